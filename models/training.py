@@ -1,0 +1,88 @@
+"""What every training loop here needs: clips of a corpus, a learning-rate schedule, checkpoints that resume."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One row of a corpus' metadata.jsonl (audiocraft's fields); `path` is absolute."""
+
+    path: Path
+    description: str
+    row: dict[str, Any]
+
+
+def read_corpus(folder: Path) -> list[Clip]:
+    """Read the clips of a corpus directory.
+
+    Raises
+    ------
+    ModelError
+        If there is no metadata.jsonl, or it names a file that is missing.
+    """
+    metadata = folder / "metadata.jsonl"
+    if not metadata.exists():
+        raise ModelError(f"no corpus in {folder}: metadata.jsonl is missing; build one with 'tastelab stimuli dataset'")
+    clips = []
+    for line in metadata.read_text().splitlines():
+        row = json.loads(line)
+        clips.append(Clip(folder / row["path"], row["description"], row))
+    if clips and not clips[0].path.exists():
+        raise ModelError(f"corpus {folder} lists {clips[0].path.name}, which is missing; build the corpus again")
+    return clips
+
+
+def read_segment(path: Path, seconds: float, rate: int, rng: np.random.Generator) -> np.ndarray:
+    """Read a random segment of exactly `seconds` (zero-padded) as mono float32; the file must have `rate` Hz."""
+    import soundfile
+
+    with soundfile.SoundFile(path) as file:
+        if file.samplerate != rate:
+            raise ModelError(f"{path} has {file.samplerate} Hz, the model wants {rate} Hz; resample the corpus")
+        wanted = round(seconds * rate)
+        file.seek(int(rng.integers(max(1, file.frames - wanted + 1))))
+        audio = file.read(wanted, dtype="float32", always_2d=True).mean(axis=1)
+    return np.pad(audio, (0, wanted - len(audio)))
+
+
+def cosine(step: int, steps: int, warmup: int, floor: float = 0.05) -> float:
+    """Learning-rate factor: linear warm-up, then a cosine down to `floor`."""
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a training state atomically; tensors, numbers, strings, lists and dictionaries only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+def load_state(path: Path) -> dict[str, Any] | None:
+    """Read a training state (``weights_only=True``), or None where there is none."""
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def append_curve(path: Path, row: dict[str, float]) -> None:
+    """Append one line to a JSON-lines training curve."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps({k: round(v, 5) for k, v in row.items()}) + "\n")

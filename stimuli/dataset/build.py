@@ -1,0 +1,96 @@
+"""Write corpora: a directory of WAV files and a metadata.jsonl in audiocraft's fields, for models to train on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from stimuli.dataset.arrange import Attributes, arrange, draw_attributes
+from stimuli.dataset.captions import caption, character
+from stimuli.dataset.render import render
+from stimuli.dataset.scores import Skeleton, key_name, read_chorales
+
+TEST_EVERY = 12  # every twelfth piece is held out: splits are by piece, never by clip
+Progress = Callable[[int, int], None]
+
+
+def split_of(index: int) -> str:
+    """Split of the piece with this index in the sorted list of pieces."""
+    return "test" if index % TEST_EVERY == 0 else "train"
+
+
+def build_base(
+    out: Path, n: int, seconds: float, rate: int, seed: int, split: str = "train", progress: Progress | None = None
+) -> Path:
+    """Write `n` clips with independent attributes and captions that name no taste; returns the metadata file.
+
+    Clip k depends on (`seed`, k) alone, and finished clips are not rendered again, so the command can be interrupted.
+    """
+    pieces = read_chorales(out.parent / "chorales.json")
+    chosen = [p for i, p in enumerate(pieces) if split_of(i) == split]
+
+    def make(k: int) -> tuple[Skeleton, Attributes, str, np.random.Generator]:
+        rng = np.random.default_rng([seed, k])
+        skeleton = chosen[int(rng.integers(len(chosen)))]
+        return skeleton, draw_attributes(rng), "", rng
+
+    return _write(out, n, seconds, rate, make, progress)
+
+
+def _write(
+    out: Path,
+    n: int,
+    seconds: float,
+    rate: int,
+    make: Callable[[int], tuple[Skeleton, Attributes, str, np.random.Generator]],
+    progress: Progress | None,
+    ratings: list[dict[str, float]] | None = None,
+) -> Path:
+    import soundfile
+
+    (out / "audio").mkdir(parents=True, exist_ok=True)
+    rows = []
+    for k in range(n):
+        skeleton, a, taste_words, rng = make(k)
+        key = key_name(skeleton.tonic + a.transpose, skeleton.mode)
+        text = caption(a, key, rng, taste_words)
+        name = f"{k:05d}"
+        wav = out / "audio" / f"{name}.wav"
+        room = float(rng.uniform(0.05, 0.6))
+        if not wav.exists():
+            audio = render(arrange(skeleton, a, seconds, rng), a.instruments, seconds, rate, room)
+            partial = wav.with_suffix(".partial")
+            soundfile.write(partial, audio, rate, format="WAV", subtype="PCM_16")
+            os.replace(partial, wav)
+        row = {
+            "path": f"audio/{name}.wav",
+            "name": name,
+            "title": skeleton.piece,
+            "artist": "J. S. Bach, arranged",
+            "sample_rate": rate,
+            "file_extension": "wav",
+            "duration": seconds,
+            "description": text,
+            "key": key,
+            "bpm": a.bpm,
+            "genre": "classical",
+            "instrument": ", ".join(a.instruments),
+            "moods": character(a),
+            "keywords": taste_words,
+            "attributes": asdict(a),
+        }
+        if ratings is not None:
+            row["ratings"] = ratings[k]
+        rows.append(row)
+        if progress:
+            progress(k + 1, n)
+    metadata = out / "metadata.jsonl"
+    partial = metadata.with_suffix(".partial")
+    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    os.replace(partial, metadata)
+    return metadata

@@ -1,0 +1,80 @@
+"""Captions of rendered clips: true words for declared attributes, worded in many ways."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stimuli.dataset.arrange import Attributes
+
+TEMPO_WORDS = (("slow", 80), ("moderate", 115), ("fast", 1000))
+REGISTER_WORDS = {
+    "low": ("low-pitched", "low register", "deep and low"),
+    "mid": ("mid-range", "middle register", "mid-pitched"),
+    "high": ("high-pitched", "high register", "high notes"),
+}
+ARTICULATION_WORDS = {
+    "legato": ("legato", "flowing legato", "smooth and legato"),
+    "staccato": ("staccato", "short staccato notes", "crisp staccato"),
+}
+HARMONY_WORDS = {
+    "consonant": ("consonant harmony", "consonant"),
+    "tense": ("slightly tense harmony", "slight tension"),
+    "dissonant": ("dissonant harmony", "dissonant"),
+}
+DYNAMICS_WORDS = {"soft": ("soft", "gentle"), "moderate": ("", ""), "loud": ("loud", "forceful")}
+SETTINGS = ("background music", "background music for a fine restaurant", "instrumental music", "music")
+
+
+def tempo_class(bpm: float) -> str:
+    """Return ``"slow"`` (under 80 BPM), ``"moderate"`` (under 115) or ``"fast"``."""
+    return next(word for word, limit in TEMPO_WORDS if bpm < limit)
+
+
+def character(a: Attributes) -> list[str]:
+    """Words of character that follow from the attributes."""
+    words = []
+    if a.articulation == "legato":
+        words.append("flowing")
+    if a.articulation == "legato" and a.dynamics == "soft" and a.harmony == "consonant":
+        words.append("warm")
+    if a.articulation == "staccato" and a.register == "high":
+        words += ["crisp", "bright"]
+    if a.harmony == "dissonant" and a.register == "high":
+        words.append("sharp")
+    if a.percussion or (a.articulation == "staccato" and a.texture in ("repeated chords", "off-beat chords")):
+        words += ["rhythmic", "grounded"]
+    if a.register == "low":
+        words += ["deep", "heavy"] if a.dynamics != "soft" else ["deep", "reflective"]
+    return words
+
+
+def caption(a: Attributes, key: str, rng: np.random.Generator, taste_words: str = "") -> str:
+    """Word one caption; each attribute is named with high probability, in random order.
+
+    Parameters
+    ----------
+    key : str
+        e.g. ``"D minor"``.
+    taste_words : str
+        Words put in front (only the taste set has any), e.g. ``"sweet"``.
+    """
+    pick = lambda words: str(rng.choice(words))  # noqa: E731  # a name for three letters of plumbing
+    played = list(a.instruments) + (["percussion"] if a.percussion else [])
+    with_instruments = ("with " if rng.random() < 0.7 else "played by ") + ", ".join(played[:-1])
+    with_instruments = f"{with_instruments} and {played[-1]}" if len(played) > 1 else with_instruments + played[-1]
+    fields = [
+        f"{tempo_class(a.bpm)} tempo, {a.bpm} BPM" if rng.random() < 0.6 else f"{tempo_class(a.bpm)}, {a.bpm} BPM",
+        pick(REGISTER_WORDS[a.register]),
+        pick(ARTICULATION_WORDS[a.articulation]),
+        pick(HARMONY_WORDS[a.harmony]),
+        with_instruments,
+    ]
+    kept = [f for f in fields if rng.random() < 0.9] or fields[:1]
+    optional = [f"in {key}", a.texture, pick(DYNAMICS_WORDS[a.dynamics])]
+    kept += [f for f in optional if f and rng.random() < 0.5]
+    order = rng.permutation(len(kept))
+    words = character(a)
+    lead = [w for w in words if rng.random() < 0.7]
+    head = " ".join(filter(None, [taste_words, ", ".join(lead), pick(SETTINGS)]))
+    text = f"{head}: " + ", ".join(kept[i] for i in order) + "."
+    return text[0].upper() + text[1:]
