@@ -1,0 +1,27 @@
+# Two commands do all the set-up: make study, make test.
+VENV := .venv
+RUN := $(VENV)/bin/tastelab
+STUDY ?= study.toml
+
+.PHONY: setup study test evidence lint clean
+
+setup:
+	@sh scripts/setup.sh
+
+study: setup
+	@$(RUN) study run --study $(STUDY) $(ARGS)
+
+test: setup
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+evidence: setup
+	@$(VENV)/bin/python -m benchmarks.evidence
+
+lint: setup
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports
+
+clean:
+	rm -rf $(VENV) outputs

@@ -1,0 +1,51 @@
+"""The `[analysis]` table of a study file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Hypothesis(BaseModel):
+    """A pre-declared direction for one taste: is the fine-tuned model preferred, the base model, or either."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    taste: str
+    alternative: Literal["greater", "less", "two-sided"] = "greater"
+
+
+class Equivalence(BaseModel):
+    """A pre-declared equivalence test: the mean score of a taste lies within `bound` points of the middle."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    taste: str
+    bound: float = Field(gt=0)
+
+
+class AnalysisConfig(BaseModel):
+    """How a study is analysed; everything here is declared before the data.
+
+    Attributes
+    ----------
+    factors : int or "parallel"
+        Number of factors, or as many as parallel analysis keeps.
+    reference : str
+        Reference set of the Fréchet Audio Distance: ``shipped`` or a directory of audio files.
+    resamples : int
+        Bootstrap resamples and permutations.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plan: Literal["paper"] = "paper"
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    correction: Literal["bonferroni", "holm"] = "bonferroni"
+    hypotheses: list[Hypothesis] = []
+    equivalence: list[Equivalence] = []
+    factors: int | Literal["parallel"] = "parallel"
+    reference: str = "shipped"
+    resamples: int = Field(default=2000, ge=100, le=1_000_000)
+    seed: int = Field(default=0, ge=0)

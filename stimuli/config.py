@@ -1,0 +1,100 @@
+"""The `[stimuli]` table of a study file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class TasteConfig(BaseModel):
+    """One taste and what its prompt asks for.
+
+    Attributes
+    ----------
+    bpm : int
+        Quarter notes per minute.
+    prompt : str
+        The whole prompt, where the fields do not say enough; replaces them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, pattern=r"^[a-z][a-z_]*$")
+    pitch: str = ""
+    character: str = ""
+    bpm: int | None = Field(default=None, ge=20, le=300)
+    articulation: str = ""
+    harmony: str = ""
+    instruments: list[str] = []
+    prompt: str | None = None
+
+
+class StimuliConfig(BaseModel):
+    """Stimuli of a study: generated from prompts, or given as files.
+
+    Attributes
+    ----------
+    source : {"generated", "given"}
+        ``given`` takes the tracks of `folder` as they are (loudness-matched copies are made).
+    seconds : float
+        Length of a clip.
+    loudness : float
+        Integrated loudness in LUFS (ITU-R BS.1770-4).
+    peak : float
+        Highest true peak in dBTP.
+    rate : int
+        Sampling rate of the delivered files in Hz; they are stereo.
+    fade : float
+        Length of the fades at both ends, seconds.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Literal["generated", "given"] = "generated"
+    folder: Path | None = None
+    tastes: list[TasteConfig] = Field(min_length=1)
+    setting: str = "background music for a fine restaurant"
+    clips_per_taste: int = Field(default=5, ge=1, le=1000)
+    seconds: float = Field(default=15.0, ge=1, le=120)
+    loudness: float = Field(default=-23.0, ge=-60, le=-10)
+    peak: float = Field(default=-1.0, ge=-20, le=0)
+    rate: int = Field(default=48000, ge=8000, le=192000)
+    fade: float = Field(default=0.02, ge=0, le=5)
+    seed: int = Field(default=0, ge=0)
+
+    @field_validator("tastes")
+    @classmethod
+    def _distinct(cls, tastes: list[TasteConfig]) -> list[TasteConfig]:
+        names = [t.name for t in tastes]
+        if len(set(names)) != len(names):
+            raise ValueError(f"tastes are named twice: {', '.join(sorted({n for n in names if names.count(n) > 1}))}")
+        return tastes
+
+    @model_validator(mode="after")
+    def _given_needs_folder(self) -> StimuliConfig:
+        if self.source == "given" and self.folder is None:
+            raise ValueError("source = 'given' needs folder = 'PATH' with the audio files")
+        return self
+
+    def taste(self, name: str) -> TasteConfig:
+        """Return the taste of that name."""
+        return next(t for t in self.tastes if t.name == name)
+
+
+def render_prompt(taste: TasteConfig, setting: str) -> str:
+    """Render a taste's fields to the text that MusicGen reads."""
+    if taste.prompt:
+        return taste.prompt
+    lead = f"{taste.name}, {taste.character}" if taste.character else taste.name
+    fields = []
+    if taste.bpm:
+        word = "slow" if taste.bpm < 80 else "moderate" if taste.bpm < 115 else "fast"
+        fields.append(f"{word} tempo, {taste.bpm} BPM")
+    fields += [f for f in (taste.pitch, taste.articulation, taste.harmony) if f]
+    if taste.instruments:
+        *others, last = taste.instruments
+        fields.append("with " + (f"{', '.join(others)} and {last}" if others else last))
+    text = f"{lead} {setting}" + (": " + ", ".join(fields) if fields else "") + "."
+    return text[0].upper() + text[1:]

@@ -1,0 +1,119 @@
+"""One study: the four tables of a TOML file, composed."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from analysis.config import AnalysisConfig
+from experiment.config import ExperimentConfig
+from models.config import ModelsConfig
+from stimuli.config import StimuliConfig
+from tastelab.errors import UserError
+
+
+class Study(BaseModel):
+    """A study file: a name, a title and the tables of the four packages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    title: str
+    models: ModelsConfig = ModelsConfig()
+    stimuli: StimuliConfig
+    experiment: ExperimentConfig
+    analysis: AnalysisConfig = AnalysisConfig()
+
+
+def load_study(path: Path) -> Study:
+    """Read and check a study file.
+
+    Raises
+    ------
+    UserError
+        One line: which key or value is wrong, and the nearest right name.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], 1, 0.5)
+        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
+        raise UserError(f"study file {path} does not exist{hint}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"study file {path} cannot be read: {error}") from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"study file {path} is not valid TOML: {error}") from None
+    try:
+        study = Study.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_first_problem(error)}") from None
+    return _resolve(study, path)
+
+
+def study_digest(study: Study) -> str:
+    """SHA-256 of the study's content, the same for the same design however the file is laid out."""
+    return hashlib.sha256(study.model_dump_json().encode()).hexdigest()
+
+
+def _resolve(study: Study, path: Path) -> Study:
+    tastes = {t.name for t in study.stimuli.tastes}
+    named = [(h.taste, "analysis.hypotheses") for h in study.analysis.hypotheses]
+    named += [(e.taste, "analysis.equivalence") for e in study.analysis.equivalence]
+    for language, words in study.experiment.taste_words.items():
+        named += [(taste, f"experiment.taste_words.{language}") for taste in words]
+    for taste, where in named:
+        if taste not in tastes:
+            raise UserError(f"{path}: {where}: taste {taste!r} is not among the stimuli's{_nearest(taste, tastes)}")
+    folder = study.stimuli.folder
+    if folder is not None:
+        absolute = folder if folder.is_absolute() else path.parent / folder
+        study = study.model_copy(update={"stimuli": study.stimuli.model_copy(update={"folder": absolute})})
+    return study
+
+
+def _nearest(word: str, known: set[str] | list[str]) -> str:
+    near = difflib.get_close_matches(word, sorted(known), 1, 0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        *parents, key = problem["loc"]
+        return f"unknown key {where!r}{_nearest(str(key), _keys(parents))}"
+    if problem["type"] == "literal_error":
+        allowed = [w.strip("' ") for w in problem["ctx"]["expected"].replace(" or ", ",").split(",")]
+        return f"{where} = {problem['input']!r}{_nearest(str(problem['input']), allowed)}"
+    if problem["type"] == "missing":
+        return f"{where} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{where} = {problem['input']!r}: {message}" if not isinstance(problem["input"], dict) else f"{where}: {message}"
+
+
+def _keys(parents: list[Any]) -> list[str]:
+    """Field names of the model at a location, so that a typo can be answered with the nearest."""
+    model: Any = Study
+    for part in parents:
+        if isinstance(part, int) or model is None:
+            continue
+        field = model.model_fields.get(part)
+        model = _model_in(field.annotation) if field else None
+    return list(model.model_fields) if model is not None else []
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None
