@@ -1,0 +1,166 @@
+"""The tables of participants.db, typed (SQLAlchemy 2). Times are UTC; durations are seconds of a monotonic clock."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, MetaData, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+KINDS = ("person", "driven", "bot", "imported")
+STATUSES = ("running", "complete", "stopped", "withdrawn")
+
+
+def utc_now() -> datetime:
+    """Return the present time in UTC, with its zone."""
+    return datetime.now(timezone.utc)
+
+
+class Base(DeclarativeBase):
+    """Naming conventions, so that migrations can name every constraint on SQLite too."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class StudyRow(Base):
+    """One study as it was declared when its first session ran."""
+
+    __tablename__ = "study"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    title: Mapped[str] = mapped_column(String(200))
+    definition: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+
+
+class Participant(Base):
+    """A person, a driven session or a bot, under a pseudonymous code; a withdrawn one stays as a tombstone."""
+
+    __tablename__ = "participant"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), unique=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    sessions: Mapped[list[SessionRow]] = relationship(back_populates="participant")
+
+
+class Consent(Base):
+    """Consent to a study, and apart from it consent to special-category questions (ethnicity, impairments)."""
+
+    __tablename__ = "consent"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"), index=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    text_sha256: Mapped[str] = mapped_column(String(64))
+    special_categories: Mapped[bool]
+    given_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+
+
+class Stimulus(Base):
+    """One clip of a study: what it was made of, and the SHA-256 of the file that is played."""
+
+    __tablename__ = "stimulus"
+    __table_args__ = (UniqueConstraint("study_id", "clip"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
+    clip: Mapped[str] = mapped_column(String(200))
+    taste: Mapped[str] = mapped_column(String(40))
+    model: Mapped[str] = mapped_column(String(20))
+    number: Mapped[int]
+    path: Mapped[str | None]
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    seconds: Mapped[float | None]
+    prompt: Mapped[str | None]
+    seed: Mapped[int | None]
+    checkpoint_sha256: Mapped[str | None] = mapped_column(String(64))
+
+
+class SessionRow(Base):
+    """One sitting of one participant."""
+
+    __tablename__ = "session"
+    __table_args__ = (
+        CheckConstraint("kind IN ('person', 'driven', 'bot', 'imported')", name="kind"),
+        CheckConstraint("status IN ('running', 'complete', 'stopped', 'withdrawn')", name="status"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    status: Mapped[str] = mapped_column(String(10), default="running")
+    station: Mapped[str] = mapped_column(String(80))
+    language: Mapped[str] = mapped_column(String(10))
+    design_row: Mapped[int | None]
+    seed: Mapped[int]
+    versions: Mapped[dict[str, Any]] = mapped_column(JSON)
+    calibration: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    participant: Mapped[Participant] = relationship(back_populates="sessions")
+    trials: Mapped[list[Trial]] = relationship(back_populates="session", order_by="Trial.position")
+
+
+class Trial(Base):
+    """One thing to do, planned when the session begins: `first` and `second` are the clips in the order heard."""
+
+    __tablename__ = "trial"
+    __table_args__ = (UniqueConstraint("session_id", "position"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int]
+    block: Mapped[str] = mapped_column(String(20))
+    taste: Mapped[str | None] = mapped_column(String(40))
+    first_id: Mapped[int | None] = mapped_column(ForeignKey("stimulus.id"))
+    second_id: Mapped[int | None] = mapped_column(ForeignKey("stimulus.id"))
+    items: Mapped[list[str]] = mapped_column(JSON)
+    session: Mapped[SessionRow] = relationship(back_populates="trials")
+    first: Mapped[Stimulus | None] = relationship(foreign_keys=[first_id])
+    second: Mapped[Stimulus | None] = relationship(foreign_keys=[second_id])
+    responses: Mapped[list[Response]] = relationship(back_populates="trial")
+
+
+class Response(Base):
+    """One answer. `value` is a number on the item's scale; `choice` the chosen option of a question."""
+
+    __tablename__ = "response"
+    __table_args__ = (UniqueConstraint("trial_id", "item"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trial_id: Mapped[int] = mapped_column(ForeignKey("trial.id", ondelete="CASCADE"), index=True)
+    item: Mapped[str] = mapped_column(String(60))
+    value: Mapped[float | None]
+    choice: Mapped[str | None] = mapped_column(String(80))
+    response_time: Mapped[float | None]
+    answered_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+    trial: Mapped[Trial] = relationship(back_populates="responses")
+
+
+class Event(Base):
+    """What happened apart from answers: audio onset, play, focus loss; `at` is monotonic seconds since the start."""
+
+    __tablename__ = "event"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"), index=True)
+    trial_id: Mapped[int | None] = mapped_column(ForeignKey("trial.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(40))
+    at: Mapped[float]
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class Screening(Base):
+    """A check of ears or equipment and its outcome."""
+
+    __tablename__ = "screening"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"), index=True)
+    test: Mapped[str] = mapped_column(String(40))
+    passed: Mapped[bool]
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

@@ -1,0 +1,160 @@
+"""Who hears what, in which order, on which side: balanced by design row.
+
+Row r takes tastes in the r-th cyclic order, sides that alternate over rows and trials, and clips that rotate; over
+``4 x tastes`` completed rows every taste stands equally often in every place and every model equally often first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiment.config import ExperimentConfig
+from experiment.errors import ExperimentError
+
+DEMOGRAPHICS = (
+    "sex", "age", "hearing_experience", "eating_experience", "ethnicity", "hearing_impairments", "taste_impairments",
+    "device",
+)  # fmt: skip
+SPECIAL = ("ethnicity", "hearing_impairments", "taste_impairments")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip as the design sees it: database id, taste, model, number within taste and model."""
+
+    id: int
+    taste: str
+    model: str
+    number: int
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One trial: block, taste asked about (preference only), clips in the order heard, items to be answered."""
+
+    block: str
+    taste: str | None
+    first: int | None
+    second: int | None
+    items: tuple[str, ...]
+
+
+def plan(config: ExperimentConfig, clips: Sequence[Clip], row: int) -> list[PlannedTrial]:
+    """Plan one session.
+
+    Parameters
+    ----------
+    row : int
+        Design row, 0-based.
+
+    Raises
+    ------
+    ExperimentError
+        If there are too few clips for the design (no clip is heard twice unless ``replicate``).
+    """
+    trials = [PlannedTrial("demographics", None, None, None, DEMOGRAPHICS)]
+    rng = np.random.default_rng([config.seed, row])
+    used: dict[str, list[int]] = {}
+    pairs: list[tuple[str, int]] = []
+    if config.preference:
+        pairs = _pairs(config, clips, row, rng)
+        for k, (taste, number) in enumerate(pairs):
+            used.setdefault(taste, []).append(number)
+            base, tuned = _pair(clips, taste, number)
+            if config.preference.replicate:
+                swap = bool(rng.integers(2))
+            else:
+                swap = bool((row + k + row // max(1, len({c.taste for c in clips}))) % 2)
+            first, second = (tuned, base) if swap else (base, tuned)
+            trials.append(PlannedTrial("preference", taste, first.id, second.id, ("preference",)))
+    if config.ratings:
+        for clip in _rated(config, clips, row, rng, used, pairs):
+            items = [a.name for a in config.ratings.adjectives]
+            rng.shuffle(items)
+            trials.append(PlannedTrial("ratings", clip.taste, clip.id, None, tuple(items)))
+    return trials
+
+
+def _tastes(clips: Sequence[Clip]) -> list[str]:
+    return sorted({c.taste for c in clips})
+
+
+def _pair(clips: Sequence[Clip], taste: str, number: int) -> tuple[Clip, Clip]:
+    found = {c.model: c for c in clips if c.taste == taste and c.number == number}
+    try:
+        return found["base"], found["finetuned"]
+    except KeyError as missing:
+        raise ExperimentError(
+            f"clip {number} of {taste!r} is missing from model {missing}; run 'tastelab stimuli generate'"
+        ) from None
+
+
+def _pairs(
+    config: ExperimentConfig, clips: Sequence[Clip], row: int, rng: np.random.Generator
+) -> list[tuple[str, int]]:
+    assert config.preference is not None
+    tastes = _tastes(clips)
+    count = min(sum(c.taste == t and c.model == "base" for c in clips) for t in tastes)
+    n = config.preference.trials
+    if config.preference.replicate:
+        start = int(rng.integers(count))
+        return [(str(rng.choice(tastes)), (start + k) % count) for k in range(n)]
+    needed = -(-n // len(tastes)) + (1 if config.ratings else 0)
+    if count < needed:
+        raise ExperimentError(
+            f"{count} clips a taste are too few for {n} preference trials and the ratings without hearing one twice; "
+            f"make at least {needed} (clips_per_taste), or declare replicate = true"
+        )
+    order = [tastes[(row + i) % len(tastes)] for i in range(len(tastes))]
+    extra = [order[(row // len(tastes) + i) % len(tastes)] for i in range(n)]
+    sequence = (order + extra)[:n] if n <= len(tastes) else order + extra[: n - len(tastes)]
+    seen: dict[str, int] = {}
+    out = []
+    for taste in sequence:
+        place = seen.get(taste, 0)
+        out.append((taste, (row + place) % count))
+        seen[taste] = place + 1
+    # Shuffled within the session, so that the repeated taste does not always come last.
+    return [out[i] for i in rng.permutation(len(out))]
+
+
+def _rated(
+    config: ExperimentConfig,
+    clips: Sequence[Clip],
+    row: int,
+    rng: np.random.Generator,
+    used: dict[str, list[int]],
+    pairs: list[tuple[str, int]],
+) -> list[Clip]:
+    assert config.ratings is not None
+    pool = [c for c in clips if c.model in config.ratings.models]
+    n = config.ratings.clips
+    if not pool:
+        raise ExperimentError(f"there are no clips of {', '.join(config.ratings.models)} to rate")
+    if config.preference and config.preference.replicate:
+        numbers = [pairs[i % len(pairs)] for i in (0, 2, 3)][:n]
+        start = int(rng.integers(1, 3))
+        count = max(c.number for c in pool) + 1
+        return [
+            next(c for c in pool if c.taste == t and c.number == (number + start) % count) for t, number in numbers
+        ]
+    tastes = sorted({c.taste for c in pool})
+    if len(tastes) == 1 or "given" in config.ratings.models:
+        if n > len(pool):
+            raise ExperimentError(f"{n} clips a person are asked for and only {len(pool)} are there")
+        # Consecutive rows share one seeded permutation and take its parts, so every clip is rated equally often.
+        parts = len(pool) // n
+        order = np.random.default_rng([config.seed, row // parts]).permutation(len(pool))
+        part = row % parts
+        return [pool[i] for i in order[part * n : (part + 1) * n]]
+    chosen = [tastes[(row + i) % len(tastes)] for i in range(n)]
+    out: list[Clip] = []
+    for taste in chosen:
+        free = [c for c in pool if c.taste == taste and c.number not in used.get(taste, []) and c not in out]
+        if not free:
+            raise ExperimentError(f"no unheard clip of {taste!r} is left to rate; make more (clips_per_taste)")
+        out.append(free[row % len(free)])
+    return [out[i] for i in rng.permutation(len(out))]

@@ -1,0 +1,248 @@
+"""The engine of a session: it walks the stored plan, asks a presenter, and commits each answer before the next.
+
+A presenter is whatever answers: PsychoPy's screens before a person, or a bot. Both go through this engine, so both give
+the same rows in the same order, and either can be stopped anywhere and resumed at the next unanswered item.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from experiment.config import ExperimentConfig
+from experiment.database import Consent, Event, Response, SessionRow, Stimulus, Trial, utc_now
+from experiment.design import SPECIAL
+from experiment.errors import ExperimentError
+from experiment.store import Store
+from experiment.texts import texts
+
+
+class Stopped(Exception):
+    """The participant, or whoever watches, ended the session early; what was answered is stored."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing to answer.
+
+    Attributes
+    ----------
+    kind : {"choice", "number", "slider", "steps"}
+        ``choice`` offers `options` (key -> words); ``number`` is typed; ``slider`` and ``steps`` give a value on
+        `low`..`high` with words at the ends, or under every step.
+    """
+
+    item: str
+    kind: str
+    text: str
+    options: dict[str, str] | None = None
+    low: int = 0
+    high: int = 0
+    labels: tuple[str, ...] = ()
+    word: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer and how long it took in seconds of a monotonic clock (None where time means nothing)."""
+
+    value: float | None = None
+    choice: str | None = None
+    response_time: float | None = None
+
+
+class Presenter(Protocol):
+    """Whoever is asked."""
+
+    def consent(self) -> tuple[bool, bool]:
+        """Return whether the person agrees to take part, and to special-category questions."""
+
+    def sound_check(self) -> dict[str, Any] | None:
+        """Play a tone; return what was found, or None where there is no sound to check."""
+
+    def page(self, title: str, text: str) -> None:
+        """Show a text."""
+
+    def listen(self, clips: list[Stimulus], titles: list[str]) -> list[dict[str, Any]]:
+        """Play clips to their ends; return one record of the onset for each."""
+
+    def ask(self, question: Question, trial: Trial, progress: tuple[int, int]) -> Answer:
+        """Ask one question."""
+
+
+def consent_sha256(language: str) -> str:
+    """Fingerprint of the consent text shown."""
+    words = texts(language)["consent"]
+    return hashlib.sha256(repr(sorted(words.items())).encode()).hexdigest()
+
+
+def check_files(clips: list[Stimulus]) -> None:
+    """Refuse clips whose file is missing or is not the one in the manifest.
+
+    Raises
+    ------
+    ExperimentError
+        Names the clip and what to do.
+    """
+    for clip in clips:
+        if clip.path is None or not Path(clip.path).is_file():
+            raise ExperimentError(f"clip {clip.clip}: file {clip.path} is missing; run 'tastelab stimuli generate'")
+        digest = hashlib.sha256(Path(clip.path).read_bytes()).hexdigest()
+        if digest != clip.sha256:
+            raise ExperimentError(
+                f"clip {clip.clip}: the file differs from its manifest (SHA-256); delete it and run "
+                "'tastelab stimuli generate' again"
+            )
+
+
+def run_session(
+    store: Store,
+    session_id: int,
+    config: ExperimentConfig,
+    presenter: Presenter,
+    announce: Callable[[str], None] | None = None,
+) -> str:
+    """Run, or go on with, a stored session; returns its status, ``"complete"`` or ``"stopped"``."""
+    start = time.monotonic()
+    with store.transaction() as s:
+        session = s.get_one(SessionRow, session_id)
+        rows = s.scalars(
+            select(Trial)
+            .where(Trial.session_id == session_id)
+            .order_by(Trial.position)
+            .options(selectinload(Trial.responses), selectinload(Trial.first), selectinload(Trial.second))
+        ).all()
+        agreed = s.scalar(
+            select(Consent).where(
+                Consent.participant_id == session.participant_id, Consent.study_id == session.study_id
+            )
+        )
+    language = session.language
+    words = texts(language)
+
+    def log(name: str, trial_id: int | None = None, **detail: Any) -> None:
+        store.log(session_id, name, time.monotonic() - start, trial_id, **detail)
+
+    try:
+        log("start")
+        if agreed is None:
+            takes_part, special = presenter.consent()
+            if not takes_part:
+                raise Stopped
+            agreed = Consent(
+                participant_id=session.participant_id,
+                study_id=session.study_id,
+                text_sha256=consent_sha256(language),
+                special_categories=special,
+            )
+            with store.transaction() as s:
+                s.add(agreed)
+        if config.sound_check:
+            found = presenter.sound_check()
+            if found is not None:
+                log("sound_check", **found)
+        todo = [(t, _open_items(t, agreed.special_categories)) for t in rows]
+        total = sum(len(items) for _, items in todo)
+        done = 0
+        block = None
+        for trial, items in todo:
+            if not items:
+                continue
+            if trial.block != block:
+                block = trial.block
+                if block in ("preference", "ratings"):
+                    presenter.page(words[block]["intro_title"], words[block]["intro"])
+            clips = [c for c in (trial.first, trial.second) if c is not None]
+            if clips:
+                titles = _titles(trial, words)
+                for record in presenter.listen(clips, titles):
+                    log("audio_onset", trial.id, **record)
+            for item in items:
+                answer = presenter.ask(question(config, trial, item, language), trial, (done, total))
+                store.record(trial.id, item, answer.value, answer.choice, answer.response_time)
+                done += 1
+                if announce:
+                    announce(item)
+        status = "complete"
+        presenter.page(words["end"]["title"], words["end"]["text"].format(code=_code(store, session)))
+    except (Stopped, KeyboardInterrupt):
+        status = "stopped"
+    with store.transaction() as s:
+        row = s.get_one(SessionRow, session_id)
+        row.status = status
+        row.ended_at = utc_now()
+    log("end", status=status)
+    return status
+
+
+def _code(store: Store, session: SessionRow) -> str:
+    with store.transaction() as s:
+        return s.get_one(SessionRow, session.id).participant.code
+
+
+def _open_items(trial: Trial, special: bool) -> list[str]:
+    answered = {r.item for r in trial.responses}
+    return [i for i in trial.items if i not in answered and (special or i not in SPECIAL)]
+
+
+def _titles(trial: Trial, words: dict[str, Any]) -> list[str]:
+    if trial.block == "preference":
+        return [words["preference"]["listen_first"], words["preference"]["listen_second"]]
+    return [words["ratings"]["listen"]]
+
+
+def question(config: ExperimentConfig, trial: Trial, item: str, language: str) -> Question:
+    """Word the question of one item of a trial."""
+    words = texts(language)
+    if trial.block == "demographics":
+        entry = words["demographics"][item]
+        if "options" in entry:
+            return Question(item, "choice", entry["question"], options=entry["options"])
+        return Question(item, "number", entry["question"], low=config.minimum_age, high=110)
+    if trial.block == "preference":
+        assert config.preference is not None
+        taste = config.taste_words.get(language, {}).get(str(trial.taste), str(trial.taste))
+        ends = (words["preference"]["low"], words["preference"]["high"])
+        text = words["preference"]["question"].format(taste=taste.upper())
+        return Question(item, "slider", text, low=config.preference.low, high=config.preference.high, labels=ends)
+    assert config.ratings is not None
+    adjective = next(a for a in config.ratings.adjectives if a.name == item)
+    return Question(
+        item,
+        "steps",
+        words["ratings"]["question"],
+        low=config.ratings.low,
+        high=config.ratings.high,
+        labels=tuple(config.ratings.labels[language]),
+        word=adjective.words[language],
+    )
+
+
+def unanswered(store: Store, session_id: int) -> tuple[int, int]:
+    """Return how many answers the plan expects (less refused special categories) and how many are stored."""
+    with store.transaction() as s:
+        session = s.get_one(SessionRow, session_id)
+        trials = s.scalars(select(Trial).where(Trial.session_id == session_id)).all()
+        given = s.scalar(select(Consent).where(Consent.participant_id == session.participant_id))
+        special = bool(given and given.special_categories)
+        expected = sum(1 for t in trials for i in t.items if special or i not in SPECIAL)
+        ids = [t.id for t in trials]
+        stored = len(s.scalars(select(Response.id).where(Response.trial_id.in_(ids))).all())
+    return expected, stored
+
+
+def events(store: Store, session_id: int, name: str) -> list[Event]:
+    """Return the events of that name, in time order."""
+    with store.transaction() as s:
+        found = s.scalars(select(Event).where(Event.session_id == session_id, Event.name == name).order_by(Event.at))
+        return list(found)
+
+
+__all__ = ["Answer", "ExperimentError", "Presenter", "Question", "Stopped", "run_session"]
