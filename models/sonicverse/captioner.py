@@ -86,10 +86,19 @@ class Captioner:
         return out
 
 
+def caption_sha256(name: str = "nano") -> str:
+    """Fingerprint of a captioner's trained weights, without loading its language model."""
+    directory = weights_directory("sonicverse-nano") if name == "nano" else Path(name)
+    weights = directory / "model.safetensors"
+    if not weights.exists():
+        raise ModelError(f"no captioner in {directory}: model.safetensors is missing")
+    return file_sha256(weights)
+
+
 @lru_cache(maxsize=2)
 def load_captioner(name: str = "nano") -> Captioner:
     """Load the shipped captioner (``"nano"``) or one in a directory."""
     return Captioner(weights_directory("sonicverse-nano") if name == "nano" else Path(name))
 
 
-__all__ = ["RATE", "Captioner", "Description", "load_captioner"]
+__all__ = ["RATE", "Captioner", "Description", "caption_sha256", "load_captioner"]

@@ -1,0 +1,102 @@
+"""The manifest: one row a clip, with everything it came from; kept as JSON beside the clips.
+
+Reading it needs neither torch nor pandas, because booths read it too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stimuli.errors import StimulusError
+
+FILE = "manifest.json"
+
+
+@dataclass
+class ClipRow:
+    """One clip.
+
+    `number` counts the clips of one taste and model from 0; base and fine-tuned clips of one taste and number share
+    prompt and seed. `source_sha256` is what the checkpoint (or the given file) hashed to. `captured` holds what later
+    steps add: caption, features.
+    """
+
+    clip: str
+    taste: str
+    model: str
+    number: int
+    file: str
+    sha256: str
+    seconds: float
+    rate: int
+    loudness: float
+    peak: float
+    gain: float
+    prompt: str | None = None
+    seed: int | None = None
+    checkpoint: str | None = None
+    checkpoint_sha256: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    caption: str | None = None
+    caption_features: dict[str, dict[str, float]] = field(default_factory=dict)
+    captioner_sha256: str | None = None
+    features: dict[str, float] = field(default_factory=dict)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_manifest(folder: Path) -> list[ClipRow]:
+    """Read the manifest of a stimulus folder.
+
+    Raises
+    ------
+    StimulusError
+        If there is none, or it is damaged.
+    """
+    path = folder / FILE
+    if not path.exists():
+        raise StimulusError(f"no stimuli in {folder}: {FILE} is missing; run 'tastelab stimuli generate'")
+    try:
+        return [ClipRow(**row) for row in json.loads(path.read_text(encoding="utf-8"))["clips"]]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise StimulusError(f"{path} is damaged ({error}); delete it and run 'tastelab stimuli generate'") from None
+
+
+def write_manifest(folder: Path, rows: list[ClipRow]) -> Path:
+    """Write the manifest atomically, in a fixed order."""
+    ordered = sorted(rows, key=lambda r: (r.taste, r.model, r.number))
+    path = folder / FILE
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    text = json.dumps({"clips": [asdict(r) for r in ordered]}, indent=1, ensure_ascii=False)
+    partial.write_text(text + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def verify(folder: Path) -> list[str]:
+    """Check every file against the manifest; returns one line a problem, none when all is well."""
+    problems = []
+    rows = read_manifest(folder)
+    for row in rows:
+        path = folder / row.file
+        if not path.is_file():
+            problems.append(f"{row.clip}: {path} is missing")
+        elif file_sha256(path) != row.sha256:
+            problems.append(f"{row.clip}: {path} has changed since it was made (SHA-256 differs)")
+    known = {row.file for row in rows}
+    for path in sorted((folder / "clips").glob("*.wav")):
+        if str(path.relative_to(folder)) not in known:
+            problems.append(f"{path}: not in the manifest")
+    return problems
