@@ -1,0 +1,276 @@
+"""A virtual desk: a screen without a monitor, a sound card without a speaker, and a hand that clicks.
+
+It runs a real PsychoPy session in a process of its own, answers it with xdotool, and records what was sent to the
+sound card, so that stored answers can be held against given ones and captured audio against the stimulus.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiment.errors import ExperimentError
+
+PROGRAMS = {
+    "Xvfb": "xvfb",
+    "xdotool": "xdotool",
+    "pulseaudio": "pulseaudio",
+    "parec": "pulseaudio-utils",
+    "pactl": "pulseaudio-utils",
+}
+RATE = 48000
+SIZE = (1280, 800)
+
+
+def missing_programs() -> list[str]:
+    """Return the Debian packages whose programs a virtual desk lacks."""
+    return sorted({package for program, package in PROGRAMS.items() if shutil.which(program) is None})
+
+
+@dataclass
+class Desk:
+    """A running virtual desk: the environment for programs on it."""
+
+    environment: dict[str, str]
+    folder: Path
+    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def screenshot(self, path: Path) -> None:
+        """Save the screen as PNG (needs ImageMagick's import or xwd; used when looking at screens)."""
+        raw = self.folder / "screen.xwd"
+        subprocess.run(["xwd", "-root", "-silent", "-out", raw], env=self.environment, check=True)
+        subprocess.run(["convert", f"xwd:{raw}", str(path)], check=True)
+
+    def record(self, path: Path) -> subprocess.Popen[bytes]:
+        """Start recording the sound card's output as raw float32 stereo; waits until the recorder hears."""
+        command = ["parec", "--raw", "--format=float32le", f"--rate={RATE}", "--channels=2", "--latency-msec=20"]
+        with path.open("wb") as out:
+            process = subprocess.Popen([*command, "-d", "desk.monitor"], stdout=out, env=self.environment)
+        self._processes.append(process)
+        deadline = time.monotonic() + 10
+        while path.stat().st_size == 0:
+            if time.monotonic() > deadline:
+                raise ExperimentError("the virtual sound card cannot be recorded; is pulseaudio running twice?")
+            time.sleep(0.05)
+        return process
+
+
+@contextlib.contextmanager
+def virtual_desk() -> Iterator[Desk]:
+    """Start a virtual screen and sound card, and end them again.
+
+    Raises
+    ------
+    ExperimentError
+        Naming the Debian packages that are missing.
+    """
+    missing = missing_programs()
+    if missing:
+        raise ExperimentError(f"a virtual desk needs the packages {', '.join(missing)}; run 'make setup' as root")
+    folder = Path(tempfile.mkdtemp(prefix="tastelab-desk-"))
+    processes: list[subprocess.Popen[bytes]] = []
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "PULSE_SERVER")}
+    try:
+        read, write = os.pipe()
+        geometry = f"{SIZE[0]}x{SIZE[1]}x24"
+        processes.append(
+            subprocess.Popen(
+                ["Xvfb", "-displayfd", str(write), "-screen", "0", geometry, "-nolisten", "tcp"],
+                pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        )
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            number = pipe.readline().strip()
+        if not number:
+            raise ExperimentError("Xvfb did not start; run 'Xvfb -displayfd 1' to see why")
+        socket = folder / "pulse.socket"
+        (folder / ".asoundrc").write_text("pcm.!default { type pulse }\nctl.!default { type pulse }\n")
+        script = folder / "desk.pa"
+        script.write_text(
+            f"load-module module-native-protocol-unix auth-anonymous=1 socket={socket}\n"
+            f"load-module module-null-sink sink_name=desk rate={RATE} format=float32le channels=2\n"
+            "set-default-sink desk\n"
+        )
+        environment |= {
+            "DISPLAY": f":{number}",
+            "HOME": str(folder),
+            "XDG_RUNTIME_DIR": str(folder),
+            "PULSE_SERVER": f"unix:{socket}",
+            "LIBGL_ALWAYS_SOFTWARE": "1",
+        }
+        arguments = ["-n", "-F", str(script), "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
+        processes.append(
+            subprocess.Popen(
+                ["pulseaudio", *arguments, "--disable-shm=yes"], env=environment,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        )
+        deadline = time.monotonic() + 15
+        while not socket.exists():
+            if time.monotonic() > deadline or processes[-1].poll() is not None:
+                raise ExperimentError("pulseaudio did not start; run 'pulseaudio -n --daemonize=no' to see why")
+            time.sleep(0.05)
+        time.sleep(0.2)
+        yield Desk(environment, folder, processes)
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+            if process.poll() is None:
+                process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Hand:
+    """Answers a session's screens with mouse and keyboard; remembers what it gave."""
+
+    def __init__(self, desk: Desk, rng: np.random.Generator):
+        self.desk, self.rng = desk, rng
+        self.given: list[dict[str, Any]] = []
+        self.screens: list[str] = []
+
+    def _xdotool(self, *arguments: str) -> None:
+        subprocess.run(["xdotool", *arguments], env=self.desk.environment, check=True, capture_output=True)
+
+    def click(self, point: list[int]) -> None:
+        """Move, press for 40 ms, release: shorter clicks fall between two looks at the mouse."""
+        self._xdotool("mousemove", str(point[0]), str(point[1]))
+        time.sleep(0.03)
+        self._xdotool("mousedown", "1")
+        time.sleep(0.04)
+        self._xdotool("mouseup", "1")
+        time.sleep(0.03)
+
+    def answer(self, marker: dict[str, Any]) -> None:
+        """Answer one screen by its marker."""
+        screen, widgets = marker["screen"], marker["widgets"]
+        self.screens.append(screen)
+        first = {"consent": "agree", "special": "yes", "sound": "yes", "page": "next", "listen": "play", "heard": "next"}
+        if screen in first:
+            self.click(widgets[first[screen]])
+        elif screen == "choice":
+            name = str(self.rng.choice(sorted(widgets)))
+            self.given.append({"item": marker["item"], "choice": name})
+            self.click(widgets[name])
+        elif screen == "number":
+            age = int(self.rng.integers(20, 70))
+            self.given.append({"item": marker["item"], "value": float(age)})
+            for digit in str(age):
+                self._xdotool("key", digit)
+                time.sleep(0.06)
+            time.sleep(0.1)
+            self.click(widgets["next"])
+        elif screen in ("slider", "steps"):
+            values = sorted((w for w in widgets if w != "next"), key=int)
+            value = str(self.rng.choice(values))
+            self.given.append({"item": marker["item"], "value": float(value)})
+            self.click(widgets[value])
+            time.sleep(0.05)
+            self.click(widgets["next"])
+
+
+@dataclass(frozen=True)
+class DeskReport:
+    """What a driven session showed: exit status, the hand's answers, markers with times, the capture's file."""
+
+    status: int
+    given: list[dict[str, Any]]
+    markers: list[dict[str, Any]]
+    capture: Path | None
+    errors: str
+
+
+def drive(
+    desk: Desk,
+    command: list[str],
+    rng: np.random.Generator,
+    capture: Path | None = None,
+    on_marker: Callable[[int, dict[str, Any], subprocess.Popen[str]], None] | None = None,
+    timeout: float = 1800,
+) -> DeskReport:
+    """Run a session's command on the desk and answer it to its end.
+
+    Parameters
+    ----------
+    command : list of str
+        Prints one JSON object a screen on standard output (`tastelab experiment run --markers`).
+    capture : Path, optional
+        Raw float32 stereo file at 48 kHz to record into.
+    on_marker : callable, optional
+        Called with (count, marker, process) before a screen is answered, e.g. to take a picture or to pull the plug.
+    """
+    recorder = desk.record(capture) if capture else None
+    hand = Hand(desk, rng)
+    markers: list[dict[str, Any]] = []
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=desk.environment)
+        deadline = time.monotonic() + timeout
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if not line.startswith("{"):
+                    continue
+                marker = json.loads(line)
+                markers.append(marker)
+                time.sleep(0.12)  # a screen is announced before its first frame
+                if on_marker:
+                    on_marker(len(markers), marker, process)
+                if process.poll() is not None or time.monotonic() > deadline:
+                    break
+                hand.answer(marker)
+            status = process.wait(max(1.0, deadline - time.monotonic()))
+        finally:
+            if process.poll() is None:
+                process.kill()
+            if recorder is not None:
+                time.sleep(0.3)
+                recorder.send_signal(signal.SIGINT)
+                recorder.wait(5)
+        errors.seek(0)
+        tail = errors.read()[-4000:]
+    return DeskReport(status, hand.given, markers, capture, tail)
+
+
+def compare_capture(capture: np.ndarray, stimulus: np.ndarray, start: int = 0) -> tuple[float, int, float]:
+    """Find a stimulus in a recording and compare.
+
+    Parameters
+    ----------
+    capture, stimulus : ndarray
+        Mono float32 at the same rate, (samples,).
+    start : int
+        Where to begin looking.
+
+    Returns
+    -------
+    tuple
+        Correlation at the best place, that place in samples, largest absolute difference there.
+    """
+    part = capture[start:]
+    if len(part) < len(stimulus):
+        return 0.0, start, float("inf")
+    size = 1 << (len(part) + len(stimulus) - 1).bit_length()
+    spectrum = np.fft.rfft(part, size) * np.conj(np.fft.rfft(stimulus, size))
+    correlation = np.fft.irfft(spectrum, size)[: len(part) - len(stimulus) + 1]
+    power = np.concatenate([[0.0], np.cumsum(part.astype(np.float64) ** 2)])
+    energy = power[len(stimulus) :] - power[: -len(stimulus)]
+    norm = np.sqrt(np.maximum(energy, 1e-9) * float((stimulus.astype(np.float64) ** 2).sum()))
+    best = int(np.argmax(correlation / norm))
+    heard = part[best : best + len(stimulus)]
+    r = float(np.corrcoef(heard, stimulus)[0, 1]) if heard.std() > 0 else 0.0
+    return r, start + best, float(np.abs(heard - stimulus).max())

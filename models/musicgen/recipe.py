@@ -1,0 +1,93 @@
+"""The recipes that made the shipped nano weights: codec, base model, fine-tuned model. All continue where they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from models.errors import ModelError
+from models.musicgen.codec import CodecConfig
+from models.musicgen.generate import load_codec, load_language_model, save_codec, save_language_model
+from models.musicgen.language import LanguageConfig, build_language_model
+from models.musicgen.train_codec import train_codec
+from models.musicgen.train_language import load_training_set, train_language_model
+
+CODEC_STEPS = 1900
+BASE_STEPS = 2400
+Report = Callable[[int, int, dict[str, float]], None]
+
+
+def train_nano_codec(corpus: Path, out: Path, steps: int = CODEC_STEPS, seed: int = 0, report: Report | None = None) -> Path:
+    """Train a codec and write it to ``out/codec-nano``; the training state lies in ``out/state``."""
+    config = CodecConfig()
+    codec = train_codec(corpus, out / "state", steps, seed, config, report=report)
+    save_codec(codec, config, out / "codec-nano")
+    return out / "codec-nano"
+
+
+def train_nano_base(
+    corpus: Path,
+    held_out: Path,
+    out: Path,
+    codec_directory: Path | None = None,
+    steps: int = BASE_STEPS,
+    seed: int = 0,
+    report: Report | None = None,
+) -> Path:
+    """Train a base language model on a corpus without taste words; writes ``out/nano-base``."""
+    import torch
+
+    codec = load_codec(codec_directory)
+    state = out / "state"
+    codes, texts, _ = load_training_set(codec, corpus, state / "codes-train.pt")
+    held_codes, held_texts, _ = load_training_set(codec, held_out, state / "codes-test.pt")
+    config = LanguageConfig()
+    torch.manual_seed(seed)
+    lm = build_language_model(config)
+    held = (held_codes[:48], held_texts[:48])
+    train_language_model(lm, codes, texts, state / "base.pt", steps, batch=8, lr=1.2e-3, seed=seed, held_out=held, report=report)
+    save_language_model(lm, config, out / "nano-base")
+    return out / "nano-base"
+
+
+def finetune(
+    base: Path,
+    corpus: Path,
+    out: Path,
+    name: str = "nano-taste",
+    held_out: Path | None = None,
+    codec_directory: Path | None = None,
+    epochs: int = 30,
+    batch: int = 16,
+    lr: float = 1e-4,
+    seed: int = 0,
+    report: Report | None = None,
+) -> Path:
+    """Fine-tune a nano model by the seed paper's recipe: 30 epochs, batch 16, lr 1e-4, cosine with 8 warm-up steps,
+    AdamW with weight decay 0.01 (arXiv 2503.02823 and its script). Writes ``out/NAME``.
+
+    Raises
+    ------
+    ModelError
+        If the corpus has fewer clips than one batch.
+    """
+    codec = load_codec(codec_directory)
+    state = out / "state"
+    codes, texts, _ = load_training_set(codec, corpus, state / f"codes-{name}.pt")
+    if len(codes) < batch:
+        raise ModelError(f"{corpus} has {len(codes)} clips, fewer than one batch of {batch}; add clips or lower --batch")
+    held: Any = None
+    if held_out is not None:
+        held_codes, held_texts, _ = load_training_set(codec, held_out, state / f"codes-{name}-test.pt")
+        held = (held_codes, held_texts)
+    lm = load_language_model(base)
+    steps = epochs * max(1, len(codes) // batch)
+    train_language_model(
+        lm, codes, texts, state / f"{name}.pt", steps, batch=batch, lr=lr, warmup=8, seed=seed, held_out=held, report=report
+    )
+    save_language_model(lm, LanguageConfig(), out / name)
+    return out / name
+
+
+
