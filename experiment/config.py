@@ -54,6 +54,14 @@ class RatingsConfig(BaseModel):
         return self
 
 
+class ImportConfig(BaseModel):
+    """How a wide survey CSV is read: `items` names the adjectives that the column suffixes _1, _2 ... stand for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    items: list[str] = Field(min_length=1)
+
+
 class ExperimentConfig(BaseModel):
     """Sessions of a study.
 
@@ -74,6 +82,7 @@ class ExperimentConfig(BaseModel):
     replays: int = Field(default=2, ge=0)
     minimum_age: int = Field(default=18, ge=0)
     sound_check: bool = True
+    psytoolkit: ImportConfig | None = None
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")

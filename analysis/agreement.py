@@ -1,0 +1,131 @@
+"""Do mean ratings agree with target vectors? The follow-up's analyses (arXiv 2604.10632).
+
+Both sides are z-scored per taste. Mantel's test correlates the two distance matrices (Mantel 1967); PROTEST compares
+configurations (Jackson 1995), reported as vegan's correlation-like sqrt(1 - m2); the permutation test asks whether each
+track lies nearer to its own target than to others'.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.errors import AnalysisError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ITALIAN = {"dolce": "sweet", "amaro": "bitter", "acido": "sour", "salato": "salty", "piccante": "spicy"}
+
+
+def read_targets(path: Path, items: list[str]) -> pd.DataFrame:
+    """Read target vectors (xlsx or csv, one row a track): index = track, columns = `items` in that order.
+
+    Raises
+    ------
+    AnalysisError
+        If the file is missing or a column is.
+    """
+    import pandas as pd
+
+    if not path.exists():
+        raise AnalysisError(f"targets {path} do not exist")
+    table = pd.read_excel(path) if path.suffix.lower() in (".xlsx", ".xls") else pd.read_csv(path)
+    renamed = {c: ITALIAN.get(str(c).strip().lower(), str(c).strip().lower()) for c in table.columns}
+    table = table.rename(columns=renamed)
+    missing = [i for i in items if i not in table.columns]
+    if missing:
+        raise AnalysisError(f"{path} has no column for {', '.join(missing)}; it has: {', '.join(map(str, table.columns))}")
+    names = [c for c in table.columns if c not in items and not pd.api.types.is_numeric_dtype(table[c])]
+    if not names:
+        raise AnalysisError(f"{path} has no column naming the tracks")
+    index = table[names[0]].astype(str).map(slug)
+    return table[items].astype(float).set_index(index)
+
+
+def slug(name: str) -> str:
+    """A track's name without case, accents of punctuation, or extension."""
+    stem = name.rsplit(".", 1)[0] if name.lower().endswith((".mp3", ".wav", ".flac", ".ogg")) else name
+    return "_".join("".join(c if c.isalnum() else " " for c in stem.lower()).split())
+
+
+def distances(x: np.ndarray) -> np.ndarray:
+    """Euclidean distances of rows, condensed (upper triangle)."""
+    from scipy.spatial.distance import pdist
+
+    return np.asarray(pdist(x))
+
+
+def mantel(a: np.ndarray, b: np.ndarray, permutations: int, rng: np.random.Generator) -> tuple[float, float]:
+    """Mantel's r between the distances of rows of `a` and of `b`, one-sided p by permuting rows."""
+    from scipy.spatial.distance import squareform
+
+    da, db = distances(a), squareform(distances(b))
+    upper = np.triu_indices(len(a), 1)
+    r = float(np.corrcoef(da, db[upper])[0, 1])
+    hits = 0
+    for _ in range(permutations):
+        order = rng.permutation(len(a))
+        hits += np.corrcoef(da, db[np.ix_(order, order)][upper])[0, 1] >= r
+    return r, (hits + 1) / (permutations + 1)
+
+
+def procrustes(a: np.ndarray, b: np.ndarray, permutations: int, rng: np.random.Generator) -> tuple[float, float]:
+    """Symmetric Procrustes correlation sqrt(1 - ss) of two configurations, p by permuting rows (PROTEST)."""
+
+    def fit(x: np.ndarray, y: np.ndarray) -> float:
+        x, y = x - x.mean(0), y - y.mean(0)
+        x, y = x / np.linalg.norm(x), y / np.linalg.norm(y)
+        return float(np.linalg.svd(x.T @ y, compute_uv=False).sum())
+
+    r = fit(a, b)
+    hits = sum(fit(a, b[rng.permutation(len(b))]) >= r - 1e-12 for _ in range(permutations))
+    return r, (hits + 1) / (permutations + 1)
+
+
+def target_distance(a: np.ndarray, b: np.ndarray, permutations: int, rng: np.random.Generator) -> tuple[float, float]:
+    """Mean distance of rows to their own targets, and the share of row permutations that come as near."""
+    own = float(np.linalg.norm(a - b, axis=1).mean())
+    hits = sum(np.linalg.norm(a - b[rng.permutation(len(b))], axis=1).mean() <= own for _ in range(permutations))
+    return own, (hits + 1) / (permutations + 1)
+
+
+def analyse(
+    ratings: pd.DataFrame, targets: pd.DataFrame, permutations: int, seed: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Compare mean ratings per track with targets.
+
+    Parameters
+    ----------
+    ratings : DataFrame
+        `analysis.frames.StudyData.ratings`; clips are matched to the targets' rows by name.
+
+    Raises
+    ------
+    AnalysisError
+        If fewer than four tracks are in both.
+    """
+    table = ratings.pivot_table(index="clip", columns="adjective", values="value", aggfunc="mean")
+    table.index = [slug(str(c)) for c in table.index]
+    both = [t for t in table.index if t in targets.index]
+    if len(both) < 4:
+        raise AnalysisError(
+            f"only {len(both)} tracks are both rated and in the targets; rated: {', '.join(list(table.index)[:3])} ..., "
+            f"targets: {', '.join(list(targets.index)[:3])} ..."
+        )
+    items = list(targets.columns)
+    rated, wanted = table.loc[both, items].to_numpy(float), targets.loc[both].to_numpy(float)
+    za = (rated - rated.mean(0)) / rated.std(0, ddof=1)
+    zb = (wanted - wanted.mean(0)) / wanted.std(0, ddof=1)
+    rng = np.random.default_rng(seed)
+    tests = []
+    for name, method in (("mantel", mantel), ("procrustes", procrustes), ("permutation", target_distance)):
+        statistic, p = method(za, zb, permutations, rng)
+        tests.append({"test": name, "n": len(both), "statistic": statistic, "p": p, "permutations": permutations})
+    per_item = [
+        {"item": item, "n": len(both), "r": float(np.corrcoef(rated[:, i], wanted[:, i])[0, 1])}
+        for i, item in enumerate(items)
+    ]
+    return {"tests": tests, "correlations": per_item}

@@ -1,0 +1,182 @@
+"""Factor analysis of the ratings: how many factors, which adjectives go together, which taste scores where.
+
+Parallel analysis follows psych::fa.parallel(fa = "fa"): eigenvalues of the correlation matrix with 1-factor maximum
+likelihood communalities on its diagonal, against the 95 % quantile of the same for random normal data of equal size.
+Extraction is maximum likelihood (factor_analyzer), rotation oblimin with gamma 0. Factors are ordered by their
+phi-weighted variance and turned to positive column sums, as psych does; scores are Thurstone's regression scores.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.errors import AnalysisError
+from analysis.frames import rated_clips
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SMALLEST_UNIQUENESS = 0.005
+
+
+@dataclass(frozen=True)
+class FactorSolution:
+    """A rotated solution: pattern `loadings` (items, factors), factor correlations `phi`, correlation matrix `r`."""
+
+    items: tuple[str, ...]
+    loadings: np.ndarray
+    phi: np.ndarray
+    r: np.ndarray
+
+    def scores(self, z: np.ndarray) -> np.ndarray:
+        """Regression scores (Thurstone 1935) of standardised data (rows, items): z R^-1 S with structure S."""
+        return np.asarray(z @ np.linalg.solve(self.r, self.loadings @ self.phi))
+
+
+def extract(r: np.ndarray, items: tuple[str, ...], n_factors: int, rotate: bool = True) -> FactorSolution:
+    """Extract and rotate `n_factors` from a correlation matrix.
+
+    factor_analyzer 0.5.1 leaves `phi_` in another order than `loadings_`; phi is solved from loadings and structure,
+    and both are then ordered together.
+    """
+    from factor_analyzer import FactorAnalyzer
+
+    rotation = "oblimin" if rotate and n_factors > 1 else None
+    engine = FactorAnalyzer(
+        n_factors=n_factors, rotation=rotation, method="ml", is_corr_matrix=True, bounds=(SMALLEST_UNIQUENESS, 1),
+        rotation_kwargs={"gamma": 0, "max_iter": 5000, "tol": 1e-8} if rotation else {},
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        # Its optimiser warns of bounds that are reached, which is what the bound is for (a Heywood case).
+        warnings.filterwarnings("ignore", category=UserWarning, module="factor_analyzer")
+        engine.fit(r)
+    loadings = np.asarray(engine.loadings_, dtype=float)
+    phi = np.eye(n_factors)
+    if rotation:
+        phi = np.linalg.lstsq(loadings, np.asarray(engine.structure_, dtype=float), rcond=None)[0]
+        phi = (phi + phi.T) / 2
+    signs = np.where(loadings.sum(axis=0) < 0, -1.0, 1.0)
+    loadings, phi = loadings * signs, phi * np.outer(signs, signs)
+    order = np.argsort(-np.diag(phi @ loadings.T @ loadings), kind="stable")
+    return FactorSolution(items, loadings[:, order], phi[np.ix_(order, order)], r)
+
+
+def reduced_eigenvalues(r: np.ndarray) -> np.ndarray:
+    """Eigenvalues, largest first, of `r` with 1-factor ML communalities on the diagonal."""
+    one = extract(r, tuple(str(i) for i in range(len(r))), 1, rotate=False).loadings[:, 0]
+    reduced = r.copy()
+    np.fill_diagonal(reduced, one**2)
+    return np.sort(np.linalg.eigvalsh(reduced))[::-1]
+
+
+def parallel_analysis(
+    r: np.ndarray, n: int, rng: np.random.Generator, simulations: int = 50, quantile: float = 0.95
+) -> tuple[int, np.ndarray, np.ndarray]:
+    """Return the number of factors to keep, the actual eigenvalues and their thresholds.
+
+    Parameters
+    ----------
+    n : int
+        Rows that the correlations came from.
+    """
+    actual = reduced_eigenvalues(r)
+    simulated = []
+    for _ in range(simulations):
+        z = rng.standard_normal((n, len(r)))
+        simulated.append(reduced_eigenvalues(np.corrcoef(z, rowvar=False)))
+    threshold = np.quantile(np.array(simulated), quantile, axis=0)
+    failing = np.flatnonzero(actual <= threshold)
+    return int(failing[0]) if len(failing) else len(actual), actual, threshold
+
+
+def adequacy(wide: pd.DataFrame) -> list[dict[str, Any]]:
+    """Kaiser-Meyer-Olkin measure and Bartlett's test of sphericity (factor_analyzer)."""
+    from factor_analyzer.factor_analyzer import calculate_bartlett_sphericity, calculate_kmo
+
+    chi, p = calculate_bartlett_sphericity(wide.to_numpy(float))
+    _, kmo = calculate_kmo(wide.to_numpy(float))
+    k = wide.shape[1]
+    return [
+        {"measure": "KMO", "value": float(kmo), "df": None, "p": None},
+        {"measure": "Bartlett's chi-square", "value": float(chi), "df": k * (k - 1) // 2, "p": float(p)},
+    ]
+
+
+def analyse(ratings: pd.DataFrame, n_factors: int | str, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """Run the factor analysis of all completely rated clips.
+
+    Parameters
+    ----------
+    n_factors : int or "parallel"
+        How many factors; ``"parallel"`` takes what parallel analysis keeps (at least one).
+
+    Returns
+    -------
+    dict
+        Tables ``retention``, ``eigenvalues``, ``adequacy``, ``loadings``, ``phi``, ``variance``, ``scores_by_prompt``.
+
+    Raises
+    ------
+    AnalysisError
+        If there are fewer complete rows than a factor analysis can use, or an item never varies.
+    """
+    wide = rated_clips(ratings.dropna(subset=["value"]))
+    items = tuple(str(c) for c in wide.columns)
+    n = len(wide)
+    if n < 3 * len(items):
+        raise AnalysisError(f"{n} completely rated clips are too few for a factor analysis of {len(items)} items")
+    constant = [i for i in items if wide[i].std() == 0]
+    if constant:
+        raise AnalysisError(f"the answers to {', '.join(constant)} never vary; leave them out of the adjectives")
+    r = np.corrcoef(wide.to_numpy(float), rowvar=False)
+    kept, actual, threshold = parallel_analysis(r, n, np.random.default_rng(seed))
+    # More factors than (items - 1) / 2 have no degrees of freedom left.
+    number = int(min(max(1, kept) if n_factors == "parallel" else int(n_factors), max(1, (len(items) - 1) // 2)))
+    solution = extract(r, items, number)
+    names = [f"F{i + 1}" for i in range(number)]
+    square = (solution.loadings**2).sum(axis=0)
+    weighted = np.diag(solution.phi @ solution.loadings.T @ solution.loadings)
+    values = wide.to_numpy(float)
+    z = (values - values.mean(axis=0)) / values.std(axis=0, ddof=1)
+    scores = solution.scores(z)
+    prompts = wide.index.get_level_values("prompt").to_numpy()
+    return {
+        "retention": [
+            {"method": "parallel", "n_factors": kept},
+            {"method": "kaiser", "n_factors": int((np.linalg.eigvalsh(r) > 1).sum())},
+            {"method": "used", "n_factors": number},
+        ],
+        "eigenvalues": [
+            {"index": i + 1, "actual": float(a), "threshold": float(t)}
+            for i, (a, t) in enumerate(zip(actual, threshold, strict=True))
+        ],
+        "adequacy": adequacy(wide),
+        "loadings": [
+            {"item": item, **{f: float(v) for f, v in zip(names, row, strict=True)}, "uniqueness": float(u)}
+            for item, row, u in zip(items, solution.loadings, _uniqueness(solution), strict=True)
+        ],
+        "phi": [
+            {"factor1": names[i], "factor2": names[j], "r": float(solution.phi[i, j])}
+            for i in range(number)
+            for j in range(i + 1, number)
+        ],
+        "variance": [
+            {
+                "factor": f, "ss_loadings": float(s), "phi_weighted": float(w), "proportion": float(s / len(items)),
+                "cumulative": float(square[: i + 1].sum() / len(items)),
+            }
+            for i, (f, s, w) in enumerate(zip(names, square, weighted, strict=True))
+        ],
+        "scores_by_prompt": [
+            {"prompt": str(p), "n": int((prompts == p).sum()), **{f: float(scores[prompts == p, i].mean()) for i, f in enumerate(names)}}
+            for p in sorted(set(prompts))
+        ],
+    }  # fmt: skip
+
+
+def _uniqueness(solution: FactorSolution) -> np.ndarray:
+    return np.asarray(1 - np.diag(solution.loadings @ solution.phi @ solution.loadings.T))
