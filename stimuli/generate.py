@@ -38,9 +38,9 @@ def generate(
     """
     if config.source == "given":
         return _take_given(config, folder, progress)
-    import torch
+    from importlib.metadata import version
 
-    from models.musicgen.generate import Sampling, load_generator
+    from models.musicgen.generate import Sampling, generator_sha256, load_generator
 
     (folder / "clips").mkdir(parents=True, exist_ok=True)
     rows = {row.clip: row for row in (read_manifest(folder) if (folder / FILE).exists() else [])}
@@ -48,16 +48,16 @@ def generate(
     wanted: list[str] = []
     total = 2 * len(config.tastes) * config.clips_per_taste
     for model, checkpoint in (("base", models.base), ("finetuned", models.finetuned)):
-        generator = load_generator(checkpoint)
+        sha256 = generator_sha256(checkpoint)
         for taste in config.tastes:
             prompt = render_prompt(taste, config.setting)
-            settings = {**asdict(sampling), **_delivery(config), "torch": torch.__version__}
+            settings = {**asdict(sampling), **_delivery(config), "torch": version("torch")}
             names = {n: f"{taste.name}-{model}-{n:03d}" for n in range(config.clips_per_taste)}
             wanted += names.values()
 
             def current(
                 name: str, number: int, prompt: str = prompt, settings: dict[str, Any] = settings,
-                taste_name: str = taste.name, sha: str = generator.sha256,
+                taste_name: str = taste.name, sha: str = sha256,
             ) -> bool:  # fmt: skip
                 row = rows.get(name)
                 return (
@@ -72,13 +72,14 @@ def generate(
             todo = [n for n, name in names.items() if not current(name, n)]
             for start in range(0, len(todo), BATCH):
                 numbers = todo[start : start + BATCH]
+                generator = load_generator(checkpoint)
                 seeds = [clip_seed(config, taste.name, n) for n in numbers]
                 clips = generator.generate(prompt, config.seconds, seeds, sampling)
                 for number, seed, clip in zip(numbers, seeds, clips, strict=True):
                     clip, tries = _sounding(generator, prompt, config.seconds, seed, sampling, clip)
                     made = ClipRow(
                         clip=names[number], taste=taste.name, model=model, number=number,
-                        prompt=prompt, seed=seed, checkpoint=checkpoint, checkpoint_sha256=generator.sha256,
+                        prompt=prompt, seed=seed, checkpoint=checkpoint, checkpoint_sha256=sha256,
                         settings={**settings, "tries": tries}, **_deliver(clip, generator.rate, config, folder, names[number]),
                     )  # fmt: skip
                     rows[made.clip] = made

@@ -178,9 +178,8 @@ def _described(directory: Path) -> dict[str, Any]:
     return described
 
 
-@lru_cache(maxsize=3)
-def load_generator(name: str) -> MusicGenerator:
-    """Load a MusicGen by shipped name, or from a directory in the nano or in audiocraft's format.
+def _checkpoint(name: str) -> tuple[Path, list[Path]]:
+    """Directory of a model and the files that its weights are in.
 
     Raises
     ------
@@ -191,22 +190,32 @@ def load_generator(name: str) -> MusicGenerator:
     if not directory.is_dir():
         directory = weights_directory(name)
     if (directory / "config.json").exists() and (directory / "model.safetensors").exists():
-        described = _described(directory)
-        if described.get("kind") != "language":
-            raise ModelError(f"{directory} holds a {described.get('kind', 'transformers model')}, not a nano MusicGen")
-        parts = [file_sha256(directory / "model.safetensors"), file_sha256(weights_directory(CODEC) / "model.safetensors")]
-        return MusicGenerator(name, load_language_model(directory), load_codec(), _joined(parts))
+        kind = _described(directory).get("kind", "transformers model")
+        if kind != "language":
+            raise ModelError(f"{directory} holds a {kind}, not a nano MusicGen")
+        return directory, [directory / "model.safetensors", weights_directory(CODEC) / "model.safetensors"]
     states = [directory / "state_dict.bin", directory / "compression_state_dict.bin"]
     if all(p.exists() for p in states):
-        from audiocraft.models import MusicGen
-
-        loaded = MusicGen.get_pretrained(str(directory), device="cpu")
-        return MusicGenerator(name, loaded.lm, loaded.compression_model, _joined([file_sha256(p) for p in states]))
+        return directory, states
     raise ModelError(
         f"{directory} holds neither a nano model (config.json, model.safetensors) nor audiocraft's "
         "(state_dict.bin, compression_state_dict.bin)"
     )
 
 
-def _joined(parts: list[str]) -> str:
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
+def generator_sha256(name: str) -> str:
+    """Fingerprint of a model's weights and its codec's, without loading them."""
+    return hashlib.sha256("".join(file_sha256(p) for p in _checkpoint(name)[1]).encode()).hexdigest()
+
+
+@lru_cache(maxsize=3)
+def load_generator(name: str) -> MusicGenerator:
+    """Load a MusicGen by shipped name, or from a directory in the nano or in audiocraft's format."""
+    directory, files = _checkpoint(name)
+    sha256 = generator_sha256(name)
+    if files[0].name == "model.safetensors":
+        return MusicGenerator(name, load_language_model(directory), load_codec(), sha256)
+    from audiocraft.models import MusicGen
+
+    loaded = MusicGen.get_pretrained(str(directory), device="cpu")
+    return MusicGenerator(name, loaded.lm, loaded.compression_model, sha256)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from audiocraft.models.lm import LMModel
 
 TEXT_TOKENS = 64
+EMBEDDING_STD = 0.5
+HEAD_SCALE = 0.12
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def build_language_model(config: LanguageConfig) -> LMModel:
             projected = self.output_proj(inputs["states"].to(self.output_proj.weight))
             return projected * inputs["mask"].unsqueeze(-1), inputs["mask"]
 
-    return LMModel(
+    lm = LMModel(
         pattern_provider=DelayedPatternProvider(config.n_q),
         condition_provider=ConditioningProvider({"description": MiniLMConditioner()}),
         fuser=ConditionFuser({"cross": ["description"], "sum": [], "prepend": [], "input_interpolate": []}),
@@ -98,3 +100,11 @@ def build_language_model(config: LanguageConfig) -> LMModel:
         memory_efficient=True,
         cross_attention=True,
     )
+    # audiocraft's gaussian init leaves code embeddings at 1 / sqrt(width), far under the positions' amplitude of 1: a
+    # small model then sees positions and hardly the codes for thousands of steps.
+    # Outputs start along the inputs' embeddings: at 25 Hz half of the first codes repeat the one before.
+    for embedding, head in zip(lm.emb, lm.linears, strict=True):
+        torch.nn.init.normal_(embedding.weight, std=EMBEDDING_STD)
+        with torch.no_grad():
+            head.weight.copy_(embedding.weight[: config.bins] * HEAD_SCALE)
+    return lm

@@ -8,13 +8,15 @@ from typing import Any
 
 from models.errors import ModelError
 from models.musicgen.codec import CodecConfig
+from models.musicgen.critic import train_decoder
 from models.musicgen.generate import load_codec, load_language_model, save_codec, save_language_model
 from models.musicgen.language import LanguageConfig, build_language_model
 from models.musicgen.train_codec import train_codec
 from models.musicgen.train_language import load_training_set, train_language_model
 
 CODEC_STEPS = 1900
-BASE_STEPS = 2400
+DECODER_STEPS = 1800
+BASE_STEPS = 1500
 Report = Callable[[int, int, dict[str, float]], None]
 
 
@@ -24,6 +26,14 @@ def train_nano_codec(corpus: Path, out: Path, steps: int = CODEC_STEPS, seed: in
     codec = train_codec(corpus, out / "state", steps, seed, config, report=report)
     save_codec(codec, config, out / "codec-nano")
     return out / "codec-nano"
+
+
+def train_nano_decoder(corpus: Path, out: Path, steps: int = DECODER_STEPS, seed: int = 1, report: Report | None = None) -> Path:
+    """Train the decoder of ``out/codec-nano`` against critics and write it back; its codes stay the same."""
+    directory = out / "codec-nano"
+    codec = train_decoder(corpus, directory, out / "state", steps, seed, report)
+    save_codec(codec, CodecConfig(), directory)
+    return directory
 
 
 def train_nano_base(
@@ -46,7 +56,7 @@ def train_nano_base(
     torch.manual_seed(seed)
     lm = build_language_model(config)
     held = (held_codes[:48], held_texts[:48])
-    train_language_model(lm, codes, texts, state / "base.pt", steps, batch=8, lr=1.2e-3, seed=seed, held_out=held, report=report)
+    train_language_model(lm, codes, texts, state / "base.pt", steps, batch=8, lr=1.5e-3, warmup=40, seed=seed, held_out=held, report=report)
     save_language_model(lm, config, out / "nano-base")
     return out / "nano-base"
 
@@ -88,6 +98,3 @@ def finetune(
     )
     save_language_model(lm, LanguageConfig(), out / name)
     return out / name
-
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from models.sonicverse.model import Projector, ProjectorConfig
 from models.training import Clip, append_curve, cosine, load_state, read_corpus, read_segment, save_state
 
 HEAD_STEPS = 1500
+CAPTION_STEPS = 600
 HEAD_BATCH = 64
 BATCH = 8
 HEAD_WEIGHT = 0.1  # the paper's weight of the head losses beside the caption loss
@@ -109,6 +111,30 @@ def train_projector(corpora: list[Path], out: Path, steps: int, seed: int = 0, r
             kept = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
             save_state(out / "sonicverse.pt", kept)
     return model.eval()
+
+
+def save_projector(model: Projector, directory: Path, llm: str = "smollm2") -> None:
+    """Write a projector as safetensors (float16) beside a JSON config that names its language model."""
+    from safetensors.torch import save_file
+
+    directory.mkdir(parents=True, exist_ok=True)
+    state = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in model.state_dict().items()}
+    # Deviations of dead features are tiny; their inverse would not fit half precision.
+    state = {k: v.clamp(-60000, 60000) if v.is_floating_point() else v for k, v in state.items()}
+    partial = directory / "model.partial"
+    save_file(state, partial)
+    partial.replace(directory / "model.safetensors")
+    described = {"kind": "captioner", "projector": model.config.to_dict(), "llm": llm, "encoder": "musicnn + pulse/pitch"}
+    (directory / "config.json").write_text(json.dumps(described, indent=2) + "\n")
+
+
+def train_nano_captioner(
+    corpora: list[Path], out: Path, steps: int = CAPTION_STEPS, seed: int = 0, report: Report | None = None
+) -> Path:
+    """Train the captioner and write ``out/sonicverse-nano``; the training state lies in ``out/state``."""
+    model = train_projector(corpora, out / "state", steps, seed, report)
+    save_projector(model, out / "sonicverse-nano")
+    return out / "sonicverse-nano"
 
 
 def caption_loss(llm, tokenizer, tokens: torch.Tensor, texts: list[str]) -> torch.Tensor:  # type: ignore[no-untyped-def]

@@ -1,0 +1,62 @@
+"""Freeze a study's data: tidy frames and the study's definition in a folder that carries its own checksum."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import AnalysisError
+from analysis.frames import StudyData
+
+FRAMES = ("people", "preference", "ratings")
+
+
+def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
+    """Write a snapshot named by its digest; the same data is frozen once. Returns its folder."""
+    target = folder / f"{data.kind}-{data.digest[:12]}"
+    if (target / "snapshot.json").exists():
+        return target
+    partial = folder / f".{target.name}.{os.getpid()}.partial"
+    partial.mkdir(parents=True, exist_ok=True)
+    for name in FRAMES:
+        getattr(data, name).to_parquet(partial / f"{name}.parquet", index=False)
+        getattr(data, name).to_csv(partial / f"{name}.csv", index=False)
+    described = {
+        "study": data.study,
+        "kind": data.kind,
+        "middle": data.middle,
+        "data_sha256": data.digest,
+        "frozen_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "definition": definition,
+    }
+    (partial / "snapshot.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, target)
+    return target
+
+
+def thaw(folder: Path) -> StudyData:
+    """Read a snapshot and check it against its digest.
+
+    Raises
+    ------
+    AnalysisError
+        If it is not a snapshot, or was changed.
+    """
+    import hashlib
+
+    import pandas as pd
+
+    path = folder / "snapshot.json"
+    if not path.exists():
+        raise AnalysisError(f"{folder} is not a snapshot: snapshot.json is missing; run 'tastelab analysis freeze'")
+    described = json.loads(path.read_text(encoding="utf-8"))
+    frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in FRAMES}
+    digest = hashlib.sha256()
+    for name in FRAMES:
+        digest.update(frames[name].to_csv(index=False).encode())
+    if digest.hexdigest() != described["data_sha256"]:
+        raise AnalysisError(f"snapshot {folder} was changed after it was frozen; freeze the database again")
+    return StudyData(described["study"], described["kind"], **frames, middle=described["middle"], digest=digest.hexdigest())

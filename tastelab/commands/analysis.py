@@ -1,0 +1,170 @@
+"""tastelab analysis ..."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tastelab.context import (
+    DB, OUT, STUDY, CsvOption, DbOption, JsonOption, KindOption, OutOption, QuietOption, SeedOption, StudyOption,
+    open_store, progress, read_study, say, show, stimuli_folder,
+)  # fmt: skip
+from tastelab.errors import UserError
+
+if TYPE_CHECKING:
+    from analysis.frames import StudyData
+    from tastelab.study import Study
+
+app = typer.Typer(no_args_is_help=True)
+PlanOption = Annotated[str, typer.Option("--plan", help="Plan of the analysis: paper.")]
+SnapshotOption = Annotated[Path | None, typer.Option("--snapshot", help="A frozen snapshot instead of the database.")]
+
+
+def load_data(study: Study, db: str, kind: str | None, snapshot: Path | None = None, quiet: bool = True) -> StudyData:
+    """Read a study's answers from a snapshot, or from the live database (and say so)."""
+    if snapshot is not None:
+        from analysis.freeze import thaw
+
+        return thaw(snapshot)
+    from analysis.frames import load
+
+    with open_store(db) as store:
+        data = load(store.engine, study.name, kind)
+    say(f"live database, {data.label}, data {data.digest[:12]}", quiet)
+    return data
+
+
+def _plan(plan: str) -> None:
+    if plan != "paper":
+        raise UserError(f"--plan {plan!r} is not known; there is: paper")
+
+
+@app.command()
+def freeze(study: StudyOption = STUDY, db: DbOption = DB, out: OutOption = OUT, kind: KindOption = None) -> None:
+    """Freeze a study's answers into a checksummed snapshot."""
+    from analysis.freeze import freeze as run
+
+    loaded = read_study(study)
+    data = load_data(loaded, db, kind)
+    folder = out / loaded.name / "snapshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    say(f"frozen in {run(data, json.loads(loaded.model_dump_json()), folder)}")
+
+
+@app.command()
+def preference(
+    study: StudyOption = STUDY, db: DbOption = DB, snapshot: SnapshotOption = None, kind: KindOption = None,
+    plan: PlanOption = "paper",
+    correction: Annotated[str | None, typer.Option("--correction", help="bonferroni or holm.")] = None,
+    seed: SeedOption = None, as_json: JsonOption = False, csv: CsvOption = None,
+) -> None:  # fmt: skip
+    """Test task 1: is the fine-tuned model preferred?"""
+    from analysis.preference import analyse
+
+    _plan(plan)
+    loaded = read_study(study)
+    if correction not in (None, "bonferroni", "holm"):
+        raise UserError(f"--correction {correction!r} is not known; there are: bonferroni, holm")
+    changes: dict[str, Any] = {k: v for k, v in (("correction", correction), ("seed", seed)) if v is not None}
+    data = load_data(loaded, db, kind, snapshot, as_json)
+    tables = analyse(data.preference, data.middle, loaded.analysis.model_copy(update=changes))
+    show("preference", plan, data.digest, tables, as_json, csv)
+
+
+@app.command()
+def ratings(
+    study: StudyOption = STUDY, db: DbOption = DB, snapshot: SnapshotOption = None, kind: KindOption = None,
+    plan: PlanOption = "paper", as_json: JsonOption = False, csv: CsvOption = None,
+) -> None:  # fmt: skip
+    """Analyse task 2: ANOVA, Tukey, means, correlations."""
+    from analysis.ratings import analyse
+
+    _plan(plan)
+    data = load_data(read_study(study), db, kind, snapshot, as_json)
+    show("ratings", plan, data.digest, analyse(data.ratings, data.people), as_json, csv)
+
+
+@app.command()
+def factors(
+    study: StudyOption = STUDY, db: DbOption = DB, snapshot: SnapshotOption = None, kind: KindOption = None,
+    plan: PlanOption = "paper",
+    number: Annotated[int | None, typer.Option("--factors", min=1, help="How many; default: the study's.")] = None,
+    seed: SeedOption = None, as_json: JsonOption = False, csv: CsvOption = None,
+) -> None:  # fmt: skip
+    """Factor analysis of the ratings."""
+    from analysis.factors import analyse
+
+    _plan(plan)
+    loaded = read_study(study)
+    data = load_data(loaded, db, kind, snapshot, as_json)
+    tables = analyse(data.ratings, number or loaded.analysis.factors, loaded.analysis.seed if seed is None else seed)
+    show("factors", plan, data.digest, tables, as_json, csv)
+
+
+@app.command()
+def agreement(
+    targets: Annotated[Path, typer.Option("--targets", help="Target vectors, xlsx or csv, one row a track.")],
+    study: StudyOption = STUDY, db: DbOption = DB, snapshot: SnapshotOption = None, kind: KindOption = None,
+    permutations: Annotated[int, typer.Option(min=99)] = 9999,
+    seed: SeedOption = None, as_json: JsonOption = False, csv: CsvOption = None,
+) -> None:  # fmt: skip
+    """Compare mean ratings with target vectors: Mantel, Procrustes, permutation of targets."""
+    from analysis.agreement import analyse, read_targets
+
+    loaded = read_study(study)
+    data = load_data(loaded, db, kind, snapshot, as_json)
+    items = list(dict.fromkeys(data.ratings["adjective"]))
+    tables = analyse(data.ratings, read_targets(targets, sorted(items)), permutations, loaded.analysis.seed if seed is None else seed)
+    show("agreement", "paper", data.digest, tables, as_json, csv)
+
+
+@app.command()
+def fad(
+    study: StudyOption = STUDY, out: OutOption = OUT,
+    reference: Annotated[str | None, typer.Option("--reference", help="Directory of audio; default: the study's.")] = None,
+    as_json: JsonOption = False, csv: CsvOption = None, quiet: QuietOption = False,
+) -> None:  # fmt: skip
+    """Fréchet Audio Distance per model, taste and embedding."""
+    from analysis.fad import analyse
+    from stimuli.manifest import read_manifest
+
+    loaded = read_study(study)
+    folder = stimuli_folder(loaded, out)
+    with progress("embedding", quiet or as_json) as update:
+        tables = analyse(
+            read_manifest(folder), folder, list(loaded.models.embedders), reference or loaded.analysis.reference,
+            out / loaded.name / "embeddings", seed=loaded.analysis.seed, progress=update,
+        )  # fmt: skip
+    show("fad", "paper", None, tables, as_json, csv)
+
+
+@app.command()
+def captions(study: StudyOption = STUDY, out: OutOption = OUT, as_json: JsonOption = False, csv: CsvOption = None) -> None:
+    """Do captions say what prompts asked for?"""
+    from analysis.sound import caption_check
+    from stimuli.manifest import read_manifest
+    from tastelab.pipeline import asked_words
+
+    loaded = read_study(study)
+    rows = caption_check(read_manifest(stimuli_folder(loaded, out)), asked_words(loaded))
+    if not rows:
+        raise UserError("no clip of this study has a caption yet; run 'tastelab stimuli caption'")
+    show("captions", "paper", None, {"captions": rows}, as_json, csv)
+
+
+@app.command()
+def report(
+    study: StudyOption = STUDY, db: DbOption = DB, out: OutOption = OUT, kind: KindOption = None, quiet: QuietOption = False
+) -> None:
+    """Freeze the data and build the report: every analysis that the data allow."""
+    from tastelab.pipeline import build_report
+
+    loaded = read_study(study)
+    with progress("report", quiet) as update:
+        path, built = build_report(loaded, db, out, kind, update)
+    say(f"{path}{'' if built else ' (nothing has changed)'}", quiet)
+
+

@@ -1,0 +1,173 @@
+"""tastelab experiment ..."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tastelab.context import (
+    DB, OUT, STUDY, DbOption, JsonOption, OutOption, QuietOption, StudyOption, open_store, progress, read_study, say, show,
+    stimuli_folder,
+)  # fmt: skip
+from tastelab.errors import UserError
+
+if TYPE_CHECKING:
+    from experiment.launch import Prepared
+    from experiment.store import Store
+    from tastelab.study import Study
+
+app = typer.Typer(no_args_is_help=True)
+
+
+def prepared(store: Store, study: Study, out: Path) -> Prepared:
+    """Enter a study and its clips into an open database."""
+    from experiment.launch import prepare
+    from stimuli.manifest import read_manifest
+
+    folder = stimuli_folder(study, out)
+    definition: dict[str, Any] = json.loads(study.model_dump_json())
+    return prepare(store, study.name, study.title, definition, study.experiment, read_manifest(folder), folder)
+
+
+@app.command()
+def run(
+    code: Annotated[str | None, typer.Option("--code", help="Pseudonymous code of the participant.")] = None,
+    resume: Annotated[str | None, typer.Option("--resume", metavar="CODE", help="Go on with CODE's session.")] = None,
+    language: Annotated[str | None, typer.Option("--language", help="Language of the screens.")] = None,
+    station: Annotated[str, typer.Option("--station", help="Name of this booth.")] = platform.node() or "station",
+    window: Annotated[bool, typer.Option("--window", help="A window instead of the whole screen.")] = False,
+    markers: Annotated[bool, typer.Option("--markers", help="Print a JSON line a screen (for tests).", hidden=True)] = False,
+    driven: Annotated[bool, typer.Option("--driven", help="Mark as a test, not a person.", hidden=True)] = False,
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    out: OutOption = OUT,
+) -> None:
+    """Run one session on this screen."""
+    from experiment import launch
+    from experiment.session import run_session, unanswered
+
+    if (code is None) == (resume is None):
+        raise UserError("give either --code CODE (a new session) or --resume CODE (go on with one)")
+    loaded = read_study(study)
+    chosen = language or loaded.experiment.languages[0]
+    with open_store(db) as store:
+        ready = prepared(store, loaded, out)
+        if resume is not None:
+            from experiment.session import check_files
+
+            session_id = launch.resume(ready, resume)
+            check_files(ready.stimuli)
+        else:
+            session_id = launch.begin(ready, str(code), "driven" if driven else "person", chosen, station)
+        from experiment.screens import Screens
+
+        def mark(marker: dict[str, Any]) -> None:
+            sys.stdout.write(json.dumps(marker) + "\n")
+            sys.stdout.flush()
+
+        screens = Screens(chosen, loaded.experiment.replays, not window, mark if markers else None)
+        try:
+            status = run_session(store, session_id, loaded.experiment, screens)
+        finally:
+            screens.close()
+        expected, stored = unanswered(store, session_id)
+    say(f"session {status}: {stored} of {expected} answers stored")
+    if status != "complete":
+        say(f"go on with: tastelab experiment run --resume {code or resume}")
+
+
+@app.command()
+def simulate(
+    n: Annotated[int, typer.Option("-n", min=1, help="Simulated participants.")] = 111,
+    effects: Annotated[Path | None, typer.Option("--effects", help="Declared effects (TOML).")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the participants.")] = 1,
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    out: OutOption = OUT,
+    quiet: QuietOption = False,
+) -> None:
+    """Run simulated participants through the same engine and database as people."""
+    from experiment import launch
+    from experiment.effects import load_effects
+
+    loaded = read_study(study)
+    told = load_effects(effects)
+    with open_store(db) as store, progress("bots", quiet) as update:
+        ran = launch.simulate(prepared(store, loaded, out), told, n, seed, update)
+    say(f"{ran} simulated sessions run, {n - ran} were there already", quiet)
+
+
+@app.command()
+def status(
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    everything: Annotated[bool, typer.Option("--all", help="Bots too, and every study.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show sessions: who, where, how far, last answer."""
+    from experiment.launch import status_rows
+
+    loaded = read_study(study)
+    with open_store(db) as store:
+        rows = status_rows(store, None if everything else loaded.name)
+    shown = rows if everything else [r for r in rows if r["kind"] != "bot"]
+    bots = len(rows) - len(shown)
+    show("status", "paper", None, {"sessions": shown}, as_json, None)
+    if bots and not as_json:
+        say(f"and {bots} simulated sessions (--all shows them)")
+
+
+@app.command("import")
+def import_(
+    format: Annotated[str, typer.Argument(help="psytoolkit")],
+    file: Annotated[Path, typer.Argument(help="The survey's wide CSV.")],
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    quiet: QuietOption = False,
+) -> None:
+    """Import a survey file; every row is imported or listed with the reason."""
+    from experiment.imports import import_psytoolkit
+
+    if format != "psytoolkit":
+        raise UserError(f"format {format!r} is not known; there is: psytoolkit")
+    loaded = read_study(study)
+    with open_store(db) as store, progress("import", quiet) as update:
+        definition = json.loads(loaded.model_dump_json())
+        study_id = store.ensure_study(loaded.name, loaded.title, definition)
+        report = import_psytoolkit(store, study_id, loaded.experiment, file, update)
+    say(f"{report.imported} people imported with {report.answers} answers, {report.already} were there already", quiet)
+    for line, reason in report.skipped:
+        say(f"line {line} not imported: {reason}")
+
+
+@app.command()
+def export(
+    format: Annotated[str, typer.Option("--format", help="csv")] = "csv",
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    out: OutOption = OUT,
+) -> None:
+    """Write answers as a tidy CSV with a data dictionary; no codes, no special categories, ages in bands."""
+    from experiment.people import export_csv
+
+    if format != "csv":
+        raise UserError(f"--format {format!r} is not known; there is: csv")
+    loaded = read_study(study)
+    with open_store(db) as store:
+        path, n = export_csv(store, loaded.name, out / loaded.name / "export")
+    say(f"{n} answers in {path}")
+
+
+@app.command()
+def withdraw(code: Annotated[str, typer.Argument(help="Code of the participant.")], db: DbOption = DB) -> None:
+    """Delete everything a participant answered; a tombstone stays."""
+    from experiment.people import withdraw as run_withdraw
+
+    with open_store(db) as store:
+        gone = run_withdraw(store, code)
+    say(f"{gone['answers']} answers of {gone['sessions']} session(s) deleted; freeze and report again")

@@ -1,0 +1,97 @@
+"""tastelab models ..."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tastelab.context import JsonOption, QuietOption, progress, say, show
+from tastelab.errors import UserError
+
+app = typer.Typer(no_args_is_help=True)
+Corpus = Annotated[Path, typer.Option(help="Corpus directory (metadata.jsonl).")]
+RunFolder = Annotated[Path, typer.Option("--out", help="Where weights and training state go.")]
+
+
+def _one_thread(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+@app.command()
+def info(as_json: JsonOption = False) -> None:
+    """List the networks that are at hand: shipped weights, packaged weights, sizes, licences."""
+    from models.inventory import inventory
+
+    show("models", "paper", None, {"models": inventory()}, as_json, None)
+
+
+@app.command("train-nano")
+def train_nano(
+    what: Annotated[str, typer.Argument(help="codec, decoder, base or captioner.")],
+    corpus: Corpus,
+    out: RunFolder = Path("outputs/training"),
+    held_out: Annotated[Path | None, typer.Option(help="Held-out corpus (base).")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps; default: the recipe's.")] = None,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    seed: Annotated[int, typer.Option("--seed")] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a nano network by its recipe; run again to go on where it was."""
+    _one_thread(threads)
+    with progress(what, quiet) as update:
+
+        def report(step: int, total: int, row: dict[str, float]) -> None:
+            update(step, total, f"{what} loss {row.get('loss', row.get('reconstruction', 0.0)):.3f}")
+
+        if what == "codec":
+            from models.musicgen.recipe import CODEC_STEPS, train_nano_codec
+
+            done = train_nano_codec(corpus, out, steps or CODEC_STEPS, seed, report)
+        elif what == "decoder":
+            from models.musicgen.recipe import DECODER_STEPS, train_nano_decoder
+
+            done = train_nano_decoder(corpus, out, steps or DECODER_STEPS, report=report)
+        elif what == "base":
+            from models.musicgen.recipe import BASE_STEPS, train_nano_base
+
+            if held_out is None:
+                raise UserError("train-nano base needs --held-out CORPUS for its validation loss")
+            done = train_nano_base(corpus, held_out, out, out / "codec-nano", steps or BASE_STEPS, seed, report)
+        elif what == "captioner":
+            from models.sonicverse.train import CAPTION_STEPS, train_nano_captioner
+
+            done = train_nano_captioner([corpus], out, steps or CAPTION_STEPS, seed, report)
+        else:
+            raise UserError(f"train-nano {what!r} is not known; there are: codec, decoder, base, captioner")
+    say(f"weights in {done}", quiet)
+
+
+@app.command()
+def finetune(
+    corpus: Corpus,
+    base: Annotated[Path, typer.Option(help="Directory of the base model.")],
+    out: RunFolder = Path("outputs/training"),
+    name: Annotated[str, typer.Option(help="Name of the fine-tuned model.")] = "nano-taste",
+    held_out: Annotated[Path | None, typer.Option(help="Held-out corpus.")] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 30,
+    batch: Annotated[int, typer.Option(min=1)] = 16,
+    lr: Annotated[float, typer.Option(min=0)] = 1e-4,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    seed: Annotated[int, typer.Option("--seed")] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Fine-tune a nano model by the seed paper's recipe; run again to go on where it was."""
+    _one_thread(threads)
+    from models.musicgen.recipe import finetune as run
+
+    with progress(name, quiet) as update:
+
+        def report(step: int, total: int, row: dict[str, float]) -> None:
+            update(step, total, f"{name} loss {row['loss']:.3f}")
+
+        done = run(base, corpus, out, name, held_out, None, epochs, batch, lr, seed, report)
+    say(f"weights in {done}", quiet)

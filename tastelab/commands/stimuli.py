@@ -1,0 +1,127 @@
+"""tastelab stimuli ..."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tastelab.context import (
+    OUT, STUDY, JsonOption, OutOption, QuietOption, SeedOption, StudyOption, progress, read_study, say, show,
+    stimuli_folder,
+)  # fmt: skip
+from tastelab.errors import UserError
+
+app = typer.Typer(no_args_is_help=True)
+dataset = typer.Typer(no_args_is_help=True)
+app.add_typer(dataset, name="dataset", help="Training corpora.")
+
+
+@app.command()
+def generate(
+    study: StudyOption = STUDY,
+    out: OutOption = OUT,
+    clips: Annotated[int | None, typer.Option("--clips", min=1, help="Clips per taste and model.")] = None,
+    seed: SeedOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Generate the clips of a study; finished ones are kept."""
+    from stimuli.generate import generate as run
+
+    loaded = read_study(study)
+    changes = {k: v for k, v in (("clips_per_taste", clips), ("seed", seed)) if v is not None}
+    config = loaded.stimuli.model_copy(update=changes)
+    folder = stimuli_folder(loaded, out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with progress("clips", quiet) as update:
+        rows = run(config, loaded.models, folder, update)
+    say(f"{len(rows)} clips in {folder}", quiet)
+
+
+@app.command()
+def caption(
+    files: Annotated[list[Path] | None, typer.Argument(help="Audio files; none: the study's clips.")] = None,
+    study: StudyOption = STUDY,
+    out: OutOption = OUT,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Caption audio files, or all clips of a study."""
+    if files:
+        from models.sonicverse.captioner import RATE, load_captioner
+        from stimuli.generate import load_mono
+
+        for path in files:
+            if not path.is_file():
+                raise UserError(f"audio file {path} does not exist")
+        captioner = load_captioner()
+        described = captioner.describe([load_mono(p, RATE) for p in files])
+        rows = [
+            {"file": str(p), "caption": d.caption, **{h: ", ".join(d.top(h)) for h in d.features}}
+            for p, d in zip(files, described, strict=True)
+        ]
+        show("captions", "paper", None, {"captions": rows}, as_json, None)
+        return
+    from stimuli.generate import describe
+
+    loaded = read_study(study)
+    with progress("captions", quiet) as update:
+        found = describe(stimuli_folder(loaded, out), "captions", loaded.models, update)
+    table = [{"clip": r.clip, "caption": r.caption} for r in found]
+    if as_json:
+        show("captions", "paper", None, {"captions": table}, True, None)
+    else:
+        say(f"{len(found)} clips captioned", quiet)
+
+
+@app.command()
+def features(study: StudyOption = STUDY, out: OutOption = OUT, quiet: QuietOption = False) -> None:
+    """Measure tempo, pitch height, brightness, roughness and more of a study's clips."""
+    from stimuli.generate import describe
+
+    loaded = read_study(study)
+    with progress("features", quiet) as update:
+        found = describe(stimuli_folder(loaded, out), "features", loaded.models, update)
+    say(f"{len(found)} clips measured", quiet)
+
+
+@app.command()
+def verify(study: StudyOption = STUDY, out: OutOption = OUT) -> None:
+    """Check every file of a study against its hash."""
+    from stimuli.manifest import read_manifest
+    from stimuli.manifest import verify as check
+
+    folder = stimuli_folder(read_study(study), out)
+    problems = check(folder)
+    for line in problems:
+        say(line)
+    if problems:
+        raise UserError(f"{len(problems)} of {len(read_manifest(folder))} clips are not as they were made; see above")
+    say(f"{len(read_manifest(folder))} clips are as they were made")
+
+
+@dataset.command()
+def build(
+    what: Annotated[str, typer.Argument(help="base (no taste word) or taste (graded ratings).")],
+    folder: Annotated[Path, typer.Argument(help="Where the corpus goes.")],
+    n: Annotated[int, typer.Option("-n", min=1, help="Clips.")] = 1600,
+    seconds: Annotated[float, typer.Option(min=1)] = 15.0,
+    rate: Annotated[int, typer.Option(help="Hz")] = 16000,
+    seed: Annotated[int, typer.Option("--seed")] = 11,
+    split: Annotated[str, typer.Option(help="train or test: pieces of one split only.")] = "train",
+    quiet: QuietOption = False,
+) -> None:
+    """Render a training corpus from public-domain scores; finished clips are kept."""
+    from stimuli.dataset.build import build_base
+    from stimuli.dataset.taste import build_taste
+
+    if what not in ("base", "taste"):
+        raise UserError(f"dataset {what!r} is not known; there are: base, taste")
+    if split not in ("train", "test"):
+        raise UserError(f"--split {split!r} is not known; there are: train, test")
+    folder.mkdir(parents=True, exist_ok=True)
+    with progress("rendering", quiet) as update:
+        make = build_base if what == "base" else build_taste
+        path = make(folder, n, seconds, rate, seed, split, update)
+    say(f"{n} clips listed in {path}", quiet)

@@ -1,0 +1,43 @@
+"""tastelab study ..."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from tastelab.context import DB, OUT, STUDY, DbOption, OutOption, QuietOption, StudyOption, read_study, say
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _study() -> None:
+    """The whole way, from prompts to report."""
+
+
+@app.command()
+def run(
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    out: OutOption = OUT,
+    clips: Annotated[int | None, typer.Option("--clips", min=1, help="Clips per taste and model (the paper: 25).")] = None,
+    participants: Annotated[int, typer.Option("--participants", min=10, help="Simulated participants.")] = 111,
+    person: Annotated[bool, typer.Option("--person", help="The session is for a person at this screen.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the simulated participants.")] = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Stimuli, captions, sessions, report. Run again: what is done stays."""
+    from tastelab.pipeline import run_study
+
+    started = time.monotonic()
+    loaded = read_study(study)
+    if clips is not None:
+        loaded = loaded.model_copy(update={"stimuli": loaded.stimuli.model_copy(update={"clips_per_taste": clips})})
+    path = run_study(loaded, study, db, out, participants, person, seed, quiet)
+    say(f"\nReport: {path}   ({time.monotonic() - started:.0f} s)")
+    say("Next:")
+    say(f"  a real session:            tastelab experiment run --code P001 --study {study}")
+    say("  with the released models:  name their directories in [models] of the study file, then tastelab study run")
+    say("  your own survey's data:    tastelab experiment import psytoolkit FILE --study STUDY, then tastelab analysis report")

@@ -1,0 +1,146 @@
+"""What every command shares: the study, the database, where outputs go, how results and progress are shown."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tastelab.errors import UserError
+
+if TYPE_CHECKING:
+    from experiment.store import Store
+    from tastelab.study import Study
+
+StudyOption = Annotated[Path, typer.Option("--study", help="Study file (TOML).")]
+DbOption = Annotated[str, typer.Option("--db", help="Database URL.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Where outputs go.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Overrides the study file's seed.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress, results only.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the first table to this file.")]
+KindOption = Annotated[str | None, typer.Option("--kind", help="Kind of session: person, imported, bot or driven.")]
+
+STUDY = Path("study.toml")
+DB = "sqlite:///participants.db"
+OUT = Path("outputs")
+
+
+def tastelab_version() -> str:
+    """Version of the installed tastelab."""
+    try:
+        return version("tastelab")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+def read_study(path: Path) -> Study:
+    """Load a study file (late, so that --help stays quick)."""
+    from tastelab.study import load_study
+
+    return load_study(path)
+
+
+def stimuli_folder(study: Study, out: Path) -> Path:
+    """Where a study's clips and manifest lie."""
+    return out / study.name / "stimuli"
+
+
+@contextmanager
+def open_store(url: str) -> Iterator[Store]:
+    """Open the database, and close it again."""
+    from experiment.store import Store as Opened
+
+    store = Opened(url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def progress(title: str, quiet: bool = False) -> Iterator[Callable[..., None]]:
+    """A progress bar on standard error; yields ``update(done, total, what="")``."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+
+        def update(done: int, total: int, what: Any = "") -> None:
+            words = f"{title}: {what}" if isinstance(what, str) and what else title
+            bar.update(task, completed=done, total=total, description=words)
+
+        yield update
+
+
+def say(text: str, quiet: bool = False) -> None:
+    """Print a line for a person."""
+    if not quiet:
+        from rich.console import Console
+
+        Console(highlight=False).print(text, soft_wrap=True, markup=False)
+
+
+def show(
+    name: str,
+    plan: str,
+    digest: str | None,
+    tables: dict[str, list[dict[str, Any]]],
+    as_json: bool,
+    csv_path: Path | None,
+) -> None:
+    """Show an analysis' tables: for people, as the one JSON object of DESIGN, and as CSV."""
+    if csv_path is not None:
+        first = next((rows for rows in tables.values() if rows), [])
+        if not csv_path.parent.is_dir():
+            raise UserError(f"--csv {csv_path}: directory {csv_path.parent} does not exist")
+        with csv_path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(dict.fromkeys(k for row in first for k in row)))
+            writer.writeheader()
+            writer.writerows(first)
+    if as_json:
+        result = {"analysis": name, "plan": plan, "data_sha256": digest, "version": tastelab_version(), "tables": tables}
+        sys.stdout.write(json.dumps(_plain(result), allow_nan=False) + "\n")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from analysis.report import number
+
+    console = Console(highlight=False)
+    for title, rows in tables.items():
+        if not rows:
+            continue
+        table = Table(title=title.replace("_", " "), title_justify="left")
+        keys = list(dict.fromkeys(k for row in rows for k in row))
+        for key in keys:
+            numeric = any(isinstance(row.get(key), (int, float)) for row in rows)
+            table.add_column(key, justify="right" if numeric else "left")
+        for row in rows:
+            table.add_row(*[number(row.get(key), key) for key in keys])
+        console.print(table)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has neither NaN nor numpy numbers."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
