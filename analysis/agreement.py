@@ -37,7 +37,9 @@ def read_targets(path: Path, items: list[str]) -> pd.DataFrame:
     table = table.rename(columns=renamed)
     missing = [i for i in items if i not in table.columns]
     if missing:
-        raise AnalysisError(f"{path} has no column for {', '.join(missing)}; it has: {', '.join(map(str, table.columns))}")
+        raise AnalysisError(
+            f"{path} has no column for {', '.join(missing)}; it has: {', '.join(map(str, table.columns))}"
+        )
     names = [c for c in table.columns if c not in items and not pd.api.types.is_numeric_dtype(table[c])]
     if not names:
         raise AnalysisError(f"{path} has no column naming the tracks")

@@ -47,12 +47,18 @@ def extract(r: np.ndarray, items: tuple[str, ...], n_factors: int, rotate: bool 
 
     rotation = "oblimin" if rotate and n_factors > 1 else None
     engine = FactorAnalyzer(
-        n_factors=n_factors, rotation=rotation, method="ml", is_corr_matrix=True, bounds=(SMALLEST_UNIQUENESS, 1),
+        n_factors=n_factors,
+        rotation=rotation,
+        method="ml",
+        is_corr_matrix=True,
+        bounds=(SMALLEST_UNIQUENESS, 1),
         rotation_kwargs={"gamma": 0, "max_iter": 5000, "tol": 1e-8} if rotation else {},
-    )  # fmt: skip
+    )
     with warnings.catch_warnings():
         # Its optimiser warns of bounds that are reached, which is what the bound is for (a Heywood case).
         warnings.filterwarnings("ignore", category=UserWarning, module="factor_analyzer")
+        # It still says force_all_finite, which scikit-learn renamed; the pin below 1.8 keeps it working.
+        warnings.filterwarnings("ignore", category=FutureWarning, message=".*force_all_finite.*")
         engine.fit(r)
     loadings = np.asarray(engine.loadings_, dtype=float)
     phi = np.eye(n_factors)
@@ -166,16 +172,23 @@ def analyse(ratings: pd.DataFrame, n_factors: int | str, seed: int) -> dict[str,
         ],
         "variance": [
             {
-                "factor": f, "ss_loadings": float(s), "phi_weighted": float(w), "proportion": float(s / len(items)),
+                "factor": f,
+                "ss_loadings": float(s),
+                "phi_weighted": float(w),
+                "proportion": float(s / len(items)),
                 "cumulative": float(square[: i + 1].sum() / len(items)),
             }
             for i, (f, s, w) in enumerate(zip(names, square, weighted, strict=True))
         ],
         "scores_by_prompt": [
-            {"prompt": str(p), "n": int((prompts == p).sum()), **{f: float(scores[prompts == p, i].mean()) for i, f in enumerate(names)}}
+            {
+                "prompt": str(p),
+                "n": int((prompts == p).sum()),
+                **{f: float(scores[prompts == p, i].mean()) for i, f in enumerate(names)},
+            }
             for p in sorted(set(prompts))
         ],
-    }  # fmt: skip
+    }
 
 
 def _uniqueness(solution: FactorSolution) -> np.ndarray:

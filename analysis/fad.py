@@ -178,12 +178,21 @@ def analyse(
                 n_frames = int(sum(len(c) for c in clips))
                 out.append(
                     {
-                        "model": model, "taste": taste, "embedding": name, "reference": reference.name,
-                        "n": len(clips), "n_reference": len(reference.clips), "n_frames": n_frames,
-                        "width": int(frames.shape[1]), "rank_deficient": n_frames <= frames.shape[1], "metric": "FAD",
-                        "value": value, "ci_low": low, "ci_high": high,
+                        "model": model,
+                        "taste": taste,
+                        "embedding": name,
+                        "reference": reference.name,
+                        "n": len(clips),
+                        "n_reference": len(reference.clips),
+                        "n_frames": n_frames,
+                        "width": int(frames.shape[1]),
+                        "rank_deficient": n_frames <= frames.shape[1],
+                        "metric": "FAD",
+                        "value": value,
+                        "ci_low": low,
+                        "ci_high": high,
                     }
-                )  # fmt: skip
+                )
     return {"distances": out}
 
 

@@ -38,13 +38,21 @@ def style() -> None:
     import seaborn as sns
 
     sns.set_theme(
-        context="notebook", style="whitegrid", font_scale=0.95,
+        context="notebook",
+        style="whitegrid",
+        font_scale=0.95,
         rc={
-            "svg.hashsalt": "tastelab", "svg.fonttype": "path", "axes.spines.top": False, "axes.spines.right": False,
-            "axes.titlesize": 12, "axes.titleweight": "bold", "figure.constrained_layout.use": True, "grid.alpha": 0.5,
+            "svg.hashsalt": "tastelab",
+            "svg.fonttype": "path",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 12,
+            "axes.titleweight": "bold",
+            "figure.constrained_layout.use": True,
+            "grid.alpha": 0.5,
             "font.family": "DejaVu Sans",
         },
-    )  # fmt: skip
+    )
 
 
 def save(figure: Figure, folder: Path, name: str, title: str, caption: str, label: str) -> Drawn:
@@ -52,9 +60,7 @@ def save(figure: Figure, folder: Path, name: str, title: str, caption: str, labe
     from matplotlib import pyplot as plt
 
     if label not in ("people", "imported"):
-        figure.text(
-            0.995, 0.995, label, ha="right", va="top", color=ORANGE, weight="bold", fontsize=9, in_layout=False
-        )
+        figure.text(0.995, 0.995, label, ha="right", va="top", color=ORANGE, weight="bold", fontsize=9, in_layout=False)
     folder.mkdir(parents=True, exist_ok=True)
     svg = folder / f"{name}.svg"
     figure.savefig(svg, metadata={"Date": None})
@@ -71,7 +77,9 @@ def preference(data: StudyData, folder: Path) -> Drawn:
     frame = data.preference
     order = sorted(frame["taste"].unique())
     figure, axis = plt.subplots(figsize=(7.2, 4))
-    sns.violinplot(frame, x="taste", y="score", order=order, inner="quart", color="#BCD6E6", cut=0, ax=axis, linewidth=1)
+    sns.violinplot(
+        frame, x="taste", y="score", order=order, inner="quart", color="#BCD6E6", cut=0, ax=axis, linewidth=1
+    )
     sns.stripplot(frame, x="taste", y="score", order=order, color=BLUE, size=2.5, alpha=0.35, jitter=0.18, ax=axis)
     axis.axhline(data.middle, color=ORANGE, lw=1.5)
     counts = frame["taste"].value_counts()
@@ -109,7 +117,15 @@ def heat_map(data: StudyData, folder: Path) -> Drawn:
     table = frame.pivot_table(index="prompt", columns="adjective", values="value", aggfunc="mean")[order]
     wide = len(table) > 8
     figure, axis = plt.subplots(figsize=(8.6, 1.4 + 0.45 * len(table)))
-    sns.heatmap(table, annot=True, fmt=".2f", cmap="cividis", ax=axis, cbar_kws={"label": "Mean rating (scale steps)"}, annot_kws={"size": 8})  # fmt: skip
+    sns.heatmap(
+        table,
+        annot=True,
+        fmt=".2f",
+        cmap="cividis",
+        ax=axis,
+        cbar_kws={"label": "Mean rating (scale steps)"},
+        annot_kws={"size": 8},
+    )
     axis.set(xlabel="Adjective", ylabel="Track" if wide else "Taste of the prompt")
     axis.tick_params(axis="y", rotation=0)
     axis.tick_params(axis="x", rotation=45)
@@ -129,7 +145,18 @@ def correlation(data: StudyData, folder: Path) -> Drawn:
     r = wide.corr()
     figure, axis = plt.subplots(figsize=(7, 5.6))
     mask = np.triu(np.ones_like(r, dtype=bool))
-    sns.heatmap(r, mask=mask, annot=True, fmt=".2f", cmap="RdBu_r", vmin=-1, vmax=1, ax=axis, cbar_kws={"label": "Pearson r"}, annot_kws={"size": 7.5})  # fmt: skip
+    sns.heatmap(
+        r,
+        mask=mask,
+        annot=True,
+        fmt=".2f",
+        cmap="RdBu_r",
+        vmin=-1,
+        vmax=1,
+        ax=axis,
+        cbar_kws={"label": "Pearson r"},
+        annot_kws={"size": 7.5},
+    )
     axis.grid(False)
     axis.set(xlabel="", ylabel="")
     caption = f"Pearson correlations between adjectives over {len(wide)} completely rated clips."
@@ -163,7 +190,17 @@ def loadings(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, labe
     strongest = frame.abs().to_numpy().argmax(axis=1)
     frame = frame.iloc[np.lexsort((-frame.abs().max(axis=1).to_numpy(), strongest))]
     figure, axis = plt.subplots(figsize=(2.2 + 0.9 * frame.shape[1], 1.2 + 0.32 * len(frame)))
-    sns.heatmap(frame, annot=True, fmt=".2f", cmap="RdBu_r", vmin=-1, vmax=1, ax=axis, cbar_kws={"label": "Loading"}, annot_kws={"size": 8})  # fmt: skip
+    sns.heatmap(
+        frame,
+        annot=True,
+        fmt=".2f",
+        cmap="RdBu_r",
+        vmin=-1,
+        vmax=1,
+        ax=axis,
+        cbar_kws={"label": "Loading"},
+        annot_kws={"size": 8},
+    )
     axis.set(xlabel="Factor", ylabel="")
     caption = f"Pattern loadings, maximum likelihood with oblimin rotation (n = {n} rated clips)."
     return save(figure, folder, "loadings", "Which adjectives go together", caption, label)
@@ -185,7 +222,15 @@ def fad(rows: list[dict[str, Any]], folder: Path) -> Drawn:
             value = np.array([r["value"] for r in mine])
             low = np.array([r["value"] if r["ci_low"] is None else min(r["ci_low"], r["value"]) for r in mine])
             high = np.array([r["value"] if r["ci_high"] is None else max(r["ci_high"], r["value"]) for r in mine])
-            axis.errorbar(x, value, [value - low, high - value], fmt="os"[k % 2], color=MODELS[model], capsize=3, label=NAMES[model])
+            axis.errorbar(
+                x,
+                value,
+                [value - low, high - value],
+                fmt="os"[k % 2],
+                color=MODELS[model],
+                capsize=3,
+                label=NAMES[model],
+            )
         axis.set_xticks(range(len(tastes)), tastes, rotation=45)
         axis.set(title=name, xlabel="", ylim=(0, None))
     axes[0][0].set_ylabel("FAD (embedding units squared)")
@@ -210,9 +255,20 @@ def features(frame: pd.DataFrame, units: dict[str, str], folder: Path) -> Drawn:
     models = sorted(frame["model"].unique())
     for axis, name in zip(axes.flat, names, strict=False):
         sns.pointplot(
-            frame, x="taste", y=name, hue="model", hue_order=models, palette=MODELS, dodge=0.3, linestyle="none",
-            errorbar=("ci", 95), seed=0, ax=axis, legend=False, markersize=5,
-        )  # fmt: skip
+            frame,
+            x="taste",
+            y=name,
+            hue="model",
+            hue_order=models,
+            palette=MODELS,
+            dodge=0.3,
+            linestyle="none",
+            errorbar=("ci", 95),
+            seed=0,
+            ax=axis,
+            legend=False,
+            markersize=5,
+        )
         unit = f" ({units[name]})" if units[name] else ""
         axis.set(xlabel="", ylabel=name.replace("_", " ") + unit)
         axis.tick_params(axis="x", rotation=45)

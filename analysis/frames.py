@@ -92,14 +92,26 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     if kind is None:
         kind = next(k for k in ("person", "imported", "bot", "driven") if k in present)
     if kind not in present:
-        raise AnalysisError(f"study {study!r} has no sessions of kind {kind!r}; there are: {', '.join(sorted(present))}")
+        raise AnalysisError(
+            f"study {study!r} has no sessions of kind {kind!r}; there are: {', '.join(sorted(present))}"
+        )
     first, second = aliased(Stimulus), aliased(Stimulus)
     query = (
         select(
-            SessionRow.id.label("session"), SessionRow.participant_id.label("participant"), SessionRow.status,
-            Trial.position.label("trial"), Trial.block, Trial.taste, Trial.first_id, Trial.second_id,
-            first.model.label("first_model"), first.clip.label("first_clip"), second.clip.label("second_clip"),
-            Response.item, Response.value, Response.choice,
+            SessionRow.id.label("session"),
+            SessionRow.participant_id.label("participant"),
+            SessionRow.status,
+            Trial.position.label("trial"),
+            Trial.block,
+            Trial.taste,
+            Trial.first_id,
+            Trial.second_id,
+            first.model.label("first_model"),
+            first.clip.label("first_clip"),
+            second.clip.label("second_clip"),
+            Response.item,
+            Response.value,
+            Response.choice,
         )
         .join(Trial, Trial.session_id == SessionRow.id)
         .join(Response, Response.trial_id == Trial.id)
@@ -108,11 +120,13 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
         .outerjoin(first, first.id == Trial.first_id)
         .outerjoin(second, second.id == Trial.second_id)
         .where(
-            StudyRow.name == study, SessionRow.kind == kind, SessionRow.status.in_(("complete", "running", "stopped")),
+            StudyRow.name == study,
+            SessionRow.kind == kind,
+            SessionRow.status.in_(("complete", "running", "stopped")),
             Participant.withdrawn_at.is_(None),
         )
         .order_by(SessionRow.id, Trial.position, Response.id)
-    )  # fmt: skip
+    )
     with engine.connect() as connection:
         rows = pd.DataFrame(connection.execute(query).mappings().all())
         definition = connection.execute(select(StudyRow.definition).where(StudyRow.name == study)).scalar_one()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
         "kind": data.kind,
         "middle": data.middle,
         "data_sha256": data.digest,
-        "frozen_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "frozen_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "definition": definition,
     }
     (partial / "snapshot.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
@@ -59,4 +59,6 @@ def thaw(folder: Path) -> StudyData:
         digest.update(frames[name].to_csv(index=False).encode())
     if digest.hexdigest() != described["data_sha256"]:
         raise AnalysisError(f"snapshot {folder} was changed after it was frozen; freeze the database again")
-    return StudyData(described["study"], described["kind"], **frames, middle=described["middle"], digest=digest.hexdigest())
+    return StudyData(
+        described["study"], described["kind"], **frames, middle=described["middle"], digest=digest.hexdigest()
+    )

@@ -20,9 +20,20 @@ if TYPE_CHECKING:
     from stimuli.manifest import ClipRow
 
 LIBRARIES = (
-    "torch", "audiocraft", "transformers", "psychopy", "pandas", "pingouin", "factor_analyzer", "statsmodels", "scipy",
-    "seaborn", "SQLAlchemy", "numpy", "librosa",
-)  # fmt: skip
+    "torch",
+    "audiocraft",
+    "transformers",
+    "psychopy",
+    "pandas",
+    "pingouin",
+    "factor_analyzer",
+    "statsmodels",
+    "scipy",
+    "seaborn",
+    "SQLAlchemy",
+    "numpy",
+    "librosa",
+)
 
 
 @dataclass
@@ -87,14 +98,26 @@ def build(inputs: Inputs, progress: Callable[[int, int, str], None] | None = Non
         if progress:
             progress(i + 1, len(steps), section.title if section else "")
     manifest = {
-        "fingerprint": now, "study_sha256": inputs.study_sha256, "data_sha256": data.digest, "kind": data.kind,
-        "tastelab": inputs.version, "libraries": versions(), "analysis": json.loads(config.model_dump_json()),
+        "fingerprint": now,
+        "study_sha256": inputs.study_sha256,
+        "data_sha256": data.digest,
+        "kind": data.kind,
+        "tastelab": inputs.version,
+        "libraries": versions(),
+        "analysis": json.loads(config.model_dump_json()),
         "seconds_per_stage": inputs.timings,
         "clips": [
-            {"clip": c.clip, "sha256": c.sha256, "prompt": c.prompt, "seed": c.seed, "checkpoint": c.checkpoint, "checkpoint_sha256": c.checkpoint_sha256}
+            {
+                "clip": c.clip,
+                "sha256": c.sha256,
+                "prompt": c.prompt,
+                "seed": c.seed,
+                "checkpoint": c.checkpoint,
+                "checkpoint_sha256": c.checkpoint_sha256,
+            }
             for c in inputs.clips
         ],
-    }  # fmt: skip
+    }
     report.write_report(path, inputs.title, data.label, summary, sections, manifest)
     stamp.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path, True
@@ -135,20 +158,44 @@ def _preference(data: StudyData, config: AnalysisConfig, drawn: Path, summary: l
         leaning = "fine-tuned" if row["effect"] > 0 else "base"
         section.text.append(f"{where} the answers lean to the {leaning} model: {report.apa(row)}.")
     if len(tables["tests"]) > 1:
-        good = [r["taste"] for r in tables["tests"][1:] if r["status"] == "declared" and (r["p_adjusted"] or 1) < config.alpha]
+        good = [
+            r["taste"]
+            for r in tables["tests"][1:]
+            if r["status"] == "declared" and (r["p_adjusted"] or 1) < config.alpha
+        ]
         summary.append(
             f"The fine-tuned model is preferred for {', '.join(good) or 'no taste'} "
             f"(one-sided Wilcoxon, {config.correction}, α = {config.alpha:g}; {data.preference['participant'].nunique()} {data.label} sessions)."
         )
     section.figures = [figures.preference(data, drawn), figures.qq(data, drawn)]
     section.tables = [
-        Table("preference_tests", "Wilcoxon signed-rank tests", tables["tests"], "R's conventions; effect: matched-pairs rank-biserial correlation with 95 % bootstrap interval over participants."),
+        Table(
+            "preference_tests",
+            "Wilcoxon signed-rank tests",
+            tables["tests"],
+            "R's conventions; effect: matched-pairs rank-biserial correlation with 95 % bootstrap interval over participants.",
+        ),
         Table("preference_normality", "Shapiro-Wilk tests", tables["normality"]),
-        Table("preference_bayes", "t-tests and Bayes factors on participants' means", tables["bayes"], "JZS prior, scale 0.707; two-sided."),
-        Table("preference_equivalence", "Equivalence (TOST)", tables["equivalence"], "Null: the mean lies outside the declared bound around no preference."),
+        Table(
+            "preference_bayes",
+            "t-tests and Bayes factors on participants' means",
+            tables["bayes"],
+            "JZS prior, scale 0.707; two-sided.",
+        ),
+        Table(
+            "preference_equivalence",
+            "Equivalence (TOST)",
+            tables["equivalence"],
+            "Null: the mean lies outside the declared bound around no preference.",
+        ),
         Table("preference_agreement", "Agreement within participants", tables["agreement"]),
-        Table("preference_sides", "Side bias", tables["sides"], "Answers to the raw slider; two-sided Wilcoxon against the middle."),
-    ]  # fmt: skip
+        Table(
+            "preference_sides",
+            "Side bias",
+            tables["sides"],
+            "Answers to the raw slider; two-sided Wilcoxon against the middle.",
+        ),
+    ]
     return section
 
 
@@ -159,12 +206,27 @@ def _ratings(data: StudyData, drawn: Path) -> Section | None:
     section = Section("ratings", "What the music calls up")
     section.figures = [figures.heat_map(data, drawn), figures.correlation(data, drawn)]
     section.tables = [
-        Table("anova", "Analysis of variance (type I)", tables["anova"], "value ~ prompt * adjective + demographics, in this order."),
-        Table("tukey", "Tukey's honest significant differences", tables["tukey"], "Error of the additive model; group1 minus group2."),
+        Table(
+            "anova",
+            "Analysis of variance (type I)",
+            tables["anova"],
+            "value ~ prompt * adjective + demographics, in this order.",
+        ),
+        Table(
+            "tukey",
+            "Tukey's honest significant differences",
+            tables["tukey"],
+            "Error of the additive model; group1 minus group2.",
+        ),
         Table("means", "Means", tables["means"]),
         Table("correlations", "Correlations of adjectives", tables["correlations"]),
-        Table("icc", "Agreement of raters", tables["icc"], "ICC(2,k) over prompts, for adjectives rated on every prompt by the same people."),
-    ]  # fmt: skip
+        Table(
+            "icc",
+            "Agreement of raters",
+            tables["icc"],
+            "ICC(2,k) over prompts, for adjectives rated on every prompt by the same people.",
+        ),
+    ]
     return section
 
 
@@ -181,12 +243,17 @@ def _factors(data: StudyData, config: AnalysisConfig, drawn: Path, summary: list
     kept = tables["retention"][0]["n_factors"]
     used = tables["retention"][-1]["n_factors"]
     total = tables["variance"][-1]["cumulative"]
-    summary.append(f"Parallel analysis keeps {kept} factors of the adjectives; {used} explain {100 * total:.0f} % of the variance ({n} rated clips).")
+    summary.append(
+        f"Parallel analysis keeps {kept} factors of the adjectives; {used} explain {100 * total:.0f} % of the variance ({n} rated clips)."
+    )
     section.figures = [figures.scree(tables, n, drawn, data.label), figures.loadings(tables, n, drawn, data.label)]
     names = {
-        "adequacy": "Is the matrix fit for factor analysis?", "variance": "Variance explained", "loadings": "Pattern loadings",
-        "phi": "Correlations of factors", "scores_by_prompt": "Mean factor scores by prompt",
-    }  # fmt: skip
+        "adequacy": "Is the matrix fit for factor analysis?",
+        "variance": "Variance explained",
+        "loadings": "Pattern loadings",
+        "phi": "Correlations of factors",
+        "scores_by_prompt": "Mean factor scores by prompt",
+    }
     section.tables = [Table(f"factors_{k}", title, tables[k]) for k, title in names.items()]
     return section
 
@@ -195,13 +262,22 @@ def _recovery(data: StudyData, effects: Effects | None) -> Section | None:
     if data.kind != "bot" or effects is None:
         return None
     tables = recovery.analyse(data, effects)
-    section = Section("recovery", "Declared and recovered effects", [
-        f"The simulated participants followed the effects declared in '{effects.name}'. Clip effects are random and shared "
-        "by all participants, so a taste's mean may lie off its declared value by about their size."
-    ])  # fmt: skip
+    section = Section(
+        "recovery",
+        "Declared and recovered effects",
+        [
+            f"The simulated participants followed the effects declared in '{effects.name}'. Clip effects are random and shared "
+            "by all participants, so a taste's mean may lie off its declared value by about their size."
+        ],
+    )
     section.tables = [
         Table("recovery_preference", "Mean preference", tables["preference"]),
-        Table("recovery_ratings", "Mean ratings", tables["ratings"], "Correlation and differences over prompt x adjective cells."),
+        Table(
+            "recovery_ratings",
+            "Mean ratings",
+            tables["ratings"],
+            "Correlation and differences over prompt x adjective cells.",
+        ),
     ]
     return section
 
@@ -213,12 +289,24 @@ def _sound(inputs: Inputs, drawn: Path, summary: list[str]) -> Section | None:
     from stimuli.features import FEATURES
 
     tables = fad.analyse(
-        inputs.clips, inputs.folder, inputs.embedders, inputs.config.reference, inputs.out / "embeddings", seed=inputs.config.seed
+        inputs.clips,
+        inputs.folder,
+        inputs.embedders,
+        inputs.config.reference,
+        inputs.out / "embeddings",
+        seed=inputs.config.seed,
     )
     rows = tables["distances"]
     section = Section("sound", "The sound itself")
     section.figures.append(figures.fad(rows, drawn))
-    section.tables.append(Table("fad", "Fréchet Audio Distance", rows, "Where frames are fewer than dimensions (rank deficient), the covariance is not full and the value is an upper guide only."))  # fmt: skip
+    section.tables.append(
+        Table(
+            "fad",
+            "Fréchet Audio Distance",
+            rows,
+            "Where frames are fewer than dimensions (rank deficient), the covariance is not full and the value is an upper guide only.",
+        )
+    )
     overall = {(r["model"], r["embedding"]): r for r in rows if r["taste"] == "all"}
     for name in inputs.embedders:
         base, tuned = overall.get(("base", name)), overall.get(("finetuned", name))
@@ -231,7 +319,14 @@ def _sound(inputs: Inputs, drawn: Path, summary: list[str]) -> Section | None:
     if not frame.empty and frame["taste"].astype(bool).any():
         section.figures.append(figures.features(frame, FEATURES, drawn))
         tests = sound.feature_tests(frame, ["tempo", "pitch_height", "centroid", "roughness", "gaps"])
-        section.tables.append(Table("feature_tests", "Features between tastes", tests, "Mann-Whitney U, Holm-corrected within feature and model."))  # fmt: skip
+        section.tables.append(
+            Table(
+                "feature_tests",
+                "Features between tastes",
+                tests,
+                "Mann-Whitney U, Holm-corrected within feature and model.",
+            )
+        )
     return section
 
 
@@ -239,19 +334,37 @@ def _captions(inputs: Inputs) -> Section | None:
     rows = sound.caption_check(inputs.clips, inputs.asked)
     if not rows:
         return None
-    text = ["Captions are written from the sound alone. A share far above that of the other tastes' clips means that the attribute is audible."]
-    return Section("captions", "Do captions say what prompts asked for", text, tables=[Table("captions", "Manipulation check", rows)])
+    text = [
+        "Captions are written from the sound alone. A share far above that of the other tastes' clips means that the attribute is audible."
+    ]
+    return Section(
+        "captions",
+        "Do captions say what prompts asked for",
+        text,
+        tables=[Table("captions", "Manipulation check", rows)],
+    )
 
 
 def _desk(inputs: Inputs) -> Section | None:
     if not inputs.desk:
         return None
     d = inputs.desk
-    section = Section("session", "A real session on a virtual desk", [
-        f"One PsychoPy session ran on a virtual screen and sound card, answered by mouse: {d['answers']} answers given, "
-        f"{d['matching']} stored exactly as given. The sound card's output was recorded and held against the files."
-    ])  # fmt: skip
-    section.tables.append(Table("desk_audio", "Captured audio against stimulus", d["audio"], "r: correlation at the best lag; error: largest absolute difference (full scale 1)."))  # fmt: skip
+    section = Section(
+        "session",
+        "A real session on a virtual desk",
+        [
+            f"One PsychoPy session ran on a virtual screen and sound card, answered by mouse: {d['answers']} answers given, "
+            f"{d['matching']} stored exactly as given. The sound card's output was recorded and held against the files."
+        ],
+    )
+    section.tables.append(
+        Table(
+            "desk_audio",
+            "Captured audio against stimulus",
+            d["audio"],
+            "r: correlation at the best lag; error: largest absolute difference (full scale 1).",
+        )
+    )
     return section
 
 
@@ -263,5 +376,7 @@ def _clips(inputs: Inputs) -> Section | None:
         relative = Path("stimuli") / c.file
         title = f"{c.taste} {c.number + 1}, {figures.NAMES.get(c.model, c.model)}" if c.taste else c.clip
         cards.append({"title": title, "caption": c.caption, "src": relative.as_posix()})
-    text = [f"{len(inputs.clips)} clips, {inputs.clips[0].seconds:g} s, {inputs.clips[0].loudness:.1f} LUFS; the text is the captioner's."]
+    text = [
+        f"{len(inputs.clips)} clips, {inputs.clips[0].seconds:g} s, {inputs.clips[0].loudness:.1f} LUFS; the text is the captioner's."
+    ]
     return Section("clips", "Listen", text, html=report.players(cards))

@@ -110,11 +110,21 @@ def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[s
         statistic, p = signed_rank(scores, middle, alternative)
         low, high = cluster_interval(scores, people, middle, config.resamples, rng)
         return {
-            "taste": name, "test": "wilcoxon", "alternative": alternative, "n": len(scores),
-            "n_participants": int(part["participant"].nunique()), "mean": float(scores.mean()),
-            "median": float(np.median(scores)), "statistic": statistic, "p": p, "p_adjusted": None,
-            "effect": rank_biserial(scores, middle), "ci_low": low, "ci_high": high, "status": status,
-        }  # fmt: skip
+            "taste": name,
+            "test": "wilcoxon",
+            "alternative": alternative,
+            "n": len(scores),
+            "n_participants": int(part["participant"].nunique()),
+            "mean": float(scores.mean()),
+            "median": float(np.median(scores)),
+            "statistic": statistic,
+            "p": p,
+            "p_adjusted": None,
+            "effect": rank_biserial(scores, middle),
+            "ci_low": low,
+            "ci_high": high,
+            "status": status,
+        }
 
     tests.append(test("all", data, "greater", "declared"))
     per_taste = [
@@ -133,7 +143,15 @@ def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[s
         scores = part["score"].to_numpy(float)
         if len(scores) >= 3 and np.ptp(scores) > 0:
             found = pingouin.normality(scores, method="shapiro")
-            normality.append({"taste": name, "test": "shapiro-wilk", "n": len(scores), "statistic": float(found["W"].iloc[0]), "p": float(found["pval"].iloc[0])})  # fmt: skip
+            normality.append(
+                {
+                    "taste": name,
+                    "test": "shapiro-wilk",
+                    "n": len(scores),
+                    "statistic": float(found["W"].iloc[0]),
+                    "p": float(found["pval"].iloc[0]),
+                }
+            )
     return {
         "tests": tests,
         "normality": normality,
@@ -157,11 +175,18 @@ def _bayes(data: pd.DataFrame, tastes: list[str], middle: float) -> list[dict[st
         low, high = found["CI95"]
         rows.append(
             {
-                "taste": name, "n": len(means), "t": float(found["T"]), "df": float(found["dof"]),
-                "p": float(found["p_val"]), "cohen_d": float(found["cohen_d"]), "mean": float(means.mean()),
-                "ci_low": float(low), "ci_high": float(high), "bf10": float(found["BF10"]),
+                "taste": name,
+                "n": len(means),
+                "t": float(found["T"]),
+                "df": float(found["dof"]),
+                "p": float(found["p_val"]),
+                "cohen_d": float(found["cohen_d"]),
+                "mean": float(means.mean()),
+                "ci_low": float(low),
+                "ci_high": float(high),
+                "bf10": float(found["BF10"]),
             }
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -177,8 +202,14 @@ def _equivalence(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> l
             continue
         found = pingouin.tost(means, middle, bound=declared.bound).iloc[0]
         rows.append(
-            {"taste": declared.taste, "bound": declared.bound, "n": len(means), "df": float(found["dof"]), "p": float(found["p_val"])}
-        )  # fmt: skip
+            {
+                "taste": declared.taste,
+                "bound": declared.bound,
+                "n": len(means),
+                "df": float(found["dof"]),
+                "p": float(found["p_val"]),
+            }
+        )
     return rows
 
 
@@ -194,8 +225,16 @@ def _agreement(data: pd.DataFrame) -> list[dict[str, Any]]:
     row = found[found["Type"].isin(["ICC1", "ICC(1,1)"])].iloc[0]
     low, high = row["CI95"]
     return [
-        {"measure": "ICC(1,1) of answers within participants", "n": len(wide), "value": float(row["ICC"]), "ci_low": float(low), "ci_high": float(high), "F": float(row["F"]), "p": float(row["pval"])}
-    ]  # fmt: skip
+        {
+            "measure": "ICC(1,1) of answers within participants",
+            "n": len(wide),
+            "value": float(row["ICC"]),
+            "ci_low": float(low),
+            "ci_high": float(high),
+            "F": float(row["F"]),
+            "p": float(row["pval"]),
+        }
+    ]
 
 
 def _sides(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
@@ -204,5 +243,11 @@ def _sides(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
     statistic, p = signed_rank(answers, middle, "two-sided")
     first = float((data["first_model"] == "finetuned").mean())
     return [
-        {"n": len(answers), "mean_answer": float(answers.mean()), "statistic": statistic, "p": p, "share_finetuned_first": first}
-    ]  # fmt: skip
+        {
+            "n": len(answers),
+            "mean_answer": float(answers.mean()),
+            "statistic": statistic,
+            "p": p,
+            "share_finetuned_first": first,
+        }
+    ]

@@ -54,11 +54,15 @@ def anova(frame: pd.DataFrame) -> list[dict[str, Any]]:
         last = term == "Residual"
         rows.append(
             {
-                "term": term, "df": float(row["df"]), "sum_sq": float(row["sum_sq"]), "mean_sq": float(row["mean_sq"]),
-                "F": None if last else float(row["F"]), "p": None if last else float(row["PR(>F)"]),
+                "term": term,
+                "df": float(row["df"]),
+                "sum_sq": float(row["sum_sq"]),
+                "mean_sq": float(row["mean_sq"]),
+                "F": None if last else float(row["F"]),
+                "p": None if last else float(row["PR(>F)"]),
                 "partial_eta_sq": None if last else float(row["sum_sq"] / (row["sum_sq"] + residual)),
             }
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -85,17 +89,23 @@ def tukey(frame: pd.DataFrame, level: float = 0.95) -> list[dict[str, Any]]:
         levels = sorted(pd.unique(groups))
         effects = {g: float(projections[term][groups == g].mean()) for g in levels}
         counts = {g: int((groups == g).sum()) for g in levels}
+        critical = float(stats.studentized_range.ppf(level, len(levels), df))
         for a, b in combinations(levels, 2):
             difference = effects[b] - effects[a]
             se = np.sqrt(error / 2 * (1 / counts[a] + 1 / counts[b]))
-            half = float(stats.studentized_range.ppf(level, len(levels), df) * se)
+            half = critical * float(se)
             p = float(stats.studentized_range.sf(abs(difference) / se, len(levels), df))
             rows.append(
                 {
-                    "factor": term, "group1": str(b), "group2": str(a), "diff": difference, "ci_low": difference - half,
-                    "ci_high": difference + half, "p": p,
+                    "factor": term,
+                    "group1": str(b),
+                    "group2": str(a),
+                    "diff": difference,
+                    "ci_low": difference - half,
+                    "ci_high": difference + half,
+                    "p": p,
                 }
-            )  # fmt: skip
+            )
     return rows
 
 
@@ -128,8 +138,16 @@ def correlations(ratings: pd.DataFrame) -> list[dict[str, Any]]:
         found = pingouin.corr(wide[a], wide[b]).iloc[0]
         low, high = found["CI95"]
         rows.append(
-            {"item1": a, "item2": b, "n": int(found["n"]), "r": float(found["r"]), "ci_low": float(low), "ci_high": float(high), "p": float(found["p_val"])}
-        )  # fmt: skip
+            {
+                "item1": a,
+                "item2": b,
+                "n": int(found["n"]),
+                "r": float(found["r"]),
+                "ci_low": float(low),
+                "ci_high": float(high),
+                "p": float(found["p_val"]),
+            }
+        )
     return rows
 
 
@@ -147,8 +165,15 @@ def agreement(ratings: pd.DataFrame, resamples: int = 0) -> list[dict[str, Any]]
         row = found[found["Type"] == "ICC(A,k)"].iloc[0]
         low, high = row["CI95"]
         rows.append(
-            {"item": str(adjective), "n_prompts": wide.shape[0], "n_raters": wide.shape[1], "icc_2k": float(row["ICC"]), "ci_low": float(low), "ci_high": float(high)}
-        )  # fmt: skip
+            {
+                "item": str(adjective),
+                "n_prompts": wide.shape[0],
+                "n_raters": wide.shape[1],
+                "icc_2k": float(row["ICC"]),
+                "ci_low": float(low),
+                "ci_high": float(high),
+            }
+        )
     return rows
 
 

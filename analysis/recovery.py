@@ -24,10 +24,15 @@ def analyse(data: StudyData, effects: Effects) -> dict[str, list[dict[str, Any]]
         mean = float(means.mean())
         rows.append(
             {
-                "taste": str(taste), "n": len(means), "declared": declared, "recovered": mean, "ci_low": mean - half,
-                "ci_high": mean + half, "direction_kept": bool(np.sign(mean - data.middle) == np.sign(declared - data.middle)),
+                "taste": str(taste),
+                "n": len(means),
+                "declared": declared,
+                "recovered": mean,
+                "ci_low": mean - half,
+                "ci_high": mean + half,
+                "direction_kept": bool(np.sign(mean - data.middle) == np.sign(declared - data.middle)),
             }
-        )  # fmt: skip
+        )
     pairs = []
     for (prompt, adjective), part in data.ratings.groupby(["prompt", "adjective"]):
         declared_mean = effects.ratings.mean.get(str(prompt), {}).get(str(adjective))
@@ -37,5 +42,12 @@ def analyse(data: StudyData, effects: Effects) -> dict[str, list[dict[str, Any]]
     if len(pairs) > 2:
         told, found = np.array(pairs).T
         r = float(np.corrcoef(told, found)[0, 1])
-        ratings.append({"cells": len(pairs), "r": r, "mean_difference": float((found - told).mean()), "largest_difference": float(np.abs(found - told).max())})
+        ratings.append(
+            {
+                "cells": len(pairs),
+                "r": r,
+                "mean_difference": float((found - told).mean()),
+                "largest_difference": float(np.abs(found - told).max()),
+            }
+        )
     return {"preference": rows, "ratings": ratings}

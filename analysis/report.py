@@ -13,10 +13,20 @@ from typing import Any
 from analysis.figures import Drawn
 
 LABELS = {
-    "p_adjusted": "p adjusted", "ci_low": "95 % low", "ci_high": "95 % high", "sum_sq": "SS", "mean_sq": "MS",
-    "n_participants": "people", "effect": "rank-biserial", "partial_eta_sq": "partial η²", "bf10": "BF₁₀",
-    "cohen_d": "Cohen's d", "n_reference": "n reference", "n_frames": "frames", "icc_2k": "ICC(2,k)",
-}  # fmt: skip
+    "p_adjusted": "p adjusted",
+    "ci_low": "95 % low",
+    "ci_high": "95 % high",
+    "sum_sq": "SS",
+    "mean_sq": "MS",
+    "n_participants": "people",
+    "effect": "rank-biserial",
+    "partial_eta_sq": "partial η²",
+    "bf10": "BF₁₀",
+    "cohen_d": "Cohen's d",
+    "n_reference": "n reference",
+    "n_frames": "frames",
+    "icc_2k": "ICC(2,k)",
+}
 
 
 @dataclass
@@ -113,9 +123,13 @@ def write_report(
                 write_csv(table.rows, path.parent / "tables" / f"{table.name}.csv")
         shown.append(
             {
-                "name": section.name, "title": section.title, "text": section.text, "html": section.html,
+                "name": section.name,
+                "title": section.title,
+                "text": section.text,
+                "html": section.html,
                 "figures": [
-                    {"title": f.title, "caption": f.caption, "name": f.name, "svg": _inline(f.svg)} for f in section.figures
+                    {"title": f.title, "caption": f.caption, "name": f.name, "svg": _inline(f.svg)}
+                    for f in section.figures
                 ],
                 "tables": [
                     {"title": t.title, "note": t.note, "html": as_html(t), "name": t.name, "long": len(t.rows) > 14}
@@ -123,11 +137,15 @@ def write_report(
                     if t.rows
                 ],
             }
-        )  # fmt: skip
+        )
     text = environment.get_template("report.html").render(
-        title=title, label=label, simulated=label not in ("people", "imported"), summary=summary, sections=shown,
+        title=title,
+        label=label,
+        simulated=label not in ("people", "imported"),
+        summary=summary,
+        sections=shown,
         manifest=json.dumps(manifest, indent=1, ensure_ascii=False),
-    )  # fmt: skip
+    )
     partial = path.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)

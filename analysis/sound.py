@@ -18,7 +18,11 @@ def feature_frame(rows: list[ClipRow]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(
-        [{"clip": r.clip, "taste": r.taste, "model": r.model, "number": r.number, **r.features} for r in rows if r.features]
+        [
+            {"clip": r.clip, "taste": r.taste, "model": r.model, "number": r.number, **r.features}
+            for r in rows
+            if r.features
+        ]
     )
 
 
@@ -38,11 +42,19 @@ def feature_tests(frame: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]
                 found = pingouin.mwu(x, y).iloc[0]
                 rows.append(
                     {
-                        "model": model, "feature": name, "taste1": a, "taste2": b, "n1": len(x), "n2": len(y),
-                        "mean1": float(x.mean()), "mean2": float(y.mean()), "U": float(found["U_val"]),
-                        "p": float(found["p_val"]), "rank_biserial": float(found["RBC"]),
+                        "model": model,
+                        "feature": name,
+                        "taste1": a,
+                        "taste2": b,
+                        "n1": len(x),
+                        "n2": len(y),
+                        "mean1": float(x.mean()),
+                        "mean2": float(y.mean()),
+                        "U": float(found["U_val"]),
+                        "p": float(found["p_val"]),
+                        "rank_biserial": float(found["RBC"]),
                     }
-                )  # fmt: skip
+                )
             if rows:
                 adjusted = pingouin.multicomp([r["p"] for r in rows], method="holm")[1]
                 for row, p in zip(rows, adjusted, strict=True):
@@ -72,10 +84,15 @@ def caption_check(rows: list[ClipRow], asked: dict[str, dict[str, list[str]]]) -
                 elsewhere = [_says(str(r.caption), words) for r in others]
                 out.append(
                     {
-                        "model": model, "taste": taste, "attribute": attribute, "words": " | ".join(words), "n": len(said),
-                        "share": float(np.mean(said)), "share_other_tastes": float(np.mean(elsewhere)) if elsewhere else None,
+                        "model": model,
+                        "taste": taste,
+                        "attribute": attribute,
+                        "words": " | ".join(words),
+                        "n": len(said),
+                        "share": float(np.mean(said)),
+                        "share_other_tastes": float(np.mean(elsewhere)) if elsewhere else None,
                     }
-                )  # fmt: skip
+                )
     return out
 
 

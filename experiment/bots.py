@@ -21,13 +21,19 @@ SHARES: dict[str, dict[str, int]] = {
     "hearing_experience": {"professional": 38, "amateur": 43, "none": 30},
     "eating_experience": {"professional": 1, "amateur": 44, "none": 66},
     "ethnicity": {
-        "arab": 3, "asian": 1, "mixed": 1, "latino": 4, "southeast_asian": 2, "white": 90, "not_listed": 6,
+        "arab": 3,
+        "asian": 1,
+        "mixed": 1,
+        "latino": 4,
+        "southeast_asian": 2,
+        "white": 90,
+        "not_listed": 6,
         "not_said": 4,
     },
     "hearing_impairments": {"yes": 4, "no": 107},
     "taste_impairments": {"yes": 3, "no": 108},
     "device": {"headphones": 60, "speakers": 40, "hifi": 5, "other": 6},
-}  # fmt: skip
+}
 
 
 @lru_cache(maxsize=4096)

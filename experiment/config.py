@@ -50,7 +50,9 @@ class RatingsConfig(BaseModel):
         steps = self.high - self.low + 1
         for language, words in self.labels.items():
             if len(words) not in (2, steps):
-                raise ValueError(f"labels.{language} has {len(words)} words; the scale needs {steps}, or 2 for its ends")
+                raise ValueError(
+                    f"labels.{language} has {len(words)} words; the scale needs {steps}, or 2 for its ends"
+                )
         return self
 
 

@@ -15,9 +15,15 @@ from experiment.config import ExperimentConfig
 from experiment.errors import ExperimentError
 
 DEMOGRAPHICS = (
-    "sex", "age", "hearing_experience", "eating_experience", "ethnicity", "hearing_impairments", "taste_impairments",
+    "sex",
+    "age",
+    "hearing_experience",
+    "eating_experience",
+    "ethnicity",
+    "hearing_impairments",
+    "taste_impairments",
     "device",
-)  # fmt: skip
+)
 SPECIAL = ("ethnicity", "hearing_impairments", "taste_impairments")
 
 
@@ -138,9 +144,7 @@ def _rated(
         numbers = [pairs[i % len(pairs)] for i in (0, 2, 3)][:n]
         start = int(rng.integers(1, 3))
         count = max(c.number for c in pool) + 1
-        return [
-            next(c for c in pool if c.taste == t and c.number == (number + start) % count) for t, number in numbers
-        ]
+        return [next(c for c in pool if c.taste == t and c.number == (number + start) % count) for t, number in numbers]
     tastes = sorted({c.taste for c in pool})
     if len(tastes) == 1 or "given" in config.ratings.models:
         if n > len(pool):

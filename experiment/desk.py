@@ -88,8 +88,10 @@ def virtual_desk() -> Iterator[Desk]:
         processes.append(
             subprocess.Popen(
                 ["Xvfb", "-displayfd", str(write), "-screen", "0", geometry, "-nolisten", "tcp"],
-                pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+                pass_fds=[write],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         )
         os.close(write)
         with os.fdopen(read) as pipe:
@@ -110,13 +112,16 @@ def virtual_desk() -> Iterator[Desk]:
             "XDG_RUNTIME_DIR": str(folder),
             "PULSE_SERVER": f"unix:{socket}",
             "LIBGL_ALWAYS_SOFTWARE": "1",
+            "LP_NUM_THREADS": "1",
         }
         arguments = ["-n", "-F", str(script), "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
         processes.append(
             subprocess.Popen(
-                ["pulseaudio", *arguments, "--disable-shm=yes"], env=environment,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+                ["pulseaudio", *arguments, "--disable-shm=yes"],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         )
         deadline = time.monotonic() + 15
         while not socket.exists():
@@ -148,7 +153,7 @@ class Hand:
         subprocess.run(["xdotool", *arguments], env=self.desk.environment, check=True, capture_output=True)
 
     def click(self, point: list[int]) -> None:
-        """Move, press for 40 ms, release: shorter clicks fall between two looks at the mouse."""
+        """Move, press for 40 ms, release."""
         self._xdotool("mousemove", str(point[0]), str(point[1]))
         time.sleep(0.03)
         self._xdotool("mousedown", "1")
@@ -160,7 +165,14 @@ class Hand:
         """Answer one screen by its marker."""
         screen, widgets = marker["screen"], marker["widgets"]
         self.screens.append(screen)
-        first = {"consent": "agree", "special": "yes", "sound": "yes", "page": "next", "listen": "play", "heard": "next"}
+        first = {
+            "consent": "agree",
+            "special": "yes",
+            "sound": "yes",
+            "page": "next",
+            "listen": "play",
+            "heard": "next",
+        }
         if screen in first:
             self.click(widgets[first[screen]])
         elif screen == "choice":

@@ -76,7 +76,11 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def import_psytoolkit(
-    store: Store, study_id: int, config: ExperimentConfig, path: Path, progress: Callable[[int, int], None] | None = None
+    store: Store,
+    study_id: int,
+    config: ExperimentConfig,
+    path: Path,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
     """Import a survey file; rows that an earlier call imported are recognised and left alone.
 
@@ -145,8 +149,16 @@ def _number(text: str | None, low: float, high: float, what: str) -> float | Non
 
 def _demographics(row: dict[str, str]) -> _Planned:
     answers: dict[str, tuple[float | None, str | None]] = {}
-    for item in ("sex", "age", "hearing_experience", "eating_experience", "ethnicity", "hearing_impairments",
-                 "taste_impairments", "device"):  # fmt: skip
+    for item in (
+        "sex",
+        "age",
+        "hearing_experience",
+        "eating_experience",
+        "ethnicity",
+        "hearing_impairments",
+        "taste_impairments",
+        "device",
+    ):
         names = [n for base in (item, *COLUMNS.get(item, ())) for n in (f"{base}_1", base)]
         raw = next((row[n].strip() for n in names if row.get(n, "").strip()), "")
         if not raw:
@@ -223,17 +235,29 @@ def _write(store: Store, study_id: int, code: str, plan: list[_Planned]) -> bool
         s.add(person)
         s.flush()
         session = SessionRow(
-            study_id=study_id, participant_id=person.id, kind="imported", status="complete", station="import",
-            language="it", design_row=None, seed=0, versions={}, ended_at=utc_now(),
-        )  # fmt: skip
+            study_id=study_id,
+            participant_id=person.id,
+            kind="imported",
+            status="complete",
+            station="import",
+            language="it",
+            design_row=None,
+            seed=0,
+            versions={},
+            ended_at=utc_now(),
+        )
         s.add(session)
         s.flush()
         for position, trial in enumerate(plan):
             row = Trial(
-                session_id=session.id, position=position, block=trial.block, taste=trial.taste,
+                session_id=session.id,
+                position=position,
+                block=trial.block,
+                taste=trial.taste,
                 first_id=clips[trial.first].id if trial.first else None,
-                second_id=clips[trial.second].id if trial.second else None, items=list(trial.answers),
-            )  # fmt: skip
+                second_id=clips[trial.second].id if trial.second else None,
+                items=list(trial.answers),
+            )
             s.add(row)
             s.flush()
             for item, (value, choice) in trial.answers.items():

@@ -38,19 +38,31 @@ class Prepared:
 
 
 def prepare(
-    store: Store, name: str, title: str, definition: dict[str, Any], config: ExperimentConfig,
-    rows: Sequence[ClipRow], folder: Path,
-) -> Prepared:  # fmt: skip
+    store: Store,
+    name: str,
+    title: str,
+    definition: dict[str, Any],
+    config: ExperimentConfig,
+    rows: Sequence[ClipRow],
+    folder: Path,
+) -> Prepared:
     """Enter a study and its clips into the database."""
     study_id = store.ensure_study(name, title, definition)
     entries = [
         {
-            "clip": r.clip, "taste": r.taste, "model": r.model, "number": r.number, "path": str((folder / r.file).resolve()),
-            "sha256": r.sha256, "seconds": r.seconds, "prompt": r.prompt, "seed": r.seed,
+            "clip": r.clip,
+            "taste": r.taste,
+            "model": r.model,
+            "number": r.number,
+            "path": str((folder / r.file).resolve()),
+            "sha256": r.sha256,
+            "seconds": r.seconds,
+            "prompt": r.prompt,
+            "seed": r.seed,
             "checkpoint_sha256": r.checkpoint_sha256,
         }
         for r in rows
-    ]  # fmt: skip
+    ]
     return Prepared(store, study_id, config, store.ensure_stimuli(study_id, entries))
 
 
@@ -81,9 +93,16 @@ def begin(
         check_files(prepared.stimuli)
     clips = prepared.clips
     return prepared.store.begin(
-        prepared.study_id, code, kind, lambda row: plan(prepared.config, clips, row), seed=prepared.config.seed,
-        station=station, language=language, versions=versions(), calibration=calibration,
-    )  # fmt: skip
+        prepared.study_id,
+        code,
+        kind,
+        lambda row: plan(prepared.config, clips, row),
+        seed=prepared.config.seed,
+        station=station,
+        language=language,
+        versions=versions(),
+        calibration=calibration,
+    )
 
 
 def resume(prepared: Prepared, code: str) -> int:
@@ -138,8 +157,13 @@ def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
 
     query = (
         select(
-            StudyRow.name.label("study"), Participant.code.label("participant"), SessionRow.kind, SessionRow.status,
-            SessionRow.station, SessionRow.started_at, func.count(Response.id).label("answers"),
+            StudyRow.name.label("study"),
+            Participant.code.label("participant"),
+            SessionRow.kind,
+            SessionRow.status,
+            SessionRow.station,
+            SessionRow.started_at,
+            func.count(Response.id).label("answers"),
             func.max(Response.answered_at).label("last_answer"),
         )
         .join(StudyRow, StudyRow.id == SessionRow.study_id)
@@ -148,7 +172,7 @@ def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
         .outerjoin(Response, Response.trial_id == Trial.id)
         .group_by(SessionRow.id, StudyRow.name, Participant.code)
         .order_by(SessionRow.id)
-    )  # fmt: skip
+    )
     if study is not None:
         query = query.where(StudyRow.name == study)
     with store.engine.connect() as connection:

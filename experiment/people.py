@@ -11,17 +11,38 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from experiment.database import (
-    Consent, Event, Participant, Response, Screening, SessionRow, Stimulus, StudyRow, Trial, utc_now,
-)  # fmt: skip
+    Consent,
+    Event,
+    Participant,
+    Response,
+    Screening,
+    SessionRow,
+    Stimulus,
+    StudyRow,
+    Trial,
+    utc_now,
+)
 from experiment.design import SPECIAL
 from experiment.errors import ExperimentError
 from experiment.store import Store
 
 AGE_BANDS = ((0, 17), (18, 24), (25, 34), (35, 44), (45, 54), (55, 64), (65, 120))
 COLUMNS = (
-    "participant", "kind", "status", "language", "block", "trial", "taste", "first_clip", "second_clip", "first_model",
-    "item", "value", "choice", "response_time",
-)  # fmt: skip
+    "participant",
+    "kind",
+    "status",
+    "language",
+    "block",
+    "trial",
+    "taste",
+    "first_clip",
+    "second_clip",
+    "first_model",
+    "item",
+    "value",
+    "choice",
+    "response_time",
+)
 MEANINGS = {
     "participant": "number within this export, in order of first session; not the code",
     "kind": "person, driven (test on a virtual desk), bot (simulated) or imported",
@@ -100,13 +121,22 @@ def export_csv(store: Store, study: str, out: Path) -> tuple[Path, int]:
                 value, choice = None, f"{band[0]}-{band[1]}"
             rows.append(
                 {
-                    "participant": number, "kind": session.kind, "status": session.status, "language": session.language,
-                    "block": trial.block, "trial": trial.position, "taste": trial.taste,
-                    "first_clip": first.clip if first else None, "second_clip": second.clip if second else None,
-                    "first_model": first.model if first else None, "item": response.item, "value": value,
-                    "choice": choice, "response_time": response.response_time,
+                    "participant": number,
+                    "kind": session.kind,
+                    "status": session.status,
+                    "language": session.language,
+                    "block": trial.block,
+                    "trial": trial.position,
+                    "taste": trial.taste,
+                    "first_clip": first.clip if first else None,
+                    "second_clip": second.clip if second else None,
+                    "first_model": first.model if first else None,
+                    "item": response.item,
+                    "value": value,
+                    "choice": choice,
+                    "response_time": response.response_time,
                 }
-            )  # fmt: skip
+            )
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{study}.csv"
     partial = path.with_suffix(f".{os.getpid()}.partial")
@@ -117,5 +147,3 @@ def export_csv(store: Store, study: str, out: Path) -> tuple[Path, int]:
     os.replace(partial, path)
     (out / f"{study}.json").write_text(json.dumps({"columns": MEANINGS}, indent=2) + "\n", encoding="utf-8")
     return path, len(rows)
-
-

@@ -39,14 +39,26 @@ class Screens:
 
         try:
             self.window = visual.Window(
-                size=(1280, 800), fullscr=fullscreen, units="height", color=PAPER, colorSpace="hex",
-                checkTiming=False, allowGUI=not fullscreen, winType="pyglet",
-            )  # fmt: skip
+                size=(1280, 800),
+                fullscr=fullscreen,
+                units="height",
+                color=PAPER,
+                colorSpace="hex",
+                checkTiming=False,
+                allowGUI=not fullscreen,
+                winType="pyglet",
+            )
         except Exception as error:  # pyglet raises its own kinds
-            raise ExperimentError(f"no window can be opened ({type(error).__name__}); is there a display (DISPLAY)?") from None
+            raise ExperimentError(
+                f"no window can be opened ({type(error).__name__}); is there a display (DISPLAY)?"
+            ) from None
         self.mouse = event.Mouse(win=self.window)
         self.keys = keyboard.Keyboard(backend="ptb")
-        self._pressed = False
+        self.stop_button = Button(self.window, "stop", self.words["stop"], -0.7, -0.455, 0.16, 0.045, quiet=True)
+        self._presses: list[tuple[float, float]] = []
+        # Presses are taken from the window's events: a short click between two frames is not lost.
+        self.window.winHandle.push_handlers(on_mouse_press=self._on_press)
+        self._seen: set[tuple[str, float]] = set()
 
     def close(self) -> None:
         """Close the window."""
@@ -74,8 +86,9 @@ class Screens:
         ramp = np.minimum(1, np.minimum(t, t[::-1]) / 0.05)
         tone = (0.1 * np.sin(2 * np.pi * 440 * t) * ramp)[:, None].repeat(2, axis=1).astype(np.float32)
         plays = 0
+        parts = [text(self.window, w["title"], 0.3, 0.055, bold=True), text(self.window, w["text"], 0.06, 0.032)]
         while True:
-            record = play_through(open_sound(tone, rate), 1.0, lambda _: self._idle(w["title"], w["text"]))
+            record = play_through(open_sound(tone, rate), 1.0, lambda _: self._frame(parts, []))
             plays += 1
             choices = [("yes", self.words["yes"], "1"), ("again", self.words["again"], "2")]
             if self._choose("sound", w["title"], w["text"], choices) == "yes":
@@ -185,11 +198,17 @@ class Screens:
         width = min(0.24, 1.5 / n - 0.015)
         steps = [
             Button(
-                self.window, str(question.low + i), question.labels[i] if named else str(question.low + i),
-                (i - (n - 1) / 2) * (width + 0.015), -0.04, width, 0.085, key=str(question.low + i),
+                self.window,
+                str(question.low + i),
+                question.labels[i] if named else str(question.low + i),
+                (i - (n - 1) / 2) * (width + 0.015),
+                -0.04,
+                width,
+                0.085,
+                key=str(question.low + i),
             )
             for i in range(n)
-        ]  # fmt: skip
+        ]
         ends = []
         if not named:
             ends = [
@@ -231,14 +250,21 @@ class Screens:
         width = 0.36
         buttons = [
             Button(
-                self.window, key_name, label, (i - (len(choices) - 1) / 2) * (width + 0.06), -0.28, width,
-                key=key, primary=i == 0,
+                self.window,
+                key_name,
+                label,
+                (i - (len(choices) - 1) / 2) * (width + 0.06),
+                -0.28,
+                width,
+                key=key,
+                primary=i == 0,
             )
             for i, (key_name, label, key) in enumerate(choices)
-        ]  # fmt: skip
+        ]
         return self._until(name, parts, buttons)
 
     def _until(self, name: str, parts: list[Any], buttons: list[Button], **detail: Any) -> str:
+        self._presses.clear()
         self._mark(name, buttons, **detail)
         while True:
             clicked = self._frame(parts, buttons)
@@ -249,31 +275,43 @@ class Screens:
             if clicked is not None:
                 return clicked
 
-    def _idle(self, title: str, body: str) -> None:
-        self._frame([text(self.window, title, 0.3, 0.055, bold=True), text(self.window, body, 0.06, 0.032)], [])
-
     def _frame(self, parts: list[Any], buttons: list[Button], slider: Slider | None = None) -> str | None:
         """Draw one frame and return the name of the button clicked in it."""
-        stop = Button(self.window, "stop", self.words["stop"], -0.7, -0.455, 0.16, 0.045, quiet=True)
+        stop = self.stop_button
         point = tuple(float(v) for v in self.mouse.getPos())
         for part in parts:
             part.draw()
         for button in [*buttons, stop]:
             button.draw(hover=button.contains(point))
         self.window.flip()
-        time.sleep(0.004)
-        down = bool(self.mouse.getPressed()[0])
-        fresh, self._pressed = down and not self._pressed, down
-        if slider is not None and down:
-            slider.touch(point)
-        if fresh:
-            if stop.contains(point):
+        time.sleep(0.012)  # where nothing waits for the display (no vsync), do not draw as fast as can be
+        presses, self._presses = self._presses, []
+        if slider is not None:
+            for place in [*presses, *([point] if self.mouse.getPressed()[0] else [])]:
+                slider.touch(place)
+        for place in presses:
+            if stop.contains(place):
                 self._stop()
-            return next((b.name for b in buttons if b.enabled and b.contains(point)), None)
+            clicked = next((b.name for b in buttons if b.enabled and b.contains(place)), None)
+            if clicked is not None:
+                return clicked
         return None
 
+    def _on_press(self, x: int, y: int, button: int, modifiers: int) -> None:
+        """Note where the left button went down, in the window's units."""
+        if button == 1:
+            width, height = self.window.size
+            self._presses.append(((x - width / 2) / height, (y - height / 2) / height))
+
     def _typed(self) -> list[str]:
-        names = [k.name for k in self.keys.getKeys(waitRelease=False, clear=True)]
+        # A key that went down and up between two frames counts as released, one still down does not; ask for both.
+        pressed = [*self.keys.getKeys(waitRelease=True), *self.keys.getKeys(waitRelease=False)]
+        names = []
+        for key in pressed:
+            # The release of a key that was reported before comes as the same press again.
+            if (key.name, key.tDown) not in self._seen:
+                self._seen.add((key.name, key.tDown))
+                names.append(str(key.name))
         if "escape" in names:
             self._stop()
         return names

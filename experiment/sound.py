@@ -27,7 +27,9 @@ def prepare_audio() -> None:
     try:
         from psychtoolbox import PsychPortAudio, audio
     except (ImportError, OSError) as error:
-        raise ExperimentError(f"psychtoolbox cannot load ({error}); install libportaudio2 and libasound2-plugins") from None
+        raise ExperimentError(
+            f"psychtoolbox cannot load ({error}); install libportaudio2 and libasound2-plugins"
+        ) from None
     PsychPortAudio("EngineTunables", None, None, None, 0)
     original = audio.get_devices
 
@@ -57,7 +59,9 @@ def open_sound(path_or_array: Any, rate: int = 48000) -> Any:
             return sound.Sound(str(path_or_array), stereo=True, hamming=False)
         return sound.Sound(path_or_array, sampleRate=rate, stereo=True, hamming=False)
     except Exception as error:  # psychopy raises bare Exceptions and its own kinds
-        raise ExperimentError(f"no audio device can be opened ({error}); plug in headphones and run 'tastelab doctor'") from None
+        raise ExperimentError(
+            f"no audio device can be opened ({error}); plug in headphones and run 'tastelab doctor'"
+        ) from None
 
 
 def play_through(player: Any, seconds: float, tick: Callable[[float], None]) -> dict[str, Any]:

@@ -20,7 +20,9 @@ def text(window: Any, words: str, y: float, height: float = 0.034, color: str = 
 
     options = {"wrapWidth": 1.15, "bold": False, "alignText": "center", "anchorHoriz": "center"} | more
     x = options.pop("x", 0.0)
-    return visual.TextStim(window, text=words, pos=(x, y), height=height, color=color, font=FONT, **options)
+    return visual.TextStim(
+        window, text=words, pos=(x, y), height=height, color=color, font=FONT, autoLog=False, **options
+    )
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Button:
         if not self._parts:
             size = min(0.03, self.width / max(6.0, len(self.label) * 0.62))
             self._parts = [
-                visual.Rect(self.window, self.width, self.height, pos=(self.x, self.y), lineWidth=1.5),
+                visual.Rect(self.window, self.width, self.height, pos=(self.x, self.y), lineWidth=1.5, autoLog=False),
                 text(self.window, self.label, self.y, size, x=self.x, wrapWidth=self.width),
             ]
         box, label = self._parts
@@ -100,19 +102,27 @@ class Slider:
 
         if not self._parts:
             half = self.width / 2
-            line = visual.Line(self.window, start=(-half, self.y), end=(half, self.y), lineColor=MUTED, lineWidth=3)
+            line = visual.Line(
+                self.window, start=(-half, self.y), end=(half, self.y), lineColor=MUTED, lineWidth=3, autoLog=False
+            )
             ticks = [
                 visual.Line(
-                    self.window, start=(self.place(v), self.y - 0.014), end=(self.place(v), self.y + 0.014),
-                    lineColor=MUTED, lineWidth=2,
+                    self.window,
+                    start=(self.place(v), self.y - 0.014),
+                    end=(self.place(v), self.y + 0.014),
+                    lineColor=MUTED,
+                    lineWidth=2,
+                    autoLog=False,
                 )
                 for v in range(self.low, self.high + 1)
-            ]  # fmt: skip
+            ]
             ends = [
                 text(self.window, self.labels[0], self.y - 0.075, 0.028, x=-half, wrapWidth=0.4),
                 text(self.window, self.labels[-1], self.y - 0.075, 0.028, x=half, wrapWidth=0.4),
             ]
-            marker = visual.Circle(self.window, radius=0.022, fillColor=ACCENT, lineColor=WHITE, lineWidth=2)
+            marker = visual.Circle(
+                self.window, radius=0.022, fillColor=ACCENT, lineColor=WHITE, lineWidth=2, autoLog=False
+            )
             self._parts = [line, *ticks, *ends, marker]
         for part in self._parts[:-1]:
             part.draw()
@@ -137,8 +147,12 @@ class Bar:
 
         if not self._parts:
             self._parts = [
-                visual.Rect(self.window, self.width, 0.018, pos=(0, self.y), fillColor=SOFT, lineColor=SOFT),
-                visual.Rect(self.window, 0.001, 0.018, pos=(0, self.y), fillColor=ACCENT, lineColor=ACCENT),
+                visual.Rect(
+                    self.window, self.width, 0.018, pos=(0, self.y), fillColor=SOFT, lineColor=SOFT, autoLog=False
+                ),
+                visual.Rect(
+                    self.window, 0.001, 0.018, pos=(0, self.y), fillColor=ACCENT, lineColor=ACCENT, autoLog=False
+                ),
             ]
         trough, filled = self._parts
         filled.width = max(0.001, self.width * self.share)

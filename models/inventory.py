@@ -30,11 +30,15 @@ def inventory() -> list[dict[str, Any]]:
         weights = folder / "model.safetensors"
         rows.append(
             {
-                "name": folder.name, "for": described.get("kind", ""), "from": "shipped",
-                "megabytes": round(weights.stat().st_size / 1e6, 1), "licence": "GPL-3.0-or-later",
-                "sha256": file_sha256(weights)[:12], "there": True,
+                "name": folder.name,
+                "for": described.get("kind", ""),
+                "from": "shipped",
+                "megabytes": round(weights.stat().st_size / 1e6, 1),
+                "licence": "GPL-3.0-or-later",
+                "sha256": file_sha256(weights)[:12],
+                "there": True,
             }
-        )  # fmt: skip
+        )
     for name, package, module, purpose, licence in PACKAGED:
         spec = find_spec(module)
         there = spec is not None and spec.origin is not None
@@ -46,7 +50,27 @@ def inventory() -> list[dict[str, Any]]:
             source = f"{package} {version(package)}"
         except PackageNotFoundError:
             source = package
-        rows.append({"name": name, "for": purpose, "from": source, "megabytes": size, "licence": licence, "sha256": None, "there": there})  # fmt: skip
+        rows.append(
+            {
+                "name": name,
+                "for": purpose,
+                "from": source,
+                "megabytes": size,
+                "licence": licence,
+                "sha256": None,
+                "there": there,
+            }
+        )
     for name, licence in RELEASED:
-        rows.append({"name": name, "for": "music", "from": "a directory named in study.toml", "megabytes": None, "licence": licence, "sha256": None, "there": False})  # fmt: skip
+        rows.append(
+            {
+                "name": name,
+                "for": "music",
+                "from": "a directory named in study.toml",
+                "megabytes": None,
+                "licence": licence,
+                "sha256": None,
+                "there": False,
+            }
+        )
     return rows

@@ -56,9 +56,13 @@ def generate(
             wanted += names.values()
 
             def current(
-                name: str, number: int, prompt: str = prompt, settings: dict[str, Any] = settings,
-                taste_name: str = taste.name, sha: str = sha256,
-            ) -> bool:  # fmt: skip
+                name: str,
+                number: int,
+                prompt: str = prompt,
+                settings: dict[str, Any] = settings,
+                taste_name: str = taste.name,
+                sha: str = sha256,
+            ) -> bool:
                 row = rows.get(name)
                 return (
                     row is not None
@@ -78,10 +82,17 @@ def generate(
                 for number, seed, clip in zip(numbers, seeds, clips, strict=True):
                     clip, tries = _sounding(generator, prompt, config.seconds, seed, sampling, clip)
                     made = ClipRow(
-                        clip=names[number], taste=taste.name, model=model, number=number,
-                        prompt=prompt, seed=seed, checkpoint=checkpoint, checkpoint_sha256=sha256,
-                        settings={**settings, "tries": tries}, **_deliver(clip, generator.rate, config, folder, names[number]),
-                    )  # fmt: skip
+                        clip=names[number],
+                        taste=taste.name,
+                        model=model,
+                        number=number,
+                        prompt=prompt,
+                        seed=seed,
+                        checkpoint=checkpoint,
+                        checkpoint_sha256=sha256,
+                        settings={**settings, "tries": tries},
+                        **_deliver(clip, generator.rate, config, folder, names[number]),
+                    )
                     rows[made.clip] = made
                 write_manifest(folder, list(rows.values()))
                 if progress:
@@ -185,9 +196,15 @@ def _take_given(config: StimuliConfig, folder: Path, progress: Progress | None) 
             if len(part) < config.seconds * rate - 1:
                 raise StimulusError(f"{source} is shorter than seconds = {config.seconds} in [stimuli]")
             rows[name] = ClipRow(
-                clip=name, taste="", model="given", number=number, checkpoint=source.name, checkpoint_sha256=digest,
-                settings=_delivery(config), **_deliver(part.T, rate, config, folder, name),
-            )  # fmt: skip
+                clip=name,
+                taste="",
+                model="given",
+                number=number,
+                checkpoint=source.name,
+                checkpoint_sha256=digest,
+                settings=_delivery(config),
+                **_deliver(part.T, rate, config, folder, name),
+            )
             write_manifest(folder, list(rows.values()))
         if progress:
             progress(number + 1, len(sources), name)

@@ -82,7 +82,12 @@ def quiet_libraries() -> None:
     import logging
 
     logging.getLogger("xformers").setLevel(logging.ERROR)
-    for message in ("xFormers can't load", ".*torch.nn.utils.weight_norm.*", ".*Flash attention.*", ".*pkg_resources.*"):
+    for message in (
+        "xFormers can't load",
+        ".*torch.nn.utils.weight_norm.*",
+        ".*Flash attention.*",
+        ".*pkg_resources.*",
+    ):
         warnings.filterwarnings("ignore", message=message)
 
 

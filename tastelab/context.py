@@ -72,9 +72,22 @@ def progress(title: str, quiet: bool = False) -> Iterator[Callable[..., None]]:
         yield lambda *_: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
 
@@ -111,7 +124,13 @@ def show(
             writer.writeheader()
             writer.writerows(first)
     if as_json:
-        result = {"analysis": name, "plan": plan, "data_sha256": digest, "version": tastelab_version(), "tables": tables}
+        result = {
+            "analysis": name,
+            "plan": plan,
+            "data_sha256": digest,
+            "version": tastelab_version(),
+            "tables": tables,
+        }
         sys.stdout.write(json.dumps(_plain(result), allow_nan=False) + "\n")
         return
     from rich.console import Console

@@ -54,7 +54,12 @@ def asked_words(study: Study) -> dict[str, dict[str, list[str]]]:
 
 
 def build_report(
-    study: Study, db: str, out: Path, kind: str | None, update: Progress | None = None, timings: dict[str, float] | None = None
+    study: Study,
+    db: str,
+    out: Path,
+    kind: str | None,
+    update: Progress | None = None,
+    timings: dict[str, float] | None = None,
 ) -> tuple[Path, bool]:
     """Freeze the data of one kind of session and build the report from the snapshot."""
     from analysis.frames import load
@@ -72,11 +77,20 @@ def build_report(
     desk_file = base / "desk.json"
     desk = json.loads(desk_file.read_text(encoding="utf-8")) if desk_file.exists() else None
     inputs = Inputs(
-        title=study.title, data=frozen, config=study.analysis, embedders=list(study.models.embedders),
-        clips=read_manifest(folder) if (folder / FILE).exists() else [], folder=folder, out=base,
-        version=tastelab_version(), study_sha256=study_digest(study), asked=asked_words(study),
-        effects=load_effects() if frozen.kind == "bot" else None, desk=desk, timings=timings or {},
-    )  # fmt: skip
+        title=study.title,
+        data=frozen,
+        config=study.analysis,
+        embedders=list(study.models.embedders),
+        clips=read_manifest(folder) if (folder / FILE).exists() else [],
+        folder=folder,
+        out=base,
+        version=tastelab_version(),
+        study_sha256=study_digest(study),
+        asked=asked_words(study),
+        effects=load_effects() if frozen.kind == "bot" else None,
+        desk=desk,
+        timings=timings or {},
+    )
     return build(inputs, update)
 
 
@@ -108,7 +122,9 @@ def run_study(
         return f"{len(describe(folder, 'features', study.models, update))} clips measured"
 
     def sit(update: Progress) -> str:
-        return person_session(study, study_path, db, out) if person else desk_session(study, study_path, db, out, update)
+        return (
+            person_session(study, study_path, db, out) if person else desk_session(study, study_path, db, out, update)
+        )
 
     def bots(update: Progress) -> str:
         with open_store(db) as store:
@@ -178,7 +194,9 @@ def desk_session(study: Study, study_path: Path, db: str, out: Path, update: Pro
         capture = desk.folder / "capture.raw"
         result = drive(desk, command, np.random.default_rng(study.experiment.seed), capture, watch)
         if result.status != 0:
-            raise UserError(f"the driven session ended with status {result.status}: {result.errors.strip().splitlines()[-1:]}")
+            raise UserError(
+                f"the driven session ended with status {result.status}: {result.errors.strip().splitlines()[-1:]}"
+            )
         heard = np.fromfile(capture, dtype=np.float32).reshape(-1, 2).mean(axis=1)
     audio = []
     start = 0

@@ -95,7 +95,11 @@ def _first_problem(error: ValidationError) -> str:
     if problem["type"] == "missing":
         return f"{where} is missing"
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{where} = {problem['input']!r}: {message}" if not isinstance(problem["input"], dict) else f"{where}: {message}"
+    return (
+        f"{where} = {problem['input']!r}: {message}"
+        if not isinstance(problem["input"], dict)
+        else f"{where}: {message}"
+    )
 
 
 def _keys(parents: list[Any]) -> list[str]:

@@ -27,6 +27,10 @@ class MiniLM:
 
     def __init__(self, directory: Path | None = None):
         from transformers import BertModel, PreTrainedTokenizerFast
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()  # it reports the unused pooler as a problem
+        logging.disable_progress_bar()
 
         directory = directory or minilm_directory()
         self.tokenizer = PreTrainedTokenizerFast(

@@ -51,9 +51,7 @@ def _load() -> tuple[InferenceSession, float, int]:
     model.graph.output.append(embedding)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = max(1, min(4, (os.cpu_count() or 1)))
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return session, float(found["audio_scale"]), int(found["audio_zero_point"])
 
 

@@ -6,6 +6,7 @@ Descript codec (Kumar et al. 2023), in a size that a CPU can train.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,8 +39,7 @@ class SpectrogramCritic(nn.Module):
         norm = nn.utils.parametrizations.weight_norm
         widths = [2, channels, channels, 2 * channels, 2 * channels]
         self.layers = nn.ModuleList(
-            norm(nn.Conv2d(a, b, (9, 3), stride=(2, 1), padding=(4, 1)))
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            norm(nn.Conv2d(a, b, (9, 3), stride=(2, 1), padding=(4, 1))) for a, b in itertools.pairwise(widths)
         )
         self.score = norm(nn.Conv2d(widths[-1], 1, (3, 3), padding=1))
 
@@ -101,7 +101,9 @@ def train_decoder(
             fake = critic(y)
             fooled = fooled - fake[-1].mean()
             pairs = zip(real[:-1], fake[:-1], strict=True)
-            matched = matched + sum((F.l1_loss(b, a) / a.abs().mean().clamp(min=1e-3) for a, b in pairs), torch.zeros(()))
+            matched = matched + sum(
+                (F.l1_loss(b, a) / a.abs().mean().clamp(min=1e-3) for a, b in pairs), torch.zeros(())
+            )
         warm = min(1.0, step / 200)
         rebuilt = reconstruction_loss(x, y, rate)
         loss = 3 * rebuilt + warm * (fooled / len(critics) + matched / len(critics))
@@ -121,6 +123,3 @@ def train_decoder(
             kept = {"decoder": codec.decoder.state_dict(), "critics": critics.state_dict(), "step": step + 1}
             save_state(out / "decoder.pt", {**kept, "generator": generator.state_dict(), "judge": judge.state_dict()})
     return codec
-
-
-

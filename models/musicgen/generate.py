@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from audiocraft.models.lm import LMModel
 
 CODEC = "codec-nano"
+MOVING = ("embed_avg", "cluster_size")
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ def _draw(logits: torch.Tensor, sampling: Sampling, generators: list[torch.Gener
     return torch.gather(places, -1, torch.stack(chosen))[..., 0]
 
 
+@lru_cache(maxsize=2)
 def load_codec(directory: Path | None = None) -> Any:
     """Load a nano codec from its directory (config.json, model.safetensors); default: the shipped one."""
     from safetensors.torch import load_file
@@ -129,7 +131,9 @@ def load_codec(directory: Path | None = None) -> Any:
     described = _described(directory)
     codec = build_codec(CodecConfig(**described["codec"]))
     state = {k: v.float() for k, v in load_file(directory / "model.safetensors").items()}
-    codec.load_state_dict(state)
+    missing, unexpected = codec.load_state_dict(state, strict=False)
+    if unexpected or any(not name.endswith(MOVING) for name in missing):
+        raise ModelError(f"{directory}: weights do not fit config.json; take both from the same place")
     return codec.eval()
 
 
@@ -162,10 +166,10 @@ def _save(directory: Path, state: dict[str, torch.Tensor], described: dict[str, 
     directory.mkdir(parents=True, exist_ok=True)
     kept = {k: (v.to(dtype) if v.is_floating_point() else v).contiguous() for k, v in state.items()}
     # The moving sums of the quantizer only matter while it is trained.
-    for name in [k for k in kept if k.endswith(("embed_avg", "cluster_size"))]:
-        kept[name] = torch.zeros_like(kept[name])
+    kept = {k: v for k, v in kept.items() if not k.endswith(MOVING)}
     partial = directory / "model.partial"
     save_file(kept, partial)
+    partial.chmod(0o644)
     partial.replace(directory / "model.safetensors")
     (directory / "config.json").write_text(json.dumps(described, indent=2) + "\n")
 

@@ -16,11 +16,13 @@ from models.musicgen.train_language import load_training_set, train_language_mod
 
 CODEC_STEPS = 1900
 DECODER_STEPS = 1800
-BASE_STEPS = 1500
+BASE_STEPS = 1050
 Report = Callable[[int, int, dict[str, float]], None]
 
 
-def train_nano_codec(corpus: Path, out: Path, steps: int = CODEC_STEPS, seed: int = 0, report: Report | None = None) -> Path:
+def train_nano_codec(
+    corpus: Path, out: Path, steps: int = CODEC_STEPS, seed: int = 0, report: Report | None = None
+) -> Path:
     """Train a codec and write it to ``out/codec-nano``; the training state lies in ``out/state``."""
     config = CodecConfig()
     codec = train_codec(corpus, out / "state", steps, seed, config, report=report)
@@ -28,7 +30,9 @@ def train_nano_codec(corpus: Path, out: Path, steps: int = CODEC_STEPS, seed: in
     return out / "codec-nano"
 
 
-def train_nano_decoder(corpus: Path, out: Path, steps: int = DECODER_STEPS, seed: int = 1, report: Report | None = None) -> Path:
+def train_nano_decoder(
+    corpus: Path, out: Path, steps: int = DECODER_STEPS, seed: int = 1, report: Report | None = None
+) -> Path:
     """Train the decoder of ``out/codec-nano`` against critics and write it back; its codes stay the same."""
     directory = out / "codec-nano"
     codec = train_decoder(corpus, directory, out / "state", steps, seed, report)
@@ -56,7 +60,19 @@ def train_nano_base(
     torch.manual_seed(seed)
     lm = build_language_model(config)
     held = (held_codes[:48], held_texts[:48])
-    train_language_model(lm, codes, texts, state / "base.pt", steps, batch=8, lr=1.5e-3, warmup=40, seed=seed, held_out=held, report=report)
+    train_language_model(
+        lm,
+        codes,
+        texts,
+        state / "base.pt",
+        steps,
+        batch=8,
+        lr=1.5e-3,
+        warmup=40,
+        seed=seed,
+        held_out=held,
+        report=report,
+    )
     save_language_model(lm, config, out / "nano-base")
     return out / "nano-base"
 
@@ -86,7 +102,9 @@ def finetune(
     state = out / "state"
     codes, texts, _ = load_training_set(codec, corpus, state / f"codes-{name}.pt")
     if len(codes) < batch:
-        raise ModelError(f"{corpus} has {len(codes)} clips, fewer than one batch of {batch}; add clips or lower --batch")
+        raise ModelError(
+            f"{corpus} has {len(codes)} clips, fewer than one batch of {batch}; add clips or lower --batch"
+        )
     held: Any = None
     if held_out is not None:
         held_codes, held_texts, _ = load_training_set(codec, held_out, state / f"codes-{name}-test.pt")
@@ -94,7 +112,17 @@ def finetune(
     lm = load_language_model(base)
     steps = epochs * max(1, len(codes) // batch)
     train_language_model(
-        lm, codes, texts, state / f"{name}.pt", steps, batch=batch, lr=lr, warmup=8, seed=seed, held_out=held, report=report
+        lm,
+        codes,
+        texts,
+        state / f"{name}.pt",
+        steps,
+        batch=batch,
+        lr=lr,
+        warmup=8,
+        seed=seed,
+        held_out=held,
+        report=report,
     )
     save_language_model(lm, LanguageConfig(), out / name)
     return out / name

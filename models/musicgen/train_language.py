@@ -119,9 +119,7 @@ def evaluate(lm: LMModel, codes: torch.Tensor, texts: list[str], batch: int = 16
     return float(np.mean(total))
 
 
-def load_training_set(
-    codec: EncodecModel, corpus: Path, cache: Path
-) -> tuple[torch.Tensor, list[str], list[Clip]]:
+def load_training_set(codec: EncodecModel, corpus: Path, cache: Path) -> tuple[torch.Tensor, list[str], list[Clip]]:
     """Return codes, captions and clips of a corpus."""
     clips = read_corpus(corpus)
     return encode_corpus(codec, clips, cache), [c.description for c in clips], clips

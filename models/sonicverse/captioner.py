@@ -71,7 +71,9 @@ class Captioner:
         out = []
         for i, text in enumerate(texts):
             features = {
-                head: {label: round(float(p), 4) for label, p in zip(HEADS[head][0], probabilities[head][i], strict=True)}
+                head: {
+                    label: round(float(p), 4) for label, p in zip(HEADS[head][0], probabilities[head][i], strict=True)
+                }
                 for head in HEADS
             }
             out.append(Description(" ".join(text.split()), features))

@@ -7,10 +7,28 @@ from typing import Any
 import numpy as np
 
 INSTRUMENTS = (
-    "piano", "celesta", "marimba", "organ", "guitar", "electric bass", "violin", "cello", "double bass",
-    "plucked strings", "harp", "strings", "choir", "deep brass", "horns", "bassoon", "clarinet", "flute",
-    "electronic tones", "synth pad", "percussion",
-)  # fmt: skip
+    "piano",
+    "celesta",
+    "marimba",
+    "organ",
+    "guitar",
+    "electric bass",
+    "violin",
+    "cello",
+    "double bass",
+    "plucked strings",
+    "harp",
+    "strings",
+    "choir",
+    "deep brass",
+    "horns",
+    "bassoon",
+    "clarinet",
+    "flute",
+    "electronic tones",
+    "synth pad",
+    "percussion",
+)
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 KEYS = tuple(f"{t} major" for t in TONICS) + tuple(f"{t} minor" for t in TONICS)
 MOODS = ("flowing", "warm", "crisp", "bright", "sharp", "rhythmic", "grounded", "deep", "heavy", "reflective")

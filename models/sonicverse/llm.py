@@ -33,7 +33,9 @@ def converted_smollm2() -> Path:
     if (target / "config.json").exists():
         return target
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     source = _package_directory()
     partial = target.with_name(f"{CONVERTED}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -64,6 +66,9 @@ def load_llm(name: str = "smollm2", dtype: Any = torch.float32) -> tuple[PreTrai
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
     directory = converted_smollm2() if name == "smollm2" else Path(name)
     if not (directory / "config.json").exists():
         raise ModelError(f"language model {name!r}: no config.json in {directory}; give a local transformers directory")

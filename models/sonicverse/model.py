@@ -50,9 +50,11 @@ class Projector(nn.Module):
         self.alpha = nn.Parameter(torch.zeros(len(c.layers)))
         self.beta = nn.Parameter(torch.zeros(len(HEADS), len(c.layers)))
         self.content = nn.Sequential(
-            nn.Linear(c.width, c.hidden), nn.GELU(), nn.Dropout(c.dropout),
+            nn.Linear(c.width, c.hidden),
+            nn.GELU(),
+            nn.Dropout(c.dropout),
             nn.Linear(c.hidden, c.content_tokens * c.llm_width),
-        )  # fmt: skip
+        )
         self.heads = nn.ModuleDict()
         self.feature = nn.ModuleDict()
         for name, (names, _) in HEADS.items():
@@ -60,7 +62,7 @@ class Projector(nn.Module):
                 nn.GELU(), nn.Dropout(c.dropout), nn.Linear(c.width, 128), nn.GELU(), nn.Linear(128, len(names))
             )
             self.feature[name] = nn.Sequential(
-                nn.Linear(len(names), 64), nn.GELU(), nn.Linear(64, c.tokens_per_head * c.llm_width)
+                nn.Linear(len(names), 32), nn.GELU(), nn.Linear(32, c.tokens_per_head * c.llm_width)
             )
         # Language tokens start at the scale of word embeddings; the frozen model was never shown others.
         self.gain = nn.Parameter(torch.tensor(0.1))

@@ -25,7 +25,23 @@ SAVE_EVERY = 50
 Report = Callable[[int, int, dict[str, float]], None]
 
 
-def encode_corpus(clips: list[Clip], cache: Path, report: Report | None = None) -> dict[str, np.ndarray]:
+def through_codec(audio: np.ndarray) -> np.ndarray:
+    """Send audio through the nano codec and back: the captioner meets generated clips, which all sound like that."""
+    from models.musicgen.generate import load_codec
+
+    codec = load_codec()
+    with torch.no_grad():
+        codes, _ = codec.encode(torch.from_numpy(audio)[None, None])
+        back: np.ndarray = codec.decode(codes)[0, 0, : len(audio)].numpy()
+    return back
+
+
+def encode_corpus(
+    clips: list[Clip],
+    cache: Path,
+    report: Report | None = None,
+    transform: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
     """Layer vectors of all clips, (clips, width) per layer, from `cache` (safetensors) where it is there."""
     from safetensors.numpy import load_file, save_file
 
@@ -37,7 +53,7 @@ def encode_corpus(clips: list[Clip], cache: Path, report: Report | None = None) 
     rng = np.random.default_rng(0)
     for i, clip in enumerate(clips):
         audio = read_segment(clip.path, float(clip.row["duration"]), RATE, rng)
-        for name, vector in encode(audio).items():
+        for name, vector in encode(transform(audio) if transform else audio).items():
             rows[name].append(vector)
         if report and i % 20 == 0:
             report(i, len(clips), {})
@@ -52,14 +68,21 @@ def _tensors(layers: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, tor
     return {name: torch.from_numpy(rows[chosen]) for name, rows in layers.items()}
 
 
-def train_projector(corpora: list[Path], out: Path, steps: int, seed: int = 0, report: Report | None = None) -> Projector:
+def train_projector(
+    corpora: list[Path], out: Path, steps: int, seed: int = 0, report: Report | None = None
+) -> Projector:
     """Train on one or several corpora; continues from ``out/sonicverse.pt``.
 
-    The first `HEAD_STEPS` steps train the heads alone (no language model needed), the next `steps` the whole projector
+    Every clip is there twice, as it is and as the nano codec gives it back. The first `HEAD_STEPS` steps train the heads alone (no language model needed), the next `steps` the whole projector
     with caption cross-entropy plus 0.1 times the head losses.
     """
-    clips = [clip for corpus in corpora for clip in read_corpus(corpus)]
-    parts = [encode_corpus(read_corpus(corpus), corpus / "sonicverse.safetensors", report) for corpus in corpora]
+    clips: list[Clip] = []
+    parts = []
+    for corpus in corpora:
+        for name, transform in (("sonicverse", None), ("sonicverse-codec", through_codec)):
+            found = read_corpus(corpus)
+            parts.append(encode_corpus(found, corpus / f"{name}.safetensors", report, transform))
+            clips += found
     layers = {name: np.concatenate([p[name] for p in parts]) for name in LAYERS}
     labels = [labels_of(clip.row) for clip in clips]
     wanted = [targets(row) for row in labels]
@@ -123,8 +146,14 @@ def save_projector(model: Projector, directory: Path, llm: str = "smollm2") -> N
     state = {k: v.clamp(-60000, 60000) if v.is_floating_point() else v for k, v in state.items()}
     partial = directory / "model.partial"
     save_file(state, partial)
+    partial.chmod(0o644)
     partial.replace(directory / "model.safetensors")
-    described = {"kind": "captioner", "projector": model.config.to_dict(), "llm": llm, "encoder": "musicnn + pulse/pitch"}
+    described = {
+        "kind": "captioner",
+        "projector": model.config.to_dict(),
+        "llm": llm,
+        "encoder": "musicnn + pulse/pitch",
+    }
     (directory / "config.json").write_text(json.dumps(described, indent=2) + "\n")
 
 
@@ -139,7 +168,7 @@ def train_nano_captioner(
 
 def caption_loss(llm, tokenizer, tokens: torch.Tensor, texts: list[str]) -> torch.Tensor:  # type: ignore[no-untyped-def]
     """Cross-entropy per token of `texts` (and the end mark) after the language tokens (batch, n, width)."""
-    ids = [tokenizer(text).input_ids + [tokenizer.eos_token_id] for text in texts]
+    ids = [[*tokenizer(text).input_ids, tokenizer.eos_token_id] for text in texts]
     longest = max(len(i) for i in ids)
     padded = torch.full((len(ids), longest), tokenizer.eos_token_id)
     mask = torch.zeros(len(ids), longest, dtype=torch.long)

@@ -117,9 +117,7 @@ def arrange(skeleton: Skeleton, a: Attributes, seconds: float, rng: np.random.Ge
     n_beats = int(np.ceil(seconds / beat)) + 2
     bars = max(1, (len(skeleton.chords) - n_beats) // 4 + 1)
     start = 4 * int(rng.integers(bars))
-    chords = [
-        [p + a.transpose for p in skeleton.chords[(start + i) % len(skeleton.chords)]] for i in range(n_beats)
-    ]
+    chords = [[p + a.transpose for p in skeleton.chords[(start + i) % len(skeleton.chords)]] for i in range(n_beats)]
     length = 0.35 if a.articulation == "staccato" else 1.05
     velocity = DYNAMICS[a.dynamics]
     notes = _lead(skeleton, a, start, n_beats, beat, length, velocity)

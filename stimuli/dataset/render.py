@@ -54,9 +54,7 @@ def write_midi(notes: list[Note], instruments: tuple[str, ...], path: Path) -> N
     midi.save(path)
 
 
-def render(
-    notes: list[Note], instruments: tuple[str, ...], seconds: float, rate: int, room: float = 0.2
-) -> np.ndarray:
+def render(notes: list[Note], instruments: tuple[str, ...], seconds: float, rate: int, room: float = 0.2) -> np.ndarray:
     """Render notes to mono float32 audio of exactly ``round(seconds * rate)`` samples.
 
     Parameters

@@ -37,11 +37,42 @@ def ratings(a: Attributes) -> dict[str, float]:
     soft, loud = a.dynamics == "soft", a.dynamics == "loud"
     share = {t: float(np.mean([i in names for i in a.instruments])) for t, names in INSTRUMENT_TASTES.items()}
     return {
-        "sweet": max(0.0, 22 * consonant + 18 * legato + 14 * high - 10 * low + 12 * soft + 12 * slow + 14 * share["sweet"] - 15 * dissonant),
-        "sour": max(0.0, 26 * dissonant + 20 * high - 10 * low + 12 * staccato + 10 * fast + 8 * loud + 16 * share["sour"] - 12 * consonant),
-        "salty": max(0.0, 22 * staccato + 22 * fast + 12 * mid + 16 * a.percussion + 14 * share["salty"] + 6 * (a.harmony == "tense") - 10 * slow),
-        "bitter": max(0.0, 26 * low + 18 * dissonant + 14 * slow + 8 * legato + 16 * share["bitter"] - 12 * high - 10 * consonant),
-    }  # fmt: skip
+        "sweet": max(
+            0.0,
+            22 * consonant
+            + 18 * legato
+            + 14 * high
+            - 10 * low
+            + 12 * soft
+            + 12 * slow
+            + 14 * share["sweet"]
+            - 15 * dissonant,
+        ),
+        "sour": max(
+            0.0,
+            26 * dissonant
+            + 20 * high
+            - 10 * low
+            + 12 * staccato
+            + 10 * fast
+            + 8 * loud
+            + 16 * share["sour"]
+            - 12 * consonant,
+        ),
+        "salty": max(
+            0.0,
+            22 * staccato
+            + 22 * fast
+            + 12 * mid
+            + 16 * a.percussion
+            + 14 * share["salty"]
+            + 6 * (a.harmony == "tense")
+            - 10 * slow,
+        ),
+        "bitter": max(
+            0.0, 26 * low + 18 * dissonant + 14 * slow + 8 * legato + 16 * share["bitter"] - 12 * high - 10 * consonant
+        ),
+    }
 
 
 def taste_words(graded: dict[str, float]) -> str:

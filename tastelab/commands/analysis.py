@@ -9,9 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tastelab.context import (
-    DB, OUT, STUDY, CsvOption, DbOption, JsonOption, KindOption, OutOption, QuietOption, SeedOption, StudyOption,
-    open_store, progress, read_study, say, show, stimuli_folder,
-)  # fmt: skip
+    DB,
+    OUT,
+    STUDY,
+    CsvOption,
+    DbOption,
+    JsonOption,
+    KindOption,
+    OutOption,
+    QuietOption,
+    SeedOption,
+    StudyOption,
+    open_store,
+    progress,
+    read_study,
+    say,
+    show,
+    stimuli_folder,
+)
 from tastelab.errors import UserError
 
 if TYPE_CHECKING:
@@ -56,11 +71,16 @@ def freeze(study: StudyOption = STUDY, db: DbOption = DB, out: OutOption = OUT, 
 
 @app.command()
 def preference(
-    study: StudyOption = STUDY, db: DbOption = DB, snapshot: SnapshotOption = None, kind: KindOption = None,
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    snapshot: SnapshotOption = None,
+    kind: KindOption = None,
     plan: PlanOption = "paper",
     correction: Annotated[str | None, typer.Option("--correction", help="bonferroni or holm.")] = None,
-    seed: SeedOption = None, as_json: JsonOption = False, csv: CsvOption = None,
-) -> None:  # fmt: skip
+    seed: SeedOption = None,
+    as_json: JsonOption = False,
+    csv: CsvOption = None,
+) -> None:
     """Test task 1: is the fine-tuned model preferred?"""
     from analysis.preference import analyse
 
@@ -76,9 +96,14 @@ def preference(
 
 @app.command()
 def ratings(
-    study: StudyOption = STUDY, db: DbOption = DB, snapshot: SnapshotOption = None, kind: KindOption = None,
-    plan: PlanOption = "paper", as_json: JsonOption = False, csv: CsvOption = None,
-) -> None:  # fmt: skip
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    snapshot: SnapshotOption = None,
+    kind: KindOption = None,
+    plan: PlanOption = "paper",
+    as_json: JsonOption = False,
+    csv: CsvOption = None,
+) -> None:
     """Analyse task 2: ANOVA, Tukey, means, correlations."""
     from analysis.ratings import analyse
 
@@ -89,11 +114,16 @@ def ratings(
 
 @app.command()
 def factors(
-    study: StudyOption = STUDY, db: DbOption = DB, snapshot: SnapshotOption = None, kind: KindOption = None,
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    snapshot: SnapshotOption = None,
+    kind: KindOption = None,
     plan: PlanOption = "paper",
     number: Annotated[int | None, typer.Option("--factors", min=1, help="How many; default: the study's.")] = None,
-    seed: SeedOption = None, as_json: JsonOption = False, csv: CsvOption = None,
-) -> None:  # fmt: skip
+    seed: SeedOption = None,
+    as_json: JsonOption = False,
+    csv: CsvOption = None,
+) -> None:
     """Factor analysis of the ratings."""
     from analysis.factors import analyse
 
@@ -107,26 +137,38 @@ def factors(
 @app.command()
 def agreement(
     targets: Annotated[Path, typer.Option("--targets", help="Target vectors, xlsx or csv, one row a track.")],
-    study: StudyOption = STUDY, db: DbOption = DB, snapshot: SnapshotOption = None, kind: KindOption = None,
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    snapshot: SnapshotOption = None,
+    kind: KindOption = None,
     permutations: Annotated[int, typer.Option(min=99)] = 9999,
-    seed: SeedOption = None, as_json: JsonOption = False, csv: CsvOption = None,
-) -> None:  # fmt: skip
+    seed: SeedOption = None,
+    as_json: JsonOption = False,
+    csv: CsvOption = None,
+) -> None:
     """Compare mean ratings with target vectors: Mantel, Procrustes, permutation of targets."""
     from analysis.agreement import analyse, read_targets
 
     loaded = read_study(study)
     data = load_data(loaded, db, kind, snapshot, as_json)
     items = list(dict.fromkeys(data.ratings["adjective"]))
-    tables = analyse(data.ratings, read_targets(targets, sorted(items)), permutations, loaded.analysis.seed if seed is None else seed)
+    tables = analyse(
+        data.ratings, read_targets(targets, sorted(items)), permutations, loaded.analysis.seed if seed is None else seed
+    )
     show("agreement", "paper", data.digest, tables, as_json, csv)
 
 
 @app.command()
 def fad(
-    study: StudyOption = STUDY, out: OutOption = OUT,
-    reference: Annotated[str | None, typer.Option("--reference", help="Directory of audio; default: the study's.")] = None,
-    as_json: JsonOption = False, csv: CsvOption = None, quiet: QuietOption = False,
-) -> None:  # fmt: skip
+    study: StudyOption = STUDY,
+    out: OutOption = OUT,
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="Directory of audio; default: the study's.")
+    ] = None,
+    as_json: JsonOption = False,
+    csv: CsvOption = None,
+    quiet: QuietOption = False,
+) -> None:
     """Fréchet Audio Distance per model, taste and embedding."""
     from analysis.fad import analyse
     from stimuli.manifest import read_manifest
@@ -135,14 +177,21 @@ def fad(
     folder = stimuli_folder(loaded, out)
     with progress("embedding", quiet or as_json) as update:
         tables = analyse(
-            read_manifest(folder), folder, list(loaded.models.embedders), reference or loaded.analysis.reference,
-            out / loaded.name / "embeddings", seed=loaded.analysis.seed, progress=update,
-        )  # fmt: skip
+            read_manifest(folder),
+            folder,
+            list(loaded.models.embedders),
+            reference or loaded.analysis.reference,
+            out / loaded.name / "embeddings",
+            seed=loaded.analysis.seed,
+            progress=update,
+        )
     show("fad", "paper", None, tables, as_json, csv)
 
 
 @app.command()
-def captions(study: StudyOption = STUDY, out: OutOption = OUT, as_json: JsonOption = False, csv: CsvOption = None) -> None:
+def captions(
+    study: StudyOption = STUDY, out: OutOption = OUT, as_json: JsonOption = False, csv: CsvOption = None
+) -> None:
     """Do captions say what prompts asked for?"""
     from analysis.sound import caption_check
     from stimuli.manifest import read_manifest
@@ -157,7 +206,11 @@ def captions(study: StudyOption = STUDY, out: OutOption = OUT, as_json: JsonOpti
 
 @app.command()
 def report(
-    study: StudyOption = STUDY, db: DbOption = DB, out: OutOption = OUT, kind: KindOption = None, quiet: QuietOption = False
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    out: OutOption = OUT,
+    kind: KindOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Freeze the data and build the report: every analysis that the data allow."""
     from tastelab.pipeline import build_report
@@ -166,5 +219,3 @@ def report(
     with progress("report", quiet) as update:
         path, built = build_report(loaded, db, out, kind, update)
     say(f"{path}{'' if built else ' (nothing has changed)'}", quiet)
-
-

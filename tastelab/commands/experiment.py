@@ -11,9 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tastelab.context import (
-    DB, OUT, STUDY, DbOption, JsonOption, OutOption, QuietOption, StudyOption, open_store, progress, read_study, say, show,
+    DB,
+    OUT,
+    STUDY,
+    DbOption,
+    JsonOption,
+    OutOption,
+    QuietOption,
+    StudyOption,
+    open_store,
+    progress,
+    read_study,
+    say,
+    show,
     stimuli_folder,
-)  # fmt: skip
+)
 from tastelab.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,7 +53,9 @@ def run(
     language: Annotated[str | None, typer.Option("--language", help="Language of the screens.")] = None,
     station: Annotated[str, typer.Option("--station", help="Name of this booth.")] = platform.node() or "station",
     window: Annotated[bool, typer.Option("--window", help="A window instead of the whole screen.")] = False,
-    markers: Annotated[bool, typer.Option("--markers", help="Print a JSON line a screen (for tests).", hidden=True)] = False,
+    markers: Annotated[
+        bool, typer.Option("--markers", help="Print a JSON line a screen (for tests).", hidden=True)
+    ] = False,
     driven: Annotated[bool, typer.Option("--driven", help="Mark as a test, not a person.", hidden=True)] = False,
     study: StudyOption = STUDY,
     db: DbOption = DB,

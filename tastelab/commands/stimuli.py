@@ -8,9 +8,19 @@ from typing import Annotated
 import typer
 
 from tastelab.context import (
-    OUT, STUDY, JsonOption, OutOption, QuietOption, SeedOption, StudyOption, progress, read_study, say, show,
+    OUT,
+    STUDY,
+    JsonOption,
+    OutOption,
+    QuietOption,
+    SeedOption,
+    StudyOption,
+    progress,
+    read_study,
+    say,
+    show,
     stimuli_folder,
-)  # fmt: skip
+)
 from tastelab.errors import UserError
 
 app = typer.Typer(no_args_is_help=True)

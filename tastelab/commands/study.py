@@ -22,7 +22,9 @@ def run(
     study: StudyOption = STUDY,
     db: DbOption = DB,
     out: OutOption = OUT,
-    clips: Annotated[int | None, typer.Option("--clips", min=1, help="Clips per taste and model (the paper: 25).")] = None,
+    clips: Annotated[
+        int | None, typer.Option("--clips", min=1, help="Clips per taste and model (the paper: 25).")
+    ] = None,
     participants: Annotated[int, typer.Option("--participants", min=10, help="Simulated participants.")] = 111,
     person: Annotated[bool, typer.Option("--person", help="The session is for a person at this screen.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the simulated participants.")] = 1,
@@ -40,4 +42,6 @@ def run(
     say("Next:")
     say(f"  a real session:            tastelab experiment run --code P001 --study {study}")
     say("  with the released models:  name their directories in [models] of the study file, then tastelab study run")
-    say("  your own survey's data:    tastelab experiment import psytoolkit FILE --study STUDY, then tastelab analysis report")
+    say(
+        "  your own survey's data:    tastelab experiment import psytoolkit FILE --study STUDY, then tastelab analysis report"
+    )

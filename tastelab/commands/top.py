@@ -11,7 +11,19 @@ from typing import Annotated, Any
 
 import typer
 
-from tastelab.context import DB, OUT, STUDY, DbOption, JsonOption, OutOption, StudyOption, open_store, read_study, say, show
+from tastelab.context import (
+    DB,
+    OUT,
+    STUDY,
+    DbOption,
+    JsonOption,
+    OutOption,
+    StudyOption,
+    open_store,
+    read_study,
+    say,
+    show,
+)
 from tastelab.context import stimuli_folder as folder_of
 from tastelab.errors import UserError
 
@@ -30,21 +42,30 @@ def doctor(study: StudyOption = STUDY, db: DbOption = DB, out: OutOption = OUT, 
     check("disk", free > 2, f"{free:.0f} GB free", "free some space: a study needs 2 GB")
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     native = sys.platform in ("win32", "darwin")
-    check("screen", bool(display) or native or None, display or ("native" if native else "none"), "start a desktop, or use the virtual desk")
+    check(
+        "screen",
+        bool(display) or native or None,
+        display or ("native" if native else "none"),
+        "start a desktop, or use the virtual desk",
+    )
     try:
         from experiment.desk import missing_programs
 
         missing = missing_programs()
-        check("virtual desk", not missing or None, "ready" if not missing else f"missing: {', '.join(missing)}", "run 'make setup'")
+        check(
+            "virtual desk",
+            not missing or None,
+            "ready" if not missing else f"missing: {', '.join(missing)}",
+            "run 'make setup'",
+        )
     except ImportError as error:
         check("virtual desk", None, str(error), "pip install tastelab[lab]")
     found, mend = _audio()
     check("sound", True if found else None, found or "no audio device", mend)
     try:
-        with open_store(db) as store, store.engine.connect() as connection:
-            with connection.begin() as transaction:
-                connection.exec_driver_sql("INSERT INTO participant (code, created_at) VALUES ('doctor', '2000-01-01')")
-                transaction.rollback()
+        with open_store(db) as store, store.engine.connect() as connection, connection.begin() as transaction:
+            connection.exec_driver_sql("INSERT INTO participant (code, created_at) VALUES ('doctor', '2000-01-01')")
+            transaction.rollback()
         check("database", True, f"{db}: written and rolled back")
     except Exception as error:
         check("database", False, f"{type(error).__name__}: {str(error).splitlines()[0]}", "see --db")
@@ -55,7 +76,12 @@ def doctor(study: StudyOption = STUDY, db: DbOption = DB, out: OutOption = OUT, 
         folder = folder_of(loaded, out)
         problems = verify(folder)
         n = len(read_manifest(folder))
-        check("stimuli", not problems, problems[0] if problems else f"{n} clips, all hashes right", "run 'tastelab stimuli generate'")
+        check(
+            "stimuli",
+            not problems,
+            problems[0] if problems else f"{n} clips, all hashes right",
+            "run 'tastelab stimuli generate'",
+        )
     except StimulusError as error:
         check("stimuli", False, str(error), "run 'tastelab stimuli generate'")
     show("doctor", "paper", None, {"checks": rows}, as_json, None)
@@ -93,22 +119,34 @@ def trace(
 
     loaded = read_study(study)
     rows = [
-        r for r in read_manifest(folder_of(loaded, out))
-        if what in (r.clip, r.sha256) or (len(what) >= 6 and (r.sha256.startswith(what) or what.lower() in (r.prompt or "").lower()))
-    ]  # fmt: skip
+        r
+        for r in read_manifest(folder_of(loaded, out))
+        if what in (r.clip, r.sha256)
+        or (len(what) >= 6 and (r.sha256.startswith(what) or what.lower() in (r.prompt or "").lower()))
+    ]
     if not rows:
         raise UserError(f"no clip of {loaded.name} is named {what!r}, has that hash, or was prompted with it")
     made = [
         {
-            "clip": r.clip, "prompt": r.prompt, "checkpoint": r.checkpoint, "checkpoint_sha256": (r.checkpoint_sha256 or "")[:12],
-            "seed": r.seed, "sha256": r.sha256[:12], "loudness": r.loudness, "caption": r.caption,
+            "clip": r.clip,
+            "prompt": r.prompt,
+            "checkpoint": r.checkpoint,
+            "checkpoint_sha256": (r.checkpoint_sha256 or "")[:12],
+            "seed": r.seed,
+            "sha256": r.sha256[:12],
+            "loudness": r.loudness,
+            "caption": r.caption,
         }
         for r in rows
-    ]  # fmt: skip
+    ]
     names = [r.clip for r in rows]
     query = (
         select(
-            Stimulus.clip, SessionRow.kind, Trial.block, Response.item, func.count(Response.id).label("answers"),
+            Stimulus.clip,
+            SessionRow.kind,
+            Trial.block,
+            Response.item,
+            func.count(Response.id).label("answers"),
             func.avg(Response.value).label("mean"),
         )
         .join(Trial, or_(Trial.first_id == Stimulus.id, Trial.second_id == Stimulus.id))
@@ -119,7 +157,7 @@ def trace(
         .where(StudyRow.name == loaded.name, Stimulus.clip.in_(names))
         .group_by(Stimulus.clip, SessionRow.kind, Trial.block, Response.item)
         .order_by(Stimulus.clip, SessionRow.kind, Trial.block, Response.item)
-    )  # fmt: skip
+    )
     with open_store(db) as store, store.engine.connect() as connection:
         answers = [dict(row) for row in connection.execute(query).mappings()]
     tests = _tests(out / loaded.name, {r.taste for r in rows})
@@ -139,4 +177,14 @@ def _tests(folder: Path, tastes: set[str]) -> list[dict[str, Any]]:
         rows = [r for r in csv.DictReader(file) if r["taste"] in tastes | {"all"}]
     stamp = folder / "manifest.json"
     digest = json.loads(stamp.read_text(encoding="utf-8"))["data_sha256"][:12] if stamp.exists() else None
-    return [{"taste": r["taste"], "alternative": r["alternative"], "n": r["n"], "p": r["p"], "p_adjusted": r["p_adjusted"], "data_sha256": digest} for r in rows]
+    return [
+        {
+            "taste": r["taste"],
+            "alternative": r["alternative"],
+            "n": r["n"],
+            "p": r["p"],
+            "p_adjusted": r["p_adjusted"],
+            "data_sha256": digest,
+        }
+        for r in rows
+    ]
