@@ -162,7 +162,7 @@ def analyse(
     `resamples` is smaller than elsewhere: each costs a singular value decomposition.
     """
     vectors = embed_clips(rows, folder, names, cache, progress)
-    out = []
+    out: list[dict[str, Any]] = []
     for name in names:
         reference = load_reference(where, name)
         frames = np.concatenate(reference.clips)

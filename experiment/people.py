@@ -114,7 +114,7 @@ def export_csv(store: Store, study: str, out: Path) -> tuple[Path, int]:
             if response.item in SPECIAL:
                 continue
             number = numbers.setdefault(session.participant_id, len(numbers) + 1)
-            first, second = clips.get(trial.first_id), clips.get(trial.second_id)
+            first, second = clips.get(trial.first_id or 0), clips.get(trial.second_id or 0)
             value, choice = response.value, response.choice
             if response.item == "age" and value is not None:
                 band = next((b for b in AGE_BANDS if b[0] <= value <= b[1]), AGE_BANDS[-1])

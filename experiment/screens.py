@@ -87,8 +87,12 @@ class Screens:
         tone = (0.1 * np.sin(2 * np.pi * 440 * t) * ramp)[:, None].repeat(2, axis=1).astype(np.float32)
         plays = 0
         parts = [text(self.window, w["title"], 0.3, 0.055, bold=True), text(self.window, w["text"], 0.06, 0.032)]
+
+        def tick(_: float) -> None:
+            self._frame(parts, [])
+
         while True:
-            record = play_through(open_sound(tone, rate), 1.0, lambda _: self._frame(parts, []))
+            record = play_through(open_sound(tone, rate), 1.0, tick)
             plays += 1
             choices = [("yes", self.words["yes"], "1"), ("again", self.words["again"], "2")]
             if self._choose("sound", w["title"], w["text"], choices) == "yes":
@@ -278,7 +282,8 @@ class Screens:
     def _frame(self, parts: list[Any], buttons: list[Button], slider: Slider | None = None) -> str | None:
         """Draw one frame and return the name of the button clicked in it."""
         stop = self.stop_button
-        point = tuple(float(v) for v in self.mouse.getPos())
+        x, y = self.mouse.getPos()
+        point = (float(x), float(y))
         for part in parts:
             part.draw()
         for button in [*buttons, stop]:

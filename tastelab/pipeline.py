@@ -198,7 +198,7 @@ def desk_session(study: Study, study_path: Path, db: str, out: Path, update: Pro
                 f"the driven session ended with status {result.status}: {result.errors.strip().splitlines()[-1:]}"
             )
         heard = np.fromfile(capture, dtype=np.float32).reshape(-1, 2).mean(axis=1)
-    audio = []
+    audio: list[dict[str, Any]] = []
     start = 0
     for marker in (m for m in result.markers if m["screen"] == "playing"):
         row = clips[marker["clip"]]

@@ -76,6 +76,9 @@ def mel_filters(n_fft: int, n_mels: int, sample_rate: int) -> torch.Tensor:
 class FrameEncoder(nn.Module):
     """Waveform (batch, 1, samples) -> latents (batch, dimension, code frames)."""
 
+    window: torch.Tensor
+    filters: torch.Tensor
+
     def __init__(self, c: CodecConfig):
         super().__init__()
         self.c = c
@@ -106,6 +109,8 @@ class FrameEncoder(nn.Module):
 
 class SpectralDecoder(nn.Module):
     """Latents (batch, dimension, code frames) -> waveform (batch, 1, samples) through an inverse STFT."""
+
+    window: torch.Tensor
 
     def __init__(self, c: CodecConfig):
         super().__init__()

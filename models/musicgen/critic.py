@@ -32,6 +32,8 @@ Report = Callable[[int, int, dict[str, float]], None]
 class SpectrogramCritic(nn.Module):
     """Convolutions over a compressed complex spectrogram of one resolution; returns layer outputs, the score last."""
 
+    window: torch.Tensor
+
     def __init__(self, n_fft: int, hop: int, channels: int = 16):
         super().__init__()
         self.n_fft, self.hop = n_fft, hop

@@ -103,6 +103,8 @@ def build_language_model(config: LanguageConfig) -> LMModel:
     # audiocraft's gaussian init leaves code embeddings at 1 / sqrt(width), far under the positions' amplitude of 1: a
     # small model then sees positions and hardly the codes for thousands of steps.
     # Outputs start along the inputs' embeddings: at 25 Hz half of the first codes repeat the one before.
+    embedding: Any
+    head: Any
     for embedding, head in zip(lm.emb, lm.linears, strict=True):
         torch.nn.init.normal_(embedding.weight, std=EMBEDDING_STD)
         with torch.no_grad():

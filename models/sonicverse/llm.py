@@ -65,7 +65,6 @@ def load_llm(name: str = "smollm2", dtype: Any = torch.float32) -> tuple[PreTrai
         ``"smollm2"``, or the path of a local transformers directory with safetensors.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
-
     from transformers.utils import logging
 
     logging.disable_progress_bar()

@@ -89,7 +89,7 @@ def _skeleton(score, name: str) -> Skeleton | None:  # type: ignore[no-untyped-d
     if length < MIN_BEATS:
         return None
     key = score.analyze("key")
-    chords = []
+    chords: list[list[int]] = []
     for beat in range(length):
         sounding = {p for v in voices for on, dur, p in v if on <= beat + 0.01 < on + dur}
         chords.append(sorted(sounding) or (chords[-1] if chords else [48, 55, 60, 64]))
