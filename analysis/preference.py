@@ -207,7 +207,7 @@ def _equivalence(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> l
                 "bound": declared.bound,
                 "n": len(means),
                 "df": float(found["dof"]),
-                "p": float(found["p_val"]),
+                "p": float(found["pval"]),
             }
         )
     return rows

@@ -1,0 +1,40 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.agreement import analyse, mantel, procrustes, read_targets
+from analysis.errors import AnalysisError
+
+
+def test_turned_and_scaled_configuration_agrees_fully() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(12, 3))
+    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    r, p = procrustes(a, 2 * a @ turn + 1, 199, np.random.default_rng(0))
+    assert r == pytest.approx(1)
+    assert p == pytest.approx(1 / 200)
+    r, p = mantel(a, 2 * a @ turn, 199, np.random.default_rng(0))
+    assert r == pytest.approx(1)
+    assert p == pytest.approx(1 / 200)
+
+
+def test_p_is_uniform_without_relation() -> None:
+    ps = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        ps.append(mantel(rng.normal(size=(10, 3)), rng.normal(size=(10, 3)), 99, rng)[1])
+    assert 0.3 < float(np.mean(ps)) < 0.7
+
+
+def test_missing_column_is_named(tmp_path) -> None:
+    path = tmp_path / "targets.csv"
+    path.write_text("track,dolce,amaro\na,1,2\n")
+    with pytest.raises(AnalysisError, match="no column for sour"):
+        read_targets(path, ["bitter", "sour", "sweet"])
+
+
+def test_too_few_common_tracks() -> None:
+    ratings = pd.DataFrame({"clip": ["a", "b"], "adjective": ["x", "x"], "value": [1.0, 2.0]})
+    targets = pd.DataFrame({"x": [1.0, 2.0]}, index=["a", "c"])
+    with pytest.raises(AnalysisError, match="only 1 tracks"):
+        analyse(ratings, targets, 99, 0)

@@ -1,0 +1,75 @@
+"""Fixtures: a home of its own, one small set of real stimuli, a study file of two-second clips."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Torch threads beside other busy processes collapse; one is enough for two-second clips."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home directory of the tests' own; the cache of converted weights stays between runs of one checkout."""
+    folder = tmp_path_factory.mktemp("home")
+    os.environ["HOME"] = str(folder)
+    os.environ.setdefault("TASTELAB_CACHE", str(ROOT / ".pytest_cache" / "tastelab"))
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default study with clips of two seconds, four a taste, and a short session."""
+    text = (ROOT / "study.toml").read_text()
+    for old, new in (
+        ('name = "multimodal-symphony"', 'name = "small"'),
+        ("seconds = 15", "seconds = 2"),
+        ("clips_per_taste = 5", "clips_per_taste = 4"),
+        ("trials = 5", "trials = 4"),
+        ("clips = 3", "clips = 2"),
+        ("resamples = 2000", "resamples = 200"),
+        ('embedders = ["yamnet", "musicnn", "codec"]', 'embedders = ["musicnn", "codec"]'),
+    ):
+        assert old in text, old
+        text = text.replace(old, new)
+    path = tmp_path_factory.mktemp("study") / "study.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(scope="session")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("outputs")
+
+
+@pytest.fixture(scope="session")
+def stimuli_folder(small_study_file: Path, outputs: Path) -> Path:
+    """Real clips of the small study, made once by the shipped nano models."""
+    from stimuli.generate import generate
+    from tastelab.study import load_study
+
+    study = load_study(small_study_file)
+    folder = outputs / study.name / "stimuli"
+    folder.mkdir(parents=True)
+    generate(study.stimuli, study.models, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """The reference data, or a visible skip."""
+    where = os.environ.get("TASTELAB_REFERENCE_DATA")
+    if not where or not Path(where).is_dir():
+        pytest.skip("TASTELAB_REFERENCE_DATA does not name a directory with the reference data")
+    return Path(where)
