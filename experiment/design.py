@@ -67,13 +67,14 @@ def plan(config: ExperimentConfig, clips: Sequence[Clip], row: int) -> list[Plan
     pairs: list[tuple[str, int]] = []
     if config.preference:
         pairs = _pairs(config, clips, row, rng)
-        for k, (taste, number) in enumerate(pairs):
+        for taste, number in pairs:
             used.setdefault(taste, []).append(number)
             base, tuned = _pair(clips, taste, number)
             if config.preference.replicate:
                 swap = bool(rng.integers(2))
             else:
-                swap = bool((row + k + row // max(1, len({c.taste for c in clips}))) % 2)
+                # Alternates over rows for each taste, and over the tastes of a row.
+                swap = bool((row + _tastes(clips).index(taste) + len(used[taste])) % 2)
             first, second = (tuned, base) if swap else (base, tuned)
             trials.append(PlannedTrial("preference", taste, first.id, second.id, ("preference",)))
     if config.ratings:

@@ -55,7 +55,7 @@ class Desk:
 
     def record(self, path: Path) -> subprocess.Popen[bytes]:
         """Start recording the sound card's output as raw float32 stereo; waits until the recorder hears."""
-        command = ["parec", "--raw", "--format=float32le", f"--rate={RATE}", "--channels=2", "--latency-msec=20"]
+        command = ["parec", "--raw", "--format=float32le", f"--rate={RATE}", "--channels=2", "--latency-msec=200"]
         with path.open("wb") as out:
             process = subprocess.Popen([*command, "-d", "desk.monitor"], stdout=out, env=self.environment)
         self._processes.append(process)
@@ -113,8 +113,18 @@ def virtual_desk() -> Iterator[Desk]:
             "PULSE_SERVER": f"unix:{socket}",
             "LIBGL_ALWAYS_SOFTWARE": "1",
             "LP_NUM_THREADS": "1",
+            # A virtual sound card runs on the same processor as everything else: give it some slack.
+            "PULSE_LATENCY_MSEC": "80",
         }
-        arguments = ["-n", "-F", str(script), "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
+        arguments = [
+            "-n",
+            "-F",
+            str(script),
+            "--daemonize=no",
+            "--exit-idle-time=-1",
+            "--use-pid-file=no",
+            "--high-priority=yes",
+        ]
         processes.append(
             subprocess.Popen(
                 ["pulseaudio", *arguments, "--disable-shm=yes"],

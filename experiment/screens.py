@@ -34,10 +34,11 @@ class Screens:
         from psychopy import logging
 
         logging.console.setLevel(logging.ERROR)
-        from psychopy import event, visual
-        from psychopy.hardware import keyboard
-
         try:
+            # Importing pyglet's window already looks for a display.
+            from psychopy import event, visual
+            from psychopy.hardware import keyboard
+
             self.window = visual.Window(
                 size=(1280, 800),
                 fullscr=fullscreen,

@@ -9,11 +9,12 @@ from typing import Any
 
 from experiment.errors import ExperimentError
 
+RATE = 48000
 _PREPARED = False
 
 
 def prepare_audio() -> None:
-    """Choose psychtoolbox, and mend two things before any stream is opened.
+    """Choose psychtoolbox, and mend three things before any stream is opened.
 
     psychtoolbox suspends PulseAudio's sink while it opens a stream (and then stalls), and ALSA's ``pulse`` device claims
     32 channels, all of which PsychoPy would open.
@@ -37,6 +38,8 @@ def prepare_audio() -> None:
         devices = original(*args, **kwargs)
         for device in devices:
             device["NrOutputChannels"] = min(2, device["NrOutputChannels"])
+            # Stimuli are 48 kHz; opened at another rate, PsychoPy would resample them while they play.
+            device["DefaultSampleRate"] = float(RATE)
         return devices
 
     audio.get_devices = two_channels

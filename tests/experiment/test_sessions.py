@@ -1,0 +1,176 @@
+"""Sessions through the engine with bots: balance, resumption, withdrawal, export."""
+
+from __future__ import annotations
+
+import csv
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select, text
+
+from experiment import launch
+from experiment.bots import Bot, latent_mean
+from experiment.database import Participant, Response, SessionRow, Trial
+from experiment.design import SPECIAL
+from experiment.effects import load_effects
+from experiment.errors import ExperimentError
+from experiment.launch import Prepared
+from experiment.people import export_csv, withdraw
+from experiment.session import Answer, Stopped, run_session, unanswered
+from experiment.store import Store, create, migrate
+
+ANSWERS = 8 + 5 + 3 * 12
+
+
+def test_migrations_go_up_and_down(tmp_path: Path) -> None:
+    engine = create(f"sqlite:///{tmp_path / 'x.db'}")
+    migrate(engine)
+    with engine.connect() as c:
+        assert c.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert c.execute(text("PRAGMA foreign_keys")).scalar() == 1
+        assert c.execute(text("PRAGMA synchronous")).scalar() == 2
+    migrate(engine, "base")
+    with engine.connect() as c:
+        left = set(c.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars())
+    assert left <= {"alembic_version"}
+
+
+def test_models_and_migrations_agree(store: Store) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from experiment.database import Base
+
+    with store.engine.connect() as c:
+        assert compare_metadata(MigrationContext.configure(c), Base.metadata) == []
+
+
+def test_bots_fill_the_plan_and_are_not_run_twice(prepared: Prepared) -> None:
+    assert launch.simulate(prepared, load_effects(), 6, seed=1) == 6
+    assert launch.simulate(prepared, load_effects(), 8, seed=1) == 2
+    with prepared.store.transaction() as s:
+        assert s.scalar(select(func.count(Response.id))) == 8 * ANSWERS
+        rows = s.scalars(select(SessionRow).order_by(SessionRow.id)).all()
+        assert [r.design_row for r in rows] == list(range(8))
+        assert {r.status for r in rows} == {"complete"}
+        assert {r.kind for r in rows} == {"bot"}
+
+
+class Quitter(Bot):
+    """Stops after some answers, as a person who leaves."""
+
+    left = 20
+
+    def ask(self, *args, **kwargs) -> Answer:
+        if self.left == 0:
+            raise Stopped
+        self.left -= 1
+        return super().ask(*args, **kwargs)
+
+
+def _bot(prepared: Prepared, kind: type[Bot] = Bot) -> Bot:
+    return kind(prepared.config, load_effects(), np.random.default_rng(0), 0)
+
+
+def test_a_stopped_session_goes_on_at_the_next_unanswered_item(prepared: Prepared) -> None:
+    first = launch.begin(prepared, "A", "driven" if False else "bot", "en", "x")
+    assert run_session(prepared.store, first, prepared.config, _bot(prepared, Quitter)) == "stopped"
+    assert unanswered(prepared.store, first) == (ANSWERS, 20)
+    second = launch.begin(prepared, "B", "bot", "en", "x")
+    with prepared.store.transaction() as s:
+        assert s.get_one(SessionRow, second).design_row == 0  # the dropout gave its row back
+    assert launch.resume(prepared, "A") == first
+    assert run_session(prepared.store, first, prepared.config, _bot(prepared)) == "complete"
+    assert unanswered(prepared.store, first) == (ANSWERS, ANSWERS)
+    with pytest.raises(ExperimentError, match="complete"):
+        launch.resume(prepared, "A")
+    with pytest.raises(ExperimentError, match="already has a session"):
+        launch.begin(prepared, "A", "bot", "en", "x")
+
+
+def test_two_booths_never_take_the_same_row(prepared: Prepared) -> None:
+    errors: list[Exception] = []
+
+    def booth(name: str) -> None:
+        try:
+            for i in range(8):
+                launch.begin(prepared, f"{name}{i}", "bot", "en", name)
+        except Exception as error:  # shown below
+            errors.append(error)
+
+    threads = [threading.Thread(target=booth, args=(n,)) for n in "abc"]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert errors == []
+    with prepared.store.transaction() as s:
+        rows = list(s.scalars(select(SessionRow.design_row)))
+    assert sorted(rows) == list(range(24))
+
+
+def test_special_categories_need_their_own_consent(prepared: Prepared) -> None:
+    class Private(Bot):
+        def consent(self) -> tuple[bool, bool]:
+            return True, False
+
+    session = launch.begin(prepared, "P", "bot", "en", "x")
+    run_session(prepared.store, session, prepared.config, _bot(prepared, Private))
+    with prepared.store.transaction() as s:
+        items = set(s.scalars(select(Response.item)))
+    assert not items & set(SPECIAL)
+    assert unanswered(prepared.store, session) == (ANSWERS - 3, ANSWERS - 3)
+
+
+def test_no_consent_no_answers(prepared: Prepared) -> None:
+    class No(Bot):
+        def consent(self) -> tuple[bool, bool]:
+            return False, False
+
+    session = launch.begin(prepared, "N", "bot", "en", "x")
+    assert run_session(prepared.store, session, prepared.config, _bot(prepared, No)) == "stopped"
+    assert unanswered(prepared.store, session)[1] == 0
+
+
+def test_withdrawal_leaves_a_tombstone_and_exports_forget(prepared: Prepared, tmp_path: Path) -> None:
+    launch.simulate(prepared, load_effects(), 3, seed=1)
+    path, n = export_csv(prepared.store, "s", tmp_path)
+    assert n == 3 * (ANSWERS - 3)  # special categories are left out
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert {r["participant"] for r in rows} == {"1", "2", "3"}
+    assert "bot-" not in path.read_text()
+    assert all("-" in r["choice"] for r in rows if r["item"] == "age")
+    gone = withdraw(prepared.store, "bot-1-0001")
+    assert gone == {"sessions": 1, "answers": ANSWERS}
+    assert export_csv(prepared.store, "s", tmp_path)[1] == 2 * (ANSWERS - 3)
+    with prepared.store.transaction() as s:
+        person = s.scalar(select(Participant).where(Participant.code == "bot-1-0001"))
+        assert person is not None
+        assert person.withdrawn_at is not None
+        assert (
+            s.scalar(select(func.count(Trial.id)).join(SessionRow).where(SessionRow.participant_id == person.id)) == 0
+        )
+    with pytest.raises(ExperimentError, match="already withdrawn"):
+        withdraw(prepared.store, "bot-1-0001")
+
+
+@pytest.mark.parametrize(("mean", "low", "high"), [(1.3, 1, 5), (2.6, 1, 5), (4.4, 1, 5), (6.1, 0, 10), (3.0, 1, 7)])
+def test_latent_mean_gives_the_wanted_mean(mean: float, low: int, high: int) -> None:
+    z = latent_mean(mean, 1.25, low, high) + 1.25 * np.random.default_rng(0).standard_normal(200_000)
+    assert float(np.clip(np.round(z), low, high).mean()) == pytest.approx(mean, abs=0.02)
+
+
+def test_another_design_under_the_same_name_is_refused(prepared: Prepared) -> None:
+    launch.simulate(prepared, load_effects(), 1, seed=1)
+    with pytest.raises(ExperimentError, match="another"):
+        prepared.store.ensure_study("s", "S", {"experiment": {"other": 1}})
+
+
+def test_bad_urls_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match="not a database URL"):
+        Store("nonsense")
+    with pytest.raises(ExperimentError, match="does not exist"):
+        Store(f"sqlite:///{tmp_path}/no/such/x.db")

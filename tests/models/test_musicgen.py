@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.errors import ModelError
+from models.musicgen.codec import CodecConfig, build_codec
+from models.musicgen.generate import (
+    Sampling,
+    generator_sha256,
+    load_codec,
+    load_generator,
+    load_language_model,
+    save_codec,
+    save_language_model,
+)  # fmt: skip
+from models.musicgen.language import LanguageConfig, build_language_model
+from models.musicgen.losses import mel_distance
+from models.musicgen.train_codec import revive_dead_codes
+from models.musicgen.train_language import codebook_losses, train_language_model
+from models.weights import WEIGHTS
+
+PROMPT = "Flowing background music: slow tempo, 70 BPM, high-pitched, legato, with harp."
+
+
+def music(seconds: float = 3.0) -> np.ndarray:
+    """A rendered phrase at 16 kHz."""
+    from stimuli.dataset.arrange import arrange
+    from stimuli.dataset.render import render
+    from tests.stimuli.test_dataset import SKELETON, attributes
+
+    a = attributes(instruments=("strings",), articulation="legato")
+    return render(arrange(SKELETON, a, seconds, np.random.default_rng(0)), a.instruments, seconds, 16000)
+
+
+def test_codec_keeps_the_sound_and_shuffled_codes_do_not() -> None:
+    codec = load_codec()
+    x = torch.from_numpy(music())[None, None]
+    with torch.no_grad():
+        codes, _ = codec.encode(x)
+        assert codes.shape == (1, 6, 75)
+        back = codec.decode(codes)[..., : x.shape[-1]]
+        shuffled = codec.decode(codes[:, torch.randperm(6, generator=torch.Generator().manual_seed(1))])
+    own = float(mel_distance(x[:, 0], back[:, 0], 16000))
+    assert own < 0.35
+    assert own < 0.6 * float(mel_distance(x[:, 0], shuffled[..., : x.shape[-1]][:, 0], 16000))
+
+
+def test_a_clip_is_the_same_alone_and_in_a_batch() -> None:
+    generator = load_generator("nano-base")
+    alone = generator.generate(PROMPT, 1.0, [7])
+    beside = generator.generate(PROMPT, 1.0, [5, 7])
+    assert alone.shape == (1, 1, 16000)
+    assert alone.dtype == np.float32
+    assert np.abs(alone[0] - beside[1]).max() < 1e-3
+    assert np.abs(beside[0] - beside[1]).max() > 0.01
+    again = generator.generate(PROMPT, 1.0, [7])
+    assert np.array_equal(alone, again)
+
+
+def test_the_prompt_matters() -> None:
+    generator = load_generator("nano-base")
+    high = generator.generate(PROMPT, 1.0, [7], Sampling(top_k=50))
+    low = generator.generate("Deep background music: fast tempo, low-pitched, with deep brass.", 1.0, [7], Sampling(50))
+    assert np.abs(high - low).max() > 0.01
+
+
+def test_conditioning_does_not_depend_on_its_neighbours() -> None:
+    lm = load_generator("nano-base").lm
+    codes = torch.randint(0, 512, (1, 6, 20), generator=torch.Generator().manual_seed(0))
+    longer = [PROMPT, "x " * 40]
+    with torch.no_grad():
+        alone = codebook_losses(lm, codes, [PROMPT])
+        both = codebook_losses(lm, codes.expand(2, -1, -1), longer)
+        only = codebook_losses(lm, codes, [longer[1]])
+    assert ((alone + only) / 2).numpy() == pytest.approx(both.numpy(), rel=1e-4)
+
+
+def test_training_resumes_to_the_same_losses(tmp_path: Path) -> None:
+    config = LanguageConfig(n_q=2, bins=16, width=32, layers=1, heads=2)
+    codes = torch.randint(0, 16, (12, 2, 20), generator=torch.Generator().manual_seed(0))
+    texts = [f"clip {i}" for i in range(12)]
+
+    def fresh() -> object:
+        torch.manual_seed(0)
+        return build_language_model(config)
+
+    whole = train_language_model(fresh(), codes, texts, tmp_path / "a.pt", 8, batch=4, seed=3)
+    import models.musicgen.train_language as module
+
+    saved = module.SAVE_EVERY
+    try:
+        module.SAVE_EVERY = 1
+        stopped = fresh()
+        original = module.append_curve
+
+        def power_cut(path: Path, row: dict[str, float]) -> None:
+            original(path, row)
+
+        module.append_curve = power_cut
+        train_language_model(stopped, codes, texts, tmp_path / "b.pt", 8, batch=4, seed=3, report=_stop_at(1))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        module.SAVE_EVERY, module.append_curve = saved, original
+    resumed = train_language_model(fresh(), codes, texts, tmp_path / "b.pt", 8, batch=4, seed=3)
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+def _stop_at(n: int):
+    def report(step: int, total: int, row: dict[str, float]) -> None:
+        if step >= n:
+            raise KeyboardInterrupt
+
+    return report
+
+
+def test_dead_codes_come_alive() -> None:
+    codec = build_codec(CodecConfig(n_q=1))
+    z = torch.randn(4, 64, 40, generator=torch.Generator().manual_seed(0))
+    codec.train()
+    codec.quantizer(z.repeat(1, 1, 4), 25)
+    book = codec.quantizer.vq.layers[0]._codebook
+    book.cluster_size[:100] = 0
+    before = book.embed[:100].clone()
+    assert revive_dead_codes(codec, z, torch.Generator().manual_seed(0)) >= 100
+    assert not torch.equal(before, book.embed[:100])
+    assert torch.equal(book.embed[:100], book.embed_avg[:100])
+
+
+def test_saved_models_come_back(tmp_path: Path) -> None:
+    config = LanguageConfig(n_q=2, bins=16, width=32, layers=1, heads=2)
+    lm = build_language_model(config).eval()
+    save_language_model(lm, config, tmp_path / "lm", torch.float32)
+    back = load_language_model(tmp_path / "lm")
+    assert all(torch.equal(a, b) for a, b in zip(lm.parameters(), back.parameters(), strict=True))
+    codec = load_codec()
+    save_codec(codec, CodecConfig(), tmp_path / "codec")
+    x = torch.from_numpy(music(1.0))[None, None]
+    assert torch.equal(codec.encode(x)[0], load_codec(tmp_path / "codec").encode(x)[0])
+
+
+def test_audiocraft_checkpoints_load(tmp_path: Path) -> None:
+    """A small checkpoint in audiocraft's own export format, made here: state_dict.bin and compression_state_dict.bin."""
+    import omegaconf
+    from audiocraft.models.builders import get_compression_model, get_lm_model
+
+    codec_cfg = """
+device: cpu
+dtype: float32
+compression_model: encodec
+sample_rate: 16000
+channels: 1
+encodec: {autoencoder: seanet, quantizer: rvq, sample_rate: 16000, channels: 1, causal: false, renormalize: false}
+seanet:
+  dimension: 16
+  channels: 1
+  causal: false
+  n_filters: 4
+  n_residual_layers: 1
+  ratios: [8, 5, 4, 4]
+  activation: ELU
+  activation_params: {alpha: 1.0}
+  norm: weight_norm
+  norm_params: {}
+  kernel_size: 7
+  residual_kernel_size: 3
+  last_kernel_size: 7
+  dilation_base: 2
+  pad_mode: constant
+  true_skip: true
+  compress: 2
+  lstm: 0
+  disable_norm_outer_blocks: 0
+  decoder: {trim_right_ratio: 1.0, final_activation: null, final_activation_params: null}
+  encoder: {}
+rvq: {n_q: 4, q_dropout: false, bins: 32, decay: 0.99, kmeans_init: false, kmeans_iters: 1,
+      threshold_ema_dead_code: 2, orthogonal_reg_weight: 0.0, orthogonal_reg_active_codes_only: false,
+      orthogonal_reg_max_codes: null}
+"""
+    lm_cfg = """
+device: cpu
+dtype: float32
+solver: musicgen
+lm_model: transformer_lm
+sample_rate: 16000
+channels: 1
+dataset: {segment_duration: 20}
+interleave_stereo_codebooks: {use: false}
+fsdp: {use: false}
+codebooks_pattern: {modeling: delay, delay: {delays: [0, 1, 2, 3], flatten_first: 0, empty_initial: 0}}
+classifier_free_guidance: {training_dropout: 0.3, inference_coef: 3.0}
+attribute_dropout: {}
+fuser: {cross_attention_pos_emb: false, cross_attention_pos_emb_scale: 1, sum: [], prepend: [], cross: [description],
+        input_interpolate: []}
+conditioners: {description: {model: lut, lut: {n_bins: 32, dim: 16, tokenizer: noop}}}
+transformer_lm:
+  n_q: 4
+  card: 32
+  dim: 16
+  num_heads: 2
+  num_layers: 1
+  hidden_scale: 2
+  dropout: 0.0
+  emb_lr: null
+  activation: gelu
+  norm_first: true
+  bias_ff: false
+  bias_attn: false
+  bias_proj: false
+  past_context: null
+  causal: true
+  custom: false
+  memory_efficient: true
+  attention_as_float32: false
+  layer_scale: null
+  positional_embedding: sin
+  xpos: false
+  checkpointing: none
+  weight_init: gaussian
+  depthwise_init: current
+  zero_bias_init: true
+  norm: layer_norm
+  cross_attention: true
+  qk_layer_norm: false
+  qk_layer_norm_cross: false
+  attention_dropout: null
+  kv_repeat: 1
+"""
+    torch.manual_seed(0)
+    for name, text, build in (
+        ("compression_state_dict.bin", codec_cfg, get_compression_model),
+        ("state_dict.bin", lm_cfg, get_lm_model),
+    ):
+        config = omegaconf.OmegaConf.create(text)
+        model = build(config)
+        package = {
+            "best_state": model.state_dict(),
+            "xp.cfg": omegaconf.OmegaConf.to_yaml(config),
+            "version": "1.3.0",
+            "exported": True,
+        }
+        torch.save(package, tmp_path / name)
+    generator = load_generator(str(tmp_path))
+    audio = generator.generate("anything", 0.5, [1, 2])
+    assert audio.shape == (2, 1, 8000)
+    assert np.array_equal(audio, load_generator(str(tmp_path)).generate("anything", 0.5, [1, 2]))
+
+
+def test_weights_are_safetensors_under_40_megabytes_with_cards() -> None:
+    files = [p for p in WEIGHTS.rglob("*") if p.is_file()]
+    assert {p.suffix for p in files} <= {".safetensors", ".json", ".md", ".jsonl"}
+    assert sum(p.stat().st_size for p in files) < 40e6
+    for folder in (p.parent for p in files if p.suffix == ".safetensors"):
+        card = (folder / "README.md").read_text()
+        for heading in ("Trained on", "What it can't do", "Licence"):
+            assert heading in card, folder
+
+
+def test_unknown_models_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"there are:.*nano-base"):
+        generator_sha256("nano-bass")
+    with pytest.raises(ModelError, match="neither"):
+        generator_sha256(str(tmp_path))
+    with pytest.raises(ModelError, match="not a nano MusicGen"):
+        generator_sha256("codec-nano")

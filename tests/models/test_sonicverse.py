@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from models.sonicverse.captioner import RATE, load_captioner
+from models.sonicverse.encoder import LAYERS, encode, pulse_strength
+from models.sonicverse.evaluate import evaluate, instrument_f1, named, tempo_right
+from models.sonicverse.labels import HEADS, INSTRUMENTS, sentence, targets
+from models.sonicverse.model import Projector, ProjectorConfig
+from models.sonicverse.train import caption_loss
+
+LABELS = {
+    "instrument": ["harp", "strings"], "mood": ["warm"], "tempo": ["slow"], "key": ["D minor"], "register": ["high"],
+    "articulation": ["legato"], "harmony": ["consonant"],
+}  # fmt: skip
+
+
+def layers(n: int = 2) -> dict[str, torch.Tensor]:
+    g = torch.Generator().manual_seed(0)
+    return {name: torch.randn(n, width, generator=g) for name, width in LAYERS.items()}
+
+
+def test_tokens_and_layer_weights() -> None:
+    model = Projector(ProjectorConfig()).eval()
+    tokens, logits = model(layers())
+    assert tokens.shape == (2, 8 + 2 * len(HEADS), 576)
+    assert {k: v.shape[1] for k, v in logits.items()} == {k: len(v[0]) for k, v in HEADS.items()}
+    tokens.sum().backward()
+    for weights in (model.alpha, model.beta):
+        assert weights.grad is not None
+        assert float(weights.grad.abs().sum()) > 0
+        assert torch.softmax(weights, dim=-1).sum(-1) == pytest.approx(torch.ones(weights.shape[:-1]).numpy(), rel=1e-5)
+
+
+def test_the_caption_loss_alone_reaches_the_heads_and_leaves_the_language_model() -> None:
+    captioner = load_captioner()
+    model = Projector(ProjectorConfig()).train()
+    before = {k: v.clone() for k, v in captioner.llm.state_dict().items()}
+    tokens, _ = model(layers())
+    caption_loss(captioner.llm, captioner.tokenizer, tokens, ["A slow piece.", "A fast piece with drums."]).backward()
+    assert all(float(p.grad.abs().sum()) > 0 for p in model.heads.parameters() if p.grad is not None)
+    assert any(p.grad is not None for p in model.heads.parameters())
+    assert all(torch.equal(before[k], v) for k, v in captioner.llm.state_dict().items())
+
+
+def test_pulse_has_its_peak_at_the_tempo() -> None:
+    frames = np.zeros((600, 4), dtype=np.float32)
+    frames[::30] = 1  # one in 30 frames at 62.5 Hz: 125 BPM
+    from models.sonicverse.encoder import TEMPI
+
+    peak = TEMPI[int(np.argmax(pulse_strength(frames, 62.5)))]
+    assert min(abs(peak / 125 - 1), abs(peak / 62.5 - 1)) < 0.03
+
+
+def test_captions_name_what_is_played_more_often_than_others_do() -> None:
+    """A small one of the evidence: eight rendered clips with one instrument each, by family."""
+    from stimuli.dataset.arrange import arrange
+    from stimuli.dataset.render import render
+    from tests.stimuli.test_dataset import SKELETON, attributes
+
+    played = ["piano", "choir", "deep brass", "flute", "harp", "organ", "violin", "electric bass"]
+    clips = []
+    for name in played:
+        low = name in ("deep brass", "electric bass")
+        a = attributes(instruments=(name,), register="low" if low else "high", articulation="legato")
+        clips.append(render(arrange(SKELETON, a, 6.0, np.random.default_rng(0)), a.instruments, 6.0, RATE))
+    found = load_captioner().describe(clips)
+    own = np.mean([instrument_f1(d.caption, [n]) for d, n in zip(found, played, strict=True)])
+    others = np.mean(
+        [instrument_f1(d.caption, [m]) for d, n in zip(found, played, strict=True) for m in played if m != n]
+    )
+    assert own > others + 0.15
+    again = load_captioner().describe(clips[:1])
+    assert again[0].caption == found[0].caption
+    probabilities = found[0].features["key"]
+    assert sum(probabilities.values()) == pytest.approx(1, abs=0.01)
+
+
+def test_encoding_has_the_declared_widths() -> None:
+    out = encode(np.random.default_rng(0).normal(size=4 * RATE).astype(np.float32) * 0.1)
+    assert {k: len(v) for k, v in out.items()} == LAYERS
+
+
+def test_words_are_found_whole_and_longest_first() -> None:
+    assert named("A slow piece with double bass and electric bass.", INSTRUMENTS) == {"double bass", "electric bass"}
+    assert tempo_right("a slow or fast piece", "slow") == 0
+    assert instrument_f1("Harp, strings.", ["harp", "strings"]) == 1
+
+
+def test_sentences_say_the_labels() -> None:
+    for seed in range(6):
+        text = sentence(LABELS, np.random.default_rng(seed)).lower()
+        assert named(text, INSTRUMENTS) == {"harp", "strings"}
+        assert tempo_right(text, "slow") == 1
+        assert "d minor" in text
+    assert targets(LABELS)["instrument"].sum() == 2
+
+
+def test_evaluation_tells_hearing_from_guessing() -> None:
+    rng = np.random.default_rng(0)
+    labels = []
+    for i in range(60):
+        labels.append(LABELS | {"instrument": [INSTRUMENTS[i % 20]], "tempo": [("slow", "moderate", "fast")[i % 3]]})
+    heard = [sentence(row, rng) for row in labels]
+    rows = {r["attribute"]: r for r in evaluate(heard, labels)}
+    assert rows["instrument"]["captions"] == 1
+    assert rows["instrument"]["over_shuffled_low"] > 0.5
+    guessed = [sentence(LABELS, rng) for _ in labels]
+    rows = {r["attribute"]: r for r in evaluate(guessed, labels)}
+    assert rows["tempo"]["over_shuffled_low"] <= 0

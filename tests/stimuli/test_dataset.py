@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from stimuli.dataset.arrange import Attributes, arrange, draw_attributes
+from stimuli.dataset.build import build_base, split_of
+from stimuli.dataset.captions import caption, tempo_class
+from stimuli.dataset.render import render
+from stimuli.dataset.scores import Skeleton
+from stimuli.dataset.taste import TASTES, build_taste, draw_track, ratings, taste_words
+from stimuli.features import acoustic_features, roughness
+
+SKELETON = Skeleton(
+    "test", 0, "major",
+    [(float(i), 1.0, 67 + (0, 2, 4, 5)[i % 4]) for i in range(40)],
+    [[48, 55, 60, 64] if i % 2 else [43, 55, 59, 62] for i in range(40)],
+)  # fmt: skip
+
+
+def attributes(**changes: object) -> Attributes:
+    fixed = {
+        "bpm": 100, "register": "mid", "articulation": "staccato", "texture": "repeated chords", "harmony": "consonant",
+        "dynamics": "moderate", "instruments": ("piano",), "percussion": False, "transpose": 0,
+    }  # fmt: skip
+    return draw_attributes(np.random.default_rng(0), **(fixed | changes))
+
+
+def sound(**changes: object) -> np.ndarray:
+    a = attributes(**changes)
+    return render(arrange(SKELETON, a, 6.0, np.random.default_rng(0)), a.instruments, 6.0, 22050)
+
+
+def test_rendered_music_has_what_was_declared() -> None:
+    high, low = (acoustic_features(sound(register=r), 22050) for r in ("high", "low"))
+    assert high["pitch_height"] > low["pitch_height"] + 12
+    fast, slow = (acoustic_features(sound(bpm=b), 22050) for b in (140, 70))
+    assert fast["onset_rate"] > 1.5 * slow["onset_rate"]
+    rough, smooth = (acoustic_features(sound(harmony=h), 22050) for h in ("dissonant", "consonant"))
+    assert rough["roughness"] > smooth["roughness"]
+
+
+def test_roughness_of_a_minor_second_is_over_that_of_a_fifth() -> None:
+    t = np.arange(22050) / 22050
+
+    def of(*pitches: float) -> float:
+        wave = sum(np.sin(2 * np.pi * f * t) for f in pitches)
+        spectrum = np.abs(np.fft.rfft(wave[:16384] * np.hanning(16384)))[:, None]
+        return roughness(spectrum, 22050)
+
+    assert of(440, 440 * 2 ** (1 / 12)) > 5 * of(440, 660)
+
+
+def test_captions_say_the_truth_and_no_taste() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        a = draw_attributes(rng)
+        text = caption(a, "C major", rng).lower()
+        assert not any(t in text for t in TASTES)
+        for word in ("slow", "moderate", "fast"):
+            if f"{word} tempo" in text or f"{word}, " in text:
+                assert word == tempo_class(a.bpm)
+
+
+def test_ratings_follow_the_correspondences() -> None:
+    rng = np.random.default_rng(1)
+    for taste in TASTES:
+        graded = [ratings(draw_track(rng, taste)) for _ in range(40)]
+        mean = {t: float(np.mean([g[t] for g in graded])) for t in TASTES}
+        assert max(mean, key=lambda t: mean[t]) == taste
+    assert taste_words({"sweet": 60, "sour": 26, "salty": 25, "bitter": 0}) == "sweet, sour,"
+
+
+def test_corpus_is_finished_after_an_interruption(tmp_path: Path) -> None:
+    cache = tmp_path / "chorales.json"
+    pieces = [SKELETON.__dict__ | {"piece": f"p{i}"} for i in range(24)]
+    cache.write_text(json.dumps(pieces))
+    build_base(tmp_path / "c", 3, 1.0, 16000, 5)
+    first = (tmp_path / "c" / "audio" / "00000.wav").read_bytes()
+    (tmp_path / "c" / "audio" / "00001.wav").unlink()
+    build_base(tmp_path / "c", 3, 1.0, 16000, 5)
+    assert (tmp_path / "c" / "audio" / "00000.wav").read_bytes() == first
+    assert soundfile.info(tmp_path / "c" / "audio" / "00001.wav").frames == 16000
+    rows = [json.loads(line) for line in (tmp_path / "c" / "metadata.jsonl").read_text().splitlines()]
+    assert {r["title"] for r in rows} <= {f"p{i}" for i in range(24) if split_of(i) == "train"}
+    build_taste(tmp_path / "t", 4, 1.0, 16000, 5)
+    rows = [json.loads(line) for line in (tmp_path / "t" / "metadata.jsonl").read_text().splitlines()]
+    assert all(set(r["ratings"]) == set(TASTES) for r in rows)
+
+
+@pytest.mark.parametrize("bpm", [60, 120])
+def test_notes_stay_in_the_clip(bpm: int) -> None:
+    notes = arrange(SKELETON, attributes(bpm=bpm), 30.0, np.random.default_rng(0))
+    assert all(0 <= n.onset < 30 and 0 <= n.pitch < 128 for n in notes)
+    assert max(n.onset for n in notes) > 28  # short pieces go round

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from stimuli.config import render_prompt
+from tastelab.errors import UserError
+from tastelab.study import load_study, study_digest
+from tests.conftest import ROOT
+
+DEFAULT = (ROOT / "study.toml").read_text()
+
+
+def changed(tmp_path: Path, old: str, new: str) -> Path:
+    assert old in DEFAULT
+    path = tmp_path / "study.toml"
+    path.write_text(DEFAULT.replace(old, new, 1))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("loudness = -23", "loudnes = -23", "did you mean 'loudness'"),
+        ('base = "nano-base"', 'bass = "nano-base"', "did you mean 'base'"),
+        ('correction = "bonferroni"', 'correction = "bonferoni"', "did you mean 'bonferroni'"),
+        ('embedders = ["yamnet",', 'embedders = ["yamnett",', "did you mean 'yamnet'"),
+        ("seconds = 15", 'seconds = "long"', "stimuli.seconds"),
+        ("seconds = 15", "seconds = -1", "greater than or equal to 1"),
+        ('taste = "sweet"\nalternative', 'taste = "sweat"\nalternative', "did you mean 'sweet'"),
+        ('name = "sour"', 'name = "sweet"', "named twice"),
+        ('en = ["not at all", "a little", "quite", "a lot", "very much"]', 'en = ["no", "yes", "very"]', "needs 5"),
+        ("[experiment.preference]", "[experiment.preferenc]", "did you mean 'preference'"),
+        ('title = "Music', "title = Music", "not valid TOML"),
+        ('languages = ["en", "it"]', 'languages = ["en", "fr"]', "'fr'"),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_right_name(tmp_path: Path, old: str, new: str, told: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load_study(changed(tmp_path, old, new))
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_names_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean"):
+        load_study(ROOT / "studdy.toml")
+
+
+def test_digest_is_of_the_design_not_of_the_layout(tmp_path: Path) -> None:
+    path = changed(tmp_path, "loudness = -23             # LUFS", "loudness = -23.0 # the same")
+    assert study_digest(load_study(path)) == study_digest(load_study(ROOT / "study.toml"))
+
+
+def test_prompts_ask_for_what_the_fields_say() -> None:
+    study = load_study(ROOT / "study.toml")
+    text = render_prompt(study.stimuli.taste("bitter"), study.stimuli.setting)
+    for word in ("Bitter", "low-pitched", "60 BPM", "dissonant", "cello", "fine restaurant"):
+        assert word in text
+
+
+def test_every_command_has_help_and_says_what_it_does() -> None:
+    from tastelab.cli import app
+
+    runner = CliRunner()
+    groups = {"study": ["run"], "stimuli": ["generate", "caption", "features", "verify", "dataset build"],
+              "models": ["info", "train-nano", "finetune"],
+              "experiment": ["run", "simulate", "status", "import", "export", "withdraw"],
+              "analysis": ["freeze", "preference", "ratings", "factors", "agreement", "fad", "captions", "report"]}  # fmt: skip
+    commands = [["doctor"], ["trace"], *[[g, *c.split()] for g, names in groups.items() for c in names]]
+    for command in commands:
+        result = runner.invoke(app, [*command, "--help"])
+        assert result.exit_code == 0, command
+        assert len(result.output.strip().splitlines()) > 5
+
+
+def test_help_needs_no_heavy_import() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, tastelab.cli; print([m for m in ('torch', 'psychopy', 'seaborn', 'pandas', 'sqlalchemy', 'numpy') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
