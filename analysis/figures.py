@@ -60,7 +60,8 @@ def save(figure: Figure, folder: Path, name: str, title: str, caption: str, labe
     from matplotlib import pyplot as plt
 
     if label not in ("people", "imported"):
-        figure.text(0.995, 0.995, label, ha="right", va="top", color=ORANGE, weight="bold", fontsize=9, in_layout=False)
+        # A title of the whole figure has room of its own: the mark covers nothing.
+        figure.suptitle(label, x=0.99, ha="right", color=ORANGE, weight="bold", fontsize=9)
     folder.mkdir(parents=True, exist_ok=True)
     svg = folder / f"{name}.svg"
     figure.savefig(svg, metadata={"Date": None})
@@ -99,7 +100,7 @@ def qq(data: StudyData, folder: Path) -> Drawn:
 
     scores = data.preference["score"].dropna().to_numpy(float)
     figure, axis = plt.subplots(figsize=(4.6, 4.4))
-    pingouin.qqplot(scores, dist="norm", confidence=0.95, ax=axis, scatter_kws={"color": BLUE, "s": 14})
+    pingouin.qqplot(scores, dist="norm", confidence=0.95, ax=axis)
     axis.set(xlabel="Normal quantile (sd)", ylabel="Score quantile (sd)", title="")
     for text in list(axis.texts):
         text.remove()

@@ -85,13 +85,19 @@ def as_html(table: Table) -> str:
     if not table.rows:
         return ""
     columns = table.columns or [c for c in table.rows[0] if c != "reference"]
-    head = "".join(f"<th>{html.escape(LABELS.get(c, c.replace('_', ' ')))}</th>" for c in columns)
+    numeric = {
+        c for c in columns if any(isinstance(r.get(c), (int, float)) and r.get(c) is not True for r in table.rows)
+    }
+    head = "".join(
+        f"<th{' class=n' if c in numeric else ''}>{html.escape(LABELS.get(c, c.replace('_', ' ')))}</th>"
+        for c in columns
+    )
     body = []
     for row in table.rows:
         cells = []
         for c in columns:
             value = row.get(c)
-            kind = ' class="n"' if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
+            kind = ' class="n"' if c in numeric else ""
             cells.append(f"<td{kind}>{html.escape(number(value, c))}</td>")
         body.append("<tr>" + "".join(cells) + "</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"

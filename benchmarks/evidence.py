@@ -1,0 +1,172 @@
+"""The long measurements that README quotes: ``make evidence``. Resumable: a measurement that is there is not made again.
+
+music      FAD (YAMNet) of generated clips to held-out music, beside shuffled codes and white noise
+prompts    with the seed fixed, the prompt is swapped: do tempo, pitch height and brightness move the asked way
+captions   attributes that captions name, beside shuffled and constant captions (220 held-out clips)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "docs" / "evidence"
+WORK = ROOT / "outputs" / "evidence"
+RATE = 16000
+SECONDS = 15.0
+
+
+def held_out() -> list[dict[str, Any]]:
+    """The held-out corpus: 220 clips of pieces that no training saw (rendered on the first call)."""
+    from stimuli.dataset.build import build_base
+
+    metadata = WORK / "test" / "metadata.jsonl"
+    if not metadata.exists():
+        (WORK / "test").mkdir(parents=True, exist_ok=True)
+        build_base(WORK / "test", 220, SECONDS, RATE, 7, "test")
+    return [json.loads(line) for line in metadata.read_text().splitlines()]
+
+
+def read(row: dict[str, Any]) -> np.ndarray:
+    """Audio of a held-out clip."""
+    from stimuli.generate import load_mono
+
+    return load_mono(WORK / "test" / row["path"], RATE)
+
+
+def music() -> dict[str, Any]:
+    """Generate from 40 held-out captions; distances to the other 180 held-out clips."""
+    import torch
+
+    from analysis.fad import bootstrap, frechet_distance, level
+    from models.embeddings.yamnet import embed
+    from models.musicgen.generate import load_codec, load_generator
+
+    rows = held_out()
+    reference = np.concatenate([embed(level(read(r))) for r in rows[40:]])
+    generator = load_generator("nano-base")
+    codec = load_codec()
+    made, shuffled, resynthesised, real = [], [], [], []
+    shuffle = torch.Generator().manual_seed(0)
+    for i, row in enumerate(rows[:40]):
+        audio = generator.generate(row["description"], SECONDS, [i])[0, 0]
+        made.append(embed(level(audio)))
+        own = read(row)
+        real.append(embed(level(own)))
+        with torch.no_grad():
+            codes, _ = codec.encode(torch.from_numpy(own)[None, None])
+            resynthesised.append(embed(level(codec.decode(codes)[0, 0].numpy())))
+            flat = codes.flatten()
+            mixed = flat[torch.randperm(len(flat), generator=shuffle)].reshape(codes.shape)
+            shuffled.append(embed(level(codec.decode(mixed)[0, 0].numpy())))
+    rng = np.random.default_rng(0)
+    noise = [embed(level(rng.normal(size=round(SECONDS * RATE)).astype(np.float32))) for _ in range(40)]
+    out: dict[str, Any] = {"embedding": "yamnet", "n": 40, "n_reference": 180, "seconds": SECONDS}
+    sets = {
+        "held-out music itself": real, "held-out music through the codec": resynthesised, "generated": made,
+        "shuffled codes": shuffled, "white noise": noise,
+    }  # fmt: skip
+    for name, clips in sets.items():
+        value = frechet_distance(np.concatenate(clips), reference)
+        low, high = bootstrap(clips, reference, 40, np.random.default_rng(1))
+        out[name] = {"fad": value, "ci_low": low, "ci_high": high}
+    return out
+
+
+SWAPS = {
+    "tempo": (
+        "Rhythmic, grounded background music: fast tempo, 140 BPM, mid-range, staccato, consonant harmony, with piano.",
+        "Rhythmic, grounded background music: slow tempo, 60 BPM, mid-range, staccato, consonant harmony, with piano.",
+        "onset_rate",
+    ),
+    "pitch height": (
+        "Flowing background music: moderate tempo, 90 BPM, high-pitched, legato, consonant harmony, with strings.",
+        "Flowing background music: moderate tempo, 90 BPM, low-pitched, legato, consonant harmony, with strings.",
+        "pitch_height",
+    ),
+    "brightness": (
+        "Crisp, bright, sharp music: moderate tempo, 90 BPM, high register, staccato, with violin and electronic tones.",
+        "Deep, reflective, heavy music: moderate tempo, 90 BPM, low register, legato, with cello and double bass.",
+        "centroid",
+    ),
+}  # fmt: skip
+
+
+def prompts() -> dict[str, Any]:
+    """Paired differences of a feature over 24 seeds, per model, with bootstrap intervals."""
+    from models.musicgen.generate import load_generator
+    from stimuli.features import acoustic_features
+
+    out: dict[str, Any] = {"seeds": 24, "seconds": 10}
+    for model in ("nano-base", "nano-taste"):
+        generator = load_generator(model)
+        for name, (up, down, feature) in SWAPS.items():
+            values = []
+            for prompt in (up, down):
+                found = []
+                for start in range(0, 24, 8):
+                    clips = generator.generate(prompt, 10.0, list(range(start, start + 8)))
+                    found += [acoustic_features(c[0], RATE)[feature] for c in clips]
+                values.append(np.array(found))
+            difference = values[0] - values[1]
+            draws = np.random.default_rng(0).integers(24, size=(4000, 24))
+            low, high = np.quantile(difference[draws].mean(axis=1), [0.025, 0.975])
+            out[f"{model}: {name}"] = {
+                "feature": feature, "up": float(values[0].mean()), "down": float(values[1].mean()),
+                "difference": float(difference.mean()), "ci_low": float(low), "ci_high": float(high),
+            }  # fmt: skip
+    return out
+
+
+def captions() -> dict[str, Any]:
+    """Attribute accuracy of captions of the held-out clips, as they are and through the codec."""
+    from models.sonicverse.captioner import load_captioner
+    from models.sonicverse.evaluate import evaluate, head_accuracy
+    from models.sonicverse.labels import labels_of
+    from models.sonicverse.train import through_codec
+
+    rows = held_out()
+    labels = [labels_of(r) for r in rows]
+    captioner = load_captioner()
+    out: dict[str, Any] = {}
+    for name, change in (("rendered", lambda x: x), ("through the codec", through_codec)):
+        found = captioner.describe([change(read(r)) for r in rows])
+        out[name] = {
+            "attributes": evaluate([d.caption for d in found], labels),
+            "heads": head_accuracy([d.features for d in found], labels),
+            "examples": [d.caption for d in found[:3]],
+        }
+    return out
+
+
+MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {"music": music, "prompts": prompts, "captions": captions}
+
+
+def main(names: list[str]) -> None:
+    """Make the measurements that are not there yet (or those named, anew)."""
+    import torch
+
+    torch.set_num_threads(1)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for name, measure in MEASUREMENTS.items():
+        path = RESULTS / f"{name}.json"
+        if path.exists() and name not in names:
+            print(f"{name}: there already ({path.relative_to(ROOT)})")  # noqa: T201
+            continue
+        print(f"{name}: measuring", flush=True)  # noqa: T201
+        result = measure()
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        partial.write_text(json.dumps(result, indent=1) + "\n")
+        partial.replace(path)
+        print(json.dumps(result, indent=1), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

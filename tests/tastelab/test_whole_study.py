@@ -1,0 +1,186 @@
+"""The whole way on two-second clips: every fixed package is executed in it, a second run reuses everything."""
+
+from __future__ import annotations
+
+import json
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from tastelab.pipeline import run_study
+from tastelab.study import load_study
+
+FIXED = {"torch", "audiocraft", "pandas", "pingouin", "factor_analyzer", "statsmodels", "seaborn", "sqlalchemy"}
+PINGOUIN = {"normality", "ttest", "tost", "intraclass_corr", "multicomp", "corr", "mwu"}
+
+
+@pytest.fixture(scope="module")
+def run(small_study_file: Path, stimuli_folder: Path, outputs: Path) -> dict[str, Any]:
+    called: set[str] = set()
+    functions: set[str] = set()
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            name = frame.f_globals.get("__name__", "")
+            top = name.partition(".")[0] if isinstance(name, str) else ""
+            if top in FIXED:
+                called.add(top)
+                if top == "pingouin":
+                    functions.add(frame.f_code.co_name)
+
+    db = f"sqlite:///{outputs / 'participants.db'}"
+    study = load_study(small_study_file)
+    # Two clips are taken away, so that this run generates too.
+    for path in sorted((stimuli_folder / "clips").glob("*000.wav"))[:2]:
+        path.unlink()
+    sys.setprofile(note)
+    try:
+        report = run_study(study, small_study_file, db, outputs, 40, False, 1, True)
+    finally:
+        sys.setprofile(None)
+    return {"report": report, "called": called, "functions": functions, "db": db, "study": study, "out": outputs}
+
+
+def test_every_fixed_package_is_executed_on_the_way(run: dict[str, Any]) -> None:
+    assert run["called"] == FIXED
+    assert run["functions"] >= PINGOUIN
+
+
+def test_psychopy_ran_a_real_session(run: dict[str, Any]) -> None:
+    desk = json.loads((run["out"] / "small" / "desk.json").read_text())
+    assert desk["answers"] == desk["stored"] == desk["matching"] == 8 + 4 + 2 * 12
+    assert len(desk["audio"]) == 2 * 4 + 2
+    assert all(a["r"] > 0.999 for a in desk["audio"])
+
+
+class Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.audio: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.captions = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "audio":
+            self.audio.append(str(found["src"]))
+        if found.get("id"):
+            self.ids.append(str(found["id"]))
+        if tag == "a":
+            self.links.append(str(found["href"]))
+        self.captions += tag == "figcaption"
+
+
+def test_the_report_is_whole(run: dict[str, Any]) -> None:
+    text = run["report"].read_text()
+    reader = Reader()
+    reader.feed(text)
+    folder = run["report"].parent
+    assert len(reader.audio) == 32
+    assert all((folder / src).is_file() for src in reader.audio)
+    assert len(set(reader.ids)) == len(reader.ids)
+    for link in reader.links:
+        assert link[1:] in reader.ids if link.startswith("#") else (folder / link).is_file(), link
+    assert "SIMULATED" in text
+    for figure in ("preference", "qq", "heatmap", "correlations", "scree", "loadings", "fad", "features"):
+        assert f"figure-{figure}" in reader.ids
+        svg = (folder / "figures" / f"{figure}.svg").read_text()
+        assert "<path" in svg
+        assert (folder / "figures" / f"{figure}.png").stat().st_size > 5000
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["libraries"]["pingouin"] == "0.7.0"
+    assert len(manifest["clips"]) == 32
+
+
+def test_a_second_run_reuses_everything(run: dict[str, Any], small_study_file: Path) -> None:
+    before = {
+        p: p.stat().st_mtime_ns for p in run["report"].parent.rglob("*") if p.is_file() and p.name != "manifest.json"
+    }
+    again = run_study(run["study"], small_study_file, run["db"], run["out"], 40, False, 1, True)
+    assert again == run["report"]
+    changed = [p.name for p, t in before.items() if p.exists() and p.stat().st_mtime_ns != t]
+    assert changed == []
+
+
+def test_a_clip_can_be_followed_to_its_tests(run: dict[str, Any], small_study_file: Path) -> None:
+    from typer.testing import CliRunner
+
+    from tastelab.cli import app
+
+    arguments = [
+        "trace",
+        "sweet-base-001",
+        "--study",
+        str(small_study_file),
+        "--db",
+        run["db"],
+        "--out",
+        str(run["out"]),
+        "--json",
+    ]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    tables = json.loads(result.output)["tables"]
+    assert tables["clips"][0]["prompt"].startswith("Sweet")
+    assert {a["item"] for a in tables["answers"]} == {"preference"}
+    assert {t["taste"] for t in tables["tests"]} == {"all", "sweet"}
+
+
+def test_json_is_the_declared_object(run: dict[str, Any], small_study_file: Path) -> None:
+    from typer.testing import CliRunner
+
+    from tastelab.cli import app
+
+    keys = {
+        "preference": {"tests": {"taste", "test", "alternative", "n", "statistic", "p", "p_adjusted", "effect", "ci_low", "ci_high"}},
+        "ratings": {"anova": {"term", "df", "sum_sq", "mean_sq", "F", "p"}, "tukey": {"factor", "group1", "group2", "diff", "ci_low", "ci_high", "p"},
+                    "means": {"prompt", "item", "mean", "n"}},
+        "factors": {"retention": {"method", "n_factors"}, "eigenvalues": {"index", "actual", "threshold"}, "loadings": {"item", "F1"},
+                    "variance": {"factor", "ss_loadings", "proportion", "cumulative"}, "scores_by_prompt": {"prompt", "F1"}},
+    }  # fmt: skip
+    for name, tables in keys.items():
+        arguments = [
+            "analysis",
+            name,
+            "--plan",
+            "paper",
+            "--study",
+            str(small_study_file),
+            "--db",
+            run["db"],
+            "--kind",
+            "bot",
+            "--json",
+        ]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+        answer = json.loads(result.output)
+        assert set(answer) == {"analysis", "plan", "data_sha256", "version", "tables"}
+        for table, wanted in tables.items():
+            assert wanted <= set(answer["tables"][table][0]), (name, table)
+
+
+def test_a_withdrawn_bot_is_in_no_later_snapshot(run: dict[str, Any], tmp_path: Path) -> None:
+    import shutil
+
+    from analysis.frames import load
+    from experiment.people import withdraw
+    from experiment.store import Store
+
+    source = Path(run["db"].removeprefix("sqlite:///"))
+    store = Store(run["db"])
+    store.close()
+    shutil.copy(source, tmp_path / "p.db")
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    before = load(store.engine, "small", "bot")
+    withdraw(store, "bot-1-0003")
+    after = load(store.engine, "small", "bot")
+    store.close()
+    assert len(after.people) == len(before.people) - 1
+    assert len(after.ratings) == len(before.ratings) - 24
+    assert after.digest != before.digest
