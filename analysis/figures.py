@@ -235,7 +235,8 @@ def fad(rows: list[dict[str, Any]], folder: Path) -> Drawn:
         axis.set_xticks(range(len(tastes)), tastes, rotation=45)
         axis.set(title=name, xlabel="", ylim=(0, None))
     axes[0][0].set_ylabel("FAD (embedding units squared)")
-    axes[0][0].legend(frameon=False)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     n = {r["taste"]: r["n"] for r in rows}
     caption = (
         f"Fréchet Audio Distance to {rows[0]['reference']} ({rows[0]['n_reference']} clips); {n.get('all')} clips a model, "

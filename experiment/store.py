@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, select
+from sqlalchemy import Engine, create_engine, event, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
@@ -164,7 +164,8 @@ class Store:
         """
         with self.transaction() as s:
             if self.engine.dialect.name == "sqlite":
-                s.connection().exec_driver_sql("UPDATE study SET name = name WHERE id = -1")  # take the write lock
+                # A write that changes nothing takes SQLite's one write lock before anything is read.
+                s.execute(update(StudyRow).where(StudyRow.id == -1).values(name=StudyRow.name))
             else:
                 s.execute(select(StudyRow).where(StudyRow.id == study_id).with_for_update())
             person = s.scalar(select(Participant).where(Participant.code == code))

@@ -28,6 +28,6 @@ class ModelsConfig(BaseModel):
     captioner: str = "nano"
     embedders: list[Literal["yamnet", "musicnn", "codec"]] = Field(default=["yamnet", "musicnn", "codec"], min_length=1)
     engine: Literal["audiocraft"] = "audiocraft"
-    top_k: int = Field(default=250, ge=1)
-    temperature: float = Field(default=1.0, gt=0)
-    guidance: float = Field(default=3.0, ge=1)
+    top_k: int = Field(default=120, ge=1)
+    temperature: float = Field(default=0.95, gt=0)
+    guidance: float = Field(default=2.2, ge=1)

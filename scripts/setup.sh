@@ -52,7 +52,7 @@ fi
 
 echo "[2/4] virtual environment in $VENV ($($python --version))"
 [ -x "$VENV/bin/python" ] || "$python" -m venv "$VENV"
-pip="$VENV/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt"
+pip="$VENV/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt"
 $pip "pip>=24" wheel "setuptools>=77"
 
 if "$VENV/bin/python" -c 'import torch' 2>/dev/null; then :

@@ -30,9 +30,9 @@ MOVING = ("embed_avg", "cluster_size")
 class Sampling:
     """How tokens are drawn: from the `top_k` likeliest, at `temperature`, with classifier-free `guidance`."""
 
-    top_k: int = 250
-    temperature: float = 1.0
-    guidance: float = 3.0
+    top_k: int = 120
+    temperature: float = 0.95
+    guidance: float = 2.2
 
 
 @dataclass
@@ -55,13 +55,13 @@ class MusicGenerator:
     @torch.no_grad()
     def generate(
         self,
-        prompt: str,
+        prompt: str | list[str],
         seconds: float,
         seeds: list[int],
         sampling: Sampling | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
-        """Generate one clip a seed for one prompt; each clip draws from a generator of its own.
+        """Generate one clip a seed, for one prompt or a prompt each; each clip draws from a generator of its own.
 
         Returns
         -------
@@ -77,7 +77,7 @@ class MusicGenerator:
 @torch.no_grad()
 def sample_codes(
     lm: LMModel,
-    prompt: str,
+    prompt: str | list[str],
     frames: int,
     seeds: list[int],
     sampling: Sampling,
@@ -92,7 +92,8 @@ def sample_codes(
 
     n = len(seeds)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    conditions = [ConditioningAttributes(text={"description": prompt}) for _ in range(n)]
+    prompts = [prompt] * n if isinstance(prompt, str) else prompt
+    conditions = [ConditioningAttributes(text={"description": text}) for text in prompts]
     conditions = conditions + ClassifierFreeGuidanceDropout(p=1.0)(conditions)
     tensors = lm.condition_provider(lm.condition_provider.tokenize(conditions))
     pattern = lm.pattern_provider.get_pattern(frames)
