@@ -33,22 +33,29 @@ class Reference:
     clips: list[np.ndarray]
 
 
+def _factor(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean, and a factor F with F.T @ F the covariance, of embeddings (frames, width)."""
+    if len(x) < 2:
+        raise AnalysisError("a Fréchet distance needs at least two frames on each side")
+    x = np.asarray(x, dtype=np.float64)
+    mean = x.mean(axis=0)
+    factor = (x - mean) / np.sqrt(len(x) - 1)
+    # Fewer dimensions than frames: the triangular factor has the same product and is smaller.
+    return mean, np.linalg.qr(factor, mode="r") if len(x) > x.shape[1] else factor
+
+
+def _distance(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
+    cross = float(np.linalg.svd(a[1] @ b[1].T, compute_uv=False).sum())
+    value = float(((a[0] - b[0]) ** 2).sum() + (a[1] ** 2).sum() + (b[1] ** 2).sum() - 2 * cross)
+    return max(0.0, value)
+
+
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Fréchet distance of two sets of embeddings, (frames, width) each, at least two frames.
 
     Negative rounding is cut to zero.
     """
-    if len(a) < 2 or len(b) < 2:
-        raise AnalysisError("a Fréchet distance needs at least two frames on each side")
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    ma, mb = a.mean(axis=0), b.mean(axis=0)
-    ca, cb = (a - ma) / np.sqrt(len(a) - 1), (b - mb) / np.sqrt(len(b) - 1)
-    if a.shape[1] < min(len(a), len(b)):
-        # Fewer dimensions than frames: the same nuclear norm from triangular factors.
-        ca, cb = np.linalg.qr(ca, mode="r"), np.linalg.qr(cb, mode="r")
-    cross = float(np.linalg.svd(ca @ cb.T, compute_uv=False).sum())
-    value = float(((ma - mb) ** 2).sum() + (ca**2).sum() + (cb**2).sum() - 2 * cross)
-    return max(0.0, value)
+    return _distance(_factor(a), _factor(b))
 
 
 def embedder(name: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -143,13 +150,10 @@ def bootstrap(
     Resampled sets repeat clips, which lifts a Fréchet distance: the spread of the resamples is put around the value
     itself, and cut at zero.
     """
-    value = frechet_distance(np.concatenate(clips), reference)
-    values = np.array(
-        [
-            frechet_distance(np.concatenate([clips[i] for i in rng.integers(len(clips), size=len(clips))]), reference)
-            for _ in range(resamples)
-        ]
-    )
+    wanted = _factor(reference)  # once: it is the larger set
+    value = _distance(_factor(np.concatenate(clips)), wanted)
+    draws = rng.integers(len(clips), size=(resamples, len(clips)))
+    values = np.array([_distance(_factor(np.concatenate([clips[i] for i in draw])), wanted) for draw in draws])
     low, high = value + np.quantile(values - values.mean(), [0.025, 0.975])
     return max(0.0, float(low)), float(high)
 

@@ -63,8 +63,12 @@ def doctor(study: StudyOption = STUDY, db: DbOption = DB, out: OutOption = OUT, 
     found, mend = _audio()
     check("sound", True if found else None, found or "no audio device", mend)
     try:
+        from sqlalchemy import insert
+
+        from experiment.database import Participant
+
         with open_store(db) as store, store.engine.connect() as connection, connection.begin() as transaction:
-            connection.exec_driver_sql("INSERT INTO participant (code, created_at) VALUES ('doctor', '2000-01-01')")
+            connection.execute(insert(Participant).values(code="doctor"))
             transaction.rollback()
         check("database", True, f"{db}: written and rolled back")
     except Exception as error:
