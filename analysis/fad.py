@@ -41,7 +41,7 @@ def _factor(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = x.mean(axis=0)
     factor = (x - mean) / np.sqrt(len(x) - 1)
     # Fewer dimensions than frames: the triangular factor has the same product and is smaller.
-    return mean, np.linalg.qr(factor, mode="r") if len(x) > x.shape[1] else factor
+    return mean, np.asarray(np.linalg.qr(factor, mode="r")) if len(x) > x.shape[1] else factor
 
 
 def _distance(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
