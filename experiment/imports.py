@@ -12,6 +12,7 @@ import csv
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +94,10 @@ def import_psytoolkit(
     header = set(rows[0])
     parse: Callable[[dict[str, str]], list[_Planned]]
     if "random_taste_label_1_1" in header:
-        parse = lambda row: _seed_row(row, config)  # noqa: E731
+        parse = partial(_seed_row, config=config)
     elif config.psytoolkit is not None:
         tracks = _tracks(header, config.psytoolkit.items)
-        parse = lambda row: _wide_row(row, tracks, config)  # noqa: E731
+        parse = partial(_wide_row, tracks=tracks, config=config)
     else:
         raise ExperimentError(
             f"{path}: no column random_taste_label_1_1 (the seed study's format), and the study file declares no "

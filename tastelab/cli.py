@@ -55,6 +55,7 @@ def main() -> None:
     """Run the command line; a user's mistake is one line and exit status 2, Ctrl-C is 130."""
     # xformers says at import that it was built for another torch; it is imported by audiocraft and never used here.
     os.environ.setdefault("XFORMERS_IGNORE_FLASH_VERSION_CHECK", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")  # progress is shown by tastelab itself
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     quiet_libraries()

@@ -58,7 +58,10 @@ def caption(a: Attributes, key: str, rng: np.random.Generator, taste_words: str 
     taste_words : str
         Words put in front (only the taste set has any), e.g. ``"sweet"``.
     """
-    pick = lambda words: str(rng.choice(words))  # noqa: E731  # a name for three letters of plumbing
+
+    def pick(words: tuple[str, ...]) -> str:
+        return str(rng.choice(words))
+
     played = list(a.instruments) + (["percussion"] if a.percussion else [])
     with_instruments = ("with " if rng.random() < 0.7 else "played by ") + ", ".join(played[:-1])
     with_instruments = f"{with_instruments} and {played[-1]}" if len(played) > 1 else with_instruments + played[-1]
