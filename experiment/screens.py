@@ -59,6 +59,7 @@ class Screens:
         self._presses: list[tuple[float, float]] = []
         # Presses are taken from the window's events: a short click between two frames is not lost.
         self.window.winHandle.push_handlers(on_mouse_press=self._on_press)
+        self._stopping = False  # the question whether to stop is not asked within itself
         self._seen: set[tuple[str, float]] = set()
 
     def close(self) -> None:
@@ -287,7 +288,7 @@ class Screens:
         point = (float(x), float(y))
         for part in parts:
             part.draw()
-        for button in [*buttons, stop]:
+        for button in buttons if self._stopping else [*buttons, stop]:
             button.draw(hover=button.contains(point))
         self.window.flip()
         time.sleep(0.012)  # where nothing waits for the display (no vsync), do not draw as fast as can be
@@ -296,7 +297,7 @@ class Screens:
             for place in [*presses, *([point] if self.mouse.getPressed()[0] else [])]:
                 slider.touch(place)
         for place in presses:
-            if stop.contains(place):
+            if stop.contains(place) and not self._stopping:
                 self._stop()
             clicked = next((b.name for b in buttons if b.enabled and b.contains(place)), None)
             if clicked is not None:
@@ -318,7 +319,7 @@ class Screens:
             if (key.name, key.tDown) not in self._seen:
                 self._seen.add((key.name, key.tDown))
                 names.append(str(key.name))
-        if "escape" in names:
+        if "escape" in names and not self._stopping:
             self._stop()
         return names
 
@@ -329,8 +330,12 @@ class Screens:
             Button(self.window, "yes", self.words["yes"], -0.2, -0.2, key="1"),
             Button(self.window, "no", self.words["no"], 0.2, -0.2, key="2", primary=True),
         ]
-        if self._until("stop", parts, buttons) == "yes":
-            raise Stopped
+        self._stopping = True
+        try:
+            if self._until("stop", parts, buttons) == "yes":
+                raise Stopped
+        finally:
+            self._stopping = False
 
     def _mark(
         self, name: str, buttons: list[Button], places: dict[str, tuple[float, float]] | None = None, **detail: Any
