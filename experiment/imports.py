@@ -20,6 +20,7 @@ from sqlalchemy import select
 
 from experiment.config import ExperimentConfig
 from experiment.database import Participant, Response, SessionRow, Stimulus, Trial, utc_now
+from experiment.design import DEMOGRAPHICS
 from experiment.errors import ExperimentError
 from experiment.store import Store
 
@@ -150,16 +151,7 @@ def _number(text: str | None, low: float, high: float, what: str) -> float | Non
 
 def _demographics(row: dict[str, str]) -> _Planned:
     answers: dict[str, tuple[float | None, str | None]] = {}
-    for item in (
-        "sex",
-        "age",
-        "hearing_experience",
-        "eating_experience",
-        "ethnicity",
-        "hearing_impairments",
-        "taste_impairments",
-        "device",
-    ):
+    for item in DEMOGRAPHICS:
         names = [n for base in (item, *COLUMNS.get(item, ())) for n in (f"{base}_1", base)]
         raw = next((row[n].strip() for n in names if row.get(n, "").strip()), "")
         if not raw:
