@@ -23,6 +23,11 @@ class Clip:
     description: str
     row: dict[str, Any]
 
+    @property
+    def wordings(self) -> tuple[str, ...]:
+        """All captions of the clip: the row's ``wordings`` where it has any, its ``description`` otherwise."""
+        return tuple(self.row.get("wordings") or (self.description,))
+
 
 def read_corpus(folder: Path) -> list[Clip]:
     """Read the clips of a corpus directory.

@@ -29,7 +29,7 @@ class LanguageConfig:
     layers: int = 5
     heads: int = 4
     hidden_scale: int = 3
-    dropout: float = 0.1
+    dropout: float = 0.0
     cfg_dropout: float = 0.15
     cfg_coef: float = 3.0
 

@@ -12,11 +12,11 @@ from models.musicgen.critic import train_decoder
 from models.musicgen.generate import load_codec, load_language_model, save_codec, save_language_model
 from models.musicgen.language import LanguageConfig, build_language_model
 from models.musicgen.train_codec import train_codec
-from models.musicgen.train_language import load_training_set, train_language_model
+from models.musicgen.train_language import TrainSettings, load_training_set, train_language_model
 
 CODEC_STEPS = 1900
 DECODER_STEPS = 1800
-BASE_STEPS = 1050
+BASE_STEPS = 7500
 Report = Callable[[int, int, dict[str, float]], None]
 
 
@@ -65,11 +65,7 @@ def train_nano_base(
         codes,
         texts,
         state / "base.pt",
-        steps,
-        batch=8,
-        lr=1.5e-3,
-        warmup=40,
-        seed=seed,
+        TrainSettings(steps, batch=8, lr=1.5e-3, warmup=100, seed=seed, ema=0.998),
         held_out=held,
         report=report,
     )
@@ -116,11 +112,7 @@ def finetune(
         codes,
         texts,
         state / f"{name}.pt",
-        steps,
-        batch=batch,
-        lr=lr,
-        warmup=8,
-        seed=seed,
+        TrainSettings(steps, batch=batch, lr=lr, warmup=8, seed=seed, evaluate_every=6),
         held_out=held,
         report=report,
     )

@@ -1,10 +1,12 @@
-"""Train and fine-tune the nano language model on the codes of a corpus."""
+"""Train and fine-tune the nano language model on the codes of a corpus: CPU, one GPU, or many by torchrun."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,9 +18,39 @@ if TYPE_CHECKING:
     from audiocraft.models.encodec import EncodecModel
     from audiocraft.models.lm import LMModel
 
-SAVE_EVERY = 50
-REPORT_EVERY = 10
 Report = Callable[[int, int, dict[str, float]], None]
+Texts = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a language model is trained.
+
+    Parameters
+    ----------
+    batch : int
+        Clips a step, over all processes.
+    precision : str
+        ``"no"`` (float32), ``"bf16"`` (autocast), or ``"auto"``: bf16 where the machine computes in it.
+    ema : float
+        Decay of the moving average of the weights, which is what is evaluated and returned; 0 keeps none.
+    patience : int or None
+        Stop after this many evaluations without a better held-out loss, and return the best weights; None goes to the
+        end and returns the last.
+    """
+
+    steps: int
+    batch: int = 8
+    lr: float = 1e-3
+    warmup: int = 100
+    weight_decay: float = 0.01
+    seed: int = 0
+    precision: str = "auto"
+    ema: float = 0.0
+    evaluate_every: int = 100
+    report_every: int = 10
+    save_every: int = 100
+    patience: int | None = None
 
 
 @torch.no_grad()
@@ -38,7 +70,7 @@ def encode_corpus(codec: EncodecModel, clips: list[Clip], cache: Path) -> torch.
     return codes.long()
 
 
-def codebook_losses(lm: LMModel, codes: torch.Tensor, texts: list[str]) -> torch.Tensor:
+def codebook_losses(lm: LMModel, codes: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
     """Cross-entropy of each codebook, (n_q,), in nats, for codes (batch, n_q, frames)."""
     from audiocraft.modules.conditioners import ConditioningAttributes
 
@@ -47,67 +79,180 @@ def codebook_losses(lm: LMModel, codes: torch.Tensor, texts: list[str]) -> torch
     losses = []
     for k in range(codes.shape[1]):
         mask = out.mask[:, k].reshape(-1)
-        logits = out.logits[:, k].reshape(-1, out.logits.shape[-1])[mask]
+        logits = out.logits[:, k].reshape(-1, out.logits.shape[-1])[mask].float()
         losses.append(F.cross_entropy(logits, codes[:, k].reshape(-1)[mask]))
     return torch.stack(losses)
+
+
+class _Losses(torch.nn.Module):
+    """`codebook_losses` as a module's forward, which is what data-parallel wrappers wrap."""
+
+    def __init__(self, lm: LMModel) -> None:
+        super().__init__()
+        self.lm = lm
+
+    def forward(self, codes: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
+        return codebook_losses(self.lm, codes, texts)
+
+
+class MovingAverage:
+    """Exponential moving average of a model's parameters, with the usual warm-up of its decay."""
+
+    def __init__(self, lm: torch.nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.shadow = [p.detach().clone() for p in lm.parameters()]
+
+    @torch.no_grad()
+    def update(self, lm: torch.nn.Module, step: int) -> None:
+        """Move towards the parameters as they are after `step`."""
+        keep = min(self.decay, (1 + step) / (10 + step))
+        for mean, p in zip(self.shadow, lm.parameters(), strict=True):
+            mean.lerp_(p.detach(), 1 - keep)
+
+    @contextmanager
+    def in_place(self, lm: torch.nn.Module) -> Iterator[None]:
+        """Put the average into the model for the time of the block."""
+        own = [p.detach().clone() for p in lm.parameters()]
+        _copy(self.shadow, lm)
+        try:
+            yield
+        finally:
+            _copy(own, lm)
+
+
+@torch.no_grad()
+def _copy(values: list[torch.Tensor], lm: torch.nn.Module) -> None:
+    for p, value in zip(lm.parameters(), values, strict=True):
+        p.copy_(value)
+
+
+def resolve_precision(precision: str) -> str:
+    """Return ``"bf16"`` or ``"no"`` for a setting that may be ``"auto"``."""
+    if precision != "auto":
+        return precision
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "no"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "no"
+
+
+def batch_of(step: int, n: int, batch: int, seed: int) -> np.ndarray:
+    """Indices of the clips of one step: epochs are permutations seeded by (`seed`, epoch)."""
+    epoch, place = divmod(step, max(1, n // batch))
+    return np.random.default_rng([seed, epoch]).permutation(n)[place * batch : (place + 1) * batch]
+
+
+def _seed_step(lm: LMModel, seed: int, step: int) -> None:
+    """Dropout, and the dropping of conditions (audiocraft's own generators), depend on (`seed`, `step`) alone."""
+    torch.manual_seed(seed * 1_000_003 + step)
+    lm.cfg_dropout.rng.manual_seed(seed * 1_000_003 + step)
 
 
 def train_language_model(
     lm: LMModel,
     codes: torch.Tensor,
-    texts: list[str],
+    texts: Texts,
     state_path: Path,
-    steps: int,
-    batch: int = 8,
-    lr: float = 1e-3,
-    warmup: int = 100,
-    seed: int = 0,
-    held_out: tuple[torch.Tensor, list[str]] | None = None,
+    settings: TrainSettings,
+    held_out: tuple[torch.Tensor, Texts] | None = None,
     report: Report | None = None,
 ) -> LMModel:
-    """Train for `steps`; continues from `state_path` if it is there, to the same losses as without a break.
+    """Train; continues from `state_path` if it is there, to the same losses as without a break.
 
-    Batches depend on (`seed`, step) alone: epochs are seeded permutations of the clips. The curve is written beside
-    the state as JSON lines; `held_out` codes and texts are scored every 100 steps.
+    Batches, wordings and dropout depend on (seed, step) alone, on one process or many. The curve is written beside the
+    state as JSON lines; `held_out` codes and texts (their first wordings) are scored every `evaluate_every` steps.
+
+    Parameters
+    ----------
+    codes : torch.Tensor
+        (clips, n_q, frames), integers.
+    texts : sequence of sequence of str
+        Wordings of each clip's caption; one is drawn a step.
     """
-    optimizer = torch.optim.AdamW(lm.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.01)
-    start = 0
-    state = load_state(state_path)
-    if state is not None:
+    from accelerate import Accelerator
+
+    s = settings
+    accelerator = Accelerator(mixed_precision=resolve_precision(s.precision), cpu=not torch.cuda.is_available())
+    optimizer = torch.optim.AdamW(lm.parameters(), lr=s.lr, betas=(0.9, 0.95), weight_decay=s.weight_decay)
+    state = load_state(state_path) or {"step": 0, "best_loss": float("inf"), "since": 0}
+    if "model" in state:
         lm.load_state_dict(state["model"])
+    model, optimizer = accelerator.prepare(_Losses(lm), optimizer)
+    average = MovingAverage(lm, s.ema) if s.ema else None
+    if "optimizer" in state:
         optimizer.load_state_dict(state["optimizer"])
-        start = int(state["step"])
-    n = len(codes)
-    per_epoch = max(1, n // batch)
+    if average and "average" in state:
+        average.shadow = [v.to(accelerator.device) for v in state["average"]]
+    rank, world = accelerator.process_index, accelerator.num_processes
     curve = state_path.with_suffix(".jsonl")
     lm.train()
-    for step in range(start, steps):
-        torch.manual_seed(seed * 1_000_003 + step)  # dropout and condition dropout
-        epoch, place = divmod(step, per_epoch)
-        order = np.random.default_rng([seed, epoch]).permutation(n)
-        chosen = order[place * batch : (place + 1) * batch]
+    for step in range(int(state["step"]), s.steps):
+        _seed_step(lm, s.seed, step)
+        chosen = batch_of(step, len(codes), s.batch, s.seed)
+        words = np.random.default_rng([s.seed, step, 1]).integers(1 << 30, size=len(chosen))
+        asked = [texts[i][int(w) % len(texts[i])] for i, w in zip(chosen, words, strict=True)]
         for group in optimizer.param_groups:
-            group["lr"] = lr * cosine(step, steps, warmup)
-        losses = codebook_losses(lm, codes[chosen], [texts[i] for i in chosen])
+            group["lr"] = s.lr * cosine(step, s.steps, s.warmup)
+        with accelerator.autocast():
+            losses = model(codes[chosen[rank::world]].to(accelerator.device), asked[rank::world])
         optimizer.zero_grad(set_to_none=True)
-        losses.mean().backward()
-        torch.nn.utils.clip_grad_norm_(lm.parameters(), 1.0)
+        accelerator.backward(losses.mean())
+        accelerator.clip_grad_norm_(lm.parameters(), 1.0)
         optimizer.step()
-        if step % REPORT_EVERY == 0 or step + 1 == steps:
-            row = {"step": step, "loss": losses.mean().item()}
-            row.update({f"codebook_{k + 1}": v.item() for k, v in enumerate(losses)})
-            if held_out is not None and (step % 100 == 0 or step + 1 == steps):
-                row["held_out"] = evaluate(lm, *held_out)
-            append_curve(curve, row)
-            if report:
-                report(step + 1, steps, row)
-        if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
-            save_state(state_path, {"model": lm.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1})
+        if average:
+            average.update(lm, step)
+        last = step + 1 == s.steps
+        score = None
+        if held_out is not None and (step % s.evaluate_every == 0 or last):
+            score = _evaluate_average(lm, average, held_out, accelerator)
+            better = score < state["best_loss"]
+            state["since"] = 0 if better else state["since"] + 1
+            if better:
+                state["best_loss"] = score
+                if s.patience is not None:
+                    state["best"] = [p.detach().cpu().clone() for p in (average.shadow if average else lm.parameters())]
+        stop = s.patience is not None and state["since"] > s.patience
+        if accelerator.is_main_process:
+            if step % s.report_every == 0 or last or score is not None:
+                row = {"step": step, "loss": losses.mean().item()}
+                row.update({f"codebook_{k + 1}": v.item() for k, v in enumerate(losses)})
+                if score is not None:
+                    row["held_out"] = score
+                append_curve(curve, row)
+            state["step"] = s.steps if stop else step + 1
+            if state["step"] % s.save_every == 0 or last or stop:
+                _save(state_path, state, lm, optimizer, average)
+            if report and (step % s.report_every == 0 or last):
+                report(step + 1, s.steps, {"loss": losses.mean().item()})
+        if stop:
+            break
+    if s.patience is not None and "best" in state:
+        _copy([v.to(accelerator.device) for v in state["best"]], lm)
+    elif average:
+        _copy(average.shadow, lm)
     return lm.eval()
 
 
+def _save(path: Path, state: dict[str, Any], lm: LMModel, optimizer: Any, average: MovingAverage | None) -> None:
+    state["model"], state["optimizer"] = lm.state_dict(), optimizer.state_dict()
+    if average:
+        state["average"] = average.shadow
+    save_state(path, state)
+
+
+def _evaluate_average(
+    lm: LMModel, average: MovingAverage | None, held_out: tuple[torch.Tensor, Texts], accelerator: Any
+) -> float:
+    codes, texts = held_out
+    first = [t[0] for t in texts]
+    with accelerator.autocast():
+        if average is None:
+            return evaluate(lm, codes.to(accelerator.device), first)
+        with average.in_place(lm):
+            return evaluate(lm, codes.to(accelerator.device), first)
+
+
 @torch.no_grad()
-def evaluate(lm: LMModel, codes: torch.Tensor, texts: list[str], batch: int = 16) -> float:
+def evaluate(lm: LMModel, codes: torch.Tensor, texts: Sequence[str], batch: int = 16) -> float:
     """Mean cross-entropy over codebooks, in nats, with conditions kept."""
     training = lm.training
     lm.eval()
@@ -119,7 +264,7 @@ def evaluate(lm: LMModel, codes: torch.Tensor, texts: list[str], batch: int = 16
     return float(np.mean(total))
 
 
-def load_training_set(codec: EncodecModel, corpus: Path, cache: Path) -> tuple[torch.Tensor, list[str], list[Clip]]:
-    """Return codes, captions and clips of a corpus."""
+def load_training_set(codec: EncodecModel, corpus: Path, cache: Path) -> tuple[torch.Tensor, Texts, list[Clip]]:
+    """Return codes, captions (all wordings) and clips of a corpus."""
     clips = read_corpus(corpus)
-    return encode_corpus(codec, clips, cache), [c.description for c in clips], clips
+    return encode_corpus(codec, clips, cache), [c.wordings for c in clips], clips

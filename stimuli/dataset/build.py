@@ -16,6 +16,7 @@ from stimuli.dataset.render import render
 from stimuli.dataset.scores import Skeleton, key_name, read_chorales
 
 TEST_EVERY = 12  # every twelfth piece is held out: splits are by piece, never by clip
+WORDINGS = 3  # captions per clip: the same attributes, other words, other attributes left out
 Progress = Callable[[int, int], None]
 
 
@@ -59,6 +60,8 @@ def _write(
         skeleton, a, taste_words, rng = make(k)
         key = key_name(skeleton.tonic + a.transpose, skeleton.mode)
         text = caption(a, key, rng, taste_words)
+        # From a generator of their own, so that clip k stays what it is whatever their number.
+        others = [caption(a, key, other, taste_words) for other in rng.spawn(WORDINGS - 1)]
         name = f"{k:05d}"
         wav = out / "audio" / f"{name}.wav"
         room = float(rng.uniform(0.05, 0.6))
@@ -76,6 +79,7 @@ def _write(
             "file_extension": "wav",
             "duration": seconds,
             "description": text,
+            "wordings": [text, *others],
             "key": key,
             "bpm": a.bpm,
             "genre": "classical",
