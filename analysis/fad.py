@@ -70,7 +70,7 @@ def embedder(name: str) -> Callable[[np.ndarray], np.ndarray]:
         return embed_musicnn
     import torch
 
-    from models.musicgen.generate import load_codec
+    from models.musicgen.nano import load_codec
 
     codec = load_codec()
 

@@ -47,7 +47,8 @@ def music() -> dict[str, Any]:
 
     from analysis.fad import bootstrap, frechet_distance, level
     from models.embeddings.yamnet import embed
-    from models.musicgen.generate import load_codec, load_generator
+    from models.musicgen.generate import load_generator
+    from models.musicgen.nano import load_codec
 
     rows = held_out()
     reference = np.concatenate([embed(level(read(r))) for r in rows[40:]])

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from models.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -26,3 +30,40 @@ def file_sha256(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read a safetensors file.
+
+    Raises
+    ------
+    ModelError
+        In one line, if it is missing, truncated or no safetensors file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} cannot be read as safetensors ({error}); take it anew from where it came") from None
+
+
+def load_pickle(path: Path) -> dict[str, Any]:
+    """Read a file of ``torch.save`` with ``weights_only=True``: tensors and plain values, never code.
+
+    Raises
+    ------
+    ModelError
+        In one line, if it is missing, truncated, or holds anything else.
+    """
+    import pickle
+
+    import torch
+
+    try:
+        loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+        first = " ".join(str(error).split())[:120]
+        raise ModelError(f"{path} cannot be read as weights ({first}); take it anew from where it came") from None
+    return loaded

@@ -17,8 +17,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.musicgen.codec import CodecConfig
-from models.musicgen.generate import load_codec
 from models.musicgen.losses import mel_distance, reconstruction_loss
+from models.musicgen.nano import load_codec
 from models.musicgen.train_codec import BATCH, SAVE_EVERY, SEGMENT, _batch
 from models.training import append_curve, cosine, load_state, read_corpus, save_state
 

@@ -9,8 +9,8 @@ from typing import Any
 from models.errors import ModelError
 from models.musicgen.codec import CodecConfig
 from models.musicgen.critic import train_decoder
-from models.musicgen.generate import load_codec, load_language_model, save_codec, save_language_model
 from models.musicgen.language import LanguageConfig, build_language_model
+from models.musicgen.nano import load_codec, load_language_model, save_codec, save_language_model
 from models.musicgen.train_codec import train_codec
 from models.musicgen.train_language import TrainSettings, load_training_set, train_language_model
 

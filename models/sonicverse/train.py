@@ -27,7 +27,7 @@ Report = Callable[[int, int, dict[str, float]], None]
 
 def through_codec(audio: np.ndarray) -> np.ndarray:
     """Send audio through the nano codec and back: the captioner meets generated clips, which all sound like that."""
-    from models.musicgen.generate import load_codec
+    from models.musicgen.nano import load_codec
 
     codec = load_codec()
     with torch.no_grad():

@@ -8,17 +8,10 @@ import torch
 
 from models.errors import ModelError
 from models.musicgen.codec import CodecConfig, build_codec
-from models.musicgen.generate import (
-    Sampling,
-    generator_sha256,
-    load_codec,
-    load_generator,
-    load_language_model,
-    save_codec,
-    save_language_model,
-)  # fmt: skip
+from models.musicgen.generate import Sampling, generator_sha256, load_generator
 from models.musicgen.language import LanguageConfig, build_language_model
 from models.musicgen.losses import mel_distance
+from models.musicgen.nano import load_codec, load_language_model, save_codec, save_language_model
 from models.musicgen.train_codec import revive_dead_codes
 from models.musicgen.train_language import codebook_losses, train_language_model
 from models.weights import WEIGHTS

@@ -1,0 +1,243 @@
+"""Find a MusicGen by name or directory, tell its format, fingerprint it, and read its parts in transformers' names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.cache import cache_directory
+from models.errors import ModelError
+from models.musicgen.convert import (
+    codec_to_transformers,
+    decoder_config,
+    delays_of,
+    encodec_config,
+    language_to_transformers,
+    stereo_delays,
+)
+from models.musicgen.nano import CODEC, described_in, fit
+from models.weights import file_sha256, load_pickle, load_tensors, weights_directory
+
+if TYPE_CHECKING:
+    import torch
+
+PULLED = "pulled.json"  # what `tastelab models pull` writes: repository, commit, SHA-256 of each file
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a MusicGen lies: `format` is ``"nano"``, ``"audiocraft"`` or ``"transformers"``; `files` hold its weights."""
+
+    name: str
+    directory: Path
+    format: str
+    files: tuple[Path, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Fingerprint of all weights, without loading them."""
+        return hashlib.sha256("".join(file_sha256(p) for p in self.files).encode()).hexdigest()
+
+    def check(self) -> None:
+        """Compare the files with what was pulled, where that is known.
+
+        Raises
+        ------
+        ModelError
+            At the first file that differs.
+        """
+        record = self.directory / PULLED
+        if not record.exists():
+            return
+        known = json.loads(record.read_text())["files"]
+        for path in self.files:
+            name = str(path.relative_to(self.directory)) if path.is_relative_to(self.directory) else path.name
+            if name in known and known[name]["sha256"] != file_sha256(path):
+                raise ModelError(
+                    f"{path} is not the file that was pulled (SHA-256 differs); run 'tastelab models pull'"
+                )
+
+
+def models_directory() -> Path:
+    """Where pulled models lie: ``models/`` in the cache directory."""
+    return cache_directory() / "models"
+
+
+def locate(name: str) -> Path:
+    """Directory of a model: a path, a pulled model, or shipped weights.
+
+    Raises
+    ------
+    ModelError
+        If there is none, saying what there is.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    pulled = models_directory() / name.replace("/", "--")
+    return pulled if pulled.is_dir() else weights_directory(name)
+
+
+@lru_cache(maxsize=16)
+def find(name: str) -> Checkpoint:
+    """Find a checkpoint.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model or its directory holds none of the three formats.
+    """
+    directory = locate(name)
+    states = (directory / "state_dict.bin", directory / "compression_state_dict.bin")
+    if all(p.exists() for p in states):
+        return Checkpoint(name, directory, "audiocraft", states)
+    weights = tuple(sorted(directory.glob("model*.safetensors")))
+    if (directory / "config.json").exists() and weights:
+        described = described_in(directory)
+        if described.get("model_type") == "musicgen":
+            return Checkpoint(name, directory, "transformers", weights)
+        if described.get("kind") == "language":
+            codec = weights_directory(CODEC) / "model.safetensors"
+            return Checkpoint(name, directory, "nano", (*weights, codec))
+        kind = described.get("kind") or described.get("model_type") or "something else"
+        raise ModelError(f"{directory} holds a {kind}, not a nano MusicGen or a released one")
+    raise ModelError(
+        f"{directory} holds neither a nano model (config.json, model.safetensors) nor audiocraft's (state_dict.bin, "
+        "compression_state_dict.bin) nor transformers' (config.json of model_type musicgen, model.safetensors)"
+    )
+
+
+def generator_sha256(name: str) -> str:
+    """Fingerprint of a model's weights and its codec's, without loading them."""
+    return find(name).sha256
+
+
+@dataclass
+class Parts:
+    """A released MusicGen in transformers' names, whichever format it came in.
+
+    `decoder` has the names of ``MusicgenForCausalLM``, `projection` is weight and bias from the text encoder's width,
+    `codec` and `text_encoder` are transformers' modules.
+    """
+
+    decoder: dict[str, torch.Tensor]
+    config: Any
+    delays: list[int]
+    projection: dict[str, torch.Tensor]
+    codec: Any
+    text_encoder: Any
+    tokenizer: Any
+
+
+def read_parts(checkpoint: Checkpoint) -> Parts:
+    """Read a released checkpoint of either format.
+
+    Raises
+    ------
+    ModelError
+        If files are truncated, tampered with, or do not fit together.
+    """
+    checkpoint.check()
+    return _from_transformers(checkpoint) if checkpoint.format == "transformers" else _from_audiocraft(checkpoint)
+
+
+def split_parts(state: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Decoder and text projection from a state in the names of ``MusicgenForConditionalGeneration``."""
+    decoder = {k.removeprefix("decoder."): v for k, v in state.items() if k.startswith("decoder.")}
+    projection = {k.removeprefix("enc_to_dec_proj."): v for k, v in state.items() if k.startswith("enc_to_dec_proj.")}
+    return decoder, projection
+
+
+def _from_transformers(checkpoint: Checkpoint) -> Parts:
+    from transformers import AutoTokenizer, MusicgenConfig, MusicgenForConditionalGeneration
+
+    directory = checkpoint.directory
+    for path in checkpoint.files:
+        load_tensors(path)  # a truncated file is told in one line
+    quiet_transformers()
+    config: Any = MusicgenConfig.from_pretrained(directory, local_files_only=True)
+    loader: Any = MusicgenForConditionalGeneration
+    try:
+        model, report = loader.from_pretrained(
+            directory, local_files_only=True, output_loading_info=True, use_safetensors=True
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ModelError(f"{directory} cannot be read: {' '.join(str(error).split())[:160]}") from None
+    missing = [k for k in report["missing_keys"] if "embed_positions" not in k]
+    if missing or report["mismatched_keys"]:
+        first = (missing or [str(k) for k in report["mismatched_keys"]])[0]
+        raise ModelError(f"{directory}: weights do not fit config.json ({first})")
+    decoder, projection = split_parts(model.float().state_dict())
+    delays = stereo_delays(config.decoder.num_codebooks, config.decoder.audio_channels)
+    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    return Parts(
+        decoder, config.decoder, delays, projection, model.audio_encoder.eval(), model.text_encoder.eval(), tokenizer
+    )
+
+
+def _from_audiocraft(checkpoint: Checkpoint) -> Parts:
+    import yaml
+    from transformers import EncodecModel
+
+    package, compression = (load_pickle(p) for p in checkpoint.files)
+    config = yaml.safe_load(package["xp.cfg"])
+    decoder, projection = split_parts(language_to_transformers(package["best_state"]))
+    if "pretrained" in compression:
+        codec = EncodecModel.from_pretrained(_pulled(compression["pretrained"]), local_files_only=True)
+    else:
+        settings = yaml.safe_load(compression["xp.cfg"])
+        codec = EncodecModel(encodec_config(settings))
+        fit(codec, codec_to_transformers(compression["best_state"]), checkpoint.files[1])
+    stereo = bool((config.get("interleave_stereo_codebooks") or {}).get("use"))
+    text_encoder, tokenizer = text_encoder_of(checkpoint.directory, config)
+    return Parts(
+        decoder,
+        decoder_config(config, 2 if stereo else 1),
+        delays_of(config),
+        projection,
+        codec.eval(),
+        text_encoder,
+        tokenizer,
+    )
+
+
+def text_encoder_of(directory: Path, config: dict[str, Any]) -> tuple[Any, Any]:
+    """T5 encoder and tokenizer of an audiocraft checkpoint, which only names it.
+
+    It is looked for in ``text_encoder/`` beside the checkpoint, then among the pulled models.
+
+    Raises
+    ------
+    ModelError
+        If it is not there, or the checkpoint's text conditioner is no T5.
+    """
+    from transformers import AutoTokenizer, T5EncoderModel
+
+    described = (config.get("conditioners") or {}).get("description") or {}
+    if described.get("model") != "t5":
+        kind = described.get("model", "nothing")
+        raise ModelError(f"{directory}: text is read by {kind!r}, not by T5; use engine = 'audiocraft'")
+    where = directory / "text_encoder"
+    if not where.is_dir():
+        where = _pulled(described["t5"]["name"])
+    quiet_transformers()
+    encoder = T5EncoderModel.from_pretrained(where, local_files_only=True).float().eval()
+    return encoder, AutoTokenizer.from_pretrained(where, local_files_only=True)
+
+
+def quiet_transformers() -> None:
+    """Silence transformers' progress bars and its reports of unused weights."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _pulled(name: str) -> Path:
+    directory = models_directory() / name.replace("/", "--")
+    if not directory.is_dir():
+        raise ModelError(f"{name} is needed and not here; run 'tastelab models pull {name}'")
+    return directory

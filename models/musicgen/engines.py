@@ -1,0 +1,189 @@
+"""Two engines behind one interface: transformers' weights in our decoder (default), and audiocraft itself (the oracle)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from models.errors import ModelError
+from models.musicgen.checkpoints import Checkpoint, Parts, read_parts, split_parts
+from models.musicgen.convert import language_to_transformers
+from models.musicgen.decoder import Decoder
+from models.musicgen.nano import CODEC, NanoSound, described_in
+from models.musicgen.sampling import Step
+from models.weights import load_tensors, weights_directory
+
+ENGINES = ("transformers", "audiocraft")
+
+
+class Engine(Protocol):
+    """What generates: codes step by step, and their sound.
+
+    `delays` is the delay of each codebook in frames, `special` the token of no frame, `rate` in Hz, `frame_rate` in
+    code frames a second.
+    """
+
+    rate: int
+    frame_rate: float
+    delays: list[int]
+    special: int
+
+    def start(self, prompts: list[str], guided: bool, steps: int) -> AbstractContextManager[Step]:
+        """Begin a batch of one clip a prompt, at most `steps` long."""
+
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return audio (clips, channels, samples) of codes (clips, codebooks, frames)."""
+
+
+class NanoText:
+    """Frozen MiniLM token states, projected, always 64 long; tokens that are not there are zeros and attended to."""
+
+    def __init__(self, projection: dict[str, torch.Tensor]) -> None:
+        self.projection = {k: v.float() for k, v in projection.items()}
+
+    def __call__(self, prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return states (prompts, 64, width) and no mask."""
+        from models.embeddings.minilm import shared_minilm
+        from models.musicgen.language import TEXT_TOKENS
+
+        width = self.projection["weight"].shape[0]
+        out = torch.zeros(len(prompts), TEXT_TOKENS, width)
+        known: dict[str, torch.Tensor] = {}
+        for i, text in enumerate(prompts):
+            if text and text not in known:
+                states = shared_minilm().token_states(text, TEXT_TOKENS)
+                known[text] = torch.nn.functional.linear(states, self.projection["weight"], self.projection["bias"])
+            if text:
+                out[i, : len(known[text])] = known[text]
+        return out, None
+
+
+class T5Text:
+    """T5 token states, projected; what is padding is masked, so that a prompt means the same in any batch."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.encoder, self.tokenizer = parts.text_encoder, parts.tokenizer
+        self.projection = {k: v.float() for k, v in parts.projection.items()}
+
+    @torch.no_grad()
+    def __call__(self, prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return states (prompts, tokens, width) and the mask of tokens (prompts, tokens)."""
+        read = self.tokenizer(prompts, return_tensors="pt", padding=True)
+        mask = read["attention_mask"]
+        states = self.encoder(input_ids=read["input_ids"], attention_mask=mask).last_hidden_state
+        if self.projection:
+            states = torch.nn.functional.linear(states, self.projection["weight"], self.projection["bias"])
+        return states * mask[..., None], mask.bool()
+
+
+class EncodecSound:
+    """transformers' EnCodec; stereo models interleave the codebooks of left and right."""
+
+    def __init__(self, codec: Any, channels: int) -> None:
+        self.codec, self.channels = codec, channels
+
+    @torch.no_grad()
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return audio (clips, channels, samples) of codes (clips, codebooks, frames)."""
+        sides = [codes[:, side :: self.channels] for side in range(self.channels)]
+        return torch.cat([self.codec.decode(side[None], [None]).audio_values for side in sides], dim=1)
+
+
+class TransformersEngine:
+    """A MusicGen in transformers' names, nano or released, decoded by `models.musicgen.decoder`."""
+
+    def __init__(self, checkpoint: Checkpoint, precision: str = "float32") -> None:
+        self.text: NanoText | T5Text
+        self.sound: NanoSound | EncodecSound
+        if checkpoint.format == "nano":
+            described = described_in(checkpoint.directory)["language"]
+            raw = load_tensors(checkpoint.directory / "model.safetensors")
+            state, projection = split_parts(language_to_transformers(raw))
+            heads, self.delays = described["heads"], list(range(described["n_q"]))
+            self.text, self.sound = NanoText(projection), NanoSound(weights_directory(CODEC))
+            self.rate, self.frame_rate = self.sound.config.sample_rate, float(self.sound.config.frame_rate)
+        else:
+            parts = read_parts(checkpoint)
+            state, heads, self.delays = parts.decoder, parts.config.num_attention_heads, parts.delays
+            self.text, self.sound = T5Text(parts), EncodecSound(parts.codec, parts.config.audio_channels)
+            self.rate, self.frame_rate = parts.codec.config.sampling_rate, float(parts.codec.config.frame_rate)
+        self.decoder = Decoder(state, heads, precision)
+        self.special = self.decoder.card
+
+    @contextmanager
+    def start(self, prompts: list[str], guided: bool, steps: int) -> Iterator[Step]:
+        """Begin a batch; see `Engine`."""
+        yield self.decoder.start(*self.text(prompts), guided, steps)
+
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return audio (clips, channels, samples)."""
+        return self.sound.decode(codes)
+
+
+class AudiocraftEngine:
+    """audiocraft's own language model and codec, step by step."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
+
+        from models.musicgen.audiocraft_format import load_audiocraft
+
+        self.lm, self.codec = load_audiocraft(checkpoint)
+        pattern = self.lm.pattern_provider
+        if not isinstance(pattern, DelayedPatternProvider) or pattern.flatten_first or pattern.empty_initial:
+            raise ModelError(f"{checkpoint.directory}: its codebook pattern is neither delay nor parallel")
+        self.delays = list(pattern.delays)
+        self.special = int(self.lm.special_token_id)
+        self.rate, self.frame_rate = int(self.codec.sample_rate), float(self.codec.frame_rate)
+
+    @contextmanager
+    def start(self, prompts: list[str], guided: bool, steps: int) -> Iterator[Step]:
+        """Begin a batch; see `Engine`. audiocraft grows its caches, so `steps` does not matter."""
+        from audiocraft.modules.conditioners import ClassifierFreeGuidanceDropout, ConditioningAttributes
+
+        lm = self.lm
+        conditions = [ConditioningAttributes(text={"description": text}) for text in prompts]
+        if guided:
+            conditions = conditions + ClassifierFreeGuidanceDropout(p=1.0)(conditions)
+        tensors = lm.condition_provider(lm.condition_provider.tokenize(conditions))
+        copies = 2 if guided else 1
+        with lm.streaming(), torch.no_grad():
+
+            def step(tokens: torch.Tensor) -> torch.Tensor:
+                now = tokens[..., None].repeat(copies, 1, 1)
+                logits: torch.Tensor = lm(now, conditions=[], condition_tensors=tensors)[:, :, -1]
+                return logits
+
+            yield step
+
+    @torch.no_grad()
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return audio (clips, channels, samples)."""
+        audio: torch.Tensor = self.codec.decode(codes, None)
+        return audio
+
+
+def load_engine(checkpoint: Checkpoint, engine: str = "transformers", precision: str = "float32") -> Engine:
+    """Load a checkpoint of any format into an engine.
+
+    Raises
+    ------
+    ModelError
+        If the engine is not known or does not offer the precision.
+    """
+    if engine == "transformers":
+        return TransformersEngine(checkpoint, precision)
+    if engine != "audiocraft":
+        raise ModelError(f"engine {engine!r} is not known; there are: {', '.join(ENGINES)}")
+    if precision != "float32":
+        raise ModelError(f"precision {precision!r} needs engine = 'transformers'; audiocraft runs in float32 here")
+    return AudiocraftEngine(checkpoint)
+
+
+def nano_codec_directory() -> Path:
+    """Directory of the shipped nano codec."""
+    return weights_directory(CODEC)

@@ -1,0 +1,120 @@
+"""Nano checkpoints: a directory with config.json and model.safetensors, read and written; networks are audiocraft's."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from models.errors import ModelError
+from models.musicgen.codec import CodecConfig, SpectralDecoder, build_codec
+from models.musicgen.language import LanguageConfig, build_language_model
+from models.weights import load_tensors, weights_directory
+
+if TYPE_CHECKING:
+    from audiocraft.models.lm import LMModel
+
+CODEC = "codec-nano"
+MOVING = ("embed_avg", "cluster_size")
+
+
+@lru_cache(maxsize=2)
+def load_codec(directory: Path | None = None) -> Any:
+    """Load a nano codec from its directory (config.json, model.safetensors); default: the shipped one."""
+    directory = directory or weights_directory(CODEC)
+    described = described_in(directory)
+    codec = build_codec(CodecConfig(**described["codec"]))
+    state = {k: v.float() for k, v in load_tensors(directory / "model.safetensors").items()}
+    missing, unexpected = codec.load_state_dict(state, strict=False)
+    if unexpected or any(not name.endswith(MOVING) for name in missing):
+        raise ModelError(f"{directory}: weights do not fit config.json; take both from the same place")
+    return codec.eval()
+
+
+def save_codec(codec: Any, config: CodecConfig, directory: Path, dtype: torch.dtype = torch.float16) -> None:
+    """Write a codec's weights as safetensors beside a JSON config."""
+    _save(directory, codec.state_dict(), {"kind": "codec", "codec": config.to_dict()}, dtype)
+
+
+def load_language_model(directory: Path) -> Any:
+    """Load a nano language model from its directory."""
+    described = described_in(directory)
+    lm = build_language_model(LanguageConfig(**described["language"]))
+    fit(lm, {k: v.float() for k, v in load_tensors(directory / "model.safetensors").items()}, directory)
+    return lm.eval()
+
+
+def save_language_model(
+    lm: LMModel, config: LanguageConfig, directory: Path, dtype: torch.dtype = torch.float16
+) -> None:
+    """Write a language model's weights as safetensors beside a JSON config that names its codec."""
+    described = {"kind": "language", "language": config.to_dict(), "codec": CODEC, "text": "all-MiniLM-L6-v2"}
+    _save(directory, lm.state_dict(), described, dtype)
+
+
+def _save(directory: Path, state: dict[str, torch.Tensor], described: dict[str, Any], dtype: torch.dtype) -> None:
+    from safetensors.torch import save_file
+
+    directory.mkdir(parents=True, exist_ok=True)
+    kept = {k: (v.to(dtype) if v.is_floating_point() else v).contiguous() for k, v in state.items()}
+    # The moving sums of the quantizer only matter while it is trained.
+    kept = {k: v for k, v in kept.items() if not k.endswith(MOVING)}
+    partial = directory / "model.partial"
+    save_file(kept, partial)
+    partial.chmod(0o644)
+    partial.replace(directory / "model.safetensors")
+    (directory / "config.json").write_text(json.dumps(described, indent=2) + "\n")
+
+
+def described_in(directory: Path) -> dict[str, Any]:
+    """Return a checkpoint's config.json."""
+    config = directory / "config.json"
+    if not config.exists():
+        raise ModelError(f"no model in {directory}: config.json is missing")
+    try:
+        described: dict[str, Any] = json.loads(config.read_text())
+    except json.JSONDecodeError as error:
+        raise ModelError(f"{config} is damaged ({error}); take it anew from where it came") from None
+    return described
+
+
+def fit(module: torch.nn.Module, state: dict[str, torch.Tensor], where: Path) -> None:
+    """Load a state dict strictly.
+
+    Raises
+    ------
+    ModelError
+        In one line, where names or shapes are not those of the network.
+    """
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:160]
+        raise ModelError(f"{where}: weights do not fit the configuration beside them ({first})") from None
+
+
+class NanoSound:
+    """The sounding half of a nano codec: codes to audio, without audiocraft (whose import takes seconds)."""
+
+    def __init__(self, directory: Path) -> None:
+        described = described_in(directory)
+        self.config = CodecConfig(**described["codec"])
+        state = {k: v.float() for k, v in load_tensors(directory / "model.safetensors").items()}
+        self.books = [state[f"quantizer.vq.layers.{k}._codebook.embed"] for k in range(self.config.n_q)]
+        self.decoder = SpectralDecoder(self.config).eval()
+        own = {k.removeprefix("decoder."): v for k, v in state.items() if k.startswith("decoder.")}
+        missing, unexpected = self.decoder.load_state_dict(own, strict=False)
+        if unexpected or any(name != "window" for name in missing):
+            raise ModelError(f"{directory}: weights do not fit config.json; take both from the same place")
+
+    @torch.no_grad()
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return audio (clips, 1, samples) of codes (clips, codebooks, frames)."""
+        latent = torch.zeros(())
+        for k, book in enumerate(self.books):
+            latent = latent + book[codes[:, k]].transpose(1, 2)
+        audio: torch.Tensor = self.decoder(latent)
+        return audio
