@@ -91,7 +91,7 @@ def embed_clips(
     rows: list[ClipRow], folder: Path, names: list[str], cache: Path, progress: Progress | None = None
 ) -> dict[str, dict[str, np.ndarray]]:
     """Embed clips: embedder -> clip hash -> (frames, width); each kept in `cache` under the clip's hash."""
-    from stimuli.generate import load_mono
+    from stimuli.audio import load_mono
 
     out: dict[str, dict[str, np.ndarray]] = {name: {} for name in names}
     functions: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
@@ -132,7 +132,7 @@ def load_reference(where: str, name: str) -> Reference:
         bounds = np.cumsum(packed["lengths"])[:-1]
         clips = np.split(packed["embeddings"].astype(np.float32), bounds)
         return Reference("40 held-out rendered tracks of the taste set", clips)
-    from stimuli.generate import AUDIO_SUFFIXES, load_mono
+    from stimuli.audio import AUDIO_SUFFIXES, load_mono
 
     folder = Path(where)
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES) if folder.is_dir() else []

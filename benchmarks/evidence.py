@@ -36,7 +36,7 @@ def held_out() -> list[dict[str, Any]]:
 
 def read(row: dict[str, Any]) -> np.ndarray:
     """Audio of a held-out clip."""
-    from stimuli.generate import load_mono
+    from stimuli.audio import load_mono
 
     return load_mono(WORK / "test" / row["path"], RATE)
 

@@ -13,12 +13,18 @@ class ModelsConfig(BaseModel):
     Attributes
     ----------
     base, finetuned : str
-        MusicGen checkpoints: a shipped name (``nano-base``, ``nano-taste``) or a directory in audiocraft's format
-        (``state_dict.bin`` and ``compression_state_dict.bin``).
+        MusicGen checkpoints: a shipped name (``nano-base``, ``nano-taste``), a pulled one
+        (``facebook/musicgen-small``), or a directory in audiocraft's or transformers' format.
     captioner : str
         ``nano``, or a directory of a SonicVerse projector.
     embedders : list of str
         Spaces in which Fréchet Audio Distance is measured.
+    engine : {"transformers", "audiocraft"}
+        What generates. Both compute the same; transformers' weights run in our own decoder, which is faster.
+    precision : {"float32", "bfloat16", "int8"}
+        Of the transformers engine. Lower ones draw other clips for the same seeds.
+    batch : int, optional
+        Clips of one prompt at a time; None takes 8, or what memory allows. Part of what a clip is made of.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,7 +33,9 @@ class ModelsConfig(BaseModel):
     finetuned: str = "nano-taste"
     captioner: str = "nano"
     embedders: list[Literal["yamnet", "musicnn", "codec"]] = Field(default=["yamnet", "musicnn", "codec"], min_length=1)
-    engine: Literal["audiocraft"] = "audiocraft"
+    engine: Literal["transformers", "audiocraft"] = "transformers"
+    precision: Literal["float32", "bfloat16", "int8"] = "float32"
+    batch: int | None = Field(default=None, ge=1, le=256)
     top_k: int = Field(default=120, ge=1)
     temperature: float = Field(default=0.95, gt=0)
     guidance: float = Field(default=2.2, ge=1)

@@ -1,26 +1,30 @@
-"""Make the stimuli of a study: generated per taste, model and seed, or taken from given files; levelled and hashed."""
+"""Make the stimuli of a study: generated per taste, model and seed, checked, levelled and hashed; or given files."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.config import ModelsConfig
+from stimuli.audio import deliver, delivery, load_mono
+from stimuli.checks import NEAR_DUPLICATE, clipped_share, faults, fingerprint, nearest, silent_share, stuck_share
 from stimuli.config import StimuliConfig, render_prompt
 from stimuli.errors import StimulusError
-from stimuli.loudness import match_loudness
-from stimuli.manifest import FILE, ClipRow, file_sha256, read_manifest, write_manifest
+from stimuli.given import take_given
+from stimuli.manifest import FILE, ClipRow, file_sha256, keep_only, locked, read_manifest, update_manifest
 
-Progress = Callable[[int, int, str], None]
-BATCH = 5  # clips of one prompt generated at a time
-AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
+if TYPE_CHECKING:
+    from models.musicgen.generate import MusicGenerator, Sampling
+
+Progress = Callable[[float, int, str], None]
 MAX_TRIES = 4
+RETRY = 500_000  # the seed of try n is shifted by RETRY + n
+DUMMY_SEED = 0
+PRINT_RATE = 16000
 
 
 def clip_seed(config: StimuliConfig, taste: str, number: int) -> int:
@@ -29,229 +33,215 @@ def clip_seed(config: StimuliConfig, taste: str, number: int) -> int:
     return config.seed * 1_000_000 + place * 10_000 + number
 
 
+@dataclass(frozen=True)
+class _Set:
+    """The clips of one taste and model: one prompt, one checkpoint."""
+
+    taste: str
+    model: str
+    checkpoint: str
+    sha256: str
+    prompt: str
+    settings: dict[str, Any]
+    seeds: tuple[int, ...]
+
+    def name(self, number: int) -> str:
+        return f"{self.taste}-{self.model}-{number:03d}"
+
+    @property
+    def names(self) -> list[str]:
+        return [self.name(n) for n in range(len(self.seeds))]
+
+    def has(self, row: ClipRow | None, folder: Path) -> bool:
+        """Whether a row is what this set asks for, and its file what the row says. Any batch size will do."""
+        return (
+            row is not None
+            and (row.prompt, row.seed) == (self.prompt, self.seeds[row.number])
+            and row.checkpoint_sha256 == self.sha256
+            and {k: v for k, v in row.settings.items() if k != "batch"} == self.settings
+            and (folder / row.file).is_file()
+            and file_sha256(folder / row.file) == row.sha256
+        )
+
+
 def generate(
     config: StimuliConfig, models: ModelsConfig, folder: Path, progress: Progress | None = None
 ) -> list[ClipRow]:
     """Generate what is missing of a study's clips; finished ones are kept. Returns the whole manifest.
 
-    A clip is made again when its prompt, seed, checkpoint or settings have changed, or its file has.
+    A clip is made again when its prompt, seed, checkpoint or settings have changed, or its file has. Clip n always lies
+    at place ``n % batch`` of a batch of one prompt and one fixed shape, missing neighbours being dummies, so that on
+    one machine it is the same to the bit whether a set is made at once, in parts, or by several processes.
     """
     if config.source == "given":
-        return _take_given(config, folder, progress)
+        return take_given(config, folder, progress)
+    (folder / "clips").mkdir(parents=True, exist_ok=True)
+    sets = _sets(config, models)
+    done = 0
+    for part in sets:
+        rows = _rows(folder)
+        missing = [n for n, name in enumerate(part.names) if not part.has(rows.get(name), folder)]
+        if missing:
+            _fill(part, config, models, folder, missing, done, sum(len(s.seeds) for s in sets), progress)
+        with locked(folder, f"{part.taste}-{part.model}"):
+            _part_duplicates(part, config, models, folder)
+        done += len(part.seeds)
+        if progress:
+            progress(done, sum(len(s.seeds) for s in sets), f"{part.taste}, {part.model}")
+    return keep_only(folder, [name for part in sets for name in part.names])
+
+
+def _sets(config: StimuliConfig, models: ModelsConfig) -> list[_Set]:
     from importlib.metadata import version
 
-    from models.musicgen.generate import Sampling, generator_sha256, load_generator
+    from models.musicgen.generate import generator_sha256
 
-    (folder / "clips").mkdir(parents=True, exist_ok=True)
-    rows = {row.clip: row for row in (read_manifest(folder) if (folder / FILE).exists() else [])}
-    sampling = Sampling(models.top_k, models.temperature, models.guidance)
-    wanted: list[str] = []
-    total = 2 * len(config.tastes) * config.clips_per_taste
-    for model, checkpoint in (("base", models.base), ("finetuned", models.finetuned)):
-        sha256 = generator_sha256(checkpoint)
-        for taste in config.tastes:
-            prompt = render_prompt(taste, config.setting)
-            settings = {**asdict(sampling), **_delivery(config), "torch": version("torch")}
-            names = {n: f"{taste.name}-{model}-{n:03d}" for n in range(config.clips_per_taste)}
-            wanted += names.values()
+    settings = {
+        "top_k": models.top_k, "temperature": models.temperature, "guidance": models.guidance, "engine": models.engine,
+        "precision": models.precision, **delivery(config), "torch": version("torch"),
+    }  # fmt: skip
+    return [
+        _Set(
+            taste.name,
+            model,
+            checkpoint,
+            generator_sha256(checkpoint),
+            render_prompt(taste, config.setting),
+            settings,
+            tuple(clip_seed(config, taste.name, n) for n in range(config.clips_per_taste)),
+        )
+        for model, checkpoint in (("base", models.base), ("finetuned", models.finetuned))
+        for taste in config.tastes
+    ]
 
-            def current(
-                name: str,
-                number: int,
-                prompt: str = prompt,
-                settings: dict[str, Any] = settings,
-                taste_name: str = taste.name,
-                sha: str = sha256,
-            ) -> bool:
-                row = rows.get(name)
-                return (
-                    row is not None
-                    and (row.prompt, row.seed) == (prompt, clip_seed(config, taste_name, number))
-                    and row.checkpoint_sha256 == sha
-                    and {k: v for k, v in row.settings.items() if k != "tries"} == settings
-                    and (folder / row.file).is_file()
-                    and file_sha256(folder / row.file) == row.sha256
+
+def _rows(folder: Path) -> dict[str, ClipRow]:
+    return {row.clip: row for row in (read_manifest(folder) if (folder / FILE).exists() else [])}
+
+
+def _load(part: _Set, models: ModelsConfig) -> tuple[MusicGenerator, Sampling]:
+    from models.musicgen.generate import Sampling, load_generator
+
+    generator = load_generator(part.checkpoint, models.engine, models.precision)
+    return generator, Sampling(models.top_k, models.temperature, models.guidance)
+
+
+def _fill(
+    part: _Set,
+    config: StimuliConfig,
+    models: ModelsConfig,
+    folder: Path,
+    missing: list[int],
+    done: int,
+    total: int,
+    progress: Progress | None,
+) -> None:
+    """Make the missing clips of a set, batch by batch; a batch is made by one process, the others take the next."""
+    from filelock import FileLock, Timeout
+
+    generator, _ = _load(part, models)
+    size = models.batch or generator.batch_size(config.seconds)
+    batches = sorted({n // size for n in missing})
+    (folder / ".locks").mkdir(exist_ok=True)
+    for patience in (0, -1):  # first what nobody else works on, then wait for the others
+        for batch in list(batches):
+            claim = FileLock(folder / ".locks" / f"{part.taste}-{part.model}-{size}-{batch}.lock")
+            try:
+                held = claim.acquire(timeout=patience)
+            except Timeout:
+                continue
+            with held:
+                rows = _rows(folder)
+                numbers = [n for n in missing if n // size == batch and not part.has(rows.get(part.name(n)), folder)]
+                start = done + len(part.seeds) - len(missing) + sum(n // size < batch for n in missing)
+
+                def stepped(step: int, steps: int, start: int = start, count: int = len(numbers)) -> None:
+                    if progress and step % 25 == 0:
+                        progress(start + count * step / steps, total, f"{part.taste}, {part.model}")
+
+                if numbers:
+                    update_manifest(folder, _make(part, config, models, folder, numbers, size, {}, stepped))
+            batches.remove(batch)
+
+
+def _make(
+    part: _Set,
+    config: StimuliConfig,
+    models: ModelsConfig,
+    folder: Path,
+    numbers: list[int],
+    size: int,
+    tries: dict[int, list[str]],
+    progress: Callable[[int, int], None] | None = None,
+) -> list[ClipRow]:
+    """Make clips of one batch, drawing again where one has a fault.
+
+    `tries` holds, per number, why earlier tries were not kept; a try more shifts the seed, and the row says so.
+    """
+    generator, sampling = _load(part, models)
+    reasons = {n: list(tries.get(n, [])) for n in numbers}
+    made: list[ClipRow] = []
+    todo = list(numbers)
+    while todo:
+        seeds = [DUMMY_SEED] * size
+        for n in todo:
+            seeds[n % size] = part.seeds[n] + (RETRY + len(reasons[n]) if reasons[n] else 0)
+        codes, clips = generator.clips([part.prompt] * size, config.seconds, seeds, sampling, progress)
+        again = []
+        for n in todo:
+            clip = clips[n % size]
+            mono = clip.mean(axis=0)
+            silent, clipped = silent_share(mono, generator.rate), clipped_share(mono)
+            stuck = stuck_share(codes[n % size].numpy(), generator.engine.frame_rate)
+            if found := faults(silent, stuck, clipped):
+                reasons[n] += found[:1]
+                again.append(n)
+                if len(reasons[n]) >= MAX_TRIES:
+                    told = ", ".join(reasons[n])
+                    raise StimulusError(f"{part.prompt!r} gave {MAX_TRIES} unusable clips ({told}); reword the prompt")
+                continue
+            made.append(
+                ClipRow(
+                    clip=part.name(n),
+                    taste=part.taste,
+                    model=part.model,
+                    number=n,
+                    prompt=part.prompt,
+                    seed=part.seeds[n],
+                    checkpoint=part.checkpoint,
+                    checkpoint_sha256=part.sha256,
+                    settings={**part.settings, "batch": size},
+                    checks={
+                        "tries": len(reasons[n]) + 1,
+                        "drawn_again": reasons[n],
+                        "silent_share": round(silent, 4),
+                        "stuck_share": round(stuck, 4),
+                        "clipped_share": round(clipped, 6),
+                    },
+                    **deliver(clip, generator.rate, config, folder, part.name(n)),
                 )
-
-            todo = [n for n, name in names.items() if not current(name, n)]
-            for start in range(0, len(todo), BATCH):
-                numbers = todo[start : start + BATCH]
-                generator = load_generator(checkpoint)
-                seeds = [clip_seed(config, taste.name, n) for n in numbers]
-                clips = generator.generate(prompt, config.seconds, seeds, sampling)
-                for number, seed, clip in zip(numbers, seeds, clips, strict=True):
-                    clip, tries = _sounding(generator, prompt, config.seconds, seed, sampling, clip)
-                    made = ClipRow(
-                        clip=names[number],
-                        taste=taste.name,
-                        model=model,
-                        number=number,
-                        prompt=prompt,
-                        seed=seed,
-                        checkpoint=checkpoint,
-                        checkpoint_sha256=sha256,
-                        settings={**settings, "tries": tries},
-                        **_deliver(clip, generator.rate, config, folder, names[number]),
-                    )
-                    rows[made.clip] = made
-                write_manifest(folder, list(rows.values()))
-                if progress:
-                    progress(len(wanted) - len(names) + start + len(numbers), total, f"{taste.name}, {model}")
-            if progress:
-                progress(len(wanted), total, f"{taste.name}, {model}")
-    _drop(folder, rows, wanted)
-    return read_manifest(folder)
-
-
-def _sounding(
-    generator: Any, prompt: str, seconds: float, seed: int, sampling: Any, clip: np.ndarray
-) -> tuple[np.ndarray, int]:
-    """Draw again, with a recorded seed shift, where a clip is silent for most of its time."""
-    for tries in range(1, MAX_TRIES + 1):
-        if silent_share(clip[0], generator.rate) < 0.5:
-            return clip, tries
-        clip = generator.generate(prompt, seconds, [seed + 500_000 + tries], sampling)[0]
-    raise StimulusError(f"the model stayed silent on {prompt!r} for {MAX_TRIES} seeds; reword the prompt")
-
-
-def silent_share(audio: np.ndarray, rate: int) -> float:
-    """Share of 50 ms windows under -60 dBFS of mono audio."""
-    span = round(0.05 * rate)
-    windows = audio[: len(audio) // span * span].reshape(-1, span)
-    return float((np.sqrt((windows**2).mean(axis=1)) < 1e-3).mean())
-
-
-def _delivery(config: StimuliConfig) -> dict[str, Any]:
-    return {
-        "seconds": config.seconds,
-        "loudness": config.loudness,
-        "peak": config.peak,
-        "rate": config.rate,
-        "fade": config.fade,
-    }
-
-
-def _deliver(audio: np.ndarray, rate: int, config: StimuliConfig, folder: Path, name: str) -> dict[str, Any]:
-    """Resample once, fade, level, write a stereo WAV; returns the fields of the manifest that follow."""
-    import soundfile
-    import soxr
-
-    channels = np.atleast_2d(audio)
-    out = np.stack([soxr.resample(c, rate, config.rate, quality="VHQ") for c in channels], axis=1)
-    samples = round(config.seconds * config.rate)
-    out = np.pad(out, ((0, max(0, samples - len(out))), (0, 0)))[:samples]
-    if out.shape[1] == 1:
-        out = np.repeat(out, 2, axis=1)
-    ramp = round(config.fade * config.rate)
-    if ramp:
-        curve = 0.5 - 0.5 * np.cos(np.pi * np.arange(ramp) / ramp)
-        out[:ramp] *= curve[:, None]
-        out[-ramp:] *= curve[::-1, None]
-    levelled, level = match_loudness(out, config.rate, config.loudness, config.peak)
-    path = folder / "clips" / f"{name}.wav"
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    soundfile.write(partial, levelled, config.rate, format="WAV", subtype="PCM_24")
-    os.replace(partial, path)
-    return {
-        "file": str(path.relative_to(folder)),
-        "sha256": file_sha256(path),
-        "seconds": config.seconds,
-        "rate": config.rate,
-        "loudness": round(level.loudness, 3),
-        "peak": round(level.peak, 3),
-        "gain": round(level.gain, 3),
-    }
-
-
-def _drop(folder: Path, rows: dict[str, ClipRow], wanted: list[str]) -> None:
-    """Take clips that the study no longer asks for out of the manifest and the folder."""
-    for name in set(rows) - set(wanted):
-        (folder / rows[name].file).unlink(missing_ok=True)
-        del rows[name]
-    write_manifest(folder, list(rows.values()))
-
-
-def _take_given(config: StimuliConfig, folder: Path, progress: Progress | None) -> list[ClipRow]:
-    import soundfile
-
-    assert config.folder is not None
-    if not config.folder.is_dir():
-        raise StimulusError(f"[stimuli] folder {config.folder} does not exist; put the audio files there")
-    sources = sorted(p for p in config.folder.iterdir() if p.suffix.lower() in AUDIO_SUFFIXES)
-    if not sources:
-        raise StimulusError(f"no audio files ({', '.join(AUDIO_SUFFIXES)}) in {config.folder}")
-    (folder / "clips").mkdir(parents=True, exist_ok=True)
-    rows = {row.clip: row for row in (read_manifest(folder) if (folder / FILE).exists() else [])}
-    names = []
-    for number, source in enumerate(sources):
-        name = "".join(c if c.isalnum() else "-" for c in source.stem).strip("-").lower()
-        names.append(name)
-        digest = file_sha256(source)
-        old = rows.get(name)
-        same = old and old.checkpoint_sha256 == digest and old.settings == _delivery(config)
-        if not (same and old and (folder / old.file).is_file() and file_sha256(folder / old.file) == old.sha256):
-            audio, rate = soundfile.read(source, dtype="float32", always_2d=True)
-            middle = max(0, (len(audio) - round(config.seconds * rate)) // 2)
-            part = audio[middle : middle + round(config.seconds * rate)]
-            if len(part) < config.seconds * rate - 1:
-                raise StimulusError(f"{source} is shorter than seconds = {config.seconds} in [stimuli]")
-            rows[name] = ClipRow(
-                clip=name,
-                taste="",
-                model="given",
-                number=number,
-                checkpoint=source.name,
-                checkpoint_sha256=digest,
-                settings=_delivery(config),
-                **_deliver(part.T, rate, config, folder, name),
             )
-            write_manifest(folder, list(rows.values()))
-        if progress:
-            progress(number + 1, len(sources), name)
-    _drop(folder, rows, names)
-    return read_manifest(folder)
+        todo, progress = again, None
+    return made
 
 
-def load_mono(path: Path, rate: int) -> np.ndarray:
-    """Read a file as mono float32 at `rate` Hz."""
-    import soundfile
-    import soxr
-
-    try:
-        audio, found = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise StimulusError(f"{path} cannot be read as audio: {error}") from None
-    return np.asarray(soxr.resample(audio.mean(axis=1), found, rate), dtype=np.float32)
-
-
-def describe(folder: Path, what: str, models: ModelsConfig, progress: Progress | None = None) -> list[ClipRow]:
-    """Add what a clip sounds like to the manifest: ``what`` is ``"captions"`` or ``"features"``. Done rows stay."""
-    rows = read_manifest(folder)
-    if what == "features":
-        todo = [r for r in rows if not r.features]
-        from stimuli.features import acoustic_features
-
-        with ThreadPoolExecutor(2) as pool:
-            found = pool.map(lambda r: acoustic_features(load_mono(folder / r.file, r.rate), r.rate), todo)
-            for i, (row, features) in enumerate(zip(todo, found, strict=True)):
-                row.features = {k: round(v, 5) for k, v in features.items()}
-                if progress:
-                    progress(i + 1, len(todo), row.clip)
-        write_manifest(folder, rows)
-        return rows
-    from models.sonicverse.captioner import RATE as CAPTION_RATE
-    from models.sonicverse.captioner import caption_sha256, load_captioner
-
-    sha256 = caption_sha256(models.captioner)
-    todo = [r for r in rows if r.captioner_sha256 != sha256]
-    if todo:
-        captioner = load_captioner(models.captioner)
-        for start in range(0, len(todo), 8):
-            batch = todo[start : start + 8]
-            described = captioner.describe([load_mono(folder / r.file, CAPTION_RATE) for r in batch])
-            for row, d in zip(batch, described, strict=True):
-                row.caption, row.caption_features, row.captioner_sha256 = d.caption, d.features, captioner.sha256
-            write_manifest(folder, rows)
-            if progress:
-                progress(min(start + 8, len(todo)), len(todo), batch[-1].clip)
-    return rows
+def _part_duplicates(part: _Set, config: StimuliConfig, models: ModelsConfig, folder: Path) -> None:
+    """Draw the later one of two all but equal clips again, until there are none; the rows say how near the next is."""
+    for _ in range(MAX_TRIES):
+        rows = [r for name, r in sorted(_rows(folder).items()) if name in part.names]
+        if len(rows) < 2 or all("nearest" in r.checks and r.checks.get("of") == len(rows) for r in rows):
+            return
+        prints = np.stack([fingerprint(load_mono(folder / r.file, PRINT_RATE), PRINT_RATE) for r in rows])
+        closest, whose = nearest(prints)
+        for row, value, other in zip(rows, closest, whose, strict=True):
+            row.checks |= {"nearest": round(float(value), 4), "nearest_clip": rows[other].clip, "of": len(rows)}
+        twins = [r for i, r in enumerate(rows) if closest[i] >= NEAR_DUPLICATE and whose[i] < i]
+        if not twins:
+            update_manifest(folder, rows)
+            return
+        for row in twins:
+            earlier = [*row.checks["drawn_again"], "near-duplicate"]
+            update_manifest(
+                folder, _make(part, config, models, folder, [row.number], row.settings["batch"], {row.number: earlier})
+            )
+    raise StimulusError(f"{part.prompt!r} keeps giving all but equal clips; reword the prompt or raise temperature")

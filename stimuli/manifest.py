@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,8 @@ class ClipRow:
     """One clip.
 
     `number` counts the clips of one taste and model from 0; base and fine-tuned clips of one taste and number share
-    prompt and seed. `source_sha256` is what the checkpoint (or the given file) hashed to. `captured` holds what later
-    steps add: caption, features.
+    prompt and seed. `checkpoint_sha256` is what the checkpoint (or the given file) hashed to; `checks` says what was
+    looked for in the sound, and how often it was drawn again.
     """
 
     clip: str
@@ -42,6 +44,7 @@ class ClipRow:
     checkpoint: str | None = None
     checkpoint_sha256: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    checks: dict[str, Any] = field(default_factory=dict)
     caption: str | None = None
     caption_features: dict[str, dict[str, float]] = field(default_factory=dict)
     captioner_sha256: str | None = None
@@ -81,6 +84,52 @@ def write_manifest(folder: Path, rows: list[ClipRow]) -> Path:
     partial = path.with_suffix(f".{os.getpid()}.partial")
     text = json.dumps({"clips": [asdict(r) for r in ordered]}, indent=1, ensure_ascii=False)
     partial.write_text(text + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+@contextmanager
+def locked(folder: Path, name: str = "manifest") -> Iterator[None]:
+    """Hold a lock of this folder, so that several processes can work on one set; it goes when its process ends."""
+    from filelock import FileLock
+
+    (folder / ".locks").mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".locks" / f"{name}.lock"):
+        yield
+
+
+def update_manifest(folder: Path, rows: list[ClipRow]) -> None:
+    """Add or replace rows, whatever other processes have added meanwhile."""
+    with locked(folder):
+        known = {row.clip: row for row in (read_manifest(folder) if (folder / FILE).exists() else [])}
+        write_manifest(folder, list((known | {row.clip: row for row in rows}).values()))
+
+
+def keep_only(folder: Path, clips: list[str]) -> list[ClipRow]:
+    """Take clips that the study no longer asks for out of the manifest and the folder; returns what stays."""
+    with locked(folder):
+        rows = {row.clip: row for row in read_manifest(folder)}
+        for name in set(rows) - set(clips):
+            (folder / rows.pop(name).file).unlink(missing_ok=True)
+        write_manifest(folder, list(rows.values()))
+    return read_manifest(folder)
+
+
+def write_table(folder: Path) -> Path:
+    """Write the manifest as Parquet too, one column a setting, check and feature; returns its path."""
+    import pandas as pd
+
+    rows = []
+    for row in read_manifest(folder):
+        flat = asdict(row)
+        nested = {name: flat.pop(name) for name in ("settings", "checks", "features")}
+        flat["caption_features"] = json.dumps(flat["caption_features"])
+        for name, values in nested.items():
+            flat |= {f"{name}.{k}": json.dumps(v) if isinstance(v, list) else v for k, v in values.items()}
+        rows.append(flat)
+    path = folder / "manifest.parquet"
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    pd.DataFrame(rows).to_parquet(partial, index=False)
     os.replace(partial, path)
     return path
 

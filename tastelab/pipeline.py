@@ -100,7 +100,8 @@ def run_study(
     """Run every stage; returns the report."""
     from experiment import launch
     from experiment.effects import load_effects
-    from stimuli.generate import describe, generate
+    from stimuli.describe import describe
+    from stimuli.generate import generate
     from stimuli.manifest import read_manifest, verify
     from tastelab.commands.experiment import prepared
 
@@ -226,7 +227,7 @@ def _absolute(db: str) -> str:
 
 
 def _read_mono(path: Path, rate: int) -> Any:
-    from stimuli.generate import load_mono
+    from stimuli.audio import load_mono
 
     return load_mono(path, rate)
 

@@ -184,6 +184,7 @@ def _from_audiocraft(checkpoint: Checkpoint) -> Parts:
 
     package, compression = (load_pickle(p) for p in checkpoint.files)
     config = yaml.safe_load(package["xp.cfg"])
+    text_encoder, tokenizer = text_encoder_of(checkpoint.directory, config)
     decoder, projection = split_parts(language_to_transformers(package["best_state"]))
     if "pretrained" in compression:
         codec = EncodecModel.from_pretrained(_pulled(compression["pretrained"]), local_files_only=True)
@@ -192,7 +193,6 @@ def _from_audiocraft(checkpoint: Checkpoint) -> Parts:
         codec = EncodecModel(encodec_config(settings))
         fit(codec, codec_to_transformers(compression["best_state"]), checkpoint.files[1])
     stereo = bool((config.get("interleave_stereo_codebooks") or {}).get("use"))
-    text_encoder, tokenizer = text_encoder_of(checkpoint.directory, config)
     return Parts(
         decoder,
         decoder_config(config, 2 if stereo else 1),

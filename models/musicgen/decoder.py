@@ -120,6 +120,11 @@ class Decoder:
         )  # fmt: skip
         return layers + self.head.bytes
 
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of keys and values of one clip and step, with guidance's second half."""
+        return 2 * 2 * len(self.layers) * self.width * (4 if self.cache_type == torch.float32 else 2)
+
     def start(self, states: torch.Tensor, mask: torch.Tensor | None, guided: bool, steps: int) -> Decoding:
         """Begin to decode clips of prompts `states` (clips, tokens, width); `mask` is True where there is a token."""
         return Decoding(self, states, mask, guided, steps)

@@ -24,13 +24,14 @@ class Engine(Protocol):
     """What generates: codes step by step, and their sound.
 
     `delays` is the delay of each codebook in frames, `special` the token of no frame, `rate` in Hz, `frame_rate` in
-    code frames a second.
+    code frames a second, `cache_bytes` what one clip with guidance keeps in memory for each step.
     """
 
     rate: int
     frame_rate: float
     delays: list[int]
     special: int
+    cache_bytes: int
 
     def start(self, prompts: list[str], guided: bool, steps: int) -> AbstractContextManager[Step]:
         """Begin a batch of one clip a prompt, at most `steps` long."""
@@ -113,6 +114,7 @@ class TransformersEngine:
             self.rate, self.frame_rate = parts.codec.config.sampling_rate, float(parts.codec.config.frame_rate)
         self.decoder = Decoder(state, heads, precision)
         self.special = self.decoder.card
+        self.cache_bytes = self.decoder.cache_bytes
 
     @contextmanager
     def start(self, prompts: list[str], guided: bool, steps: int) -> Iterator[Step]:
@@ -138,6 +140,7 @@ class AudiocraftEngine:
             raise ModelError(f"{checkpoint.directory}: its codebook pattern is neither delay nor parallel")
         self.delays = list(pattern.delays)
         self.special = int(self.lm.special_token_id)
+        self.cache_bytes = 2 * 2 * 4 * len(self.lm.transformer.layers) * int(self.lm.dim)
         self.rate, self.frame_rate = int(self.codec.sample_rate), float(self.codec.frame_rate)
 
     @contextmanager

@@ -12,6 +12,7 @@ from models.musicgen.checkpoints import find, generator_sha256
 from models.musicgen.engines import Engine, load_engine
 from models.musicgen.sampling import Progress, Sampling, sample_codes
 
+BATCH = 8
 __all__ = ["MusicGenerator", "Sampling", "generator_sha256", "load_generator"]
 
 
@@ -42,6 +43,23 @@ class MusicGenerator:
         with self.engine.start(prompts, guided, frames + max(self.engine.delays)) as step:
             return sample_codes(step, self.engine.delays, self.engine.special, frames, seeds, sampling, progress)
 
+    def sound(self, codes: torch.Tensor, seconds: float) -> np.ndarray:
+        """Decode codes to audio (clips, channels, samples), float32, exactly ``round(seconds * rate)`` samples."""
+        audio = self.engine.decode(codes)
+        return audio[..., : round(seconds * self.rate)].float().numpy()
+
+    def clips(
+        self,
+        prompts: list[str],
+        seconds: float,
+        seeds: list[int],
+        sampling: Sampling | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[torch.Tensor, np.ndarray]:
+        """Generate one clip a prompt and seed; returns codes (clips, codebooks, frames) and audio as `generate`."""
+        codes = self.codes(prompts, int(np.ceil(seconds * self.engine.frame_rate)), seeds, sampling, progress)
+        return codes, self.sound(codes, seconds)
+
     def generate(
         self,
         prompt: str | list[str],
@@ -58,10 +76,15 @@ class MusicGenerator:
             (clips, channels, samples), float32, exactly ``round(seconds * rate)`` samples.
         """
         prompts = [prompt] * len(seeds) if isinstance(prompt, str) else prompt
-        frames = int(np.ceil(seconds * self.engine.frame_rate))
-        codes = self.codes(prompts, frames, seeds, sampling, progress)
-        audio = self.engine.decode(codes)
-        return audio[..., : round(seconds * self.rate)].float().numpy()
+        return self.clips(prompts, seconds, seeds, sampling, progress)[1]
+
+    def batch_size(self, seconds: float) -> int:
+        """Clips at a time: 8, or fewer where their caches would take over a quarter of the machine's memory."""
+        import psutil
+
+        steps = int(np.ceil(seconds * self.engine.frame_rate)) + max(self.engine.delays)
+        limit = psutil.virtual_memory().total / 4 / max(1, self.engine.cache_bytes * steps)
+        return max(1, min(BATCH, 1 << int(np.log2(max(1.0, limit)))))
 
 
 @lru_cache(maxsize=3)

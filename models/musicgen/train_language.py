@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,7 +171,8 @@ def train_language_model(
     from accelerate import Accelerator
 
     s = settings
-    accelerator = Accelerator(mixed_precision=resolve_precision(s.precision), cpu=not torch.cuda.is_available())
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    half = resolve_precision(s.precision) == "bf16"
     optimizer = torch.optim.AdamW(lm.parameters(), lr=s.lr, betas=(0.9, 0.95), weight_decay=s.weight_decay)
     state = load_state(state_path) or {"step": 0, "best_loss": float("inf"), "since": 0}
     if "model" in state:
@@ -192,7 +193,7 @@ def train_language_model(
         asked = [texts[i][int(w) % len(texts[i])] for i, w in zip(chosen, words, strict=True)]
         for group in optimizer.param_groups:
             group["lr"] = s.lr * cosine(step, s.steps, s.warmup)
-        with accelerator.autocast():
+        with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=half):
             losses = model(codes[chosen[rank::world]].to(accelerator.device), asked[rank::world])
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(losses.mean())
@@ -203,7 +204,8 @@ def train_language_model(
         last = step + 1 == s.steps
         score = None
         if held_out is not None and (step % s.evaluate_every == 0 or last):
-            score = _evaluate_average(lm, average, held_out, accelerator)
+            with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=half):
+                score = _evaluate_average(lm, average, held_out, accelerator.device)
             better = score < state["best_loss"]
             state["since"] = 0 if better else state["since"] + 1
             if better:
@@ -240,15 +242,12 @@ def _save(path: Path, state: dict[str, Any], lm: LMModel, optimizer: Any, averag
 
 
 def _evaluate_average(
-    lm: LMModel, average: MovingAverage | None, held_out: tuple[torch.Tensor, Texts], accelerator: Any
+    lm: LMModel, average: MovingAverage | None, held_out: tuple[torch.Tensor, Texts], device: torch.device
 ) -> float:
     codes, texts = held_out
     first = [t[0] for t in texts]
-    with accelerator.autocast():
-        if average is None:
-            return evaluate(lm, codes.to(accelerator.device), first)
-        with average.in_place(lm):
-            return evaluate(lm, codes.to(accelerator.device), first)
+    with average.in_place(lm) if average else nullcontext():
+        return evaluate(lm, codes.to(device), first)
 
 
 @torch.no_grad()

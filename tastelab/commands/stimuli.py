@@ -60,7 +60,7 @@ def caption(
     """Caption audio files, or all clips of a study."""
     if files:
         from models.sonicverse.captioner import RATE, load_captioner
-        from stimuli.generate import load_mono
+        from stimuli.audio import load_mono
 
         for path in files:
             if not path.is_file():
@@ -73,7 +73,7 @@ def caption(
         ]
         show("captions", "paper", None, {"captions": rows}, as_json, None)
         return
-    from stimuli.generate import describe
+    from stimuli.describe import describe
 
     loaded = read_study(study)
     with progress("captions", quiet) as update:
@@ -88,7 +88,7 @@ def caption(
 @app.command()
 def features(study: StudyOption = STUDY, out: OutOption = OUT, quiet: QuietOption = False) -> None:
     """Measure tempo, pitch height, brightness, roughness and more of a study's clips."""
-    from stimuli.generate import describe
+    from stimuli.describe import describe
 
     loaded = read_study(study)
     with progress("features", quiet) as update:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from experiment.database import Event, Response, SessionRow
 from experiment.desk import RATE, compare_capture, drive, virtual_desk
 from experiment.store import Store
-from stimuli.generate import load_mono
+from stimuli.audio import load_mono
 from stimuli.manifest import read_manifest
 
 pytestmark = pytest.mark.desk

@@ -182,7 +182,7 @@ def test_tampered_and_wrong_files_are_one_line(formats: tuple[Path, Path], tmp_p
     described = json.loads((copy / "config.json").read_text())
     described["decoder"]["ffn_dim"] = 64
     (copy / "config.json").write_text(json.dumps(described))
-    with pytest.raises(ModelError, match="do not fit|cannot be read"):
+    with pytest.raises(ModelError, match=r"do not fit|cannot be read"):
         TransformersEngine(find(str(copy)))
 
 

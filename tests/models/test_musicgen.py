@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +18,7 @@ from models.musicgen.language import LanguageConfig, build_language_model
 from models.musicgen.losses import mel_distance
 from models.musicgen.nano import load_codec, load_language_model, save_codec, save_language_model
 from models.musicgen.train_codec import revive_dead_codes
-from models.musicgen.train_language import codebook_losses, train_language_model
+from models.musicgen.train_language import TrainSettings, codebook_losses, evaluate, train_language_model
 from models.weights import WEIGHTS
 
 PROMPT = "Flowing background music: slow tempo, 70 BPM, high-pitched, legato, with harp."
@@ -62,7 +67,7 @@ def test_the_prompt_matters() -> None:
 
 
 def test_conditioning_does_not_depend_on_its_neighbours() -> None:
-    lm = load_generator("nano-base").lm
+    lm = load_language_model(WEIGHTS / "nano-base")
     codes = torch.randint(0, 512, (1, 6, 20), generator=torch.Generator().manual_seed(0))
     longer = [PROMPT, "x " * 40]
     with torch.no_grad():
@@ -72,36 +77,67 @@ def test_conditioning_does_not_depend_on_its_neighbours() -> None:
     assert ((alone + only) / 2).numpy() == pytest.approx(both.numpy(), rel=1e-4)
 
 
-def test_training_resumes_to_the_same_losses(tmp_path: Path) -> None:
-    config = LanguageConfig(n_q=2, bins=16, width=32, layers=1, heads=2)
+def random_corpus() -> tuple[LanguageConfig, torch.Tensor, list[tuple[str, ...]]]:
+    config = LanguageConfig(n_q=2, bins=16, width=32, layers=1, heads=2, dropout=0.1, cfg_dropout=0.5)
     codes = torch.randint(0, 16, (12, 2, 20), generator=torch.Generator().manual_seed(0))
-    texts = [f"clip {i}" for i in range(12)]
+    return config, codes, [(f"clip {i}", f"another word for clip {i}") for i in range(12)]
 
-    def fresh() -> object:
-        torch.manual_seed(0)
-        return build_language_model(config)
 
-    whole = train_language_model(fresh(), codes, texts, tmp_path / "a.pt", 8, batch=4, seed=3)
-    import models.musicgen.train_language as module
+def trained(state: Path, settings: TrainSettings, stop: int | None = None, dropout: float = 0.1) -> object:
+    config, codes, texts = random_corpus()
+    config = replace(config, dropout=dropout)
+    torch.manual_seed(0)
+    lm = build_language_model(config)
+    held_out = (codes[:4].flip(2), texts[:4])
+    return train_language_model(lm, codes, texts, state, settings, held_out, report=_stop_at(stop) if stop else None)
 
-    saved = module.SAVE_EVERY
-    try:
-        module.SAVE_EVERY = 1
-        stopped = fresh()
-        original = module.append_curve
 
-        def power_cut(path: Path, row: dict[str, float]) -> None:
-            original(path, row)
-
-        module.append_curve = power_cut
-        train_language_model(stopped, codes, texts, tmp_path / "b.pt", 8, batch=4, seed=3, report=_stop_at(1))
-    except KeyboardInterrupt:
-        pass
-    finally:
-        module.SAVE_EVERY, module.append_curve = saved, original
-    resumed = train_language_model(fresh(), codes, texts, tmp_path / "b.pt", 8, batch=4, seed=3)
+def test_training_resumes_to_the_same_losses(tmp_path: Path) -> None:
+    """With dropout, dropped prompts, several wordings and a moving average; stopped between two checkpoints."""
+    settings = TrainSettings(8, batch=4, seed=3, ema=0.9, save_every=2, report_every=1, evaluate_every=3)
+    whole = trained(tmp_path / "a.pt", settings)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "b.pt", settings, stop=5)
+    resumed = trained(tmp_path / "b.pt", settings)
     for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
-        assert torch.allclose(a, b, atol=1e-6)
+        assert torch.equal(a, b)
+    curves = [[json.loads(x) for x in (tmp_path / f"{n}.jsonl").read_text().splitlines()] for n in "ab"]
+    by_step = {row["step"]: row for row in curves[1]}
+    assert [by_step[row["step"]] for row in curves[0]] == curves[0]
+
+
+def test_two_processes_train_to_the_losses_of_one(tmp_path: Path) -> None:
+    """torchrun with two processes on CPU (gloo): the same clips a step, gradients averaged."""
+    script = """
+import sys
+from pathlib import Path
+from tests.models.test_musicgen import SPREAD, trained
+trained(Path(sys.argv[1]), SPREAD, dropout=0.0)
+"""
+    (tmp_path / "run.py").write_text(script)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29533"]
+    environment = {**os.environ, "PYTHONPATH": str(WEIGHTS.parents[1]), "OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [*torchrun, str(tmp_path / "run.py"), str(tmp_path / "two.pt")],
+        check=True, env=environment, capture_output=True, timeout=300,
+    )  # fmt: skip
+    trained(tmp_path / "one.pt", SPREAD, dropout=0.0)
+    one, two = (torch.load(tmp_path / f"{n}.pt", weights_only=True)["model"] for n in ("one", "two"))
+    assert all(torch.allclose(one[k], two[k], atol=2e-5) for k in one)
+
+
+SPREAD = TrainSettings(6, batch=4, lr=1e-3, warmup=2, seed=3, precision="no")
+
+
+def test_patience_stops_and_returns_the_best(tmp_path: Path) -> None:
+    settings = TrainSettings(60, batch=4, lr=0.05, warmup=1, evaluate_every=2, patience=2, precision="no")
+    lm = trained(tmp_path / "a.pt", settings)
+    rows = [json.loads(x) for x in (tmp_path / "a.jsonl").read_text().splitlines()]
+    losses = [row["held_out"] for row in rows if "held_out" in row]
+    assert rows[-1]["step"] < 59
+    assert min(losses) == min(losses[:-3])
+    _, codes, texts = random_corpus()
+    assert evaluate(lm, codes[:4].flip(2), [t[0] for t in texts[:4]]) == pytest.approx(min(losses), abs=1e-4)
 
 
 def _stop_at(n: int):
@@ -238,10 +274,12 @@ transformer_lm:
             "exported": True,
         }
         torch.save(package, tmp_path / name)
-    generator = load_generator(str(tmp_path))
+    generator = load_generator(str(tmp_path), "audiocraft")
     audio = generator.generate("anything", 0.5, [1, 2])
     assert audio.shape == (2, 1, 8000)
-    assert np.array_equal(audio, load_generator(str(tmp_path)).generate("anything", 0.5, [1, 2]))
+    assert np.array_equal(audio, generator.generate("anything", 0.5, [1, 2]))
+    with pytest.raises(ModelError, match="not by T5"):
+        load_generator(str(tmp_path))
 
 
 def test_weights_are_safetensors_under_40_megabytes_with_cards() -> None:

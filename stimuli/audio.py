@@ -1,0 +1,71 @@
+"""Audio files in and out: read as mono, or levelled, faded and written as a participant will hear them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stimuli.config import StimuliConfig
+from stimuli.errors import StimulusError
+from stimuli.loudness import match_loudness
+from stimuli.manifest import file_sha256
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
+
+
+def delivery(config: StimuliConfig) -> dict[str, Any]:
+    """Settings that decide how a file is delivered."""
+    return {
+        "seconds": config.seconds,
+        "loudness": config.loudness,
+        "peak": config.peak,
+        "rate": config.rate,
+        "fade": config.fade,
+    }
+
+
+def deliver(audio: np.ndarray, rate: int, config: StimuliConfig, folder: Path, name: str) -> dict[str, Any]:
+    """Resample once, fade, level, write a stereo WAV; returns the fields of the manifest that follow."""
+    import soundfile
+    import soxr
+
+    channels = np.atleast_2d(audio)
+    out = np.stack([soxr.resample(c, rate, config.rate, quality="VHQ") for c in channels], axis=1)
+    samples = round(config.seconds * config.rate)
+    out = np.pad(out, ((0, max(0, samples - len(out))), (0, 0)))[:samples]
+    if out.shape[1] == 1:
+        out = np.repeat(out, 2, axis=1)
+    ramp = round(config.fade * config.rate)
+    if ramp:
+        curve = 0.5 - 0.5 * np.cos(np.pi * np.arange(ramp) / ramp)
+        out[:ramp] *= curve[:, None]
+        out[-ramp:] *= curve[::-1, None]
+    levelled, level = match_loudness(out, config.rate, config.loudness, config.peak)
+    path = folder / "clips" / f"{name}.wav"
+    partial = path.with_suffix(".partial")  # one name, so that a killed run leaves nothing behind
+    soundfile.write(partial, levelled, config.rate, format="WAV", subtype="PCM_24")
+    os.replace(partial, path)
+    return {
+        "file": str(path.relative_to(folder)),
+        "sha256": file_sha256(path),
+        "seconds": config.seconds,
+        "rate": config.rate,
+        "loudness": round(level.loudness, 3),
+        "peak": round(level.peak, 3),
+        "gain": round(level.gain, 3),
+    }
+
+
+def load_mono(path: Path, rate: int) -> np.ndarray:
+    """Read a file as mono float32 at `rate` Hz."""
+    import soundfile
+    import soxr
+
+    try:
+        audio, found = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise StimulusError(f"{path} cannot be read as audio: {error}") from None
+    return np.asarray(soxr.resample(audio.mean(axis=1), found, rate), dtype=np.float32)
