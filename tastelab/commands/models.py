@@ -29,6 +29,46 @@ def info(as_json: JsonOption = False) -> None:
     show("models", "paper", None, {"models": inventory()}, as_json, None)
 
 
+@app.command()
+def pull(
+    name: Annotated[str, typer.Argument(help="e.g. facebook/musicgen-small; 'tastelab models info' lists them.")],
+    source: Annotated[Path | None, typer.Option("--from", help="A mirror directory instead of the hub.")] = None,
+    layout: Annotated[str, typer.Option("--format", help="transformers or audiocraft.")] = "transformers",
+    revision: Annotated[str | None, typer.Option(help="Commit; default: the one pulled before, else main.")] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Fetch a released model, checking every file; run again to go on where it was."""
+    from models.pull import RELEASES
+    from models.pull import pull as run
+
+    if layout not in ("transformers", "audiocraft"):
+        raise UserError(f"--format {layout!r} is not known; there are: transformers, audiocraft")
+    if name in RELEASES:
+        say(f"{name}: about {RELEASES[name].megabytes} MB, licence {RELEASES[name].licence}", quiet)
+    with progress(name, quiet) as update:
+        directory = run(name, source, layout, revision, update)
+    say(f"{name} in {directory}", quiet)
+
+
+@app.command()
+def convert(
+    name: Annotated[str, typer.Argument(help="A pulled model, or a directory.")],
+    out: Annotated[Path, typer.Argument(help="Where the converted model goes.")],
+    to: Annotated[str, typer.Option(help="transformers or audiocraft.")] = "audiocraft",
+) -> None:
+    """Write a released MusicGen in the other format; no bit of its weights changes."""
+    from models.musicgen.audiocraft_format import write_audiocraft, write_transformers
+    from models.musicgen.checkpoints import find
+
+    if to not in ("transformers", "audiocraft"):
+        raise UserError(f"--to {to!r} is not known; there are: transformers, audiocraft")
+    checkpoint = find(name)
+    if checkpoint.format == "nano":
+        raise UserError(f"{name} is a nano model, whose codec only this project has; it has no other format")
+    done = (write_audiocraft if to == "audiocraft" else write_transformers)(checkpoint, out)
+    say(f"{name} in {done}")
+
+
 @app.command("train-nano")
 def train_nano(
     what: Annotated[str, typer.Argument(help="codec, decoder, base or captioner.")],
