@@ -26,7 +26,8 @@ def describe(folder: Path, what: str, models: ModelsConfig, progress: Progress |
                 row.features = {k: round(v, 5) for k, v in features.items()}
                 if progress:
                     progress(i + 1, len(todo), row.clip)
-        update_manifest(folder, todo)
+        if todo:
+            update_manifest(folder, todo)
         return rows
     from models.sonicverse.captioner import RATE as CAPTION_RATE
     from models.sonicverse.captioner import caption_sha256, load_captioner

@@ -109,9 +109,11 @@ def keep_only(folder: Path, clips: list[str]) -> list[ClipRow]:
     """Take clips that the study no longer asks for out of the manifest and the folder; returns what stays."""
     with locked(folder):
         rows = {row.clip: row for row in read_manifest(folder)}
-        for name in set(rows) - set(clips):
+        surplus = set(rows) - set(clips)
+        for name in surplus:
             (folder / rows.pop(name).file).unlink(missing_ok=True)
-        write_manifest(folder, list(rows.values()))
+        if surplus:
+            write_manifest(folder, list(rows.values()))
     return read_manifest(folder)
 
 

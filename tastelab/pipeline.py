@@ -103,6 +103,7 @@ def run_study(
     from stimuli.describe import describe
     from stimuli.generate import generate
     from stimuli.manifest import read_manifest, verify
+    from stimuli.sheet import write_sheet
     from tastelab.commands.experiment import prepared
 
     folder = stimuli_folder(study, out)
@@ -120,7 +121,9 @@ def run_study(
         return f"{len(describe(folder, 'captions', study.models, update))} captions"
 
     def measure(update: Progress) -> str:
-        return f"{len(describe(folder, 'features', study.models, update))} clips measured"
+        measured = describe(folder, "features", study.models, update)
+        sheet = write_sheet(folder, study.name, update)
+        return f"{len(measured)} clips measured, contact sheet {sheet}"
 
     def sit(update: Progress) -> str:
         return (

@@ -97,6 +97,18 @@ def features(study: StudyOption = STUDY, out: OutOption = OUT, quiet: QuietOptio
 
 
 @app.command()
+def sheet(study: StudyOption = STUDY, out: OutOption = OUT, quiet: QuietOption = False) -> None:
+    """Write a page with every clip's player, spectrogram, features and caption, and the manifest as Parquet."""
+    from stimuli.sheet import write_sheet
+
+    loaded = read_study(study)
+    folder = stimuli_folder(loaded, out)
+    with progress("contact sheet", quiet) as update:
+        path = write_sheet(folder, loaded.name, update)
+    say(f"{path}, and manifest.parquet beside it", quiet)
+
+
+@app.command()
 def verify(study: StudyOption = STUDY, out: OutOption = OUT) -> None:
     """Check every file of a study against its hash."""
     from stimuli.manifest import read_manifest

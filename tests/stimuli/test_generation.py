@@ -84,6 +84,28 @@ def test_rows_say_what_was_looked_for(stimuli_folder: Path) -> None:
     assert {"prompt", "seed", "sha256", "settings.engine", "checks.tries", "gain"} <= set(table.columns)
 
 
+def test_the_contact_sheet_shows_every_clip(stimuli_folder: Path) -> None:
+    from html.parser import HTMLParser
+
+    from stimuli.sheet import write_sheet
+
+    found: dict[str, list[str]] = {"audio": [], "img": []}
+
+    class Page(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            if tag in found:
+                found[tag].append(dict(attrs)["src"] or "")
+
+    path = write_sheet(stimuli_folder, "small")
+    Page().feed(path.read_text())
+    rows = read_manifest(stimuli_folder)
+    assert found["audio"] == [r.file for r in rows]
+    assert all((stimuli_folder / src).is_file() for src in found["audio"])
+    assert len(set(found["img"])) == len(rows)
+    stamp = path.stat().st_mtime_ns
+    assert write_sheet(stimuli_folder, "small").stat().st_mtime_ns == stamp
+
+
 def test_a_stuck_loop_is_found_and_a_held_tone_is_not() -> None:
     rng = np.random.default_rng(0)
     free = rng.integers(512, size=(6, 375))

@@ -1,0 +1,97 @@
+"""The contact sheet: every clip of a set on one page, to be heard and looked at before anyone else hears it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stimuli.audio import load_mono
+from stimuli.features import FEATURES
+from stimuli.manifest import FILE as MANIFEST
+from stimuli.manifest import ClipRow, read_manifest, write_table
+
+RATE = 16000
+FILE = "index.html"
+MODELS = {"base": "base model", "finetuned": "fine-tuned model", "given": "given tracks"}
+
+
+def picture(audio: np.ndarray, rate: int = RATE) -> bytes:
+    """PNG of a mel spectrogram, 96 bands up to 8 kHz by at most 480 columns, 60 dB from dark to bright."""
+    import librosa
+    from matplotlib import colormaps
+    from PIL import Image
+
+    hop = max(256, len(audio) // 480)
+    mel = librosa.feature.melspectrogram(y=audio, sr=rate, n_fft=2048, hop_length=hop, n_mels=96, fmax=8000)
+    level = librosa.power_to_db(mel, ref=max(float(mel.max()), 1e-10), top_db=60)
+    pixels = colormaps["magma"]((level[::-1] + 60) / 60, bytes=True)[..., :3]
+    out = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).quantize(64).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def write_sheet(folder: Path, title: str, progress: Callable[[int, int, str], None] | None = None) -> Path:
+    """Write ``index.html`` beside the clips, and the manifest as Parquet; done anew only after the manifest changed.
+
+    Audio is played from the files, pictures are inside. Returns the page's path.
+    """
+    from jinja2 import Environment, FileSystemLoader
+
+    path = folder / FILE
+    if path.exists() and path.stat().st_mtime_ns > (folder / MANIFEST).stat().st_mtime_ns:
+        return path
+    rows = read_manifest(folder)
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for i, row in enumerate(rows):
+        groups.setdefault((row.taste, row.model), []).append(_clip(row, folder))
+        if progress:
+            progress(i + 1, len(rows), row.clip)
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
+    html = environment.get_template("sheet.html").render(
+        title=title,
+        count=len(rows),
+        seconds=f"{rows[0].seconds:g}" if rows else "0",
+        groups=[
+            {
+                "id": f"{taste or 'all'}-{model}",
+                "name": f"{taste}, {MODELS[model]}".strip(", "),
+                "prompt": next((r.prompt for r in rows if (r.taste, r.model) == (taste, model)), None) or "",
+                "clips": clips,
+            }
+            for (taste, model), clips in groups.items()
+        ],
+    )
+    write_table(folder)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(html, encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def _clip(row: ClipRow, folder: Path) -> dict[str, Any]:
+    features = [
+        (f"{name.replace('_', ' ')}", _number(value, FEATURES.get(name, "").replace("share of time", "")))
+        for name, value in row.features.items()
+    ]
+    features.append(("loudness", f"{row.loudness:.1f} LUFS"))
+    features.append(("true peak", f"{row.peak:.1f} dBTP"))
+    if "nearest" in row.checks:
+        features.append(("nearest", f"{row.checks['nearest']:.2f} ({row.checks['nearest_clip']})"))
+    return {
+        "name": row.clip,
+        "file": row.file,
+        "picture": base64.b64encode(picture(load_mono(folder / row.file, RATE))).decode(),
+        "features": features,
+        "caption": row.caption,
+        "again": ", ".join(row.checks.get("drawn_again", [])),
+    }
+
+
+def _number(value: float, unit: str) -> str:
+    return f"{value:.3g} {unit}".strip() if abs(value) < 1000 else f"{value:.0f} {unit}".strip()
