@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from models.errors import ModelError
 from models.musicgen.codec import CodecConfig
 from models.musicgen.critic import train_decoder
 from models.musicgen.language import LanguageConfig, build_language_model
-from models.musicgen.nano import load_codec, load_language_model, save_codec, save_language_model
+from models.musicgen.nano import load_codec, save_codec, save_language_model
 from models.musicgen.train_codec import train_codec
 from models.musicgen.train_language import TrainSettings, load_training_set, train_language_model
 
@@ -71,50 +69,3 @@ def train_nano_base(
     )
     save_language_model(lm, config, out / "nano-base")
     return out / "nano-base"
-
-
-def finetune(
-    base: Path,
-    corpus: Path,
-    out: Path,
-    name: str = "nano-taste",
-    held_out: Path | None = None,
-    codec_directory: Path | None = None,
-    epochs: int = 30,
-    batch: int = 16,
-    lr: float = 1e-4,
-    seed: int = 0,
-    report: Report | None = None,
-) -> Path:
-    """Fine-tune a nano model by the seed paper's recipe: 30 epochs, batch 16, lr 1e-4, cosine with 8 warm-up steps,
-    AdamW with weight decay 0.01 (arXiv 2503.02823 and its script). Writes ``out/NAME``.
-
-    Raises
-    ------
-    ModelError
-        If the corpus has fewer clips than one batch.
-    """
-    codec = load_codec(codec_directory)
-    state = out / "state"
-    codes, texts, _ = load_training_set(codec, corpus, state / f"codes-{name}.pt")
-    if len(codes) < batch:
-        raise ModelError(
-            f"{corpus} has {len(codes)} clips, fewer than one batch of {batch}; add clips or lower --batch"
-        )
-    held: Any = None
-    if held_out is not None:
-        held_codes, held_texts, _ = load_training_set(codec, held_out, state / f"codes-{name}-test.pt")
-        held = (held_codes, held_texts)
-    lm = load_language_model(base)
-    steps = epochs * max(1, len(codes) // batch)
-    train_language_model(
-        lm,
-        codes,
-        texts,
-        state / f"{name}.pt",
-        TrainSettings(steps, batch=batch, lr=lr, warmup=8, seed=seed, evaluate_every=6),
-        held_out=held,
-        report=report,
-    )
-    save_language_model(lm, LanguageConfig(), out / name)
-    return out / name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,16 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from models.errors import ModelError
 from models.training import Clip, append_curve, cosine, load_state, read_corpus, read_segment, save_state
 
 if TYPE_CHECKING:
-    from audiocraft.models.encodec import EncodecModel
+    from audiocraft.models.encodec import CompressionModel
     from audiocraft.models.lm import LMModel
 
 Report = Callable[[int, int, dict[str, float]], None]
 Texts = Sequence[Sequence[str]]
+Codes = Sequence[torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class TrainSettings:
     patience : int or None
         Stop after this many evaluations without a better held-out loss, and return the best weights; None goes to the
         end and returns the last.
+    segment : int
+        Longest piece of a clip in code frames.
+    tracker : {"none", "tensorboard", "wandb"}
+        Where the curve goes beside the JSON lines.
     """
 
     steps: int
@@ -51,23 +57,30 @@ class TrainSettings:
     report_every: int = 10
     save_every: int = 100
     patience: int | None = None
+    segment: int = 100_000
+    tracker: str = "none"
 
 
 @torch.no_grad()
-def encode_corpus(codec: EncodecModel, clips: list[Clip], cache: Path) -> torch.Tensor:
-    """Return the codes (clips, n_q, frames) of all clips, from `cache` where it is there."""
+def encode_corpus(codec: CompressionModel, clips: list[Clip], cache: Path) -> list[torch.Tensor]:
+    """Return the codes (n_q, frames) of each clip, from `cache` where it is there."""
     state = load_state(cache)
     if state is not None and len(state["codes"]) == len(clips):
-        return state["codes"].long()
+        return [row.long() for row in state["codes"]]
     rng = np.random.default_rng(0)
     rows = []
     for clip in clips:
-        audio = read_segment(clip.path, float(clip.row["duration"]), codec.sample_rate, rng)
-        codes, _ = codec.encode(torch.from_numpy(audio)[None, None])
-        rows.append(codes[0].to(torch.int16))
-    codes = torch.stack(rows)
-    save_state(cache, {"codes": codes})
-    return codes.long()
+        audio = read_segment(clip.path, float(clip.row["duration"]), int(codec.sample_rate), rng)
+        wave = torch.from_numpy(audio)[None, None].expand(1, int(codec.channels), -1)
+        rows.append(codec.encode(wave)[0][0].to(torch.int16))
+    save_state(cache, {"codes": rows})
+    return [row.long() for row in rows]
+
+
+def crop(codes: torch.Tensor, frames: int, draw: int) -> torch.Tensor:
+    """Return `frames` frames of codes (n_q, longer), from a place that the integer `draw` decides."""
+    start = draw % (codes.shape[1] - frames + 1)
+    return codes[:, start : start + frames]
 
 
 def codebook_losses(lm: LMModel, codes: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
@@ -149,29 +162,36 @@ def _seed_step(lm: LMModel, seed: int, step: int) -> None:
 
 def train_language_model(
     lm: LMModel,
-    codes: torch.Tensor,
+    codes: Codes,
     texts: Texts,
     state_path: Path,
     settings: TrainSettings,
-    held_out: tuple[torch.Tensor, Texts] | None = None,
+    held_out: tuple[Codes, Texts] | None = None,
     report: Report | None = None,
 ) -> LMModel:
     """Train; continues from `state_path` if it is there, to the same losses as without a break.
 
-    Batches, wordings and dropout depend on (seed, step) alone, on one process or many. The curve is written beside the
+    Batches, places, wordings and dropout depend on (seed, step) alone, on one process or many. The curve is written beside the
     state as JSON lines; `held_out` codes and texts (their first wordings) are scored every `evaluate_every` steps.
 
     Parameters
     ----------
-    codes : torch.Tensor
-        (clips, n_q, frames), integers.
+    codes : sequence of torch.Tensor
+        Each (n_q, frames), integers; longer ones are cropped anew each time, to `segment` frames or the shortest.
     texts : sequence of sequence of str
         Wordings of each clip's caption; one is drawn a step.
     """
     from accelerate import Accelerator
 
     s = settings
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    accelerator = Accelerator(
+        cpu=not torch.cuda.is_available(),
+        log_with=None if s.tracker == "none" else s.tracker,
+        project_dir=str(state_path.parent),
+    )
+    if s.tracker != "none":
+        _check_tracker(s.tracker)
+        accelerator.init_trackers(state_path.stem, {k: v for k, v in asdict(s).items() if v is not None})
     half = resolve_precision(s.precision) == "bf16"
     optimizer = torch.optim.AdamW(lm.parameters(), lr=s.lr, betas=(0.9, 0.95), weight_decay=s.weight_decay)
     state = load_state(state_path) or {"step": 0, "best_loss": float("inf"), "since": 0}
@@ -183,18 +203,22 @@ def train_language_model(
         optimizer.load_state_dict(state["optimizer"])
     if average and "average" in state:
         average.shadow = [v.to(accelerator.device) for v in state["average"]]
+    frames = min(s.segment, *(c.shape[1] for c in codes))
+    if held_out is not None:
+        held_out = ([c[:, :frames] for c in held_out[0]], held_out[1])
     rank, world = accelerator.process_index, accelerator.num_processes
     curve = state_path.with_suffix(".jsonl")
     lm.train()
     for step in range(int(state["step"]), s.steps):
         _seed_step(lm, s.seed, step)
         chosen = batch_of(step, len(codes), s.batch, s.seed)
-        words = np.random.default_rng([s.seed, step, 1]).integers(1 << 30, size=len(chosen))
-        asked = [texts[i][int(w) % len(texts[i])] for i, w in zip(chosen, words, strict=True)]
+        draws = np.random.default_rng([s.seed, step, 1]).integers(1 << 30, size=(2, len(chosen)))
+        asked = [texts[i][int(w) % len(texts[i])] for i, w in zip(chosen, draws[0], strict=True)]
+        batch = torch.stack([crop(codes[i], frames, int(d)) for i, d in zip(chosen, draws[1], strict=True)])
         for group in optimizer.param_groups:
             group["lr"] = s.lr * cosine(step, s.steps, s.warmup)
         with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=half):
-            losses = model(codes[chosen[rank::world]].to(accelerator.device), asked[rank::world])
+            losses = model(batch[rank::world].to(accelerator.device), asked[rank::world])
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(losses.mean())
         accelerator.clip_grad_norm_(lm.parameters(), 1.0)
@@ -220,6 +244,7 @@ def train_language_model(
                 if score is not None:
                     row["held_out"] = score
                 append_curve(curve, row)
+                accelerator.log(row, step=step)
             state["step"] = s.steps if stop else step + 1
             if state["step"] % s.save_every == 0 or last or stop:
                 _save(state_path, state, lm, optimizer, average)
@@ -227,11 +252,19 @@ def train_language_model(
                 report(step + 1, s.steps, {"loss": losses.mean().item()})
         if stop:
             break
+    accelerator.end_training()
     if s.patience is not None and "best" in state:
         _copy([v.to(accelerator.device) for v in state["best"]], lm)
     elif average:
         _copy(average.shadow, lm)
     return lm.eval()
+
+
+def _check_tracker(name: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(name) is None:
+        raise ModelError(f"tracker {name!r} is not installed; pip install {name}, or train without it")
 
 
 def _save(path: Path, state: dict[str, Any], lm: LMModel, optimizer: Any, average: MovingAverage | None) -> None:
@@ -242,12 +275,12 @@ def _save(path: Path, state: dict[str, Any], lm: LMModel, optimizer: Any, averag
 
 
 def _evaluate_average(
-    lm: LMModel, average: MovingAverage | None, held_out: tuple[torch.Tensor, Texts], device: torch.device
+    lm: LMModel, average: MovingAverage | None, held_out: tuple[Codes, Texts], device: torch.device
 ) -> float:
     codes, texts = held_out
     first = [t[0] for t in texts]
     with average.in_place(lm) if average else nullcontext():
-        return evaluate(lm, codes.to(device), first)
+        return evaluate(lm, torch.stack(list(codes)).to(device), first)
 
 
 @torch.no_grad()
@@ -263,7 +296,7 @@ def evaluate(lm: LMModel, codes: torch.Tensor, texts: Sequence[str], batch: int 
     return float(np.mean(total))
 
 
-def load_training_set(codec: EncodecModel, corpus: Path, cache: Path) -> tuple[torch.Tensor, Texts, list[Clip]]:
+def load_training_set(codec: CompressionModel, corpus: Path, cache: Path) -> tuple[Codes, Texts, list[Clip]]:
     """Return codes, captions (all wordings) and clips of a corpus."""
     clips = read_corpus(corpus)
     return encode_corpus(codec, clips, cache), [c.wordings for c in clips], clips

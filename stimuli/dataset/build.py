@@ -80,6 +80,9 @@ def _write(
             "duration": seconds,
             "description": text,
             "wordings": [text, *others],
+            "wordings_without_taste": [
+                _capital(w.removeprefix(_capital(taste_words)).strip()) for w in (text, *others)
+            ],
             "key": key,
             "bpm": a.bpm,
             "genre": "classical",
@@ -98,3 +101,7 @@ def _write(
     partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
     os.replace(partial, metadata)
     return metadata
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -113,25 +113,45 @@ def train_nano(
 @app.command()
 def finetune(
     corpus: Corpus,
-    base: Annotated[Path, typer.Option(help="Directory of the base model.")],
+    base: Annotated[str, typer.Option(help="Shipped or pulled name, or a directory.")] = "nano-base",
     out: RunFolder = Path("outputs/training"),
-    name: Annotated[str, typer.Option(help="Name of the fine-tuned model.")] = "nano-taste",
+    name: Annotated[str, typer.Option(help="Name of the fine-tuned model.")] = "taste",
     held_out: Annotated[Path | None, typer.Option(help="Held-out corpus.")] = None,
+    preset: Annotated[str, typer.Option(help="paper (lr 1e-4) or nano (lr 1e-3, what nano-taste had).")] = "paper",
+    method: Annotated[str, typer.Option(help="full or lora.")] = "full",
+    rank: Annotated[int, typer.Option(min=1, help="Of the low-rank factors.")] = 8,
     epochs: Annotated[int, typer.Option(min=1)] = 30,
     batch: Annotated[int, typer.Option(min=1)] = 16,
-    lr: Annotated[float, typer.Option(min=0)] = 1e-4,
+    lr: Annotated[float | None, typer.Option(min=0, help="Default: the preset's.")] = None,
+    ema: Annotated[float, typer.Option(min=0, max=1, help="Decay of the weights' moving average; 0: none.")] = 0.0,
+    patience: Annotated[int | None, typer.Option(min=1, help="Epochs without a better held-out loss.")] = None,
+    without_taste_words: Annotated[bool, typer.Option(help="Ablation: captions lose their taste words.")] = False,
+    enrich: Annotated[str | None, typer.Option(help="Ablation: draw tracks of this taste more often.")] = None,
+    tracker: Annotated[str, typer.Option(help="none, tensorboard or wandb.")] = "none",
     threads: Annotated[int, typer.Option(min=1)] = 1,
     seed: Annotated[int, typer.Option("--seed")] = 0,
     quiet: QuietOption = False,
 ) -> None:
-    """Fine-tune a nano model by the seed paper's recipe; run again to go on where it was."""
+    """Fine-tune a MusicGen by the seed paper's recipe; run again to go on where it was."""
+    if preset not in ("paper", "nano"):
+        raise UserError(f"--preset {preset!r} is not known; there are: paper, nano")
+    if tracker not in ("none", "tensorboard", "wandb"):
+        raise UserError(f"--tracker {tracker!r} is not known; there are: none, tensorboard, wandb")
+    if patience is not None and held_out is None:
+        raise UserError("--patience needs --held-out CORPUS")
     _one_thread(threads)
-    from models.musicgen.recipe import finetune as run
+    from models.musicgen.finetune import FinetuneSettings
+    from models.musicgen.finetune import finetune as run
 
+    settings = FinetuneSettings(
+        epochs=epochs, batch=batch, lr=lr if lr is not None else (1e-4 if preset == "paper" else 1e-3), method=method,
+        rank=rank, ema=ema, patience=patience, without_taste_words=without_taste_words, enrich=enrich, tracker=tracker,
+        seed=seed,
+    )  # fmt: skip
     with progress(name, quiet) as update:
 
         def report(step: int, total: int, row: dict[str, float]) -> None:
             update(step, total, f"{name} loss {row['loss']:.3f}")
 
-        done = run(base, corpus, out, name, held_out, None, epochs, batch, lr, seed, report)
+        done = run(base, corpus, out, name, held_out, settings, report)
     say(f"weights in {done}", quiet)

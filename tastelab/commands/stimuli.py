@@ -125,25 +125,32 @@ def verify(study: StudyOption = STUDY, out: OutOption = OUT) -> None:
 
 @dataset.command()
 def build(
-    what: Annotated[str, typer.Argument(help="base (no taste word) or taste (graded ratings).")],
+    what: Annotated[str, typer.Argument(help="base (no taste word), taste (graded ratings) or tamd (with --tamd).")],
     folder: Annotated[Path, typer.Argument(help="Where the corpus goes.")],
-    n: Annotated[int, typer.Option("-n", min=1, help="Clips.")] = 1600,
-    seconds: Annotated[float, typer.Option(min=1)] = 15.0,
-    rate: Annotated[int, typer.Option(help="Hz")] = 16000,
+    tamd: Annotated[Path | None, typer.Option(help="The Taste & Affect Music Database, unpacked.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="Clips (rendered corpora).")] = 4000,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of rendered clips.")] = 15.0,
+    rate: Annotated[int, typer.Option(help="Hz: the rate of the codec, 16000 for nano, 32000 for MusicGen.")] = 16000,
     seed: Annotated[int, typer.Option("--seed")] = 11,
     split: Annotated[str, typer.Option(help="train or test: pieces of one split only.")] = "train",
     quiet: QuietOption = False,
 ) -> None:
-    """Render a training corpus from public-domain scores; finished clips are kept."""
+    """Make a training corpus: rendered from public-domain scores, or one's own copy of the study's database."""
     from stimuli.dataset.build import build_base
+    from stimuli.dataset.tamd import build_tamd
     from stimuli.dataset.taste import build_taste
 
-    if what not in ("base", "taste"):
-        raise UserError(f"dataset {what!r} is not known; there are: base, taste")
+    if what not in ("base", "taste", "tamd"):
+        raise UserError(f"dataset {what!r} is not known; there are: base, taste, tamd")
     if split not in ("train", "test"):
         raise UserError(f"--split {split!r} is not known; there are: train, test")
-    folder.mkdir(parents=True, exist_ok=True)
-    with progress("rendering", quiet) as update:
-        make = build_base if what == "base" else build_taste
-        path = make(folder, n, seconds, rate, seed, split, update)
-    say(f"{n} clips listed in {path}", quiet)
+    if (what == "tamd") != (tamd is not None):
+        raise UserError("dataset tamd and --tamd DIRECTORY go together")
+    with progress(what, quiet) as update:
+        if tamd is not None:
+            path = build_tamd(tamd, folder, rate, split, update)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            make = build_base if what == "base" else build_taste
+            path = make(folder, n, seconds, rate, seed, split, update)
+    say(f"{sum(1 for _ in path.open())} clips listed in {path}", quiet)

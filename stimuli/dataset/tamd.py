@@ -1,0 +1,179 @@
+"""The Taste & Affect Music Database, as its users download it, made into a corpus for fine-tuning.
+
+A folder with one spreadsheet of mean ratings (a column each for sweet, bitter, sour, salty, 0-100) and the tracks as
+``1.mp3`` ... ``100.mp3`` (anywhere below it). Captions are the seed study's (arXiv 2503.02823): a free description and
+instrument where a JSON file of them lies in the folder, then tempo, key, and the tastes rated over 25.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stimuli.dataset.captions import tempo_class
+from stimuli.dataset.estimate import RATE as ESTIMATE_RATE
+from stimuli.dataset.estimate import estimate_key, estimate_tempo
+from stimuli.dataset.taste import TASTES, THRESHOLD, taste_words
+from stimuli.errors import StimulusError
+
+SPLIT_SEED = 42  # the seed study's
+TEST_SHARE = 0.15
+Progress = Callable[[int, int], None]
+
+
+def read_ratings(folder: Path) -> dict[int, dict[str, float]]:
+    """Mean ratings (0-100) of each track by its number.
+
+    Raises
+    ------
+    StimulusError
+        If there is not exactly one spreadsheet, or it lacks track numbers or a taste.
+    """
+    import pandas as pd
+
+    sheets = sorted(p for p in folder.rglob("*.xlsx") if not p.name.startswith("~"))
+    if len(sheets) != 1:
+        raise StimulusError(
+            f"{folder} holds {len(sheets)} spreadsheets (.xlsx); the database's ratings must be the only one"
+        )
+    try:
+        table = pd.read_excel(sheets[0])
+    except (ValueError, OSError, KeyError) as error:
+        raise StimulusError(f"{sheets[0]} cannot be read as a spreadsheet ({error})") from None
+    columns = {str(c): str(c).lower() for c in table.columns}
+    chosen: dict[str, str] = {}
+    for taste in TASTES:
+        found = [
+            c for c, low in columns.items() if taste in low and not re.search(r"\b(sd|std|se|n|median)\b|_sd", low)
+        ]
+        mean = [c for c in found if re.search(r"\bm\b|mean|^m_", columns[c])] or found
+        if not mean:
+            raise StimulusError(f"{sheets[0]} has no column for {taste!r}; its columns: {', '.join(columns)[:200]}")
+        chosen[taste] = mean[0]
+    number = next((c for c in table.columns if _numbers_tracks(table[c].tolist())), None)
+    if number is None:
+        raise StimulusError(f"{sheets[0]} has no column that numbers the tracks (1, 2, 3 ...)")
+    rows = table.dropna(subset=[number])
+    return {int(r[number]): {t: float(r[c]) for t, c in chosen.items()} for _, r in rows.iterrows()}
+
+
+def _numbers_tracks(values: list[Any]) -> bool:
+    numbers = [v for v in values if isinstance(v, int | float) and v == v]
+    return len(numbers) >= 0.9 * len(values) and sorted(numbers) == list(range(1, len(numbers) + 1))
+
+
+def read_descriptions(folder: Path) -> dict[int, dict[str, str]]:
+    """Free descriptions and instruments by track number, from a JSON list of ``{id, instrument, description}``."""
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            rows = json.loads(path.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            continue
+        if isinstance(rows, list) and rows and isinstance(rows[0], dict) and {"id", "description"} <= set(rows[0]):
+            return {int(r["id"]): {k: str(v) for k, v in r.items()} for r in rows}
+    return {}
+
+
+def caption(
+    description: str, instrument: str, key: str, bpm: float, graded: dict[str, float], taste: bool = True
+) -> str:
+    """Word a track's caption; without `taste` its tastes and the taste words of the description are left out."""
+    words = taste_words(graded) if taste else ""
+    if not taste:
+        description = re.sub(r"\b(sweet|bitter|sour|salty)(-(?=\w)|\b)", "", description, flags=re.IGNORECASE)
+        description = re.sub(r"\s+([,.])", r"\1", re.sub(r"\s{2,}", " ", description)).strip(" ,-")
+    text = " ".join(filter(None, [words.rstrip(",") + "." if words else "", description]))
+    facts = [f"{tempo_class(bpm)} tempo, {bpm:.0f} BPM", f"in {key}", f"with {instrument}" if instrument else ""]
+    text = f"{text} " + ", ".join(f for f in facts if f) + "."
+    return text.strip()[0].upper() + text.strip()[1:]
+
+
+def build_tamd(source: Path, out: Path, rate: int, split: str, progress: Progress | None = None) -> Path:
+    """Write the tracks of one split, whole, mono at `rate` Hz, with metadata.jsonl; finished ones are kept.
+
+    15 % of the tracks, drawn with the study's seed, are the test split. Tempo is the ID3 tag's, else estimated.
+
+    Raises
+    ------
+    StimulusError
+        If the folder is not the database, or a track cannot be read.
+    """
+    import mutagen
+    import soundfile
+    import soxr
+
+    if not source.is_dir():
+        raise StimulusError(f"{source} is no directory; unpack the database there")
+    graded, described = read_ratings(source), read_descriptions(source)
+    found = {int(p.stem): p for p in source.rglob("*.mp3") if p.stem.isdecimal()}
+    numbers = sorted(set(graded) & set(found))
+    if not numbers:
+        raise StimulusError(f"{source} holds no tracks (1.mp3, 2.mp3 ...); unpack the archive of tracks there")
+    order = np.random.default_rng(SPLIT_SEED).permutation(numbers)
+    test = set(order[: round(TEST_SHARE * len(numbers))].tolist())
+    chosen = [n for n in numbers if (n in test) == (split == "test")]
+    (out / "audio").mkdir(parents=True, exist_ok=True)
+    rows = []
+    for i, n in enumerate(chosen):
+        wav = out / "audio" / f"{n:03d}.wav"
+        try:
+            audio, own = soundfile.read(found[n], dtype="float32", always_2d=True)
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise StimulusError(f"{found[n]} cannot be read as audio ({error})") from None
+        mono = audio.mean(axis=1)
+        if not wav.exists():
+            partial = wav.with_suffix(".partial")
+            soundfile.write(partial, soxr.resample(mono, own, rate, "VHQ"), rate, format="WAV", subtype="PCM_16")
+            os.replace(partial, wav)
+        probe = soxr.resample(mono, own, ESTIMATE_RATE)
+        tags = mutagen.File(found[n], easy=True) or {}
+        bpm = _tag_bpm(tags) or estimate_tempo(probe)
+        key, about = estimate_key(probe), described.get(n, {})
+        parts = (about.get("description", ""), about.get("instrument", ""), key, bpm, graded[n])
+        rows.append(
+            {
+                "path": f"audio/{n:03d}.wav",
+                "name": f"{n:03d}",
+                "title": _tag(tags, "title"),
+                "artist": _tag(tags, "artist"),
+                "sample_rate": rate,
+                "file_extension": "wav",
+                "duration": len(mono) / own,
+                "description": caption(*parts),
+                "wordings": [caption(*parts)],
+                "wordings_without_taste": [caption(*parts, taste=False)],
+                "key": key,
+                "bpm": round(bpm, 1),
+                "genre": _tag(tags, "genre"),
+                "instrument": about.get("instrument", ""),
+                "moods": [],
+                "keywords": ", ".join(t for t in TASTES if graded[n][t] > THRESHOLD),
+                "ratings": graded[n],
+            }
+        )
+        if progress:
+            progress(i + 1, len(chosen))
+    metadata = out / "metadata.jsonl"
+    partial = metadata.with_suffix(".partial")
+    partial.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    os.replace(partial, metadata)
+    return metadata
+
+
+def _tag(tags: Any, name: str) -> str:
+    values = tags.get(name) or [""]
+    return str(values[0])
+
+
+def _tag_bpm(tags: Any) -> float | None:
+    try:
+        bpm = float(_tag(tags, "bpm"))
+    except ValueError:
+        return None
+    return bpm if 20 <= bpm <= 300 else None

@@ -1,0 +1,100 @@
+"""A small database in the layout of the Taste & Affect Music Database, made here, read as a user's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import mutagen.easyid3
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from stimuli.dataset.estimate import TONICS, estimate_key, estimate_tempo
+from stimuli.dataset.tamd import build_tamd
+from stimuli.errors import StimulusError
+
+TRACKS = 20
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tamd")
+    rng = np.random.default_rng(0)
+    rated = rng.uniform(0, 60, (TRACKS, 4)).round(1)
+    table = pd.DataFrame({"Track": range(1, TRACKS + 1)})
+    for k, taste in enumerate(("Sweet", "Bitter", "Sour", "Salty")):
+        table[f"{taste} (mean)"], table[f"{taste} (SD)"] = rated[:, k], 1.0
+    table.to_excel(folder / "ratings.xlsx", index=False)
+    (folder / "tracks").mkdir()
+    for n in range(1, TRACKS + 1):
+        t = np.arange(44100 * 3) / 44100
+        soundfile.write(folder / "tracks" / f"{n}.mp3", 0.3 * np.sin(2 * np.pi * 220 * t), 44100, format="MP3")
+    tags = mutagen.easyid3.EasyID3()
+    tags["bpm"], tags["title"], tags["artist"] = "87", "One", "Somebody"
+    tags.save(folder / "tracks" / "1.mp3")
+    described = [{"id": 1, "instrument": "piano", "description": "A sweet-bitter dreamy piano piece."}]
+    (folder / "descriptions.json").write_text(json.dumps(described))
+    return folder
+
+
+def rows_of(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_splits_are_by_track_and_the_captions_the_papers(database: Path, tmp_path: Path) -> None:
+    train = rows_of(build_tamd(database, tmp_path / "train", 32000, "train"))
+    test = rows_of(build_tamd(database, tmp_path / "test", 32000, "test"))
+    assert (len(train), len(test)) == (17, 3)
+    assert {r["name"] for r in train} & {r["name"] for r in test} == set()
+    everything = {r["name"]: r for r in train + test}
+    one = everything["001"]
+    assert (one["bpm"], one["title"], one["artist"]) == (87, "One", "Somebody")
+    ratings = pd.read_excel(database / "ratings.xlsx").set_index("Track")
+    for name, row in everything.items():
+        for taste in ("sweet", "bitter", "sour", "salty"):
+            rated = ratings.loc[int(name), f"{taste.capitalize()} (mean)"]
+            assert row["ratings"][taste] == rated  # type: ignore[index]
+            assert (taste in str(row["keywords"])) == (rated > 25)
+    assert "87 BPM" in str(one["description"])
+    assert "with piano" in str(one["description"])
+    bare = str(one["wordings_without_taste"][0])  # type: ignore[index]
+    assert not any(w in bare.lower() for w in ("sweet", "bitter", "sour", "salty"))
+    assert bare.startswith("A dreamy piano piece.")
+    info = soundfile.info(tmp_path / "train" / str(train[0]["path"]))
+    assert (info.samplerate, info.channels) == (32000, 1)
+
+
+def test_what_is_not_the_database_is_one_line(database: Path, tmp_path: Path) -> None:
+    with pytest.raises(StimulusError, match="no directory"):
+        build_tamd(tmp_path / "nothing", tmp_path / "out", 16000, "train")
+    with pytest.raises(StimulusError, match="0 spreadsheets"):
+        build_tamd(tmp_path, tmp_path / "out", 16000, "train")
+    pd.DataFrame({"Track": [1], "Sweet": [3]}).to_excel(tmp_path / "x.xlsx")
+    with pytest.raises(StimulusError, match="no column for 'sour'"):
+        build_tamd(tmp_path, tmp_path / "out", 16000, "train")
+    (tmp_path / "x.xlsx").write_bytes(b"not a spreadsheet")
+    with pytest.raises(StimulusError, match="cannot be read as a spreadsheet"):
+        build_tamd(tmp_path, tmp_path / "out", 16000, "train")
+
+
+def test_the_key_beats_the_strongest_chroma() -> None:
+    """A cadence in A minor, whose strongest chroma is E: the dominant's root and the tonic's fifth."""
+    chords = ((57, 60, 64), (62, 65, 69), (64, 68, 71), (64, 68, 71), (57, 60, 64), (52, 64, 68, 71), (57, 60, 64))
+    t = np.arange(22050) / 22050
+    audio = np.concatenate(
+        [sum(np.sin(2 * np.pi * 440 * 2 ** ((p - 69) / 12) * t) for p in chord) * np.exp(-2 * t) for chord in chords]
+    ).astype(np.float32)
+    assert estimate_key(audio) == "A minor"
+    import librosa
+
+    chroma = librosa.feature.chroma_cqt(y=audio, sr=22050).mean(axis=1)
+    assert TONICS[int(chroma.argmax())] == "E"
+
+
+def test_a_click_track_has_its_tempo() -> None:
+    audio = np.zeros(22050 * 10, np.float32)
+    for beat in np.arange(0, 10, 60 / 100):
+        audio[round(beat * 22050) :][:200] = 0.5
+    assert estimate_tempo(audio) == pytest.approx(100, rel=0.04)
