@@ -2,6 +2,12 @@
 
 music      FAD (YAMNet) of generated clips to held-out music, beside shuffled codes and white noise
 prompts    with the seed fixed, the prompt is swapped: do tempo, pitch height and brightness move the asked way
+asked      correlation of asked with measured attributes over 220 prompts, beside the same on rendered clips
+codec      the codec beside Opus, on rendered and on real music
+losses     held-out cross-entropy of each codebook, with own, no, and others' prompts
+taste      do clips carry the asked taste: a classifier trained on the taste set; ablations
+distance   FAD to the taste set, per taste, base and fine-tuned
+unseen     tastes that no caption names
 captions   attributes that captions name, beside shuffled and constant captions (220 held-out clips)
 """
 
@@ -15,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks import nano, taste
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "evidence"
@@ -42,26 +50,23 @@ def read(row: dict[str, Any]) -> np.ndarray:
 
 
 def music() -> dict[str, Any]:
-    """Generate from 40 held-out captions; distances to the other 180 held-out clips."""
+    """Generate from 60 fresh captions; distances to the other 200 fresh clips."""
     import torch
 
     from analysis.fad import bootstrap, frechet_distance, level
     from models.embeddings.yamnet import embed
-    from models.musicgen.generate import load_generator
     from models.musicgen.nano import load_codec
 
-    rows = held_out()
-    reference = np.concatenate([embed(level(read(r))) for r in rows[40:]])
-    generator = load_generator("nano-base")
+    rows = nano.fresh()
+    n = 60
+    reference = np.concatenate([embed(level(nano.read(r))) for r in rows[n:]])
     codec = load_codec()
-    made, shuffled, resynthesised, real = [], [], [], []
+    prompts = [r["description"] for r in rows[:n]]
+    made = [embed(level(c)) for c in nano.generated("nano-base", prompts, SECONDS, list(range(5000, 5000 + n)))]
+    shuffled, resynthesised, real = [], [], []
     shuffle = torch.Generator().manual_seed(0)
-    for start in range(0, 40, 8):
-        asked = [r["description"] for r in rows[start : start + 8]]
-        clips = generator.generate(asked, SECONDS, list(range(start, start + 8)))
-        made += [embed(level(c[0])) for c in clips]
-    for row in rows[:40]:
-        own = read(row)
+    for row in rows[:n]:
+        own = nano.read(row)
         real.append(embed(level(own)))
         with torch.no_grad():
             codes, _ = codec.encode(torch.from_numpy(own)[None, None])
@@ -70,8 +75,8 @@ def music() -> dict[str, Any]:
             mixed = flat[torch.randperm(len(flat), generator=shuffle)].reshape(codes.shape)
             shuffled.append(embed(level(codec.decode(mixed)[0, 0].numpy())))
     rng = np.random.default_rng(0)
-    noise = [embed(level(rng.normal(size=round(SECONDS * RATE)).astype(np.float32))) for _ in range(40)]
-    out: dict[str, Any] = {"embedding": "yamnet", "n": 40, "n_reference": 180, "seconds": SECONDS}
+    noise = [embed(level(rng.normal(size=round(SECONDS * RATE)).astype(np.float32))) for _ in range(n)]
+    out: dict[str, Any] = {"embedding": "yamnet", "n": n, "n_reference": len(rows) - n, "seconds": SECONDS}
     sets = {
         "held-out music itself": real, "held-out music through the codec": resynthesised, "generated": made,
         "shuffled codes": shuffled, "white noise": noise,
@@ -103,23 +108,19 @@ SWAPS = {
 
 
 def prompts() -> dict[str, Any]:
-    """Paired differences of a feature over 24 seeds, per model, with bootstrap intervals."""
-    from models.musicgen.generate import load_generator
+    """Paired differences of a feature over 48 seeds, per model, with bootstrap intervals."""
     from stimuli.features import acoustic_features
 
-    out: dict[str, Any] = {"seeds": 24, "seconds": 10}
+    n = 48
+    out: dict[str, Any] = {"seeds": n, "seconds": 10}
     for model in ("nano-base", "nano-taste"):
-        generator = load_generator(model)
         for name, (up, down, feature) in SWAPS.items():
             values = []
             for prompt in (up, down):
-                found = []
-                for start in range(0, 24, 8):
-                    clips = generator.generate(prompt, 10.0, list(range(start, start + 8)))
-                    found += [acoustic_features(c[0], RATE)[feature] for c in clips]
-                values.append(np.array(found))
+                clips = nano.generated(model, [prompt] * n, 10.0, list(range(6000, 6000 + n)))
+                values.append(np.array([acoustic_features(c, RATE)[feature] for c in clips]))
             difference = values[0] - values[1]
-            draws = np.random.default_rng(0).integers(24, size=(4000, 24))
+            draws = np.random.default_rng(0).integers(n, size=(4000, n))
             low, high = np.quantile(difference[draws].mean(axis=1), [0.025, 0.975])
             out[f"{model}: {name}"] = {
                 "feature": feature, "up": float(values[0].mean()), "down": float(values[1].mean()),
@@ -149,7 +150,17 @@ def captions() -> dict[str, Any]:
     return out
 
 
-MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {"music": music, "prompts": prompts, "captions": captions}
+MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "music": music,
+    "prompts": prompts,
+    "asked": nano.asked,
+    "codec": nano.codec,
+    "losses": nano.losses,
+    "taste": taste.taste,
+    "distance": taste.distance,
+    "unseen": taste.unseen,
+    "captions": captions,
+}
 
 
 def main(names: list[str]) -> None:

@@ -184,13 +184,13 @@ def train_language_model(
     from accelerate import Accelerator
 
     s = settings
+    _check_tracker(s.tracker)
     accelerator = Accelerator(
         cpu=not torch.cuda.is_available(),
         log_with=None if s.tracker == "none" else s.tracker,
         project_dir=str(state_path.parent),
     )
     if s.tracker != "none":
-        _check_tracker(s.tracker)
         accelerator.init_trackers(state_path.stem, {k: v for k, v in asdict(s).items() if v is not None})
     half = resolve_precision(s.precision) == "bf16"
     optimizer = torch.optim.AdamW(lm.parameters(), lr=s.lr, betas=(0.9, 0.95), weight_decay=s.weight_decay)
@@ -263,7 +263,7 @@ def train_language_model(
 def _check_tracker(name: str) -> None:
     from importlib.util import find_spec
 
-    if find_spec(name) is None:
+    if name != "none" and find_spec(name) is None:
         raise ModelError(f"tracker {name!r} is not installed; pip install {name}, or train without it")
 
 
