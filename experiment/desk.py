@@ -152,10 +152,10 @@ def virtual_desk() -> Iterator[Desk]:
 
 
 class Hand:
-    """Answers a session's screens with mouse and keyboard; remembers what it gave."""
+    """Answers a session's screens, by mouse (ages are typed) or by keyboard alone; remembers what it gave."""
 
-    def __init__(self, desk: Desk, rng: np.random.Generator):
-        self.desk, self.rng = desk, rng
+    def __init__(self, desk: Desk, rng: np.random.Generator, keyboard: bool = False):
+        self.desk, self.rng, self.keyboard = desk, rng, keyboard
         self.given: list[dict[str, Any]] = []
         self.screens: list[str] = []
 
@@ -184,25 +184,50 @@ class Hand:
             "heard": "next",
         }
         if screen in first:
-            self.click(widgets[first[screen]])
+            if self.keyboard:
+                self.press("space" if screen in ("page", "listen", "heard") else "1")
+            else:
+                self.click(widgets[first[screen]])
         elif screen == "choice":
             name = str(self.rng.choice(sorted(widgets)))
             self.given.append({"item": marker["item"], "choice": name})
-            self.click(widgets[name])
+            if self.keyboard:
+                self.press(str(1 + list(widgets).index(name)))
+            else:
+                self.click(widgets[name])
         elif screen == "number":
             age = int(self.rng.integers(20, 70))
             self.given.append({"item": marker["item"], "value": float(age)})
-            for digit in str(age):
-                self._xdotool("key", digit)
-                time.sleep(0.06)
+            self.press(*str(age))
             time.sleep(0.1)
-            self.click(widgets["next"])
+            self._next(widgets)
         elif screen in ("slider", "steps"):
             values = sorted((w for w in widgets if w != "next"), key=int)
             value = str(self.rng.choice(values))
             self.given.append({"item": marker["item"], "value": float(value)})
-            self.click(widgets[value])
+            if not self.keyboard:
+                self.click(widgets[value])
+            elif screen == "steps":
+                self.press(value)
+            else:
+                middle = (int(values[0]) + int(values[-1])) // 2
+                way = int(value) - middle
+                # Where nothing is marked yet, the first arrow starts from the middle.
+                arrows = ["right"] * way if way > 0 else ["left"] * -way if way < 0 else ["right", "left"]
+                self.press(*arrows)
             time.sleep(0.05)
+            self._next(widgets)
+
+    def press(self, *keys: str) -> None:
+        """Press keys one after the other."""
+        for key in keys:
+            self._xdotool("key", {"left": "Left", "right": "Right", "return": "Return"}.get(key, key))
+            time.sleep(0.06)
+
+    def _next(self, widgets: dict[str, list[int]]) -> None:
+        if self.keyboard:
+            self.press("return")
+        else:
             self.click(widgets["next"])
 
 
@@ -224,6 +249,7 @@ def drive(
     capture: Path | None = None,
     on_marker: Callable[[int, dict[str, Any], subprocess.Popen[str]], None] | None = None,
     timeout: float = 1800,
+    keyboard: bool = False,
 ) -> DeskReport:
     """Run a session's command on the desk and answer it to its end.
 
@@ -235,9 +261,11 @@ def drive(
         Raw float32 stereo file at 48 kHz to record into.
     on_marker : callable, optional
         Called with (count, marker, process) before a screen is answered, e.g. to take a picture or to pull the plug.
+    keyboard : bool
+        Answer by keyboard alone.
     """
     recorder = desk.record(capture) if capture else None
-    hand = Hand(desk, rng)
+    hand = Hand(desk, rng, keyboard)
     markers: list[dict[str, Any]] = []
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=desk.environment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from experiment.database import Event, Response, SessionRow
-from experiment.desk import RATE, compare_capture, drive, virtual_desk
+from experiment.desk import RATE, Hand, compare_capture, drive, virtual_desk
 from experiment.store import Store
 from stimuli.audio import load_mono
 from stimuli.manifest import read_manifest
@@ -87,6 +88,38 @@ def test_a_killed_session_loses_nothing_and_goes_on(
         assert all(e.detail["driver"] and 0 <= e.detail["onset_delay"] < 0.5 for e in onsets)
         times = list(s.scalars(select(Response.response_time)))
         assert all(t is not None and t > 0 for t in times)
+    store.close()
+
+
+def test_a_whole_session_in_italian_by_keyboard_alone(
+    small_study_file: Path, stimuli_folder: Path, outputs: Path, tmp_path: Path
+) -> None:
+    """No mouse at all; Esc asks once, 'no' goes on where one was."""
+    db = f"sqlite:///{tmp_path / 'p.db'}"
+    asked = 0
+    with virtual_desk() as desk:
+        hand = Hand(desk, np.random.default_rng(0))
+
+        def doubt(count: int, marker: dict[str, Any], process: Any) -> None:
+            nonlocal asked
+            asked += marker["screen"] in ("choice", "slider")
+            if asked == 3 and marker["screen"] in ("choice", "slider"):
+                asked += 1
+                hand.press("Escape")
+                time.sleep(0.5)
+                hand.press("2")
+                time.sleep(0.5)
+
+        session = command(small_study_file, db, outputs, "--code", "k1", "--language", "it")
+        done = drive(desk, session, np.random.default_rng(6), None, doubt, 300, keyboard=True)
+    assert done.status == 0, done.errors
+    assert [m["screen"] for m in done.markers].count("stop") == 1
+    assert stored(db) == given(done)
+    assert len(stored(db)) == 8 + 4 + 2 * 12
+    store = Store(db)
+    with store.transaction() as s:
+        session_row = s.scalars(select(SessionRow)).one()
+        assert (session_row.status, session_row.language) == ("complete", "it")
     store.close()
 
 
