@@ -19,6 +19,7 @@ test: setup
 
 evidence: setup
 	@$(VENV)/bin/python -m benchmarks.evidence
+	@test -f docs/evidence/generate.json || $(VENV)/bin/python -m benchmarks.generate
 
 lint: setup
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports

@@ -5,6 +5,7 @@ prompts    with the seed fixed, the prompt is swapped: do tempo, pitch height an
 asked      correlation of asked with measured attributes over 220 prompts, beside the same on rendered clips
 codec      the codec beside Opus, on rendered and on real music
 losses     held-out cross-entropy of each codebook, with own, no, and others' prompts
+precision  FAD and features in bfloat16 and int8 beside float32
 taste      do clips carry the asked taste: a classifier trained on the taste set; ablations
 distance   FAD to the taste set, per taste, base and fine-tuned
 unseen     tastes that no caption names
@@ -156,6 +157,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "asked": nano.asked,
     "codec": nano.codec,
     "losses": nano.losses,
+    "precision": nano.precision,
     "taste": taste.taste,
     "distance": taste.distance,
     "unseen": taste.unseen,

@@ -33,14 +33,15 @@ def fresh(n: int = 260) -> list[dict[str, Any]]:
 
 
 def taste_set(split: str) -> list[dict[str, Any]]:
-    """The fine-tuning set's tracks: 100 of training pieces, or 60 of held-out ones."""
+    """The fine-tuning set's tracks: 100 of a minute from training pieces, or 60 of 15 s from held-out ones."""
     from stimuli.dataset.taste import build_taste
 
     folder = WORK / f"taste-{split}"
     folder.mkdir(parents=True, exist_ok=True)
     metadata = folder / "metadata.jsonl"
     if not metadata.exists():
-        build_taste(folder, 100 if split == "train" else 60, SECONDS, RATE, 21 if split == "train" else 23, split)
+        n, seconds, seed = (100, 60.0, 21) if split == "train" else (60, SECONDS, 23)
+        build_taste(folder, n, seconds, RATE, seed, split)
     return [json.loads(line) | {"folder": str(folder)} for line in metadata.read_text().splitlines()]
 
 
@@ -265,4 +266,46 @@ def losses() -> dict[str, Any]:
                 parts = [codebook_losses(lm, codes[i : i + 16], words[i : i + 16]) for i in range(0, 96, 16)]
                 mean = torch.stack(parts).mean(0)
                 out[f"{model}: {kind}"] = {"mean": float(mean.mean()), "codebooks": [float(x) for x in mean]}
+    return out
+
+
+def precision(n: int = 60) -> dict[str, Any]:
+    """What lower precision changes: FAD (YAMNet) to held-out music and mean features, float32 beside bfloat16 and int8.
+
+    The same prompts and seeds; intervals of the paired differences in features over clips.
+    """
+    from analysis.fad import bootstrap, frechet_distance, level
+    from models.embeddings.yamnet import embed
+    from models.musicgen.generate import load_generator
+
+    rows = fresh()
+    reference = np.concatenate([embed(level(read(r))) for r in rows[n:]])
+    prompts = [r["description"] for r in rows[:n]]
+    out: dict[str, Any] = {"clips": n, "n_reference": len(rows) - n}
+    first: dict[str, np.ndarray] = {}
+    for kind in ("float32", "bfloat16", "int8"):
+        generator = load_generator("nano-base", "transformers", kind)
+        clips = [
+            c[0]
+            for start in range(0, n, 12)
+            for c in generator.generate(prompts[start : start + 12], 10.0, list(range(5000 + start, 5012 + start)))
+        ]
+        embedded = [embed(level(c)) for c in clips]
+        low, high = bootstrap(embedded, reference, 40, np.random.default_rng(1))
+        row: dict[str, Any] = {
+            "fad": frechet_distance(np.concatenate(embedded), reference), "ci_low": low, "ci_high": high,
+        }  # fmt: skip
+        features = _features(clips)
+        for name in ("onset_rate", "pitch_height", "centroid"):
+            values = np.array([f[name] for f in features])
+            first.setdefault(name, values)
+            difference = values - first[name]
+            low, high = interval(lambda i, d=difference: float(d[i].mean()), n)  # type: ignore[misc]
+            row[name] = {
+                "mean": float(values.mean()),
+                "change": float(difference.mean()),
+                "ci_low": low,
+                "ci_high": high,
+            }
+        out[kind] = row
     return out
