@@ -134,6 +134,7 @@ def finetune(
         seed=s.seed,
         ema=s.ema,
         evaluate_every=per_epoch,
+        save_every=min(100, per_epoch),
         patience=s.patience,
         segment=round(SEGMENT_SECONDS * float(codec.frame_rate)),
         tracker=s.tracker,

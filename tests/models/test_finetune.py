@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,6 +132,37 @@ def test_the_curve_goes_to_tensorboard(corpus: Path, base: Path, tmp_path: Path)
     events = EventAccumulator(str(next((tmp_path / "state" / "tuned").rglob("events*")).parent))
     events.Reload()
     assert "loss" in events.Tags()["scalars"]
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(corpus: Path, base: Path, tmp_path: Path) -> None:
+    """SIGKILL after the first checkpoint; the second run ends with the very weights of one that was left alone."""
+
+    def command(out: str) -> list[str]:
+        options = [
+            "--corpus",
+            str(corpus),
+            "--base",
+            str(base),
+            "--out",
+            str(tmp_path / out),
+            "--name",
+            "tuned",
+            "--quiet",
+        ]
+        return [sys.executable, "-m", "tastelab", "models", "finetune", *options, "--epochs", "40", "--batch", "2"]
+
+    first = subprocess.Popen(command("killed"))
+    state = tmp_path / "killed" / "state" / "tuned.pt"
+    deadline = time.monotonic() + 120
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert not (tmp_path / "killed" / "tuned").exists()
+    assert subprocess.run(command("killed"), check=False).returncode == 0
+    assert subprocess.run(command("whole"), check=False).returncode == 0
+    one, two = ((tmp_path / n / "tuned" / "model.safetensors").read_bytes() for n in ("killed", "whole"))
+    assert one == two
 
 
 def test_wrong_settings_are_one_line(corpus: Path, base: Path, tmp_path: Path) -> None:
