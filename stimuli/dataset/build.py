@@ -16,6 +16,7 @@ from stimuli.dataset.render import render
 from stimuli.dataset.scores import Skeleton, key_name, read_chorales
 
 TEST_EVERY = 12  # every twelfth piece is held out: splits are by piece, never by clip
+SHORT = ((0.4, 0.3), (0.0, 0.0))  # how much two more wordings of the taste set keep: a little, the taste alone
 WORDINGS = 3  # captions per clip: the same attributes, other words, other attributes left out
 Progress = Callable[[int, int], None]
 
@@ -62,6 +63,11 @@ def _write(
         text = caption(a, key, rng, taste_words)
         # From a generator of their own, so that clip k stays what it is whatever their number.
         others = [caption(a, key, other, taste_words) for other in rng.spawn(WORDINGS - 1)]
+        if ratings is not None:
+            # audiocraft drops half of the descriptions in training and keeps the keywords; so do these.
+            others += [
+                caption(a, key, other, taste_words, *kept) for other, kept in zip(rng.spawn(2), SHORT, strict=True)
+            ]
         name = f"{k:05d}"
         wav = out / "audio" / f"{name}.wav"
         room = float(rng.uniform(0.05, 0.6))

@@ -48,8 +48,10 @@ def character(a: Attributes) -> list[str]:
     return words
 
 
-def caption(a: Attributes, key: str, rng: np.random.Generator, taste_words: str = "") -> str:
-    """Word one caption; each attribute is named with high probability, in random order.
+def caption(
+    a: Attributes, key: str, rng: np.random.Generator, taste_words: str = "", keep: float = 0.9, lead: float = 0.7
+) -> str:
+    """Word one caption; each attribute is named with probability `keep`, in random order, after words of character.
 
     Parameters
     ----------
@@ -57,6 +59,8 @@ def caption(a: Attributes, key: str, rng: np.random.Generator, taste_words: str 
         e.g. ``"D minor"``.
     taste_words : str
         Words put in front (only the taste set has any), e.g. ``"sweet"``.
+    lead : float
+        Probability of each word of character. With ``keep = lead = 0`` the caption is taste words and setting alone.
     """
 
     def pick(words: tuple[str, ...]) -> str:
@@ -72,12 +76,12 @@ def caption(a: Attributes, key: str, rng: np.random.Generator, taste_words: str 
         pick(HARMONY_WORDS[a.harmony]),
         with_instruments,
     ]
-    kept = [f for f in fields if rng.random() < 0.9] or fields[:1]
+    kept = [f for f in fields if rng.random() < keep] or (fields[:1] if keep else [])
     optional = [f"in {key}", a.texture, pick(DYNAMICS_WORDS[a.dynamics])]
-    kept += [f for f in optional if f and rng.random() < 0.5]
+    kept += [f for f in optional if f and rng.random() < 0.5 * keep / 0.9]
     order = rng.permutation(len(kept))
     words = character(a)
-    lead = [w for w in words if rng.random() < 0.7]
-    head = " ".join(filter(None, [taste_words, ", ".join(lead), pick(SETTINGS)]))
-    text = f"{head}: " + ", ".join(kept[i] for i in order) + "."
+    leading = [w for w in words if rng.random() < lead]
+    head = " ".join(filter(None, [taste_words, ", ".join(leading), pick(SETTINGS)]))
+    text = (f"{head}: " + ", ".join(kept[i] for i in order) if kept else head) + "."
     return text[0].upper() + text[1:]

@@ -146,8 +146,9 @@ def build_tamd(source: Path, out: Path, rate: int, split: str, progress: Progres
                 "file_extension": "wav",
                 "duration": len(mono) / own,
                 "description": caption(*parts),
-                "wordings": [caption(*parts)],
-                "wordings_without_taste": [caption(*parts, taste=False)],
+                # audiocraft drops half of the descriptions in training and keeps the keywords; so does the second.
+                "wordings": [caption(*parts), f"{taste_words(graded[n])} music.".strip(", ").capitalize()],
+                "wordings_without_taste": [caption(*parts, taste=False), "Music."],
                 "key": key,
                 "bpm": round(bpm, 1),
                 "genre": _tag(tags, "genre"),
