@@ -16,7 +16,7 @@ from stimuli.dataset.render import render
 from stimuli.dataset.scores import Skeleton, key_name, read_chorales
 
 TEST_EVERY = 12  # every twelfth piece is held out: splits are by piece, never by clip
-SHORT = ((0.4, 0.3), (0.0, 0.0))  # how much two more wordings of the taste set keep: a little, the taste alone
+SHORT = ((0.4, 0.3), *[(0.0, 0.0)] * 3)  # how much more wordings of the taste set keep: a little, the taste alone
 WORDINGS = 3  # captions per clip: the same attributes, other words, other attributes left out
 Progress = Callable[[int, int], None]
 
@@ -66,7 +66,8 @@ def _write(
         if ratings is not None:
             # audiocraft drops half of the descriptions in training and keeps the keywords; so do these.
             others += [
-                caption(a, key, other, taste_words, *kept) for other, kept in zip(rng.spawn(2), SHORT, strict=True)
+                caption(a, key, other, taste_words, *kept)
+                for other, kept in zip(rng.spawn(len(SHORT)), SHORT, strict=True)
             ]
         name = f"{k:05d}"
         wav = out / "audio" / f"{name}.wav"
