@@ -16,12 +16,21 @@ missing_packages() {
     done
 }
 
+find_python() {
+    for candidate in python3.11 python3.12 python3; do
+        if command -v "$candidate" >/dev/null 2>&1 && "$candidate" -c \
+            'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
+        then echo "$candidate"; return; fi
+    done
+}
+
 if [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$want" ]; then
     exit 0
 fi
 
 if command -v apt-get >/dev/null 2>&1 && command -v dpkg-query >/dev/null 2>&1; then
     need=$(missing_packages)
+    [ -n "$(find_python)" ] || need="python3 python3-venv $need"
     if [ -n "$need" ]; then
         sudo=
         if [ "$(id -u)" -ne 0 ]; then
@@ -39,12 +48,7 @@ else
     echo "No apt-get here: install by hand what README's 'Other systems' names."
 fi
 
-python=
-for candidate in python3.11 python3.12 python3; do
-    if command -v "$candidate" >/dev/null 2>&1 &&
-        "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
-    then python=$candidate; break; fi
-done
+python=$(find_python)
 if [ -z "$python" ]; then
     echo "Python 3.11 or 3.12 with its venv module is needed (pandas 3 has no 3.10, PsychoPy no 3.13); install python3.11-venv." >&2
     exit 2
