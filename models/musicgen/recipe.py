@@ -14,7 +14,7 @@ from models.musicgen.train_language import TrainSettings, load_training_set, tra
 
 CODEC_STEPS = 1900
 DECODER_STEPS = 1800
-BASE_STEPS = 7500
+BASE_STEPS = 8000
 Report = Callable[[int, int, dict[str, float]], None]
 
 

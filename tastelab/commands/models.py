@@ -117,10 +117,10 @@ def finetune(
     out: RunFolder = Path("outputs/training"),
     name: Annotated[str, typer.Option(help="Name of the fine-tuned model.")] = "taste",
     held_out: Annotated[Path | None, typer.Option(help="Held-out corpus.")] = None,
-    preset: Annotated[str, typer.Option(help="paper (lr 1e-4) or nano (lr 1e-3, what nano-taste had).")] = "paper",
+    preset: Annotated[str, typer.Option(help="paper (30 epochs, lr 1e-4) or nano (40 epochs, 5e-4).")] = "paper",
     method: Annotated[str, typer.Option(help="full or lora.")] = "full",
     rank: Annotated[int, typer.Option(min=1, help="Of the low-rank factors.")] = 8,
-    epochs: Annotated[int, typer.Option(min=1)] = 30,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
     batch: Annotated[int, typer.Option(min=1)] = 16,
     lr: Annotated[float | None, typer.Option(min=0, help="Default: the preset's.")] = None,
     ema: Annotated[float, typer.Option(min=0, max=1, help="Decay of the weights' moving average; 0: none.")] = 0.0,
@@ -140,13 +140,14 @@ def finetune(
     if patience is not None and held_out is None:
         raise UserError("--patience needs --held-out CORPUS")
     _one_thread(threads)
-    from models.musicgen.finetune import FinetuneSettings
+    from models.musicgen.finetune import PRESETS, FinetuneSettings
     from models.musicgen.finetune import finetune as run
 
+    given = {"epochs": epochs, "lr": lr}
+    chosen = PRESETS[preset] | {k: v for k, v in given.items() if v is not None}
     settings = FinetuneSettings(
-        epochs=epochs, batch=batch, lr=lr if lr is not None else (1e-4 if preset == "paper" else 1e-3), method=method,
-        rank=rank, ema=ema, patience=patience, without_taste_words=without_taste_words, enrich=enrich, tracker=tracker,
-        seed=seed,
+        epochs=int(chosen["epochs"]), batch=batch, lr=float(chosen["lr"]), method=method, rank=rank, ema=ema,
+        patience=patience, without_taste_words=without_taste_words, enrich=enrich, tracker=tracker, seed=seed,
     )  # fmt: skip
     with progress(name, quiet) as update:
 

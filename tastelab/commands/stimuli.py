@@ -128,7 +128,7 @@ def build(
     what: Annotated[str, typer.Argument(help="base (no taste word), taste (graded ratings) or tamd (with --tamd).")],
     folder: Annotated[Path, typer.Argument(help="Where the corpus goes.")],
     tamd: Annotated[Path | None, typer.Option(help="The Taste & Affect Music Database, unpacked.")] = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="Clips (rendered corpora).")] = 4000,
+    n: Annotated[int, typer.Option("-n", min=1, help="Clips (rendered corpora).")] = 8000,
     seconds: Annotated[float, typer.Option(min=1, help="Length of rendered clips.")] = 15.0,
     rate: Annotated[int, typer.Option(help="Hz: the rate of the codec, 16000 for nano, 32000 for MusicGen.")] = 16000,
     seed: Annotated[int, typer.Option("--seed")] = 11,
