@@ -37,5 +37,5 @@ class ModelsConfig(BaseModel):
     precision: Literal["float32", "bfloat16", "int8"] = "float32"
     batch: int | None = Field(default=None, ge=1, le=256)
     top_k: int = Field(default=120, ge=1)
-    temperature: float = Field(default=0.95, gt=0)
-    guidance: float = Field(default=2.2, ge=1)
+    temperature: float = Field(default=0.9, gt=0)
+    guidance: float = Field(default=3.0, ge=1)

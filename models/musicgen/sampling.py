@@ -21,8 +21,8 @@ class Sampling:
     """
 
     top_k: int = 120
-    temperature: float = 0.95
-    guidance: float = 2.2
+    temperature: float = 0.9
+    guidance: float = 3.0
 
 
 @torch.no_grad()
