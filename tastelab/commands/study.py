@@ -41,7 +41,9 @@ def run(
     say(f"\nReport: {path}   ({time.monotonic() - started:.0f} s)")
     say("Next:")
     say(f"  a real session:            tastelab experiment run --code P001 --study {study}")
-    say("  with the released models:  name their directories in [models] of the study file, then tastelab study run")
+    say(
+        "  with the released models:  tastelab models pull NAME (e.g. facebook/musicgen-small), NAME in [models] of the study file"
+    )
     say(
         "  your own survey's data:    tastelab experiment import psytoolkit FILE --study STUDY, then tastelab analysis report"
     )
