@@ -77,12 +77,13 @@ def generate(
         return take_given(config, folder, progress)
     (folder / "clips").mkdir(parents=True, exist_ok=True)
     sets = _sets(config, models)
+    checked: dict[str, float | None] = {}
     done = 0
     for part in sets:
         rows = _rows(folder)
         missing = [n for n, name in enumerate(part.names) if not part.has(rows.get(name), folder)]
         if missing:
-            _fill(part, config, models, folder, missing, done, sum(len(s.seeds) for s in sets), progress)
+            _fill(part, config, models, folder, missing, done, sum(len(s.seeds) for s in sets), progress, checked)
         with locked(folder, f"{part.taste}-{part.model}"):
             _part_duplicates(part, config, models, folder)
         done += len(part.seeds)
@@ -115,6 +116,14 @@ def _sets(config: StimuliConfig, models: ModelsConfig) -> list[_Set]:
     ]
 
 
+def _ask_oracle(part: _Set, generator: MusicGenerator, checked: dict[str, float | None]) -> None:
+    """Before anything is generated with a checkpoint, hold its engine against audiocraft, once a run."""
+    from models.musicgen.generate import oracle_difference
+
+    if part.checkpoint not in checked:
+        checked[part.checkpoint] = oracle_difference(generator, part.prompt)
+
+
 def _rows(folder: Path) -> dict[str, ClipRow]:
     return {row.clip: row for row in (read_manifest(folder) if (folder / FILE).exists() else [])}
 
@@ -135,11 +144,13 @@ def _fill(
     done: int,
     total: int,
     progress: Progress | None,
+    checked: dict[str, float | None],
 ) -> None:
     """Make the missing clips of a set, batch by batch; a batch is made by one process, the others take the next."""
     from filelock import FileLock, Timeout
 
     generator, _ = _load(part, models)
+    _ask_oracle(part, generator, checked)
     size = models.batch or generator.batch_size(config.seconds)
     batches = sorted({n // size for n in missing})
     (folder / ".locks").mkdir(exist_ok=True)

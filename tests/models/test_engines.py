@@ -141,6 +141,21 @@ def test_nano_is_the_same_on_both_engines() -> None:
     assert np.abs(a - b).max() < 1e-4
 
 
+def test_a_misread_checkpoint_is_noticed_before_it_generates() -> None:
+    from models.musicgen.engines import load_engine
+    from models.musicgen.generate import oracle_difference
+
+    checkpoint = find("nano-base")
+    generator = MusicGenerator("nano-base", load_engine(checkpoint), checkpoint.sha256)
+    difference = oracle_difference(generator, PROMPT)
+    assert difference is not None
+    assert 0 <= difference < 1e-4
+    generator.engine.decoder.layers[2].out.weight.mul_(1.05)
+    with pytest.raises(ModelError, match="off audiocraft's"):
+        oracle_difference(generator, PROMPT)
+    assert oracle_difference(load_generator("nano-base", "audiocraft"), PROMPT) is None
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "int8"])
 def test_lower_precision_stays_close(precision: str) -> None:
     codes = torch.randint(0, 512, (2, 6, 20), generator=torch.Generator().manual_seed(0))
