@@ -124,7 +124,7 @@ def prompts() -> dict[str, Any]:
             for measured in (feature, "tempo") if name == "tempo" else (feature,):
                 values = [np.array([f[measured] for f in side]) for side in found]
                 difference = values[0] - values[1]
-                low, high = nano.interval(lambda i, d=difference: float(d[i].mean()), n, draws=4000)  # type: ignore[misc]
+                low, high = nano.mean_interval(difference, draws=4000)
                 key = f"{model}: {name}" + (" (beat tracker)" if measured == "tempo" else "")
                 out[key] = {
                     "feature": measured, "up": float(values[0].mean()), "down": float(values[1].mean()),
@@ -179,14 +179,14 @@ def main(names: list[str]) -> None:
         if names and name not in names:
             continue
         if path.exists() and not names:
-            print(f"{name}: there already ({path.relative_to(ROOT)})")  # noqa: T201
+            print(f"{name}: there already ({path.relative_to(ROOT)})")
             continue
-        print(f"{name}: measuring", flush=True)  # noqa: T201
+        print(f"{name}: measuring", flush=True)
         result = measure()
         partial = path.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(json.dumps(result, indent=1) + "\n")
         partial.replace(path)
-        print(json.dumps(result, indent=1), flush=True)  # noqa: T201
+        print(json.dumps(result, indent=1), flush=True)
 
 
 if __name__ == "__main__":

@@ -167,11 +167,11 @@ def main() -> None:
             gc.collect()
         row["float32_over_transformers"] = row["transformers"] / row["float32"]
         out["rows"].append(row)
-        print({k: round(v, 2) for k, v in row.items()}, flush=True)  # noqa: T201
+        print({k: round(v, 2) for k, v in row.items()}, flush=True)
     del model
     gc.collect()
     out["nano"] = nano()
-    print(out["nano"])  # noqa: T201
+    print(out["nano"])
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "generate.json").write_text(json.dumps(out, indent=1) + "\n")
 

@@ -81,6 +81,11 @@ def interval(values: Callable[[np.ndarray], float], n: int, seed: int = 0, draws
     return float(low), float(high)
 
 
+def mean_interval(values: np.ndarray, draws: int = 2000) -> tuple[float, float]:
+    """Bootstrap interval of the mean of values (..., clips), resampled over clips."""
+    return interval(lambda i: float(values[..., i].mean()), values.shape[-1], draws=draws)
+
+
 def correlation(asked: np.ndarray, measured: np.ndarray) -> Interval:
     """Pearson correlation with its bootstrap interval over clips."""
     low, high = interval(lambda i: float(np.corrcoef(asked[i], measured[i])[0, 1]), len(asked))
@@ -301,7 +306,7 @@ def precision(n: int = 60) -> dict[str, Any]:
             values = np.array([f[name] for f in features])
             first.setdefault(name, values)
             difference = values - first[name]
-            low, high = interval(lambda i, d=difference: float(d[i].mean()), n)  # type: ignore[misc]
+            low, high = mean_interval(difference)
             row[name] = {
                 "mean": float(values.mean()),
                 "change": float(difference.mean()),

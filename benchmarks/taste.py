@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.nano import RATE, SECONDS, generated, interval, read, taste_set
+from benchmarks.nano import RATE, SECONDS, generated, mean_interval, read, taste_set
 
 TASTES = ("sweet", "sour", "salty", "bitter")
 UNSEEN = ("umami", "metallic", "astringent", "spicy")
@@ -41,7 +41,7 @@ def classifier() -> tuple[Any, dict[str, Any]]:
     model = make_pipeline(StandardScaler(), LogisticRegressionCV(Cs=8, cv=5, max_iter=4000, random_state=0))
     model.fit(x["train"], y["train"])
     right = model.predict(x["test"]) == y["test"]
-    low, high = interval(lambda i: float(right[i].mean()), len(right))
+    low, high = mean_interval(right)
     held_out = {"n": len(right), "accuracy": float(right.mean()), "ci_low": low, "ci_high": high}
     return model, {"train_n": len(y["train"]), "held_out": held_out}
 
@@ -86,7 +86,7 @@ def taste() -> dict[str, Any]:
             if len(hits) < len(TASTES):
                 continue
             right[name, kind] = np.stack(hits)
-            low, high = interval(lambda i, h=right[name, kind]: float(h[:, i].mean()), CLIPS)  # type: ignore[misc]
+            low, high = mean_interval(right[name, kind])
             out[f"{name}: {kind}"] = {
                 "accuracy": float(np.mean(hits)), "ci_low": low, "ci_high": high,
                 **{t: float(h.mean()) for t, h in zip(TASTES, hits, strict=True)},
@@ -95,7 +95,7 @@ def taste() -> dict[str, Any]:
         if name == "nano-base":
             continue
         difference = hits.astype(float) - right["nano-base", kind]
-        low, high = interval(lambda i, d=difference: float(d[:, i].mean()), CLIPS)  # type: ignore[misc]
+        low, high = mean_interval(difference)
         out[f"{name} minus nano-base: {kind}"] = {
             "points": 100 * float(difference.mean()),
             "ci_low": 100 * low,

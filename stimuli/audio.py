@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from models.weights import file_sha256
 from stimuli.config import StimuliConfig
 from stimuli.errors import StimulusError
 from stimuli.loudness import match_loudness
-from stimuli.manifest import file_sha256
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
 

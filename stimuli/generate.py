@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.config import ModelsConfig
+from models.weights import file_sha256
 from stimuli.audio import deliver, delivery, load_mono
 from stimuli.checks import NEAR_DUPLICATE, clipped_share, faults, fingerprint, nearest, silent_share, stuck_share
 from stimuli.config import StimuliConfig, render_prompt
 from stimuli.errors import StimulusError
 from stimuli.given import take_given
-from stimuli.manifest import FILE, ClipRow, file_sha256, keep_only, locked, read_manifest, update_manifest
+from stimuli.manifest import FILE, ClipRow, keep_only, locked, read_manifest, update_manifest
 
 if TYPE_CHECKING:
     from models.musicgen.generate import MusicGenerator, Sampling
@@ -75,15 +76,21 @@ def generate(
     """
     if config.source == "given":
         return take_given(config, folder, progress)
+    from models.musicgen.generate import oracle_difference
+
     (folder / "clips").mkdir(parents=True, exist_ok=True)
     sets = _sets(config, models)
-    checked: dict[str, float | None] = {}
+    checked: set[str] = set()
     done = 0
     for part in sets:
         rows = _rows(folder)
         missing = [n for n, name in enumerate(part.names) if not part.has(rows.get(name), folder)]
         if missing:
-            _fill(part, config, models, folder, missing, done, sum(len(s.seeds) for s in sets), progress, checked)
+            if part.checkpoint not in checked:
+                # Before anything is generated with a checkpoint, hold its engine against audiocraft.
+                oracle_difference(_load(part, models)[0], part.prompt)
+                checked.add(part.checkpoint)
+            _fill(part, config, models, folder, missing, done, sum(len(s.seeds) for s in sets), progress)
         with locked(folder, f"{part.taste}-{part.model}"):
             _part_duplicates(part, config, models, folder)
         done += len(part.seeds)
@@ -116,14 +123,6 @@ def _sets(config: StimuliConfig, models: ModelsConfig) -> list[_Set]:
     ]
 
 
-def _ask_oracle(part: _Set, generator: MusicGenerator, checked: dict[str, float | None]) -> None:
-    """Before anything is generated with a checkpoint, hold its engine against audiocraft, once a run."""
-    from models.musicgen.generate import oracle_difference
-
-    if part.checkpoint not in checked:
-        checked[part.checkpoint] = oracle_difference(generator, part.prompt)
-
-
 def _rows(folder: Path) -> dict[str, ClipRow]:
     return {row.clip: row for row in (read_manifest(folder) if (folder / FILE).exists() else [])}
 
@@ -144,13 +143,11 @@ def _fill(
     done: int,
     total: int,
     progress: Progress | None,
-    checked: dict[str, float | None],
 ) -> None:
     """Make the missing clips of a set, batch by batch; a batch is made by one process, the others take the next."""
     from filelock import FileLock, Timeout
 
     generator, _ = _load(part, models)
-    _ask_oracle(part, generator, checked)
     size = models.batch or generator.batch_size(config.seconds)
     batches = sorted({n // size for n in missing})
     (folder / ".locks").mkdir(exist_ok=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from models.weights import file_sha256
 from stimuli.audio import AUDIO_SUFFIXES, deliver, delivery
 from stimuli.config import StimuliConfig
 from stimuli.errors import StimulusError
-from stimuli.manifest import FILE, ClipRow, file_sha256, keep_only, read_manifest, update_manifest
+from stimuli.manifest import FILE, ClipRow, keep_only, read_manifest, update_manifest
 
 Progress = Callable[[int, int, str], None]
 

@@ -5,7 +5,6 @@ Reading it needs neither torch nor pandas, because booths read it too.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from models.weights import file_sha256
 from stimuli.errors import StimulusError
 
 FILE = "manifest.json"
@@ -49,15 +49,6 @@ class ClipRow:
     caption_features: dict[str, dict[str, float]] = field(default_factory=dict)
     captioner_sha256: str | None = None
     features: dict[str, float] = field(default_factory=dict)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def read_manifest(folder: Path) -> list[ClipRow]:

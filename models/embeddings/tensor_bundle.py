@@ -68,6 +68,18 @@ def _fields(message: bytes) -> list[tuple[int, int | bytes]]:
     return fields
 
 
+def _number(entry: dict[int, int | bytes], field: int) -> int:
+    """A numeric field, 0 where it is left out."""
+    value = entry.get(field, 0)
+    return value if isinstance(value, int) else 0
+
+
+def _bytes(entry: dict[int, int | bytes], field: int) -> bytes:
+    """A field of bytes, empty where it is left out."""
+    value = entry.get(field, b"")
+    return value if isinstance(value, bytes) else b""
+
+
 def read_tensor_bundle(index: Path, data: Path) -> dict[str, np.ndarray]:
     """Return all float32 and integer tensors of a bundle by name.
 
@@ -98,15 +110,13 @@ def read_tensor_bundle(index: Path, data: Path) -> dict[str, np.ndarray]:
             if not key:
                 continue
             entry: dict[int, int | bytes] = dict(_fields(value))
-            dtype = _DTYPES.get(int(entry.get(1, 0)))  # type: ignore[arg-type]
+            dtype = _DTYPES.get(_number(entry, 1))
             if dtype is None:
                 continue
             shape = [
-                int(dict(_fields(v)).get(1, 0))  # type: ignore[arg-type]
-                for n, v in _fields(bytes(entry.get(2, b"")))  # type: ignore[arg-type]
-                if n == 2 and isinstance(v, bytes)
+                _number(dict(_fields(v)), 1) for n, v in _fields(_bytes(entry, 2)) if n == 2 and isinstance(v, bytes)
             ]
-            begin, length_bytes = int(entry.get(4, 0)), int(entry.get(5, 0))  # type: ignore[arg-type]
+            begin, length_bytes = _number(entry, 4), _number(entry, 5)
             array = np.frombuffer(blob[begin : begin + length_bytes], dtype=dtype)
             tensors[key.decode()] = array.reshape(shape)
     return tensors

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -185,8 +184,3 @@ def load_engine(checkpoint: Checkpoint, engine: str = "transformers", precision:
     if precision != "float32":
         raise ModelError(f"precision {precision!r} needs engine = 'transformers'; audiocraft runs in float32 here")
     return AudiocraftEngine(checkpoint)
-
-
-def nano_codec_directory() -> Path:
-    """Directory of the shipped nano codec."""
-    return weights_directory(CODEC)

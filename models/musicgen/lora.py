@@ -58,7 +58,8 @@ def merge(lm: nn.Module) -> None:
     """Add the factors into the weights, so that the model is an ordinary one again."""
     for module in list(lm.modules()):
         if parametrize.is_parametrized(module):
-            for name in list(module.parametrizations):  # type: ignore[arg-type, union-attr]
+            parametrized: Any = module
+            for name in list(parametrized.parametrizations):
                 parametrize.remove_parametrizations(module, name, leave_parametrized=True)
     for p in lm.parameters():
         p.requires_grad_(True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -42,7 +42,8 @@ def revive_dead_codes(codec: EncodecModel, latents: torch.Tensor, generator: tor
     """
     revived = 0
     residual = latents.transpose(1, 2).reshape(-1, latents.shape[1])
-    for layer in codec.quantizer.vq.layers:  # type: ignore[union-attr, attr-defined]
+    quantizer: Any = codec.quantizer  # its class in audiocraft is a base that does not declare `vq`
+    for layer in quantizer.vq.layers:
         book = layer._codebook
         dead = book.cluster_size < 0.1 * book.cluster_size.mean()
         n = int(dead.sum())

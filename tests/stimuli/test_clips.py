@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from models.weights import file_sha256
 from stimuli.errors import StimulusError
 from stimuli.generate import clip_seed, generate
 from stimuli.loudness import integrated_loudness, true_peak
-from stimuli.manifest import file_sha256, read_manifest, verify
+from stimuli.manifest import read_manifest, verify
 from tastelab.study import load_study
 
 
