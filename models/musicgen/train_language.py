@@ -252,6 +252,10 @@ def train_language_model(
                 report(step + 1, s.steps, {"loss": losses.mean().item()})
         if stop:
             break
+    # The wrapper of several processes goes before their group: the other way round its destructor, which holds Python's
+    # lock, waits for the group's threads, and one of these may wait for the lock.
+    accelerator.wait_for_everyone()
+    model, optimizer = accelerator.free_memory(model, optimizer)
     accelerator.end_training()
     if s.patience is not None and "best" in state:
         _copy([v.to(accelerator.device) for v in state["best"]], lm)
