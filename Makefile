@@ -11,13 +11,15 @@ setup:
 study: setup
 	@$(RUN) study run --study $(STUDY) $(ARGS)
 
-test: setup
+test:
+	@sh scripts/setup.sh test
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 	@$(VENV)/bin/python -m pytest $(ARGS)
 
-evidence: setup
+evidence:
+	@sh scripts/setup.sh test
 	@$(VENV)/bin/python -m benchmarks.evidence
 	@test -f docs/evidence/generate.json || $(VENV)/bin/python -m benchmarks.generate
 

@@ -73,6 +73,8 @@ class ExperimentConfig(BaseModel):
         How each taste is shown to people, per language.
     replays : int
         How often a clip may be heard again.
+    resume_hours : float
+        How long after its last answer an interrupted session may go on; later its place in the design is given away.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,6 +85,7 @@ class ExperimentConfig(BaseModel):
     taste_words: dict[Language, dict[str, str]] = {}
     replays: int = Field(default=2, ge=0)
     minimum_age: int = Field(default=18, ge=0)
+    resume_hours: float = Field(default=24.0, gt=0, le=24 * 366)
     sound_check: bool = True
     psytoolkit: ImportConfig | None = None
     seed: int = Field(default=0, ge=0)

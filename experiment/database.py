@@ -103,6 +103,7 @@ class SessionRow(Base):
     seed: Mapped[int]
     versions: Mapped[dict[str, Any]] = mapped_column(JSON)
     calibration: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    overrides: Mapped[list[str] | None] = mapped_column(JSON)
     started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     participant: Mapped[Participant] = relationship(back_populates="sessions")
@@ -164,3 +165,16 @@ class Screening(Base):
     test: Mapped[str] = mapped_column(String(40))
     passed: Mapped[bool]
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class Calibration(Base):
+    """What a level meter read at a station: with this volume and device a tone at -23 LUFS gives so many dB(A)."""
+
+    __tablename__ = "calibration"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    station: Mapped[str] = mapped_column(String(80), index=True)
+    device: Mapped[str] = mapped_column(String(200))
+    level_dba: Mapped[float]
+    gain_db: Mapped[float]
+    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -85,6 +85,15 @@ def plan(config: ExperimentConfig, clips: Sequence[Clip], row: int) -> list[Plan
     return trials
 
 
+def period(config: ExperimentConfig, clips: Sequence[Clip]) -> int:
+    """After how many rows the design repeats itself in tastes, places and sides."""
+    if config.preference:
+        return 1 if config.preference.replicate else 4 * len(_tastes(clips))
+    assert config.ratings is not None
+    pool = sum(c.model in config.ratings.models for c in clips)
+    return max(1, pool // config.ratings.clips)
+
+
 def _tastes(clips: Sequence[Clip]) -> list[str]:
     return sorted({c.taste for c in clips})
 

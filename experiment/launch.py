@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from experiment import bots
 from experiment.config import ExperimentConfig
-from experiment.database import Participant, SessionRow, Stimulus
-from experiment.design import Clip, plan
+from experiment.database import Participant, Response, SessionRow, Stimulus, Trial, utc_now
+from experiment.design import Clip, period, plan
 from experiment.effects import Effects
 from experiment.errors import ExperimentError
 from experiment.session import check_files
@@ -78,15 +80,23 @@ def versions() -> dict[str, str]:
 
 
 def begin(
-    prepared: Prepared, code: str, kind: str, language: str, station: str, calibration: dict[str, Any] | None = None
+    prepared: Prepared,
+    code: str,
+    kind: str,
+    language: str,
+    station: str,
+    calibration: dict[str, Any] | None = None,
+    overrides: list[str] | None = None,
 ) -> int:
     """Begin a session; its files are checked against their hashes first. Returns the session's id.
 
     Raises
     ------
     ExperimentError
-        If the language is not the study's, a file has changed, or the participant has a session already.
+        If the code is not one, the language is not the study's, a file has changed, or the participant has a session
+        already.
     """
+    check_code(code)
     if language not in prepared.config.languages:
         raise ExperimentError(f"--language {language!r}: this study declares {', '.join(prepared.config.languages)}")
     if kind != "bot":
@@ -102,7 +112,24 @@ def begin(
         language=language,
         versions=versions(),
         calibration=calibration,
+        overrides=overrides,
+        period=period(prepared.config, clips),
+        lapse_hours=prepared.config.resume_hours,
     )
+
+
+def check_code(code: str) -> None:
+    """Refuse what can't be a pseudonymous code.
+
+    Raises
+    ------
+    ExperimentError
+        If it is not 1 to 40 letters, digits, ``-``, ``_`` or ``.``, beginning with a letter or digit.
+    """
+    if not re.fullmatch(r"[^\W_][\w.\-]{0,39}", code):
+        raise ExperimentError(
+            f"--code {code[:60]!r} is not a code: 1 to 40 letters, digits, '-', '_' or '.'; no names, no spaces"
+        )
 
 
 def resume(prepared: Prepared, code: str) -> int:
@@ -111,7 +138,7 @@ def resume(prepared: Prepared, code: str) -> int:
     Raises
     ------
     ExperimentError
-        If there is none, saying what there is.
+        If there is none, saying what there is, or if its last sign of life is older than the study allows.
     """
     with prepared.store.transaction() as s:
         row = s.scalar(
@@ -124,6 +151,15 @@ def resume(prepared: Prepared, code: str) -> int:
             raise ExperimentError(f"participant {code} has no session in this study; run without --resume")
         if row.status in ("complete", "withdrawn"):
             raise ExperimentError(f"the session of participant {code} is {row.status}; there is nothing to go on with")
+        last = s.scalar(
+            select(func.max(Response.answered_at)).join(Trial).where(Trial.session_id == row.id)
+        ) or row.started_at
+        hours = (utc_now() - last.replace(tzinfo=last.tzinfo or UTC)).total_seconds() / 3600
+        if hours > prepared.config.resume_hours:
+            raise ExperimentError(
+                f"the session of participant {code} was left {hours:.0f} h ago; this study lets one go on within "
+                f"{prepared.config.resume_hours:g} h (resume_hours). Its answers stay; begin again under a new code"
+            )
         row.status = "running"
         row.ended_at = None
         return row.id
@@ -151,9 +187,7 @@ def simulate(
 
 def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
     """One row a session: study, kind, status, answers, started, last answer. Codes are shown: this is the booth's view."""
-    from sqlalchemy import func
-
-    from experiment.database import Response, StudyRow, Trial
+    from experiment.database import StudyRow
 
     query = (
         select(

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event, select, update
+from sqlalchemy import Engine, create_engine, event, func, select, update
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from experiment.database import Event, Participant, Response, SessionRow, Stimulus, StudyRow, Trial
+from experiment.config import ExperimentConfig
+from experiment.database import Event, Participant, Response, SessionRow, Stimulus, StudyRow, Trial, utc_now
 from experiment.design import PlannedTrial
 from experiment.errors import ExperimentError
 
 DEFAULT_URL = "sqlite:///participants.db"
+PATIENCE = 90.0  # s that a booth waits for a server that restarts, or for a lock, before it gives up
+T = TypeVar("T")
 
 
 def create(url: str) -> Engine:
@@ -29,8 +35,15 @@ def create(url: str) -> Engine:
         folder = Path(str(parsed.database)).resolve().parent
         if not folder.is_dir():
             raise ExperimentError(f"--db {url}: directory {folder} does not exist")
+    arguments: dict[str, Any] = {"timeout": 30}
+    if parsed.get_backend_name() == "postgresql":
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        arguments = {"connect_timeout": 10}
+    elif parsed.get_backend_name() != "sqlite":
+        raise ExperimentError(f"--db {parsed.get_backend_name()}: tastelab keeps its data in SQLite or PostgreSQL")
     try:
-        engine = create_engine(parsed, connect_args={"timeout": 30} if parsed.get_backend_name() == "sqlite" else {})
+        engine = create_engine(parsed, connect_args=arguments, pool_pre_ping=True)
     except ModuleNotFoundError as error:
         raise ExperimentError(f"--db {url}: driver {error.name} is not installed") from None
     if engine.dialect.name == "sqlite":
@@ -46,15 +59,44 @@ def create(url: str) -> Engine:
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the database to `revision` (``"head"`` is the present one, ``"base"`` an empty database)."""
+    """Bring the database up or down to `revision` (``"head"`` is the present one, ``"base"`` an empty database)."""
     from alembic import command
     from alembic.config import Config
+    from alembic.migration import MigrationContext
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # Two booths that start at once: one migrates, the other waits.
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7461737465)")
         config.attributes["connection"] = connection
-        (command.downgrade if revision == "base" else command.upgrade)(config, revision)
+        present = MigrationContext.configure(connection).get_current_revision()
+        down = revision == "base" or (revision != "head" and present is not None and revision < present)
+        (command.downgrade if down else command.upgrade)(config, revision)
+
+
+def shown(url: str) -> str:
+    """A database URL without its password."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def _first_line(error: DBAPIError) -> str:
+    words = str(error.orig).strip().splitlines()
+    return words[0] if words else type(error.orig).__name__
+
+
+def _passing(error: OperationalError | DBAPIError) -> bool:
+    """Whether waiting may help: the server went away or comes up, or another booth holds the lock."""
+    words = str(error.orig).lower()
+    return error.connection_invalidated or any(
+        sign in words
+        for sign in (
+            "database is locked", "connection refused", "could not connect", "connection failed", "starting up",
+            "shutting down", "server closed", "terminating connection", "connection is closed", "deadlock",
+            "could not serialize", "connection timeout",
+        )
+    )  # fmt: skip
 
 
 class Store:
@@ -65,13 +107,44 @@ class Store:
         self.engine = create(url)
         try:
             migrate(self.engine)
+            self._writable()
         except (OperationalError, DBAPIError) as error:
-            raise ExperimentError(f"--db {url}: {str(error.orig).splitlines()[0]}") from None
+            raise ExperimentError(f"--db {shown(url)}: {_first_line(error)}") from None
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     def close(self) -> None:
         """Release all connections."""
         self.engine.dispose()
+
+    def _writable(self) -> None:
+        """Fail now, not after the first answer, where the database can only be read."""
+        with self.engine.begin() as connection:
+            connection.execute(update(StudyRow).where(StudyRow.id == -1).values(name=StudyRow.name))
+
+    def patiently(self, work: Callable[[], T]) -> T:
+        """Do one transaction's work; again while a server restarts or a lock is held, for up to `PATIENCE` seconds.
+
+        Raises
+        ------
+        ExperimentError
+            When patience ends: what the database said last.
+        """
+        deadline, wait = time.monotonic() + PATIENCE, 0.05
+        while True:
+            try:
+                return work()
+            except IntegrityError:
+                raise
+            except (OperationalError, DBAPIError) as error:
+                if not _passing(error):
+                    raise
+                if time.monotonic() > deadline:
+                    raise ExperimentError(
+                        f"the database {shown(self.url)} did not come back within {PATIENCE:.0f} s "
+                        f"({_first_line(error)}); what was answered is stored, go on with --resume"
+                    ) from None
+            time.sleep(wait)
+            wait = min(2.0, 2 * wait)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -102,7 +175,7 @@ class Store:
                 row = StudyRow(name=name, title=title, definition=definition)
                 s.add(row)
                 s.flush()
-            elif row.definition.get("experiment") != definition.get("experiment"):
+            elif not _same_design(row.definition, definition):
                 used = s.scalar(
                     select(SessionRow.id).where(SessionRow.study_id == row.id, SessionRow.kind != "imported").limit(1)
                 )
@@ -153,15 +226,39 @@ class Store:
         language: str,
         versions: dict[str, Any],
         calibration: dict[str, Any] | None = None,
+        overrides: list[str] | None = None,
+        period: int = 1,
+        lapse_hours: float = 24.0,
     ) -> int:
         """Reserve a design row and write the whole plan, in one transaction; returns the session's id.
 
         Parameters
         ----------
         plan_for_row : callable
-            ``plan_for_row(row) -> list of PlannedTrial``. The row is the lowest that no running or complete session
-            of this study and kind holds, so that a dropout gives its row back and two booths never take the same.
+            ``plan_for_row(row) -> list of PlannedTrial``. The row is one that no running or complete session of this
+            study and kind holds, so that a dropout gives its row back and two booths never take the same: of the cells
+            of the design (rows modulo `period`) one that was taken least often, and in it the lowest row.
+        lapse_hours : float
+            A session of which nothing was heard for so long is a dropout too (a booth that lost its power).
         """
+        return self.patiently(
+            lambda: self._begin(
+                study_id, code, kind, plan_for_row, period, lapse_hours,
+                dict(seed=seed, station=station, language=language, versions=versions, calibration=calibration,
+                     overrides=overrides),
+            )
+        )  # fmt: skip
+
+    def _begin(
+        self,
+        study_id: int,
+        code: str,
+        kind: str,
+        plan_for_row: Callable[[int], list[PlannedTrial]],
+        period: int,
+        lapse_hours: float,
+        header: dict[str, Any],
+    ) -> int:
         with self.transaction() as s:
             if self.engine.dialect.name == "sqlite":
                 # A write that changes nothing takes SQLite's one write lock before anything is read.
@@ -186,7 +283,8 @@ class Store:
                     f"participant {code} already has a session in this study; "
                     f"'tastelab experiment run --resume {code}' goes on with an unfinished one"
                 )
-            taken = set(
+            _lapse(s, study_id, lapse_hours)
+            taken = list(
                 s.scalars(
                     select(SessionRow.design_row).where(
                         SessionRow.study_id == study_id,
@@ -195,22 +293,11 @@ class Store:
                     )
                 )
             )
-            row = next(i for i in range(len(taken) + 1) if i not in taken)
-            session = SessionRow(
-                study_id=study_id,
-                participant_id=person.id,
-                kind=kind,
-                station=station,
-                language=language,
-                design_row=row,
-                seed=seed,
-                versions=versions,
-                calibration=calibration,
-            )
+            row = free_row([r for r in taken if r is not None], period)
+            session = SessionRow(study_id=study_id, participant_id=person.id, kind=kind, design_row=row, **header)
             s.add(session)
             s.flush()
-            plan: list[PlannedTrial] = plan_for_row(row)
-            for position, trial in enumerate(plan):
+            for position, trial in enumerate(plan_for_row(row)):
                 s.add(
                     Trial(
                         session_id=session.id,
@@ -227,12 +314,71 @@ class Store:
     def record(
         self, trial_id: int, item: str, value: float | None, choice: str | None, response_time: float | None
     ) -> None:
-        """Write one answer in one transaction."""
-        with self.transaction() as s:
-            number = None if value is None else float(value)
-            s.add(Response(trial_id=trial_id, item=item, value=number, choice=choice, response_time=response_time))
+        """Write one answer in one transaction.
+
+        Where the server went away between the commit and its acknowledgement, the answer may be there already: the same
+        one is then taken as written.
+        """
+        number = None if value is None else float(value)
+
+        def write() -> None:
+            with self.transaction() as s:
+                s.add(Response(trial_id=trial_id, item=item, value=number, choice=choice, response_time=response_time))
+
+        try:
+            self.patiently(write)
+        except IntegrityError:
+            with self.transaction() as s:
+                old = s.scalar(select(Response).where(Response.trial_id == trial_id, Response.item == item))
+            if old is None or (old.value, old.choice, old.response_time) != (number, choice, response_time):
+                raise
 
     def log(self, session_id: int, name: str, at: float, trial_id: int | None = None, **detail: Any) -> None:
         """Write one event."""
-        with self.transaction() as s:
-            s.add(Event(session_id=session_id, trial_id=trial_id, name=name, at=float(at), detail=detail))
+
+        def write() -> None:
+            with self.transaction() as s:
+                s.add(Event(session_id=session_id, trial_id=trial_id, name=name, at=float(at), detail=detail))
+
+        self.patiently(write)
+
+
+def free_row(taken: list[int], period: int) -> int:
+    """The lowest free design row of a cell (row modulo `period`) that was taken least often."""
+    cells = Counter(row % period for row in taken)
+    least = min(cells.get(cell, 0) for cell in range(period))
+    used = set(taken)
+    return next(
+        row for row in range(period * (len(taken) + 1)) if cells.get(row % period, 0) == least and row not in used
+    )
+
+
+def _lapse(s: Session, study_id: int, hours: float) -> None:
+    """Running sessions of which nothing was heard for `hours` become stopped; they can be gone on with no more."""
+    limit = datetime.now(UTC) - timedelta(hours=hours)
+    last = (
+        select(func.max(Response.answered_at))
+        .join(Trial, Trial.id == Response.trial_id)
+        .where(Trial.session_id == SessionRow.id)
+        .scalar_subquery()
+    )
+    silent = s.scalars(
+        select(SessionRow).where(
+            SessionRow.study_id == study_id,
+            SessionRow.status == "running",
+            func.coalesce(last, SessionRow.started_at) < limit,
+        )
+    )
+    for row in silent:
+        row.status, row.ended_at = "stopped", utc_now()
+
+
+def _same_design(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether two definitions declare the same sessions; options that came later have their defaults in the older one."""
+    from pydantic import ValidationError
+
+    try:
+        tables = [ExperimentConfig.model_validate(d.get("experiment")) for d in (old, new)]
+    except ValidationError:
+        return old.get("experiment") == new.get("experiment")
+    return tables[0] == tables[1]

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from experiment.config import ExperimentConfig
 from experiment.launch import Prepared
 from experiment.store import Store
 from tastelab.study import load_study
+from tests.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 TASTES = ("bitter", "salty", "sour", "sweet")
@@ -19,9 +21,24 @@ def config() -> ExperimentConfig:
     return load_study(ROOT / "study.toml").experiment
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'participants.db'}"
+    return request.getfixturevalue("postgres").database(f"t{uuid.uuid4().hex[:12]}")
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Any:
-    opened = Store(f"sqlite:///{tmp_path / 'participants.db'}")
+def store(url: str) -> Iterator[Store]:
+    opened = Store(url)
     yield opened
     opened.close()
 

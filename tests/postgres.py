@@ -1,0 +1,51 @@
+"""A PostgreSQL server of the tests' own, from Debian's package, on a Unix socket in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+
+class Postgres:
+    """One cluster; `url` names a database in it. Started and stopped by hand, so that a restart can be tried."""
+
+    def __init__(self) -> None:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        if not found:
+            raise RuntimeError("PostgreSQL is not installed; run 'make setup' as root")
+        self.bin = found[-1].parent
+        self.folder = Path(tempfile.mkdtemp(prefix="tastelab-pg-"))
+        # The server refuses to run as root.
+        self.user = "postgres" if os.getuid() == 0 else None
+        if self.user:
+            shutil.chown(self.folder, self.user, pwd.getpwnam(self.user).pw_gid)
+        self._run("initdb", "-D", str(self.folder / "data"), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
+        self.start()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self.bin / program), *arguments]
+        if self.user:
+            command = ["runuser", "-u", self.user, "--", *command]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+
+    def start(self) -> None:
+        options = f"-k {self.folder} -c listen_addresses='' -c max_connections=120"
+        log = str(self.folder / "log")
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-l", log, "-o", options, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """``"immediate"`` is as good as a crash: connections are cut, nothing is written out."""
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", mode, "stop")
+
+    def database(self, name: str) -> str:
+        """Make an empty database; returns its URL."""
+        self._run("createdb", "-h", str(self.folder), "-U", "postgres", name)
+        return f"postgresql://postgres@/{name}?host={self.folder}"
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
