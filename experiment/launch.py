@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import platform
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -151,9 +152,10 @@ def resume(prepared: Prepared, code: str) -> int:
             raise ExperimentError(f"participant {code} has no session in this study; run without --resume")
         if row.status in ("complete", "withdrawn"):
             raise ExperimentError(f"the session of participant {code} is {row.status}; there is nothing to go on with")
-        last = s.scalar(
-            select(func.max(Response.answered_at)).join(Trial).where(Trial.session_id == row.id)
-        ) or row.started_at
+        last = (
+            s.scalar(select(func.max(Response.answered_at)).join(Trial).where(Trial.session_id == row.id))
+            or row.started_at
+        )
         hours = (utc_now() - last.replace(tzinfo=last.tzinfo or UTC)).total_seconds() / 3600
         if hours > prepared.config.resume_hours:
             raise ExperimentError(
@@ -186,11 +188,15 @@ def simulate(
 
 
 def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
-    """One row a session: study, kind, status, answers, started, last answer. Codes are shown: this is the booth's view."""
+    """One row a session: study, kind, status, answers given and expected (special categories included), times in UTC.
+
+    Codes are shown: this is the booth's view.
+    """
     from experiment.database import StudyRow
 
     query = (
         select(
+            SessionRow.id,
             StudyRow.name.label("study"),
             Participant.code.label("participant"),
             SessionRow.kind,
@@ -209,8 +215,18 @@ def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
     )
     if study is not None:
         query = query.where(StudyRow.name == study)
+    expected: Counter[int] = Counter()
+    rows = []
     with store.engine.connect() as connection:
-        return [
-            {k: (v.strftime("%Y-%m-%d %H:%M:%S") if hasattr(v, "strftime") else v) for k, v in row.items()}
-            for row in connection.execute(query).mappings()
-        ]
+        for session_id, items in connection.execute(select(Trial.session_id, Trial.items)):
+            expected[session_id] += len(items)
+        for found in connection.execute(query).mappings():
+            row = {k: (_utc(v) if isinstance(v, datetime) else v) for k, v in found.items()}
+            row["expected"] = expected[int(row.pop("id"))]
+            rows.append(row)
+    return rows
+
+
+def _utc(moment: datetime) -> str:
+    """SQLite gives back UTC without a zone, PostgreSQL the server's zone."""
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,12 +1,6 @@
-"""Withdrawal and export: what leaves the database, and what never does."""
+"""Withdrawal: a participant's answers leave the database, a tombstone stays."""
 
 from __future__ import annotations
-
-import csv
-import json
-import os
-from pathlib import Path
-from typing import Any
 
 from sqlalchemy import delete, select
 
@@ -17,48 +11,12 @@ from experiment.database import (
     Response,
     Screening,
     SessionRow,
-    Stimulus,
     StudyRow,
     Trial,
     utc_now,
 )
-from experiment.design import SPECIAL
 from experiment.errors import ExperimentError
 from experiment.store import Store
-
-AGE_BANDS = ((0, 17), (18, 24), (25, 34), (35, 44), (45, 54), (55, 64), (65, 120))
-COLUMNS = (
-    "participant",
-    "kind",
-    "status",
-    "language",
-    "block",
-    "trial",
-    "taste",
-    "first_clip",
-    "second_clip",
-    "first_model",
-    "item",
-    "value",
-    "choice",
-    "response_time",
-)
-MEANINGS = {
-    "participant": "number within this export, in order of first session; not the code",
-    "kind": "person, driven (test on a virtual desk), bot (simulated) or imported",
-    "status": "complete, stopped or running",
-    "language": "language of the session",
-    "block": "demographics, preference or ratings",
-    "trial": "position of the trial in the session, from 0",
-    "taste": "taste asked about (preference) or prompted (ratings; not shown to the participant)",
-    "first_clip": "clip heard first",
-    "second_clip": "clip heard second (preference only)",
-    "first_model": "model of the first clip: base, finetuned or given",
-    "item": "what was asked: preference, an adjective, or a demographic question (age in bands)",
-    "value": "number on the item's scale; preference: low = first clip, high = second clip",
-    "choice": "option chosen",
-    "response_time": "seconds from the question to the answer, monotonic clock",
-}
 
 
 def withdraw(store: Store, code: str) -> dict[str, int]:
@@ -92,58 +50,10 @@ def withdraw(store: Store, code: str) -> dict[str, int]:
     return {"sessions": len(ids), "answers": answers}
 
 
-def export_csv(store: Store, study: str, out: Path) -> tuple[Path, int]:
-    """Write all answers of a study as one tidy CSV with a data dictionary beside it (JSON).
-
-    Special-category answers are left out and ages are banded; codes never leave the database.
-    """
-    row = store.study(study)
-    rows: list[dict[str, Any]] = []
+def studies_of(store: Store, code: str) -> list[str]:
+    """Names of the studies a participant took part in."""
     with store.transaction() as s:
-        clips = {c.id: c for c in s.scalars(select(Stimulus).where(Stimulus.study_id == row.id))}
-        query = (
-            select(SessionRow, Trial, Response)
-            .join(Trial, Trial.session_id == SessionRow.id)
-            .join(Response, Response.trial_id == Trial.id)
-            .join(StudyRow, StudyRow.id == SessionRow.study_id)
-            .where(StudyRow.name == study, SessionRow.status != "withdrawn")
-            .order_by(SessionRow.id, Trial.position, Response.id)
+        found = s.scalars(
+            select(StudyRow.name).distinct().join(SessionRow).join(Participant).where(Participant.code == code)
         )
-        numbers: dict[int, int] = {}
-        for session, trial, response in s.execute(query):
-            if response.item in SPECIAL:
-                continue
-            number = numbers.setdefault(session.participant_id, len(numbers) + 1)
-            first, second = clips.get(trial.first_id or 0), clips.get(trial.second_id or 0)
-            value, choice = response.value, response.choice
-            if response.item == "age" and value is not None:
-                band = next((b for b in AGE_BANDS if b[0] <= value <= b[1]), AGE_BANDS[-1])
-                value, choice = None, f"{band[0]}-{band[1]}"
-            rows.append(
-                {
-                    "participant": number,
-                    "kind": session.kind,
-                    "status": session.status,
-                    "language": session.language,
-                    "block": trial.block,
-                    "trial": trial.position,
-                    "taste": trial.taste,
-                    "first_clip": first.clip if first else None,
-                    "second_clip": second.clip if second else None,
-                    "first_model": first.model if first else None,
-                    "item": response.item,
-                    "value": value,
-                    "choice": choice,
-                    "response_time": response.response_time,
-                }
-            )
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{study}.csv"
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(partial, path)
-    (out / f"{study}.json").write_text(json.dumps({"columns": MEANINGS}, indent=2) + "\n", encoding="utf-8")
-    return path, len(rows)
+        return sorted(found)

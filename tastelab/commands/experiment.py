@@ -63,6 +63,7 @@ def run(
 ) -> None:
     """Run one session on this screen."""
     from experiment import launch
+    from experiment.backups import backup
     from experiment.session import run_session, unanswered
 
     if (code is None) == (resume is None):
@@ -90,7 +91,8 @@ def run(
         finally:
             screens.close()
         expected, stored = unanswered(store, session_id)
-    say(f"session {status}: {stored} of {expected} answers stored")
+        saved = backup(store)
+    say(f"session {status}: {stored} of {expected} answers stored; backup {saved}")
     if status != "complete":
         say(f"go on with: tastelab experiment run --resume {code or resume}")
 
@@ -121,12 +123,20 @@ def status(
     study: StudyOption = STUDY,
     db: DbOption = DB,
     everything: Annotated[bool, typer.Option("--all", help="Bots too, and every study.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on showing, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between looks (--watch).")] = 2.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Show sessions: who, where, how far, last answer."""
+    """Show sessions: who, where, how far, last answer, problems."""
     from experiment.launch import status_rows
 
     loaded = read_study(study)
+    if watch:
+        from tastelab.watch import watch as run_watch
+
+        with open_store(db) as store:
+            run_watch(store, None if everything else loaded.name, everything, every)
+        return
     with open_store(db) as store:
         rows = status_rows(store, None if everything else loaded.name)
     shown = rows if everything else [r for r in rows if r["kind"] != "bot"]
@@ -134,54 +144,3 @@ def status(
     show("status", "paper", None, {"sessions": shown}, as_json, None)
     if bots and not as_json:
         say(f"and {bots} simulated sessions (--all shows them)")
-
-
-@app.command("import")
-def import_(
-    format: Annotated[str, typer.Argument(help="psytoolkit")],
-    file: Annotated[Path, typer.Argument(help="The survey's wide CSV.")],
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    quiet: QuietOption = False,
-) -> None:
-    """Import a survey file; every row is imported or listed with the reason."""
-    from experiment.imports import import_psytoolkit
-
-    if format != "psytoolkit":
-        raise UserError(f"format {format!r} is not known; there is: psytoolkit")
-    loaded = read_study(study)
-    with open_store(db) as store, progress("import", quiet) as update:
-        definition = json.loads(loaded.model_dump_json())
-        study_id = store.ensure_study(loaded.name, loaded.title, definition)
-        report = import_psytoolkit(store, study_id, loaded.experiment, file, update)
-    say(f"{report.imported} people imported with {report.answers} answers, {report.already} were there already", quiet)
-    for line, reason in report.skipped:
-        say(f"line {line} not imported: {reason}")
-
-
-@app.command()
-def export(
-    format: Annotated[str, typer.Option("--format", help="csv")] = "csv",
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    out: OutOption = OUT,
-) -> None:
-    """Write answers as a tidy CSV with a data dictionary; no codes, no special categories, ages in bands."""
-    from experiment.people import export_csv
-
-    if format != "csv":
-        raise UserError(f"--format {format!r} is not known; there is: csv")
-    loaded = read_study(study)
-    with open_store(db) as store:
-        path, n = export_csv(store, loaded.name, out / loaded.name / "export")
-    say(f"{n} answers in {path}")
-
-
-@app.command()
-def withdraw(code: Annotated[str, typer.Argument(help="Code of the participant.")], db: DbOption = DB) -> None:
-    """Delete everything a participant answered; a tombstone stays."""
-    from experiment.people import withdraw as run_withdraw
-
-    with open_store(db) as store:
-        gone = run_withdraw(store, code)
-    say(f"{gone['answers']} answers of {gone['sessions']} session(s) deleted; freeze and report again")

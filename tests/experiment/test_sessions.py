@@ -16,8 +16,9 @@ from experiment.database import Participant, Response, SessionRow, Trial
 from experiment.design import SPECIAL
 from experiment.effects import load_effects
 from experiment.errors import ExperimentError
+from experiment.exports import export
 from experiment.launch import Prepared
-from experiment.people import export_csv, withdraw
+from experiment.people import withdraw
 from experiment.session import Answer, Stopped, run_session, unanswered
 from experiment.store import Store, create, migrate
 
@@ -136,8 +137,9 @@ def test_no_consent_no_answers(prepared: Prepared) -> None:
 
 def test_withdrawal_leaves_a_tombstone_and_exports_forget(prepared: Prepared, tmp_path: Path) -> None:
     launch.simulate(prepared, load_effects(), 3, seed=1)
-    path, n = export_csv(prepared.store, "s", tmp_path)
-    assert n == 3 * (ANSWERS - 3)  # special categories are left out
+    folder, data = export(prepared.store, "s", "csv", tmp_path)
+    path = folder / "s.csv"
+    assert len(data.rows) == 3 * (ANSWERS - 3)  # special categories are left out
     with path.open() as file:
         rows = list(csv.DictReader(file))
     assert {r["participant"] for r in rows} == {"1", "2", "3"}
@@ -145,7 +147,7 @@ def test_withdrawal_leaves_a_tombstone_and_exports_forget(prepared: Prepared, tm
     assert all("-" in r["choice"] for r in rows if r["item"] == "age")
     gone = withdraw(prepared.store, "bot-1-0001")
     assert gone == {"sessions": 1, "answers": ANSWERS}
-    assert export_csv(prepared.store, "s", tmp_path)[1] == 2 * (ANSWERS - 3)
+    assert len(export(prepared.store, "s", "csv", tmp_path)[1].rows) == 2 * (ANSWERS - 3)
     with prepared.store.transaction() as s:
         person = s.scalar(select(Participant).where(Participant.code == "bot-1-0001"))
         assert person is not None

@@ -1,0 +1,62 @@
+"""A live view of all stations for the experimenter outside."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from experiment.store import Store
+
+SILENT = 300  # s without an answer, after which a running session is shown as a problem
+
+
+def problem(row: dict[str, Any], now: datetime) -> str:
+    """What the experimenter should look at, if anything."""
+    if row["status"] == "stopped":
+        return "stopped: can go on with --resume"
+    if row["status"] != "running":
+        return "" if row["answers"] or row["status"] == "withdrawn" else "complete without answers"
+    last = row["last_answer"] or row["started_at"]
+    silent = (now - datetime.strptime(last, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)).total_seconds()
+    return f"no answer for {silent / 60:.0f} min" if silent > SILENT else ""
+
+
+def table(rows: list[dict[str, Any]], now: datetime) -> Table:
+    """The present state, one line a session, the newest first."""
+    from rich.table import Table
+
+    shown = Table(title=f"{now:%H:%M:%S} UTC", title_justify="left")
+    for name in ("station", "participant", "study", "status"):
+        shown.add_column(name)
+    for name in ("answers", "expected"):
+        shown.add_column(name, justify="right")
+    shown.add_column("last answer (UTC)")
+    shown.add_column("look at", style="bold")
+    for row in reversed(rows):
+        values = [row[k] for k in ("station", "participant", "study", "status", "answers", "expected")]
+        shown.add_row(*map(str, values), row["last_answer"] or "", problem(row, now))
+    return shown
+
+
+def watch(store: Store, study: str | None, bots: bool, every: float) -> None:
+    """Show all sessions until Ctrl-C."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from experiment.launch import status_rows
+
+    def present() -> Table:
+        rows = store.patiently(lambda: status_rows(store, study))
+        return table([r for r in rows if bots or r["kind"] != "bot"][-40:], datetime.now(UTC))
+
+    with Live(present(), console=Console(), auto_refresh=False) as live:
+        try:
+            while True:
+                time.sleep(every)
+                live.update(present(), refresh=True)
+        except KeyboardInterrupt:
+            return

@@ -1,0 +1,256 @@
+"""What happens to people's data: exports that read back equal, withdrawal everywhere, backups, the key file, replay."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select, text
+
+from experiment import launch
+from experiment.backups import MARKER, apply_marker, backup, forget
+from experiment.bots import Bot
+from experiment.database import Event, Participant, Response, SessionRow, Trial
+from experiment.design import plan
+from experiment.effects import load_effects
+from experiment.errors import ExperimentError
+from experiment.exports import COLUMNS, SPECIAL, age_band, export, tidy
+from experiment.keyfile import KeyFile
+from experiment.launch import Prepared
+from experiment.people import studies_of, withdraw
+from experiment.replay import timeline
+from experiment.session import run_session
+from experiment.store import Store
+
+Answers = dict[int, list[tuple[str, str, str]]]
+
+
+def number(value: object) -> str:
+    return "" if value in (None, "", "n/a") else f"{float(value):.6g}"  # type: ignore[arg-type]
+
+
+def in_database(store: Store) -> Answers:
+    """Item, value, choice by participant, as an export must give them back."""
+    found: Answers = {}
+    with store.transaction() as s:
+        query = select(SessionRow, Trial, Response).join(Trial, Trial.session_id == SessionRow.id).join(Response)
+        codes: dict[int, int] = {}
+        for session, _, r in s.execute(query.order_by(SessionRow.id, Trial.position, Response.id)):
+            if r.item in SPECIAL:
+                continue
+            value, choice = (None, age_band(r.value)) if r.item == "age" else (r.value, r.choice)
+            who = codes.setdefault(session.participant_id, len(codes) + 1)
+            found.setdefault(who, []).append((r.item, number(value), choice or ""))
+    return found
+
+
+def rows_of(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), delimiter=delimiter))
+
+
+@pytest.fixture
+def filled(prepared: Prepared) -> Prepared:
+    launch.simulate(prepared, load_effects(), 4, seed=1)
+    return prepared
+
+
+def read_back(folder: Path, format: str) -> Answers:
+    """Answers of an export by participant."""
+    found: Answers = {}
+    if format == "csv":
+        for r in rows_of(folder / "s.csv"):
+            found.setdefault(int(r["participant"]), []).append((r["item"], number(r["value"]), r["choice"]))
+    elif format == "psychds":
+        for path in sorted((folder / "data").glob("*.csv")):
+            for r in rows_of(path):
+                found.setdefault(int(r["participant"]), []).append((r["item"], number(r["value"]), r["choice"]))
+    elif format == "psychopy":
+        for path in sorted(folder.glob("*.csv")):
+            for r in rows_of(path):
+                answer = (r["item"], number(r["slider.response"]), r["key_resp.keys"])
+                found.setdefault(int(r["participant"]), []).append(answer)
+    else:
+        order = {"demographics": 0, "preference": 1, "ratings": 2}
+        paths = sorted(
+            folder.glob("sub-*/beh/*.tsv"), key=lambda p: (p.parts[-3], order[p.name.split("task-")[1][:-8]])
+        )
+        for path in paths:
+            for r in rows_of(path, "\t"):
+                answer = (r["item"], number(r["value"]), r["choice"].replace("n/a", ""))
+                found.setdefault(int(path.parts[-3][4:]), []).append(answer)
+    return found
+
+
+@pytest.mark.parametrize("format", ["csv", "psychds", "bids", "psychopy"])
+def test_an_export_reads_back_equal_and_forgets_the_withdrawn(filled: Prepared, tmp_path: Path, format: str) -> None:
+    store = filled.store
+    folder, _ = export(store, "s", format, tmp_path)
+    assert read_back(folder, format) == in_database(store)
+    everything = "".join(p.read_text(encoding="utf-8") for p in folder.rglob("*") if p.is_file())
+    assert "bot-" not in everything
+    assert not any(item in everything for item in SPECIAL)
+    withdraw(store, "bot-1-0001")
+    again, _ = export(store, "s", format, tmp_path)
+    assert again == folder
+    assert read_back(folder, format) == in_database(store)
+    assert len(read_back(folder, format)) == 3
+    assert [p.name for p in tmp_path.iterdir() if "partial" in p.name or "old" in p.name] == []
+
+
+def test_psychds_follows_its_schema(filled: Prepared, tmp_path: Path) -> None:
+    """Rules of psych-ds.github.io's schema 1.0: required fields, file names, every column declared."""
+    folder, _ = export(filled.store, "s", "psychds", tmp_path)
+    described = json.loads((folder / "dataset_description.json").read_text())
+    for field in ("@context", "@type", "name", "description", "variableMeasured"):
+        assert described[field], field
+    assert described["@context"] == "https://schema.org"
+    assert described["@type"] == "Dataset"
+    declared = {v["name"] for v in described["variableMeasured"]}
+    files = sorted((folder / "data").iterdir())
+    assert len(files) == 4
+    for path in files:
+        assert re.fullmatch(r"([a-z]+-[a-zA-Z0-9]+)(_[a-z]+-[a-zA-Z0-9]+)*_data\.csv", path.name)
+        head, *lines = path.read_text().splitlines()
+        assert set(head.split(",")) == set(COLUMNS) == declared
+        assert all(len(next(csv.reader([line]))) == len(COLUMNS) for line in lines)
+
+
+def test_bids_names_and_sidecars(filled: Prepared, tmp_path: Path) -> None:
+    """BIDS 1.10: entities in names, participants.tsv names every subject folder, each column is described."""
+    folder, _ = export(filled.store, "s", "bids", tmp_path)
+    described = json.loads((folder / "dataset_description.json").read_text())
+    assert described["Name"]
+    assert described["BIDSVersion"]
+    people = [r["participant_id"] for r in rows_of(folder / "participants.tsv", "\t")]
+    assert people == sorted(p.name for p in folder.glob("sub-*")) == [f"sub-{i:03d}" for i in range(1, 5)]
+    for path in folder.glob("sub-*/beh/*.tsv"):
+        assert re.fullmatch(rf"{path.parts[-3]}_task-[a-zA-Z0-9]+_beh\.tsv", path.name)
+        sidecar = json.loads(path.with_suffix(".json").read_text())
+        assert set(path.read_text().splitlines()[0].split("\t")) <= set(sidecar)
+
+
+def test_an_unknown_format_names_the_known(filled: Prepared, tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match="csv, psychds, bids, psychopy"):
+        export(filled.store, "s", "xml", tmp_path)
+    assert list(tmp_path.glob("xml*")) == []
+
+
+def test_small_cells_are_flagged_for_people(prepared: Prepared) -> None:
+    for i in range(6):
+        session = prepared.store.begin(
+            prepared.study_id, f"p{i}", "person", lambda row: plan(prepared.config, prepared.clips, row),
+            seed=0, station="x", language="en", versions={},
+        )  # fmt: skip
+        run_session(
+            prepared.store, session, prepared.config, Bot(prepared.config, load_effects(), np.random.default_rng(i), 0)
+        )
+    flagged = tidy(prepared.store, "s").small_cells
+    assert flagged
+    assert all(int(line.rsplit(": ", 1)[1]) < 5 for line in flagged)
+
+
+def test_backup_while_sessions_go_on_and_withdrawal_reaches_it(filled: Prepared, tmp_path: Path) -> None:
+    store, folder = filled.store, tmp_path / "backups"
+    path = backup(store, folder)
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    copy = Store(f"sqlite:///{path}")
+    assert in_database(copy) == in_database(store)
+    copy.close()
+    assert studies_of(store, "bot-1-0002") == ["s"]
+    withdraw(store, "bot-1-0002")
+    assert forget(folder, "bot-1-0002") == (1, 1)
+    assert "bot-1-0002" in (folder / MARKER).read_text()
+    copy = Store(f"sqlite:///{path}")
+    assert in_database(copy) == in_database(store)
+    copy.close()
+    # A copy that lay elsewhere meanwhile still has them; restoring it beside the marker leaves them out.
+    launch.simulate(filled, load_effects(), 5, seed=2)
+    older = backup(store, folder)
+    (folder / MARKER).write_text("2026-01-01 bot-2-0003\n")
+    restored = Store(f"sqlite:///{older}")
+    assert apply_marker(restored, folder) == ["bot-2-0003"]
+    assert apply_marker(restored, folder) == []
+    restored.close()
+
+
+def test_nothing_of_the_withdrawn_stays_in_the_file(config, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """SQLite keeps deleted rows in free pages unless told otherwise."""
+    path = tmp_path / "p.db"
+    store = Store(f"sqlite:///{path}")
+    study_id = store.ensure_study("s", "S", {})
+    with store.transaction() as s:
+        person = Participant(code="gone")
+        s.add(person)
+        s.flush()
+        row = SessionRow(
+            study_id=study_id, participant_id=person.id, kind="person", station="x", language="en", seed=0, versions={}
+        )
+        s.add(row)
+        s.flush()
+        s.add(Event(session_id=row.id, name="note", at=0.0, detail={"words": "UNMISTAKABLE"}))
+    with store.engine.connect() as c:
+        c.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    assert b"UNMISTAKABLE" in path.read_bytes()
+    withdraw(store, "gone")
+    with store.engine.connect() as c:
+        c.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    store.close()
+    assert b"UNMISTAKABLE" not in path.read_bytes()
+
+
+def test_replay_shows_every_answer_in_order_and_writes_nothing(filled: Prepared) -> None:
+    before = in_database(filled.store)
+    rows = timeline(filled.store, filled.study_id, "bot-1-0000")
+    items = [r["what"] for r in rows if r["time"] is not None]
+    with filled.store.transaction() as s:
+        stored = s.scalars(
+            select(Response.item).join(Trial).join(SessionRow).join(Participant)
+            .where(Participant.code == "bot-1-0000").order_by(Response.id)
+        ).all()  # fmt: skip
+    assert items == list(stored)
+    assert in_database(filled.store) == before
+    withdraw(filled.store, "bot-1-0000")
+    with pytest.raises(ExperimentError, match="withdrawn"):
+        timeline(filled.store, filled.study_id, "bot-1-0000")
+
+
+def test_key_file_is_private_and_encrypted_by_choice(tmp_path: Path) -> None:
+    path = tmp_path / "participants.key"
+    keys = KeyFile(path)
+    keys.add("P01", "Ada, ada@example.org")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert KeyFile(path).show("P01") == "Ada, ada@example.org"
+    with pytest.raises(ExperimentError, match="already"):
+        keys.add("P01", "Eve")
+    keys.encrypt("correct horse")
+    assert b"Ada" not in path.read_bytes()
+    with pytest.raises(ExperimentError, match="encrypted"):
+        KeyFile(path)
+    with pytest.raises(ExperimentError, match="wrong"):
+        KeyFile(path, "battery staple")
+    opened = KeyFile(path, "correct horse")
+    assert opened.show("P01") == "Ada, ada@example.org"
+    assert opened.remove("P01")
+    assert not KeyFile(path, "correct horse").contacts
+    path.chmod(0o644)
+    with pytest.raises(ExperimentError, match="chmod 600"):
+        KeyFile(path, "correct horse")
+
+
+def test_migrations_keep_real_data_up_and_down(filled: Prepared) -> None:
+    from experiment.store import migrate
+
+    before = in_database(filled.store)
+    migrate(filled.store.engine, "0001")
+    with filled.store.engine.connect() as c:
+        assert c.execute(select(func.count()).select_from(Response)).scalar() == sum(map(len, before.values())) + 4 * 3
+    migrate(filled.store.engine)
+    assert in_database(filled.store) == before
