@@ -12,6 +12,7 @@ import numpy as np
 from experiment.config import ExperimentConfig
 from experiment.database import Stimulus, Trial
 from experiment.effects import Effects
+from experiment.headphones import HeadphoneTrial
 from experiment.session import Answer, Question, run_session
 from experiment.store import Store
 
@@ -54,6 +55,7 @@ class Bot:
     """One simulated participant; a presenter of `experiment.session`."""
 
     def __init__(self, config: ExperimentConfig, effects: Effects, rng: np.random.Generator, clip_seed: int):
+        self.gain_db = 0.0
         self.config, self.effects, self.rng, self.clip_seed = config, effects, rng, clip_seed
         p = effects.preference
         self.careless = bool(rng.random() < p.careless)
@@ -68,6 +70,17 @@ class Bot:
     def sound_check(self) -> dict[str, Any] | None:
         """Bots hear nothing."""
         return None
+
+    def adjust_level(self, softest: int) -> float | None:
+        """Bots hear nothing."""
+        return None
+
+    def screen_headphones(self, test: str, trials: list[HeadphoneTrial]) -> list[int] | None:
+        """Bots hear nothing."""
+        return None
+
+    def practice(self, question: Question) -> None:
+        """Bots need none."""
 
     def page(self, title: str, text: str) -> None:
         """Read on."""
@@ -88,6 +101,9 @@ class Bot:
             keys = [k for k in question.options if k in known] or list(question.options)
             weights = np.array([known.get(k, 1) for k in keys], dtype=float)
             return Answer(choice=str(self.rng.choice(keys, p=weights / weights.sum())), response_time=rt)
+        if trial.block not in ("preference", "ratings"):
+            middle = self.rng.normal((question.low + question.high) / 2, (question.high - question.low) / 5)
+            return Answer(value=float(np.clip(round(middle), question.low, question.high)), response_time=rt)
         if self.careless:
             return Answer(value=float(self.rng.integers(question.low, question.high + 1)), response_time=rt)
         if question.kind == "slider":

@@ -10,12 +10,16 @@ Language = str
 
 
 class Adjective(BaseModel):
-    """One item of the semantic differential: its name in the data and its word per language."""
+    """One item of the semantic differential: its name in the data and its word per language.
+
+    `opposite` makes it bipolar (cold - warm): that word stands at the low end, `words` at the high end.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, pattern=r"^[a-z][a-z_]*$")
     words: dict[Language, str]
+    opposite: dict[Language, str] | None = None
 
 
 class PreferenceConfig(BaseModel):
@@ -56,6 +60,57 @@ class RatingsConfig(BaseModel):
         return self
 
 
+class QuestionnaireItem(BaseModel):
+    """One statement; `reverse` says that agreeing counts the other way."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")
+    words: dict[Language, str]
+    reverse: bool = False
+
+
+class Questionnaire(BaseModel):
+    """Statements rated on one scale after the demographics, e.g. the Gold-MSI (whose wording its authors license)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=20, pattern=r"^[a-z][a-z0-9_]*$")
+    question: dict[Language, str]
+    labels: dict[Language, list[str]]
+    low: int = 1
+    high: int = 7
+    items: list[QuestionnaireItem] = Field(min_length=1)
+
+
+class LevelConfig(BaseModel):
+    """How loud clips are played.
+
+    Attributes
+    ----------
+    by : {"free", "station", "participant"}
+        As the computer is set; by the station's calibration (a session is refused without a valid one); or adjusted by
+        the participant on noise of the clips' loudness, within `softest`..0 dB, and stored.
+    dba : float or None
+        Level in dB(A) that noise of the clips' loudness is to have (station).
+    days : int
+        How long a calibration is valid.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by: Literal["free", "station", "participant"] = "free"
+    dba: float | None = Field(default=None, ge=40, le=85)
+    days: int = Field(default=30, ge=1, le=3660)
+    softest: int = Field(default=-24, ge=-60, le=-3)
+
+    @model_validator(mode="after")
+    def _target(self) -> LevelConfig:
+        if self.by == "station" and self.dba is None:
+            raise ValueError("by = 'station' needs dba, the level in dB(A) that stations are set to")
+        return self
+
+
 class ImportConfig(BaseModel):
     """How a wide survey CSV is read: `items` names the adjectives that the column suffixes _1, _2 ... stand for."""
 
@@ -75,6 +130,14 @@ class ExperimentConfig(BaseModel):
         How often a clip may be heard again.
     resume_hours : float
         How long after its last answer an interrupted session may go on; later its place in the design is given away.
+    headphones : {"off", "huggins", "antiphase", "both"}
+        Headphone screening; where `headphones_required`, a session ends kindly when it is not passed.
+    affect : list
+        Asked after each rated clip on 1 to 9: valence, arousal, familiarity.
+    font : str or None
+        A font of this computer for languages that Noto Sans has no letters for.
+    disk_gb : float
+        Free space that `doctor` wants to see.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -89,6 +152,15 @@ class ExperimentConfig(BaseModel):
     sound_check: bool = True
     psytoolkit: ImportConfig | None = None
     seed: int = Field(default=0, ge=0)
+    level: LevelConfig = LevelConfig()
+    headphones: Literal["off", "huggins", "antiphase", "both"] = "off"
+    headphones_required: bool = False
+    practice: bool = True
+    pause: bool = True
+    affect: list[Literal["valence", "arousal", "familiarity"]] = []
+    questionnaires: list[Questionnaire] = []
+    font: str | None = None
+    disk_gb: float = Field(default=2.0, ge=0)
 
     @model_validator(mode="after")
     def _something_to_do(self) -> ExperimentConfig:
@@ -99,6 +171,15 @@ class ExperimentConfig(BaseModel):
                 if language not in self.ratings.labels:
                     raise ValueError(f"ratings.labels has no words in {language!r}")
                 for adjective in self.ratings.adjectives:
-                    if language not in adjective.words:
+                    if language not in adjective.words or language not in (adjective.opposite or adjective.words):
                         raise ValueError(f"adjective {adjective.name!r} has no word in {language!r}")
+            for asked in self.questionnaires:
+                if language not in asked.question or language not in asked.labels:
+                    raise ValueError(f"questionnaire {asked.name!r} has no question or labels in {language!r}")
+                for item in asked.items:
+                    if language not in item.words:
+                        raise ValueError(f"item {item.name!r} of {asked.name!r} has no words in {language!r}")
+        names = [q.name for q in self.questionnaires]
+        if len(set(names)) < len(names) or set(names) & {"demographics", "preference", "ratings", "affect"}:
+            raise ValueError("questionnaires need names of their own")
         return self

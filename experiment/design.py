@@ -62,6 +62,9 @@ def plan(config: ExperimentConfig, clips: Sequence[Clip], row: int) -> list[Plan
         If there are too few clips for the design (no clip is heard twice unless ``replicate``).
     """
     trials = [PlannedTrial("demographics", None, None, None, DEMOGRAPHICS)]
+    trials += [
+        PlannedTrial(q.name, None, None, None, tuple(item.name for item in q.items)) for q in config.questionnaires
+    ]
     rng = np.random.default_rng([config.seed, row])
     used: dict[str, list[int]] = {}
     pairs: list[tuple[str, int]] = []
@@ -82,6 +85,8 @@ def plan(config: ExperimentConfig, clips: Sequence[Clip], row: int) -> list[Plan
             items = [a.name for a in config.ratings.adjectives]
             rng.shuffle(items)
             trials.append(PlannedTrial("ratings", clip.taste, clip.id, None, tuple(items)))
+            if config.affect:
+                trials.append(PlannedTrial("affect", clip.taste, clip.id, None, tuple(config.affect)))
     return trials
 
 

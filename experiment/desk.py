@@ -48,10 +48,10 @@ class Desk:
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def screenshot(self, path: Path) -> None:
-        """Save the screen as PNG (needs ImageMagick's import or xwd; used when looking at screens)."""
-        raw = self.folder / "screen.xwd"
-        subprocess.run(["xwd", "-root", "-silent", "-out", raw], env=self.environment, check=True)
-        subprocess.run(["convert", f"xwd:{raw}", str(path)], check=True)
+        """Save the screen as PNG."""
+        from PIL import ImageGrab
+
+        ImageGrab.grab(xdisplay=self.environment["DISPLAY"]).save(path)
 
     def record(self, path: Path) -> subprocess.Popen[bytes]:
         """Start recording the sound card's output as raw float32 stereo; waits until the recorder hears."""
@@ -188,6 +188,11 @@ class Hand:
                 self.press("space" if screen in ("page", "listen", "heard") else "1")
             else:
                 self.click(widgets[first[screen]])
+        elif screen == "headphones":
+            name = str(self.rng.choice(sorted(widgets)))
+            self.press(name) if self.keyboard else self.click(widgets[name])
+        elif screen == "level":
+            self._next(widgets)
         elif screen == "choice":
             name = str(self.rng.choice(sorted(widgets)))
             self.given.append({"item": marker["item"], "choice": name})
@@ -204,7 +209,8 @@ class Hand:
         elif screen in ("slider", "steps"):
             values = sorted((w for w in widgets if w != "next"), key=int)
             value = str(self.rng.choice(values))
-            self.given.append({"item": marker["item"], "value": float(value)})
+            if marker["item"] != "practice":
+                self.given.append({"item": marker["item"], "value": float(value)})
             if not self.keyboard:
                 self.click(widgets[value])
             elif screen == "steps":

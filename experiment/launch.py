@@ -133,8 +133,8 @@ def check_code(code: str) -> None:
         )
 
 
-def resume(prepared: Prepared, code: str) -> int:
-    """Return the id of a participant's unfinished session, made running again.
+def resume(prepared: Prepared, code: str) -> tuple[int, str]:
+    """Return the id and the language of a participant's unfinished session, made running again.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def resume(prepared: Prepared, code: str) -> int:
             )
         row.status = "running"
         row.ended_at = None
-        return row.id
+        return row.id, row.language
 
 
 def simulate(
@@ -182,7 +182,7 @@ def simulate(
             )
         if old is None:
             return begin(prepared, code, "bot", language, "simulation")
-        return resume(prepared, code) if old.status in ("running", "stopped") else -1
+        return resume(prepared, code)[0] if old.status in ("running", "stopped") else -1
 
     return len(bots.simulate(prepared.store, start, prepared.config, effects, n, seed, progress))
 

@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from experiment.config import ExperimentConfig
-from experiment.database import Consent, Event, Response, SessionRow, Stimulus, Trial, utc_now
+from experiment.database import Consent, Event, Response, Screening, SessionRow, Stimulus, Trial, utc_now
 from experiment.design import SPECIAL
 from experiment.errors import ExperimentError
+from experiment.headphones import HeadphoneTrial, passed
+from experiment.headphones import trials as headphone_trials
 from experiment.store import Store
 from experiment.texts import texts
 
@@ -51,21 +54,36 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer and how long it took in seconds of a monotonic clock (None where time means nothing)."""
+    """An answer and how long it took in seconds of a monotonic clock (None where time means nothing).
+
+    `interaction` is how it came about: moves of the slider, focus lost, frames drawn late.
+    """
 
     value: float | None = None
     choice: str | None = None
     response_time: float | None = None
+    interaction: dict[str, Any] | None = None
 
 
 class Presenter(Protocol):
-    """Whoever is asked."""
+    """Whoever is asked. `gain_db` is set before the first sound."""
+
+    gain_db: float
 
     def consent(self) -> tuple[bool, bool]:
         """Return whether the person agrees to take part, and to special-category questions."""
 
     def sound_check(self) -> dict[str, Any] | None:
-        """Play a tone; return what was found, or None where there is no sound to check."""
+        """Play a tone left, right and on both sides; return what was found, or None where there is no sound to check."""
+
+    def adjust_level(self, softest: int) -> float | None:
+        """Let the level be set on noise of the clips' loudness; return the gain in dB, `softest` to 0, or None."""
+
+    def screen_headphones(self, test: str, trials: list[HeadphoneTrial]) -> list[int] | None:
+        """Return which interval was chosen in each trial, or None where nobody hears."""
+
+    def practice(self, question: Question) -> None:
+        """Let a trial be tried; nothing of it is kept."""
 
     def page(self, title: str, text: str) -> None:
         """Show a text."""
@@ -144,29 +162,40 @@ def run_session(
             )
             with store.transaction() as s:
                 s.add(agreed)
-        if config.sound_check:
-            found = presenter.sound_check()
-            if found is not None:
-                log("sound_check", **found)
+        if session.calibration and "gain_db" in session.calibration:
+            presenter.gain_db = float(session.calibration["gain_db"])
         todo = [(t, _open_items(t, agreed.special_categories)) for t in rows]
         total = sum(len(items) for _, items in todo)
+        begun = any(t.responses for t in rows if t.first is not None)
         done = 0
+        heard = False
         block = None
         for trial, items in todo:
             if not items:
                 continue
-            if trial.block != block:
+            if trial.first is not None and not heard:
+                heard = True
+                _prepare_ears(store, session, config, presenter, log)
+                if config.practice and config.preference and not begun:
+                    presenter.page(words["practice"]["title"], words["practice"]["text"])
+                    presenter.practice(practice_question(config, language))
+            if trial.block != block and trial.block in ("preference", "ratings"):
+                if config.pause and trial.block == "ratings" and block == "preference":
+                    presenter.page(words["pause"]["title"], words["pause"]["text"])
                 block = trial.block
-                if block in ("preference", "ratings"):
-                    presenter.page(words[block]["intro_title"], words[block]["intro"])
+                presenter.page(words[block]["intro_title"], words[block]["intro"])
             clips = [c for c in (trial.first, trial.second) if c is not None]
-            if clips:
-                titles = _titles(trial, words)
-                for record in presenter.listen(clips, titles):
+            if clips and trial.block in ("preference", "ratings"):
+                for record in presenter.listen(clips, _titles(trial, words)):
                     log("audio_onset", trial.id, **record)
             for item in items:
                 answer = presenter.ask(question(config, trial, item, language), trial, (done, total))
-                store.record(trial.id, item, answer.value, answer.choice, answer.response_time)
+                seen = None
+                if answer.interaction:
+                    detail = {"item": item, **answer.interaction}
+                    at = time.monotonic() - start
+                    seen = Event(session_id=session_id, trial_id=trial.id, name="answer", at=at, detail=detail)
+                store.record(trial.id, item, answer.value, answer.choice, answer.response_time, seen)
                 done += 1
                 if announce:
                     announce(item)
@@ -180,6 +209,42 @@ def run_session(
         row.ended_at = utc_now()
     log("end", status=status)
     return status
+
+
+def _prepare_ears(
+    store: Store, session: SessionRow, config: ExperimentConfig, presenter: Presenter, log: Callable[..., None]
+) -> None:
+    """Sound check, level and headphone screening; what was found is stored. A screening that was passed stays passed."""
+    if config.sound_check:
+        found = presenter.sound_check()
+        if found is not None:
+            log("sound_check", **found)
+    if config.level.by == "participant":
+        gain = presenter.adjust_level(config.level.softest)
+        if gain is not None:
+            presenter.gain_db = float(min(0.0, max(float(config.level.softest), gain)))
+            with store.transaction() as s:
+                s.get_one(SessionRow, session.id).calibration = {"by": "participant", "gain_db": presenter.gain_db}
+            log("level", gain_db=presenter.gain_db)
+    tests = {"off": (), "both": ("huggins", "antiphase")}.get(config.headphones, (config.headphones,))
+    with store.transaction() as s:
+        known = {x.test: x.passed for x in s.scalars(select(Screening).where(Screening.session_id == session.id))}
+    for test in tests:
+        if known.get(test):
+            continue
+        rng = np.random.default_rng([session.seed, session.id, len(known)])
+        trials = headphone_trials(test, rng)
+        given = presenter.screen_headphones(test, trials)
+        if given is None:
+            continue
+        right = [t.right for t in trials]
+        good = passed(test, given, right)
+        with store.transaction() as s:
+            s.add(Screening(session_id=session.id, test=test, passed=good, detail={"given": given, "right": right}))
+        if not good and config.headphones_required:
+            words = texts(session.language)["headphones"]
+            presenter.page(words["failed_title"], words["failed"])
+            raise Stopped
 
 
 def _code(store: Store, session: SessionRow) -> str:
@@ -212,8 +277,27 @@ def question(config: ExperimentConfig, trial: Trial, item: str, language: str) -
         ends = (words["preference"]["low"], words["preference"]["high"])
         text = words["preference"]["question"].format(taste=taste.upper())
         return Question(item, "slider", text, low=config.preference.low, high=config.preference.high, labels=ends)
+    if trial.block == "affect":
+        asked = words["affect"][item]
+        return Question(item, "steps", asked["question"], low=1, high=9, labels=(asked["low"], asked["high"]))
+    for q in config.questionnaires:
+        if q.name == trial.block:
+            statement = next(i for i in q.items if i.name == item)
+            return Question(
+                item,
+                "steps",
+                q.question[language],
+                low=q.low,
+                high=q.high,
+                labels=tuple(q.labels[language]),
+                word=statement.words[language],
+            )
     assert config.ratings is not None
     adjective = next(a for a in config.ratings.adjectives if a.name == item)
+    if adjective.opposite is not None:
+        ends = (adjective.opposite[language], adjective.words[language])
+        asked = words["ratings"]["question_bipolar"]
+        return Question(item, "steps", asked, low=config.ratings.low, high=config.ratings.high, labels=ends)
     return Question(
         item,
         "steps",
@@ -222,6 +306,20 @@ def question(config: ExperimentConfig, trial: Trial, item: str, language: str) -
         high=config.ratings.high,
         labels=tuple(config.ratings.labels[language]),
         word=adjective.words[language],
+    )
+
+
+def practice_question(config: ExperimentConfig, language: str) -> Question:
+    """A preference question about no taste of the study."""
+    assert config.preference is not None
+    words = texts(language)
+    return Question(
+        "practice",
+        "slider",
+        words["practice"]["question"],
+        low=config.preference.low,
+        high=config.preference.high,
+        labels=(words["preference"]["low"], words["preference"]["high"]),
     )
 
 

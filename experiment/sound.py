@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from experiment.errors import ExperimentError
 
 RATE = 48000
+LEAD = 0.08  # s ahead that a sound is scheduled
 _PREPARED = False
 
 
@@ -46,8 +49,8 @@ def prepare_audio() -> None:
     _PREPARED = True
 
 
-def open_sound(path_or_array: Any, rate: int = 48000) -> Any:
-    """Open a sound for playing.
+def open_sound(path_or_array: Any, rate: int = RATE, gain_db: float = 0.0) -> Any:
+    """Open a sound for playing, softer by `gain_db` (0 or less).
 
     Raises
     ------
@@ -57,40 +60,91 @@ def open_sound(path_or_array: Any, rate: int = 48000) -> Any:
     prepare_audio()
     from psychopy import sound
 
+    options: dict[str, Any] = {"stereo": True, "hamming": False, "volume": min(1.0, 10 ** (gain_db / 20))}
     try:
         if isinstance(path_or_array, (str, Path)):
-            return sound.Sound(str(path_or_array), stereo=True, hamming=False)
-        return sound.Sound(path_or_array, sampleRate=rate, stereo=True, hamming=False)
+            return sound.Sound(str(path_or_array), **options)
+        return sound.Sound(path_or_array, sampleRate=rate, **options)
     except Exception as error:  # psychopy raises bare Exceptions and its own kinds
         raise ExperimentError(
             f"no audio device can be opened ({error}); plug in headphones and run 'tastelab doctor'"
         ) from None
 
 
-def play_through(player: Any, seconds: float, tick: Callable[[float], None]) -> dict[str, Any]:
+def play_through(player: Any, seconds: float, tick: Callable[[float], bool | None]) -> dict[str, Any]:
     """Play to the end, calling ``tick(share)`` all the while; returns the onset as the driver stamped it.
+
+    The start is scheduled `LEAD` ahead, so that the driver, not this process, times it. A tick that returns True ends
+    the sound early; one that raises leaves it stopped.
 
     Returns
     -------
     dict
-        ``asked`` and ``onset``: monotonic seconds since ``asked``; ``driver``: whether the stamp is the driver's own.
+        ``onset_delay``: s from the call to the onset; ``onset_error``: s from the scheduled time to the driver's stamp
+        of the onset; ``driver``: whether there is such a stamp; ``seconds``: how long it took in all.
     """
     from psychtoolbox import GetSecs
 
     asked = GetSecs()
-    player.play()
+    player.play(when=asked + LEAD)
     started = time.monotonic()
     onset: float | None = None
-    while True:
-        elapsed = time.monotonic() - started
-        tick(min(1.0, elapsed / seconds))
-        if onset is None:
-            onset = _driver_onset(player)
-        if elapsed >= seconds + 0.1:
-            break
-    player.stop()
-    delay = None if onset is None else round(onset - asked, 5)
-    return {"onset_delay": delay, "driver": onset is not None, "seconds": round(time.monotonic() - started, 3)}
+    try:
+        while True:
+            elapsed = time.monotonic() - started - LEAD
+            if tick(min(1.0, max(0.0, elapsed / seconds))):
+                break
+            if onset is None:
+                onset = _driver_onset(player)
+            if elapsed >= seconds + 0.1:
+                break
+    finally:
+        player.stop()
+    return {
+        "onset_delay": None if onset is None else round(onset - asked, 5),
+        "onset_error": None if onset is None else round(onset - asked - LEAD, 5),
+        "driver": onset is not None,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def reference_noise(seconds: float, lufs: float = -23.0) -> np.ndarray:
+    """Pink noise (samples, 2) at 48 kHz of the clips' loudness, the same on both sides, always the same.
+
+    Its level is set by ITU-R BS.1770's K-weighted mean square without gating: stationary noise needs none.
+    """
+    from scipy.signal import sosfilt
+
+    n = round(seconds * RATE)
+    spectrum = np.fft.rfft(np.random.default_rng(23).standard_normal(n))
+    f = np.fft.rfftfreq(n, 1 / RATE)
+    spectrum *= np.where((f > 40) & (f < 16000), 1 / np.sqrt(np.maximum(f, 1)), 0)
+    noise = np.fft.irfft(spectrum, n)
+    # BS.1770-4, tables 1 and 2: shelf and high-pass at 48 kHz.
+    k_weighting = np.array(
+        [
+            [1.53512485958697, -2.69169618940638, 1.19839281085285, 1.0, -1.69065929318241, 0.73248077421585],
+            [1.0, -2.0, 1.0, 1.0, -1.99004745483398, 0.99007225036621],
+        ]
+    )
+    loudness = -0.691 + 10 * np.log10(2 * np.mean(sosfilt(k_weighting, noise) ** 2))
+    ramp = np.minimum(1, np.minimum(np.arange(n), np.arange(n)[::-1]) / (0.05 * RATE))
+    scaled = noise * ramp * 10 ** ((lufs - loudness) / 20)
+    return np.stack([scaled, scaled], axis=1).astype(np.float32)
+
+
+def two_chords() -> list[np.ndarray]:
+    """Two broken chords (samples, 2) for the practice trial, 2 s each, one high and one low."""
+    out = []
+    for root in (523.25, 130.81):
+        x = np.zeros(2 * RATE)
+        for k, ratio in enumerate((1.0, 1.25, 1.5, 2.0)):
+            t = np.arange(len(x) - round(k * 0.25 * RATE)) / RATE
+            tone = sum(np.sin(2 * np.pi * root * ratio * h * t) / h**2 for h in (1, 2, 3))
+            x[len(x) - len(t) :] += 0.04 * tone * np.exp(-2.5 * t) * np.minimum(1, t / 0.01)
+        x[-2400:] *= np.linspace(1, 0, 2400)
+        out.append(np.stack([x, x], axis=1).astype(np.float32))
+    return out
 
 
 def _driver_onset(player: Any) -> float | None:

@@ -312,9 +312,15 @@ class Store:
             return session.id
 
     def record(
-        self, trial_id: int, item: str, value: float | None, choice: str | None, response_time: float | None
+        self,
+        trial_id: int,
+        item: str,
+        value: float | None,
+        choice: str | None,
+        response_time: float | None,
+        interaction: Event | None = None,
     ) -> None:
-        """Write one answer in one transaction.
+        """Write one answer in one transaction, with how it came about where that was seen.
 
         Where the server went away between the commit and its acknowledgement, the answer may be there already: the same
         one is then taken as written.
@@ -324,6 +330,8 @@ class Store:
         def write() -> None:
             with self.transaction() as s:
                 s.add(Response(trial_id=trial_id, item=item, value=number, choice=choice, response_time=response_time))
+                if interaction is not None:
+                    s.add(interaction)
 
         try:
             self.patiently(write)

@@ -1,4 +1,4 @@
-"""The few things that stand on a screen: text, buttons, a slider, steps, a bar. Units: share of the screen's height."""
+"""The few things that stand on a screen: text, buttons, a slider, a bar. Units: share of the screen's height."""
 
 from __future__ import annotations
 
@@ -11,25 +11,62 @@ MUTED = "#68737C"
 ACCENT = "#2A6F97"
 SOFT = "#DDE6EA"
 WHITE = "#FFFFFF"
-FONT = "Noto Sans"
+FONT = "Noto Sans"  # ships with PsychoPy
+RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
+# Scripts that Noto Sans has no letters for, and the fonts that systems commonly have for them.
+OTHER_FONTS = {
+    "ja": "Noto Sans CJK JP",
+    "ko": "Noto Sans CJK KR",
+    "zh": "Noto Sans CJK SC",
+    "ar": "Noto Sans Arabic",
+    "fa": "Noto Sans Arabic",
+    "ur": "Noto Sans Arabic",
+    "he": "Noto Sans Hebrew",
+}
 
 
-def text(window: Any, words: str, y: float, height: float = 0.034, color: str = INK, **more: Any) -> Any:
+@dataclass(frozen=True)
+class Typeface:
+    """Font and direction of a language."""
+
+    font: str = FONT
+    style: str = "LTR"
+
+
+def typeface(language: str, font: str | None = None) -> Typeface:
+    """The typeface of a language; `font` (the study's) comes first."""
+    code = language.split("-")[0].split("_")[0]
+    style = "Arabic" if code in ("ar", "fa", "ur") else "RTL" if code in RIGHT_TO_LEFT else "LTR"
+    return Typeface(font or OTHER_FONTS.get(code, FONT), style)
+
+
+def text(
+    window: Any, face: Typeface, words: str, y: float, height: float = 0.034, color: str = INK, **more: Any
+) -> Any:
     """Text centred at (`x`, `y`); `more` goes to psychopy's TextStim."""
     from psychopy import visual
 
     options = {"wrapWidth": 1.15, "bold": False, "alignText": "center", "anchorHoriz": "center"} | more
     x = options.pop("x", 0.0)
     return visual.TextStim(
-        window, text=words, pos=(x, y), height=height, color=color, font=FONT, autoLog=False, **options
+        window,
+        text=words,
+        pos=(x, y),
+        height=height,
+        color=color,
+        font=face.font,
+        languageStyle=face.style,
+        autoLog=False,
+        **options,
     )
 
 
-@dataclass
+@dataclass(eq=False)
 class Button:
     """A labelled rectangle; `key` answers it from the keyboard."""
 
     window: Any
+    face: Typeface
     name: str
     label: str
     x: float
@@ -41,60 +78,76 @@ class Button:
     quiet: bool = False
     enabled: bool = True
     selected: bool = False
+    hover: bool = False
     _parts: list[Any] = field(default_factory=list)
 
     def contains(self, point: tuple[float, float]) -> bool:
         """Whether a point lies on the button."""
         return abs(point[0] - self.x) <= self.width / 2 and abs(point[1] - self.y) <= self.height / 2
 
-    def draw(self, hover: bool = False) -> None:
-        """Draw in its present state."""
+    def state(self) -> tuple[bool, bool, bool]:
+        """What its look depends on."""
+        return self.enabled, self.selected, self.hover and self.enabled
+
+    def draw(self) -> None:
+        """Draw in its present state, over the former one."""
         from psychopy import visual
 
         if not self._parts:
             size = min(0.03, self.width / max(6.0, len(self.label) * 0.62))
             self._parts = [
                 visual.Rect(self.window, self.width, self.height, pos=(self.x, self.y), lineWidth=1.5, autoLog=False),
-                text(self.window, self.label, self.y, size, x=self.x, wrapWidth=self.width),
+                text(self.window, self.face, self.label, self.y, size, x=self.x, wrapWidth=self.width),
             ]
         box, label = self._parts
         filled = (self.primary and self.enabled) or self.selected
-        box.fillColor = ACCENT if filled else SOFT if hover and self.enabled else WHITE if not self.quiet else PAPER
+        hover = self.hover and self.enabled
+        box.fillColor = ACCENT if filled else SOFT if hover else WHITE if not self.quiet else PAPER
         box.lineColor = ACCENT if self.enabled and not self.quiet else SOFT
         label.color = WHITE if filled else INK if self.enabled and not self.quiet else MUTED
         box.draw()
         label.draw()
 
 
-@dataclass
+@dataclass(eq=False)
 class Slider:
     """A line with a tick at every whole number and no marker until it is touched."""
 
     window: Any
+    face: Typeface
     low: int
     high: int
     labels: tuple[str, ...]
     y: float = -0.08
     width: float = 1.1
     value: float | None = None
+    moves: int = 0
     _parts: list[Any] = field(default_factory=list)
 
     def place(self, value: float) -> float:
         """Horizontal place of a value."""
         return (value - self.low) / (self.high - self.low) * self.width - self.width / 2
 
+    def state(self) -> float | None:
+        """What its look depends on."""
+        return self.value
+
     def touch(self, point: tuple[float, float]) -> bool:
         """Set the value where the line is touched; returns whether it was."""
         if abs(point[1] - self.y) > 0.06 or abs(point[0]) > self.width / 2 + 0.03:
             return False
         share = (point[0] + self.width / 2) / self.width
-        self.value = float(min(self.high, max(self.low, round(self.low + share * (self.high - self.low)))))
+        self._set(round(self.low + share * (self.high - self.low)))
         return True
 
     def nudge(self, step: int) -> None:
         """Move by a step from the keyboard; the first touch starts from the middle."""
-        start = (self.low + self.high) // 2 if self.value is None else self.value
-        self.value = float(min(self.high, max(self.low, start + step)))
+        self._set(((self.low + self.high) // 2 if self.value is None else self.value) + step)
+
+    def _set(self, value: float) -> None:
+        new = float(min(self.high, max(self.low, value)))
+        self.moves += new != self.value
+        self.value = new
 
     def draw(self) -> None:
         """Draw line, ticks, words at the ends, and the marker once touched."""
@@ -117,8 +170,8 @@ class Slider:
                 for v in range(self.low, self.high + 1)
             ]
             ends = [
-                text(self.window, self.labels[0], self.y - 0.075, 0.028, x=-half, wrapWidth=0.4),
-                text(self.window, self.labels[-1], self.y - 0.075, 0.028, x=half, wrapWidth=0.4),
+                text(self.window, self.face, self.labels[0], self.y - 0.075, 0.028, x=-half, wrapWidth=0.4),
+                text(self.window, self.face, self.labels[-1], self.y - 0.075, 0.028, x=half, wrapWidth=0.4),
             ]
             marker = visual.Circle(
                 self.window, radius=0.022, fillColor=ACCENT, lineColor=WHITE, lineWidth=2, autoLog=False
@@ -131,7 +184,7 @@ class Slider:
             self._parts[-1].draw()
 
 
-@dataclass
+@dataclass(eq=False)
 class Bar:
     """How far a clip has played."""
 
@@ -140,6 +193,10 @@ class Bar:
     width: float = 0.7
     share: float = 0.0
     _parts: list[Any] = field(default_factory=list)
+
+    def state(self) -> int:
+        """What its look depends on: its length in pixels."""
+        return round(self.share * self.width * float(self.window.size[1]))
 
     def draw(self) -> None:
         """Draw the trough and the filled part."""

@@ -75,7 +75,7 @@ def run(
         if resume is not None:
             from experiment.session import check_files
 
-            session_id = launch.resume(ready, resume)
+            session_id, chosen = launch.resume(ready, resume)
             check_files(ready.stimuli)
         else:
             session_id = launch.begin(ready, str(code), "driven" if driven else "person", chosen, station)
@@ -85,7 +85,9 @@ def run(
             sys.stdout.write(json.dumps(marker) + "\n")
             sys.stdout.flush()
 
-        screens = Screens(chosen, loaded.experiment.replays, not window, mark if markers else None)
+        screens = Screens(
+            chosen, loaded.experiment.replays, not window, mark if markers else None, loaded.experiment.font
+        )
         try:
             status = run_session(store, session_id, loaded.experiment, screens)
         finally:

@@ -82,7 +82,7 @@ def test_a_stopped_session_goes_on_at_the_next_unanswered_item(prepared: Prepare
     second = launch.begin(prepared, "B", "bot", "en", "x")
     with prepared.store.transaction() as s:
         assert s.get_one(SessionRow, second).design_row == 0  # the dropout gave its row back
-    assert launch.resume(prepared, "A") == first
+    assert launch.resume(prepared, "A") == (first, "en")
     assert run_session(prepared.store, first, prepared.config, _bot(prepared)) == "complete"
     assert unanswered(prepared.store, first) == (ANSWERS, ANSWERS)
     with pytest.raises(ExperimentError, match="complete"):
