@@ -26,7 +26,7 @@ def folder_for(url: str) -> Path:
     """Where a database's backups lie: ``backups`` beside an SQLite file, else in the present directory."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
-        return Path(parsed.database).resolve().parent / "backups"
+        return Path(parsed.database.removeprefix("file:")).resolve().parent / "backups"
     return Path("backups")
 
 

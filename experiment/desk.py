@@ -68,8 +68,15 @@ class Desk:
 
 
 @contextlib.contextmanager
-def virtual_desk() -> Iterator[Desk]:
+def virtual_desk(rate: int = RATE, channels: int = 2, sound: bool = True) -> Iterator[Desk]:
     """Start a virtual screen and sound card, and end them again.
+
+    Parameters
+    ----------
+    rate, channels : int
+        Of the sound card, Hz; one that is not as it should be is for trying what is said about it.
+    sound : bool
+        Whether there is a sound card.
 
     Raises
     ------
@@ -103,7 +110,7 @@ def virtual_desk() -> Iterator[Desk]:
         script = folder / "desk.pa"
         script.write_text(
             f"load-module module-native-protocol-unix auth-anonymous=1 socket={socket}\n"
-            f"load-module module-null-sink sink_name=desk rate={RATE} format=float32le channels=2\n"
+            f"load-module module-null-sink sink_name=desk rate={rate} format=float32le channels={channels}\n"
             "set-default-sink desk\n"
         )
         environment |= {
@@ -125,6 +132,9 @@ def virtual_desk() -> Iterator[Desk]:
             "--use-pid-file=no",
             "--high-priority=yes",
         ]
+        if not sound:
+            yield Desk(environment, folder, processes)
+            return
         processes.append(
             subprocess.Popen(
                 ["pulseaudio", *arguments, "--disable-shm=yes"],

@@ -133,7 +133,17 @@ def check_code(code: str) -> None:
         )
 
 
-def resume(prepared: Prepared, code: str) -> tuple[int, str]:
+def station_level(store: Store, config: ExperimentConfig, station: str) -> dict[str, Any] | None:
+    """The gain of a calibrated station, as a session's header keeps it."""
+    from experiment.checks import valid_calibration
+
+    found = valid_calibration(store, station) if config.level.by == "station" else None
+    if found is None:
+        return None
+    return {"by": "station", "gain_db": found.gain_db, "dba": config.level.dba, "device": found.device}
+
+
+def resume(prepared: Prepared, code: str, overrides: list[str] | None = None) -> tuple[int, str]:
     """Return the id and the language of a participant's unfinished session, made running again.
 
     Raises
@@ -164,6 +174,8 @@ def resume(prepared: Prepared, code: str) -> tuple[int, str]:
             )
         row.status = "running"
         row.ended_at = None
+        if overrides:
+            row.overrides = [*(row.overrides or []), *overrides]
         return row.id, row.language
 
 

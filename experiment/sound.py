@@ -34,6 +34,7 @@ def prepare_audio() -> None:
         raise ExperimentError(
             f"psychtoolbox cannot load ({error}); install libportaudio2 and libasound2-plugins"
         ) from None
+    PsychPortAudio("Verbosity", 1)  # errors only: its notices go to standard output, where results belong
     PsychPortAudio("EngineTunables", None, None, None, 0)
     original = audio.get_devices
 
@@ -131,6 +132,19 @@ def reference_noise(seconds: float, lufs: float = -23.0) -> np.ndarray:
     ramp = np.minimum(1, np.minimum(np.arange(n), np.arange(n)[::-1]) / (0.05 * RATE))
     scaled = noise * ramp * 10 ** ((lufs - loudness) / 20)
     return np.stack([scaled, scaled], axis=1).astype(np.float32)
+
+
+def play_tone(side: str, seconds: float = 0.8) -> None:
+    """Play 440 Hz at -20 dBFS on one side, ``"left"`` or ``"right"``."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    tone = 0.1 * np.sin(2 * np.pi * 440 * t) * np.minimum(1, np.minimum(t, t[::-1]) / 0.05)
+    silence = np.zeros_like(tone)
+    sides = (tone, silence) if side == "left" else (silence, tone)
+
+    def wait(_: float) -> None:
+        time.sleep(0.01)
+
+    play_through(open_sound(np.stack(sides, axis=1).astype(np.float32)), seconds, wait)
 
 
 def two_chords() -> list[np.ndarray]:

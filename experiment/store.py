@@ -25,17 +25,17 @@ PATIENCE = 90.0  # s that a booth waits for a server that restarts, or for a loc
 T = TypeVar("T")
 
 
-def create(url: str) -> Engine:
-    """Make an engine; SQLite gets WAL, foreign keys, synchronous=FULL and a patient lock."""
+def create(url: str, wait: float = 30.0) -> Engine:
+    """Make an engine; SQLite gets WAL, foreign keys, synchronous=FULL and `wait` seconds for a lock."""
     try:
         parsed = make_url(url)
     except ArgumentError:
         raise ExperimentError(f"--db {url!r} is not a database URL; e.g. {DEFAULT_URL}") from None
     if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-        folder = Path(str(parsed.database)).resolve().parent
+        folder = Path(str(parsed.database).removeprefix("file:")).resolve().parent
         if not folder.is_dir():
             raise ExperimentError(f"--db {url}: directory {folder} does not exist")
-    arguments: dict[str, Any] = {"timeout": 30}
+    arguments: dict[str, Any] = {"timeout": wait}
     if parsed.get_backend_name() == "postgresql":
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
@@ -102,9 +102,9 @@ def _passing(error: OperationalError | DBAPIError) -> bool:
 class Store:
     """A database of one URL, at the present schema."""
 
-    def __init__(self, url: str = DEFAULT_URL):
+    def __init__(self, url: str = DEFAULT_URL, wait: float = 30.0):
         self.url = url
-        self.engine = create(url)
+        self.engine = create(url, wait)
         try:
             migrate(self.engine)
             self._writable()

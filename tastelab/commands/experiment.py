@@ -53,6 +53,9 @@ def run(
     language: Annotated[str | None, typer.Option("--language", help="Language of the screens.")] = None,
     station: Annotated[str, typer.Option("--station", help="Name of this booth.")] = platform.node() or "station",
     window: Annotated[bool, typer.Option("--window", help="A window instead of the whole screen.")] = False,
+    override: Annotated[
+        list[str] | None, typer.Option("--override", help="Go on although this check failed; stored in the session.")
+    ] = None,
     markers: Annotated[
         bool, typer.Option("--markers", help="Print a JSON line a screen (for tests).", hidden=True)
     ] = False,
@@ -64,21 +67,23 @@ def run(
     """Run one session on this screen."""
     from experiment import launch
     from experiment.backups import backup
+    from experiment.checks import refuse, station_checks
     from experiment.session import run_session, unanswered
 
     if (code is None) == (resume is None):
         raise UserError("give either --code CODE (a new session) or --resume CODE (go on with one)")
     loaded = read_study(study)
     chosen = language or loaded.experiment.languages[0]
+    checks = station_checks(db, loaded.name, loaded.experiment, stimuli_folder(loaded, out), station, screen=False)
+    overridden = refuse(checks, override or [], say)
     with open_store(db) as store:
         ready = prepared(store, loaded, out)
         if resume is not None:
-            from experiment.session import check_files
-
-            session_id, chosen = launch.resume(ready, resume)
-            check_files(ready.stimuli)
+            session_id, chosen = launch.resume(ready, resume, overridden)
         else:
-            session_id = launch.begin(ready, str(code), "driven" if driven else "person", chosen, station)
+            level = launch.station_level(store, loaded.experiment, station)
+            kind = "driven" if driven else "person"
+            session_id = launch.begin(ready, str(code), kind, chosen, station, level, overridden)
         from experiment.screens import Screens
 
         def mark(marker: dict[str, Any]) -> None:
@@ -97,6 +102,26 @@ def run(
     say(f"session {status}: {stored} of {expected} answers stored; backup {saved}")
     if status != "complete":
         say(f"go on with: tastelab experiment run --resume {code or resume}")
+
+
+@app.command()
+def calibrate(
+    station: Annotated[str, typer.Option("--station", help="Name of this booth.")] = platform.node() or "station",
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+) -> None:
+    """Set this station's level with a level meter; it is locked until it expires."""
+    from experiment.calibrate import calibrate as run_calibrate
+    from experiment.calibrate import play_reference
+
+    loaded = read_study(study)
+
+    def read(words: str) -> float:
+        return float(typer.prompt(words, type=float))
+
+    with open_store(db) as store:
+        found = run_calibrate(store, station, loaded.experiment.level, read, play_reference)
+    say(f"station {station}: {found.gain_db:+.1f} dB with {found.device}, valid until {found.expires_at:%Y-%m-%d}")
 
 
 @app.command()

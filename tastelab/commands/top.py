@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sys
+import platform
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,84 +26,32 @@ from tastelab.context import stimuli_folder as folder_of
 from tastelab.errors import UserError
 
 
-def doctor(study: StudyOption = STUDY, db: DbOption = DB, out: OutOption = OUT, as_json: JsonOption = False) -> None:
-    """Check what a session needs on this machine: sound, screen, database, stimuli, disk."""
+def doctor(
+    station: Annotated[str, typer.Option("--station", help="Name of this booth.")] = platform.node() or "station",
+    tones: Annotated[bool, typer.Option("--tones", help="Play a tone left, then right.")] = False,
+    screen: Annotated[bool, typer.Option("--screen/--no-screen", help="Open a window for a moment.")] = True,
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    out: OutOption = OUT,
+    as_json: JsonOption = False,
+) -> None:
+    """Check what a session needs on this machine: sound, screen, database, stimuli, disk, calibration, versions."""
+    from experiment.checks import Check, station_checks
+
     loaded = read_study(study)
-    rows: list[dict[str, Any]] = []
+    found: list[Check] = []
+    for check in station_checks(db, loaded.name, loaded.experiment, folder_of(loaded, out), station, screen):
+        found.append(check)
+    if tones:
+        from experiment.sound import play_tone
 
-    def check(name: str, good: bool | None, found: str, mend: str = "") -> None:
-        state = "ok" if good else "warning" if good is None else "FAILED"
-        rows.append({"check": name, "state": state, "found": found, "mend": "" if good else mend})
-
-    check("python", (3, 11) <= sys.version_info[:2] <= (3, 12), sys.version.split()[0], "install Python 3.11 or 3.12")
-    free = shutil.disk_usage(".").free / 1e9
-    check("disk", free > 2, f"{free:.0f} GB free", "free some space: a study needs 2 GB")
-    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    native = sys.platform in ("win32", "darwin")
-    check(
-        "screen",
-        bool(display) or native or None,
-        display or ("native" if native else "none"),
-        "start a desktop, or use the virtual desk",
-    )
-    try:
-        from experiment.desk import missing_programs
-
-        missing = missing_programs()
-        check(
-            "virtual desk",
-            not missing or None,
-            "ready" if not missing else f"missing: {', '.join(missing)}",
-            "run 'make setup'",
-        )
-    except ImportError as error:
-        check("virtual desk", None, str(error), "pip install tastelab[lab]")
-    found, mend = _audio()
-    check("sound", True if found else None, found or "no audio device", mend)
-    try:
-        from sqlalchemy import insert
-
-        from experiment.database import Participant
-
-        with open_store(db) as store, store.engine.connect() as connection, connection.begin() as transaction:
-            connection.execute(insert(Participant).values(code="doctor"))
-            transaction.rollback()
-        check("database", True, f"{db}: written and rolled back")
-    except Exception as error:
-        check("database", False, f"{type(error).__name__}: {str(error).splitlines()[0]}", "see --db")
-    from stimuli.errors import StimulusError
-    from stimuli.manifest import read_manifest, verify
-
-    try:
-        folder = folder_of(loaded, out)
-        problems = verify(folder)
-        n = len(read_manifest(folder))
-        check(
-            "stimuli",
-            not problems,
-            problems[0] if problems else f"{n} clips, all hashes right",
-            "run 'tastelab stimuli generate'",
-        )
-    except StimulusError as error:
-        check("stimuli", False, str(error), "run 'tastelab stimuli generate'")
-    show("doctor", "paper", None, {"checks": rows}, as_json, None)
-    failed = [r["check"] for r in rows if r["state"] == "FAILED"]
+        for side in ("left", "right"):
+            say(f"a tone on the {side} now", as_json)
+            play_tone(side)
+    show("doctor", "paper", None, {"checks": [c.row() for c in found]}, as_json, None)
+    failed = [c.check for c in found if c.state == "FAILED"]
     if failed:
         raise UserError(f"not ready for a session: {', '.join(failed)}; the table says what to do")
-
-
-def _audio() -> tuple[str, str]:
-    """Name of the audio device that would be used, without opening it."""
-    try:
-        import sounddevice
-
-        devices = [d for d in sounddevice.query_devices() if d["max_output_channels"] > 0]
-    except (ImportError, OSError) as error:
-        return "", f"{error}; install libportaudio2 and pip install tastelab[lab]"
-    if not devices:
-        return "", "plug in headphones or a sound card"
-    first = devices[0]
-    return f"{first['name']}, {first['default_samplerate']:.0f} Hz, {min(2, first['max_output_channels'])} channels", ""
 
 
 def trace(

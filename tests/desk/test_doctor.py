@@ -1,0 +1,163 @@
+"""What the doctor refuses, each on a desk where it is so, and what it lets pass."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from experiment.database import SessionRow
+from experiment.desk import Desk, virtual_desk
+from experiment.store import Store
+from stimuli.manifest import read_manifest
+
+pytestmark = pytest.mark.desk
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    with virtual_desk() as made:
+        yield made
+
+
+def doctor(
+    environment: dict[str, str], study: Path, out: Path, db: str, *more: str
+) -> tuple[dict[str, dict[str, Any]], Any]:
+    command = [sys.executable, "-m", "tastelab.cli", "doctor", "--json", "--study", str(study), "--db", db]
+    done = subprocess.run(
+        [*command, "--out", str(out), *more], capture_output=True, text=True, env=environment, timeout=120
+    )
+    assert "Traceback" not in done.stderr
+    rows = json.loads(done.stdout)["tables"]["checks"]
+    return {r["check"]: r for r in rows}, done
+
+
+def refused(found: tuple[dict[str, dict[str, Any]], Any], check: str, words: str) -> None:
+    rows, done = found
+    assert done.returncode == 2
+    assert rows[check]["state"] == "FAILED"
+    assert words in rows[check]["found"]
+    assert rows[check]["mend"]
+    assert check in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_good_desk(desk: Desk, small_study_file: Path, stimuli_folder: Path, outputs: Path, tmp_path: Path) -> None:
+    rows, done = doctor(desk.environment, small_study_file, outputs, f"sqlite:///{tmp_path / 'p.db'}", "--tones")
+    assert done.returncode == 0, done.stderr
+    assert {n for n, r in rows.items() if r["state"] != "ok"} == {"refresh"}  # no vsync here, and it says so
+    assert "not measurable" in rows["refresh"]["found"]
+    assert "48000 Hz, 2 channels" in rows["sound"]["found"]
+
+
+def test_no_sound_card(small_study_file: Path, stimuli_folder: Path, outputs: Path, tmp_path: Path) -> None:
+    with virtual_desk(sound=False) as silent:
+        found = doctor(silent.environment, small_study_file, outputs, f"sqlite:///{tmp_path / 'p.db'}", "--no-screen")
+    refused(found, "sound", "no audio device")
+
+
+def test_wrong_rate_and_mono(small_study_file: Path, stimuli_folder: Path, outputs: Path, tmp_path: Path) -> None:
+    db = f"sqlite:///{tmp_path / 'p.db'}"
+    with virtual_desk(rate=44100) as slow:
+        refused(doctor(slow.environment, small_study_file, outputs, db, "--no-screen"), "sound", "44100 Hz")
+    with virtual_desk(channels=1) as mono:
+        refused(doctor(mono.environment, small_study_file, outputs, db, "--no-screen"), "sound", "1 channels")
+
+
+def test_no_display(desk: Desk, small_study_file: Path, stimuli_folder: Path, outputs: Path, tmp_path: Path) -> None:
+    environment = {k: v for k, v in desk.environment.items() if k != "DISPLAY"}
+    refused(doctor(environment, small_study_file, outputs, f"sqlite:///{tmp_path / 'p.db'}"), "display", "no display")
+
+
+def test_a_full_disk(desk: Desk, small_study_file: Path, stimuli_folder: Path, outputs: Path, tmp_path: Path) -> None:
+    """A study that wants more than any disk here has."""
+    wants = tmp_path / "study.toml"
+    wants.write_text(small_study_file.read_text().replace("sound_check = true", "sound_check = true\ndisk_gb = 1e9"))
+    found = doctor(desk.environment, wants, outputs, f"sqlite:///{tmp_path / 'p.db'}", "--no-screen")
+    refused(found, "disk", "GB free")
+
+
+def test_a_changed_stimulus(desk: Desk, small_study_file: Path, stimuli_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "small" / "stimuli"
+    shutil.copytree(stimuli_folder, copy)
+    row = read_manifest(copy)[2]
+    data = bytearray((copy / row.file).read_bytes())
+    data[5000] ^= 1
+    (copy / row.file).write_bytes(data)
+    found = doctor(desk.environment, small_study_file, tmp_path, f"sqlite:///{tmp_path / 'p.db'}", "--no-screen")
+    refused(found, "stimuli", row.clip)
+
+
+def test_a_locked_and_a_read_only_database(
+    desk: Desk, small_study_file: Path, stimuli_folder: Path, outputs: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "p.db"
+    Store(f"sqlite:///{path}").close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    refused(
+        doctor(desk.environment, small_study_file, outputs, f"sqlite:///{path}", "--no-screen"), "database", "locked"
+    )
+    holder.execute("ROLLBACK")
+    holder.close()
+    read_only = f"sqlite:///file:{path}?mode=ro&uri=true"
+    refused(doctor(desk.environment, small_study_file, outputs, read_only, "--no-screen"), "database", "readonly")
+
+
+def test_a_station_is_calibrated_and_an_override_is_stored(
+    desk: Desk, small_study_file: Path, stimuli_folder: Path, outputs: Path, tmp_path: Path
+) -> None:
+    """Without a calibration a session is refused; with one, its gain is in the session's header."""
+    study = tmp_path / "study.toml"
+    level = '[experiment.level]\nby = "station"\ndba = 65\n\n[experiment.taste_words.en]'
+    study.write_text(small_study_file.read_text().replace("[experiment.taste_words.en]", level))
+    db = f"sqlite:///{tmp_path / 'p.db'}"
+    environment = {**desk.environment, "PYTHONPATH": os.getcwd()}
+    more = ["--study", str(study), "--db", db]
+
+    def tastelab(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tastelab.cli", *arguments, *more]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, input=given, timeout=120)
+
+    run = ("experiment", "run", "--window", "--driven", "--station", "booth1", "--out", str(outputs), "--code")
+    done = tastelab(*run, "c1")
+    assert done.returncode == 2
+    assert "calibrate --station booth1" in done.stderr
+    assert tastelab("experiment", "calibrate", "--station", "booth1", given="58\n").returncode == 2  # too soft
+    assert tastelab("experiment", "calibrate", "--station", "booth1", given="71.3\n66.1\n").returncode == 2  # it moved
+    rows, _ = doctor(environment, study, outputs, db, "--no-screen", "--station", "booth1")
+    assert rows["calibration"]["state"] == "FAILED"
+    good = tastelab("experiment", "calibrate", "--station", "booth1", given="71.3\n65.1\n")
+    assert good.returncode == 0, good.stderr
+    rows, _ = doctor(environment, study, outputs, db, "--no-screen", "--station", "booth1")
+    assert "65.0 dB(A), -6.3 dB" in rows["calibration"]["found"]
+    rows, _ = doctor(environment, study, outputs, db, "--no-screen", "--station", "booth2")
+    assert rows["calibration"]["state"] == "FAILED"
+    # Two sessions that are ended at their first screen: one calibrated, one overridden.
+    for code, extra in (("c2", ["--station", "booth1"]), ("c3", ["--station", "booth2", "--override", "calibration"])):
+        command = [sys.executable, "-m", "tastelab.cli", "experiment", "run", "--window", "--driven", "--markers"]
+        process = subprocess.Popen(
+            [*command, *more, "--out", str(outputs), "--code", code, *extra],
+            stdout=subprocess.PIPE, text=True, env=environment,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert any(line.startswith("{") for line in process.stdout)
+        process.kill()
+        process.wait()
+    store = Store(db)
+    with store.transaction() as s:
+        calibrated, overridden = s.scalars(select(SessionRow).order_by(SessionRow.id))
+    store.close()
+    assert calibrated.calibration["gain_db"] == pytest.approx(-6.3)
+    assert calibrated.overrides == []
+    assert overridden.calibration is None
+    assert "calibration" in overridden.overrides[0]
