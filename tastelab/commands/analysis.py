@@ -219,3 +219,44 @@ def report(
     with progress("report", quiet) as update:
         path, built = build_report(loaded, db, out, kind, update)
     say(f"{path}{'' if built else ' (nothing has changed)'}", quiet)
+
+
+@app.command()
+def power(
+    sizes: Annotated[
+        str, typer.Option("--n", help="Numbers of participants, with commas.")
+    ] = "20,40,60,80,111,150,200",
+    simulations: Annotated[int, typer.Option("--simulations", min=20, help="Simulated studies a number.")] = 1000,
+    effects: Annotated[Path | None, typer.Option("--effects", help="Declared effects (TOML).")] = None,
+    no_effect: Annotated[bool, typer.Option("--null", help="No effect at all: shows the false positives.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes.")] = 2,
+    study: StudyOption = STUDY,
+    out: OutOption = OUT,
+    seed: SeedOption = None,
+    as_json: JsonOption = False,
+    csv: CsvOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """How often a study with so many participants finds the declared effects."""
+    from analysis.power import clip_table, null, plot
+    from analysis.power import power as run_power
+    from experiment.effects import load_effects
+
+    loaded = read_study(study)
+    try:
+        numbers = sorted({int(x) for x in sizes.split(",")})
+    except ValueError:
+        raise UserError(f"--n {sizes!r}: give whole numbers with commas, e.g. 40,80,120") from None
+    if numbers[0] < 2 or numbers[-1] > 100_000:
+        raise UserError(f"--n {sizes!r}: a study has 2 to 100000 participants")
+    told, config = load_effects(effects), loaded.experiment
+    if no_effect and config.preference is not None:
+        told = null(told, (config.preference.low + config.preference.high) / 2)
+    clips = clip_table([t.name for t in loaded.stimuli.tastes], loaded.stimuli.clips_per_taste)
+    chosen = loaded.analysis.seed if seed is None else seed
+    with progress("power", quiet) as update:
+        rows = run_power(config, told, clips, loaded.analysis, numbers, simulations, chosen, jobs, update)
+    show("power", loaded.analysis.plan, None, {"power": rows}, as_json, csv)
+    for suffix in ("svg", "png"):
+        plot(rows, loaded.analysis.alpha, out / loaded.name / f"power.{suffix}")
+    say(f"figure {out / loaded.name / 'power.svg'}", quiet or as_json)
