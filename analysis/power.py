@@ -119,7 +119,7 @@ def detected(answers: Answers, middle: float, config: AnalysisConfig) -> dict[tu
     kinds = [(name, declared.get(name, "two-sided")) for name in answers.names]
     p = np.stack([signed_rank_p(flat[:, tastes == k], middle, kind) for k, (_, kind) in enumerate(kinds)])
     adjusted = _adjusted(np.nan_to_num(p, nan=1.0), config.correction)
-    found["any taste", "corrected"] = (adjusted < config.alpha).any(axis=0)
+    found["any taste", "corrected"] = np.asarray((adjusted < config.alpha).any(axis=0))
     return found | {kind: adjusted[k] < config.alpha for k, kind in enumerate(kinds)}
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from experiment import bots
 from experiment.config import ExperimentConfig
@@ -151,7 +152,8 @@ def resume(prepared: Prepared, code: str, overrides: list[str] | None = None) ->
     ExperimentError
         If there is none, saying what there is, or if its last sign of life is older than the study allows.
     """
-    with prepared.store.transaction() as s:
+
+    def find(s: Session) -> tuple[int, str]:
         row = s.scalar(
             select(SessionRow)
             .join(Participant)
@@ -177,6 +179,8 @@ def resume(prepared: Prepared, code: str, overrides: list[str] | None = None) ->
         if overrides:
             row.overrides = [*(row.overrides or []), *overrides]
         return row.id, row.language
+
+    return prepared.store.do(find)
 
 
 def simulate(

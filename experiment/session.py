@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from experiment.config import ExperimentConfig
 from experiment.database import Consent, Event, Response, Screening, SessionRow, Stimulus, Trial, utc_now
@@ -129,19 +129,7 @@ def run_session(
 ) -> str:
     """Run, or go on with, a stored session; returns its status, ``"complete"`` or ``"stopped"``."""
     start = time.monotonic()
-    with store.transaction() as s:
-        session = s.get_one(SessionRow, session_id)
-        rows = s.scalars(
-            select(Trial)
-            .where(Trial.session_id == session_id)
-            .order_by(Trial.position)
-            .options(selectinload(Trial.responses), selectinload(Trial.first), selectinload(Trial.second))
-        ).all()
-        agreed = s.scalar(
-            select(Consent).where(
-                Consent.participant_id == session.participant_id, Consent.study_id == session.study_id
-            )
-        )
+    session, rows, agreed = store.do(lambda s: _read(s, session_id))
     language = session.language
     words = texts(language)
 
@@ -160,8 +148,7 @@ def run_session(
                 text_sha256=consent_sha256(language),
                 special_categories=special,
             )
-            with store.transaction() as s:
-                s.add(agreed)
+            agreed = store.do(_adding(agreed))
         if session.calibration and "gain_db" in session.calibration:
             presenter.gain_db = float(session.calibration["gain_db"])
         todo = [(t, _open_items(t, agreed.special_categories)) for t in rows]
@@ -200,15 +187,43 @@ def run_session(
                 if announce:
                     announce(item)
         status = "complete"
-        presenter.page(words["end"]["title"], words["end"]["text"].format(code=_code(store, session)))
+        code = store.do(lambda s: s.get_one(SessionRow, session_id).participant.code)
+        presenter.page(words["end"]["title"], words["end"]["text"].format(code=code))
     except (Stopped, KeyboardInterrupt):
         status = "stopped"
-    with store.transaction() as s:
+
+    def end(s: Session) -> None:
         row = s.get_one(SessionRow, session_id)
         row.status = status
         row.ended_at = utc_now()
+
+    store.do(end)
     log("end", status=status)
     return status
+
+
+def _read(s: Session, session_id: int) -> tuple[SessionRow, Sequence[Trial], Consent | None]:
+    """A session with its whole plan and the consent given, if any."""
+    session = s.get_one(SessionRow, session_id)
+    rows = s.scalars(
+        select(Trial)
+        .where(Trial.session_id == session_id)
+        .order_by(Trial.position)
+        .options(selectinload(Trial.responses), selectinload(Trial.first), selectinload(Trial.second))
+    ).all()
+    agreed = s.scalar(
+        select(Consent).where(Consent.participant_id == session.participant_id, Consent.study_id == session.study_id)
+    )
+    return session, rows, agreed
+
+
+def _adding(row: Any) -> Callable[[Session], Any]:
+    """Work that adds one row; merged, so that it can be done again."""
+
+    def work(s: Session) -> Any:
+        return s.merge(row)
+
+    return work
 
 
 def _prepare_ears(
@@ -223,12 +238,12 @@ def _prepare_ears(
         gain = presenter.adjust_level(config.level.softest)
         if gain is not None:
             presenter.gain_db = float(min(0.0, max(float(config.level.softest), gain)))
-            with store.transaction() as s:
-                s.get_one(SessionRow, session.id).calibration = {"by": "participant", "gain_db": presenter.gain_db}
+            chosen = {"by": "participant", "gain_db": presenter.gain_db}
+            store.do(lambda s: setattr(s.get_one(SessionRow, session.id), "calibration", chosen))
             log("level", gain_db=presenter.gain_db)
     tests = {"off": (), "both": ("huggins", "antiphase")}.get(config.headphones, (config.headphones,))
-    with store.transaction() as s:
-        known = {x.test: x.passed for x in s.scalars(select(Screening).where(Screening.session_id == session.id))}
+    found_before = store.do(lambda s: s.scalars(select(Screening).where(Screening.session_id == session.id)).all())
+    known = {x.test: x.passed for x in found_before}
     for test in tests:
         if known.get(test):
             continue
@@ -239,17 +254,12 @@ def _prepare_ears(
             continue
         right = [t.right for t in trials]
         good = passed(test, given, right)
-        with store.transaction() as s:
-            s.add(Screening(session_id=session.id, test=test, passed=good, detail={"given": given, "right": right}))
+        detail = {"given": given, "right": right}
+        store.do(_adding(Screening(session_id=session.id, test=test, passed=good, detail=detail)))
         if not good and config.headphones_required:
             words = texts(session.language)["headphones"]
             presenter.page(words["failed_title"], words["failed"])
             raise Stopped
-
-
-def _code(store: Store, session: SessionRow) -> str:
-    with store.transaction() as s:
-        return s.get_one(SessionRow, session.id).participant.code
 
 
 def _open_items(trial: Trial, special: bool) -> list[str]:

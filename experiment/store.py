@@ -86,17 +86,15 @@ def _first_line(error: DBAPIError) -> str:
     return words[0] if words else type(error.orig).__name__
 
 
-def _passing(error: OperationalError | DBAPIError) -> bool:
+def _passing(error: DBAPIError) -> bool:
     """Whether waiting may help: the server went away or comes up, or another booth holds the lock."""
     words = str(error.orig).lower()
-    return error.connection_invalidated or any(
-        sign in words
-        for sign in (
-            "database is locked", "connection refused", "could not connect", "connection failed", "starting up",
-            "shutting down", "server closed", "terminating connection", "connection is closed", "deadlock",
-            "could not serialize", "connection timeout",
-        )
-    )  # fmt: skip
+    if "sqlite" in type(error.orig).__module__:
+        return "locked" in words
+    # psycopg's OperationalError is all that lies between us and the server: refused, reset, shutting down, starting.
+    wrong = ("authentication failed", "does not exist", "permission denied", "translate host name")
+    gone = isinstance(error, OperationalError) or error.connection_invalidated or "closed" in words
+    return gone and not any(sign in words for sign in wrong)
 
 
 class Store:
@@ -106,8 +104,8 @@ class Store:
         self.url = url
         self.engine = create(url, wait)
         try:
-            migrate(self.engine)
-            self._writable()
+            self.patiently(lambda: migrate(self.engine), min(wait, 10.0))
+            self.patiently(self._writable, min(wait, 10.0))
         except (OperationalError, DBAPIError) as error:
             raise ExperimentError(f"--db {shown(url)}: {_first_line(error)}") from None
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
@@ -121,15 +119,24 @@ class Store:
         with self.engine.begin() as connection:
             connection.execute(update(StudyRow).where(StudyRow.id == -1).values(name=StudyRow.name))
 
-    def patiently(self, work: Callable[[], T]) -> T:
-        """Do one transaction's work; again while a server restarts or a lock is held, for up to `PATIENCE` seconds.
+    def do(self, work: Callable[[Session], T]) -> T:
+        """Do `work` in one transaction, patiently; it may be done again and must not change anything else."""
+
+        def once() -> T:
+            with self.transaction() as s:
+                return work(s)
+
+        return self.patiently(once)
+
+    def patiently(self, work: Callable[[], T], patience: float = PATIENCE) -> T:
+        """Do one transaction's work; again while a server restarts or a lock is held, for up to `patience` seconds.
 
         Raises
         ------
         ExperimentError
             When patience ends: what the database said last.
         """
-        deadline, wait = time.monotonic() + PATIENCE, 0.05
+        deadline, wait = time.monotonic() + patience, 0.05
         while True:
             try:
                 return work()
@@ -140,7 +147,7 @@ class Store:
                     raise
                 if time.monotonic() > deadline:
                     raise ExperimentError(
-                        f"the database {shown(self.url)} did not come back within {PATIENCE:.0f} s "
+                        f"the database {shown(self.url)} did not come back within {patience:.0f} s "
                         f"({_first_line(error)}); what was answered is stored, go on with --resume"
                     ) from None
             time.sleep(wait)
@@ -154,12 +161,15 @@ class Store:
 
     def study(self, name: str) -> StudyRow:
         """Return a study by name, or raise with the names there are."""
-        with self.transaction() as s:
+
+        def find(s: Session) -> StudyRow:
             row = s.scalar(select(StudyRow).where(StudyRow.name == name))
             if row is None:
                 known = ", ".join(s.scalars(select(StudyRow.name))) or "none"
                 raise ExperimentError(f"study {name!r} is not in {self.url} (there: {known}); run a session first")
             return row
+
+        return self.do(find)
 
     def ensure_study(self, name: str, title: str, definition: dict[str, Any]) -> int:
         """Return the id of a study, entering it on the first call.
@@ -169,7 +179,8 @@ class Store:
         ExperimentError
             If the database holds sessions of this study under another definition of its design.
         """
-        with self.transaction() as s:
+
+        def enter(s: Session) -> int:
             row = s.scalar(select(StudyRow).where(StudyRow.name == name))
             if row is None:
                 row = StudyRow(name=name, title=title, definition=definition)
@@ -187,9 +198,12 @@ class Store:
                 row.definition = definition
             return row.id
 
+        return self.do(enter)
+
     def ensure_stimuli(self, study_id: int, rows: list[dict[str, Any]]) -> list[Stimulus]:
         """Enter clips (by study and clip name); a clip whose file changed after it was heard is refused."""
-        with self.transaction() as s:
+
+        def enter(s: Session) -> list[Stimulus]:
             known = {x.clip: x for x in s.scalars(select(Stimulus).where(Stimulus.study_id == study_id))}
             out = []
             for row in rows:
@@ -213,6 +227,8 @@ class Store:
                 out.append(old)
             s.flush()
             return out
+
+        return self.do(enter)
 
     def begin(
         self,
@@ -336,8 +352,9 @@ class Store:
         try:
             self.patiently(write)
         except IntegrityError:
-            with self.transaction() as s:
-                old = s.scalar(select(Response).where(Response.trial_id == trial_id, Response.item == item))
+            old = self.do(
+                lambda s: s.scalar(select(Response).where(Response.trial_id == trial_id, Response.item == item))
+            )
             if old is None or (old.value, old.choice, old.response_time) != (number, choice, response_time):
                 raise
 
