@@ -112,7 +112,8 @@ def apply_marker(store: Store, folder: Path) -> list[str]:
     path = folder / MARKER
     if not path.exists():
         return []
-    codes = dict.fromkeys(line.split(maxsplit=1)[1].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    lines = [x.split(maxsplit=1) for x in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    codes = dict.fromkeys(parts[1].strip() for parts in lines if len(parts) == 2)
     done = []
     for code in codes:
         with store.transaction() as s:

@@ -67,7 +67,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            rows = list(csv.DictReader(file, restval=""))
     except FileNotFoundError:
         raise ExperimentError(f"survey file {path} does not exist") from None
     except (UnicodeDecodeError, csv.Error) as error:

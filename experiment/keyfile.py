@@ -44,10 +44,10 @@ class KeyFile:
                 raise ExperimentError(f"key file {self.path} is encrypted; give its passphrase (--passphrase)")
             from cryptography.fernet import Fernet, InvalidToken
 
-            salt, token = data[len(MAGIC) :].split(b"\n", 1)
+            salt, _, token = data[len(MAGIC) :].partition(b"\n")
             try:
-                data = Fernet(_derive(self.passphrase, base64.b64decode(salt))).decrypt(token)
-            except InvalidToken:
+                data = Fernet(_derive(self.passphrase, base64.b64decode(salt, validate=True))).decrypt(token)
+            except (InvalidToken, ValueError):
                 raise ExperimentError(
                     f"key file {self.path}: the passphrase is wrong, or the file was changed"
                 ) from None
