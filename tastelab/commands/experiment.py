@@ -105,6 +105,32 @@ def run(
 
 
 @app.command()
+def launch(
+    station: Annotated[str, typer.Option("--station", help="Name of this booth.")] = platform.node() or "station",
+    window: Annotated[bool, typer.Option("--window", help="A window instead of the whole screen.")] = False,
+    markers: Annotated[bool, typer.Option("--markers", hidden=True)] = False,
+    driven: Annotated[bool, typer.Option("--driven", hidden=True)] = False,
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    out: OutOption = OUT,
+) -> None:
+    """Ask for code, language and station in a dialog, then run the session."""
+    from experiment.launch import status_rows
+    from experiment.launcher import ask
+
+    loaded = read_study(study)
+    with open_store(db) as store:
+        rows = status_rows(store, loaded.name)
+    open_ones = [str(r["participant"]) for r in rows if r["status"] in ("running", "stopped") and r["kind"] != "bot"]
+    chosen = ask(loaded.title, loaded.experiment.languages, station, open_ones)
+    if chosen is None:
+        say("cancelled; nothing was started")
+        return
+    code, again = (None, chosen.code) if chosen.resume else (chosen.code, None)
+    run(code, again, chosen.language, chosen.station or station, window, None, markers, driven, study, db, out)
+
+
+@app.command()
 def calibrate(
     station: Annotated[str, typer.Option("--station", help="Name of this booth.")] = platform.node() or "station",
     study: StudyOption = STUDY,
