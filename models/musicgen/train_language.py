@@ -43,6 +43,8 @@ class TrainSettings:
         Longest piece of a clip in code frames.
     tracker : {"none", "tensorboard", "wandb"}
         Where the curve goes beside the JSON lines.
+    replay : int
+        Clips a step of the corpus that the model was trained on before, beside `batch`.
     """
 
     steps: int
@@ -59,6 +61,7 @@ class TrainSettings:
     patience: int | None = None
     segment: int = 100_000
     tracker: str = "none"
+    replay: int = 0
 
 
 @torch.no_grad()
@@ -154,6 +157,16 @@ def batch_of(step: int, n: int, batch: int, seed: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(n)[place * batch : (place + 1) * batch]
 
 
+def _draw(
+    codes: Codes, texts: Texts, step: int, n: int, seed: int, stream: int, frames: int
+) -> tuple[torch.Tensor, list[str]]:
+    """One step's pieces (n, n_q, frames) and captions; they depend on (`seed`, `step`, `stream`) alone."""
+    chosen = batch_of(step, len(codes), n, seed)
+    draws = np.random.default_rng([seed, step, stream]).integers(1 << 30, size=(2, len(chosen)))
+    asked = [texts[i][int(w) % len(texts[i])] for i, w in zip(chosen, draws[0], strict=True)]
+    return torch.stack([crop(codes[i], frames, int(d)) for i, d in zip(chosen, draws[1], strict=True)]), asked
+
+
 def _seed_step(lm: LMModel, seed: int, step: int) -> None:
     """Dropout, and the dropping of conditions (audiocraft's own generators), depend on (`seed`, `step`) alone."""
     torch.manual_seed(seed * 1_000_003 + step)
@@ -168,6 +181,7 @@ def train_language_model(
     settings: TrainSettings,
     held_out: tuple[Codes, Texts] | None = None,
     report: Report | None = None,
+    replay: tuple[Codes, Texts] | None = None,
 ) -> LMModel:
     """Train; continues from `state_path` if it is there, to the same losses as without a break.
 
@@ -180,6 +194,8 @@ def train_language_model(
         Each (n_q, frames), integers; longer ones are cropped anew each time, to `segment` frames or the shortest.
     texts : sequence of sequence of str
         Wordings of each clip's caption; one is drawn a step.
+    replay : tuple
+        Codes and texts of which `settings.replay` clips stand beside each batch.
     """
     from accelerate import Accelerator
 
@@ -193,7 +209,8 @@ def train_language_model(
     if s.tracker != "none":
         accelerator.init_trackers(state_path.stem, {k: v for k, v in asdict(s).items() if v is not None})
     half = resolve_precision(s.precision) == "bf16"
-    optimizer = torch.optim.AdamW(lm.parameters(), lr=s.lr, betas=(0.9, 0.95), weight_decay=s.weight_decay)
+    trained = [p for p in lm.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=s.lr, betas=(0.9, 0.95), weight_decay=s.weight_decay)
     state = load_state(state_path) or {"step": 0, "best_loss": float("inf"), "since": 0}
     if "model" in state:
         lm.load_state_dict(state["model"])
@@ -211,10 +228,10 @@ def train_language_model(
     lm.train()
     for step in range(int(state["step"]), s.steps):
         _seed_step(lm, s.seed, step)
-        chosen = batch_of(step, len(codes), s.batch, s.seed)
-        draws = np.random.default_rng([s.seed, step, 1]).integers(1 << 30, size=(2, len(chosen)))
-        asked = [texts[i][int(w) % len(texts[i])] for i, w in zip(chosen, draws[0], strict=True)]
-        batch = torch.stack([crop(codes[i], frames, int(d)) for i, d in zip(chosen, draws[1], strict=True)])
+        batch, asked = _draw(codes, texts, step, s.batch, s.seed, 1, frames)
+        if replay is not None and s.replay:
+            more, also = _draw(*replay, step, s.replay, s.seed + 1, 2, frames)
+            batch, asked = torch.cat([batch, more]), asked + also
         for group in optimizer.param_groups:
             group["lr"] = s.lr * cosine(step, s.steps, s.warmup)
         with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=half):

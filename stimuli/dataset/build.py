@@ -16,7 +16,9 @@ from stimuli.dataset.render import render
 from stimuli.dataset.scores import Skeleton, key_name, read_chorales
 
 TEST_EVERY = 12  # every twelfth piece is held out: splits are by piece, never by clip
-SHORT = ((0.4, 0.3), *[(0.0, 0.0)] * 3)  # how much more wordings of the taste set keep: a little, the taste alone
+# Further wordings of the taste set: how much they keep (a little, or the taste alone), and whether they name every taste
+# over the threshold or the strongest alone.
+SHORT = ((0.4, 0.3, True), *[(0.0, 0.0, True)] * 2, *[(0.0, 0.0, False)] * 2)
 WORDINGS = 3  # captions per clip: the same attributes, other words, other attributes left out
 Progress = Callable[[int, int], None]
 
@@ -63,12 +65,13 @@ def _write(
         text = caption(a, key, rng, taste_words)
         # From a generator of their own, so that clip k stays what it is whatever their number.
         others = [caption(a, key, other, taste_words) for other in rng.spawn(WORDINGS - 1)]
+        said = [taste_words] * WORDINGS
         if ratings is not None:
             # audiocraft drops half of the descriptions in training and keeps the keywords; so do these.
-            others += [
-                caption(a, key, other, taste_words, *kept)
-                for other, kept in zip(rng.spawn(len(SHORT)), SHORT, strict=True)
-            ]
+            strongest = max(ratings[k], key=ratings[k].__getitem__) if taste_words else ""
+            for other, (keep, lead, every) in zip(rng.spawn(len(SHORT)), SHORT, strict=True):
+                said.append(taste_words if every else strongest)
+                others.append(caption(a, key, other, said[-1], keep, lead))
         name = f"{k:05d}"
         wav = out / "audio" / f"{name}.wav"
         room = float(rng.uniform(0.05, 0.6))
@@ -88,7 +91,8 @@ def _write(
             "description": text,
             "wordings": [text, *others],
             "wordings_without_taste": [
-                _capital(w.removeprefix(_capital(taste_words)).strip()) for w in (text, *others)
+                _capital(w.removeprefix(_capital(words)).strip())
+                for w, words in zip((text, *others), said, strict=True)
             ],
             "key": key,
             "bpm": a.bpm,

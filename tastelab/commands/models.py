@@ -117,8 +117,12 @@ def finetune(
     out: RunFolder = Path("outputs/training"),
     name: Annotated[str, typer.Option(help="Name of the fine-tuned model.")] = "taste",
     held_out: Annotated[Path | None, typer.Option(help="Held-out corpus.")] = None,
-    preset: Annotated[str, typer.Option(help="paper (30 epochs, lr 1e-4) or nano (40 epochs, 5e-4).")] = "paper",
-    method: Annotated[str, typer.Option(help="full or lora.")] = "full",
+    preset: Annotated[str, typer.Option(help="paper (all weights) or nano (ways from the words alone).")] = "paper",
+    method: Annotated[str | None, typer.Option(help="full, lora or conditioning; default: the preset's.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="The base's own corpus: half as many of its clips a step.")
+    ] = None,
+    blend: Annotated[float | None, typer.Option(min=0, max=1, help="Share of the change taken.")] = None,
     rank: Annotated[int, typer.Option(min=1, help="Of the low-rank factors.")] = 8,
     epochs: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
     batch: Annotated[int, typer.Option(min=1)] = 16,
@@ -140,19 +144,22 @@ def finetune(
     if patience is not None and held_out is None:
         raise UserError("--patience needs --held-out CORPUS")
     _one_thread(threads)
+    from dataclasses import replace
+
     from models.musicgen.finetune import PRESETS, FinetuneSettings
     from models.musicgen.finetune import finetune as run
 
-    given = {"epochs": epochs, "lr": lr}
-    chosen = PRESETS[preset] | {k: v for k, v in given.items() if v is not None}
+    given = {"epochs": epochs, "lr": lr, "method": method, "blend": blend}
+    chosen = replace(PRESETS[preset], **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
     settings = FinetuneSettings(
-        epochs=int(chosen["epochs"]), batch=batch, lr=float(chosen["lr"]), method=method, rank=rank, ema=ema,
+        epochs=chosen.epochs, batch=batch, lr=chosen.lr, method=chosen.method, rank=rank, ema=ema,
         patience=patience, without_taste_words=without_taste_words, enrich=enrich, tracker=tracker, seed=seed,
+        replay=max(1, batch // 2), blend=chosen.blend,
     )  # fmt: skip
     with progress(name, quiet) as update:
 
         def report(step: int, total: int, row: dict[str, float]) -> None:
             update(step, total, f"{name} loss {row['loss']:.3f}")
 
-        done = run(base, corpus, out, name, held_out, settings, report)
+        done = run(base, corpus, out, name, held_out, settings, report, replay)
     say(f"weights in {done}", quiet)

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
 from experiment.backups import MARKER, apply_marker
-from experiment.config import ExperimentConfig
 from experiment.database import Participant, Response, SessionRow, Trial
 from experiment.design import plan
 from experiment.effects import load_effects
@@ -238,8 +237,3 @@ def test_withdrawal_markers(world: Prepared, lines: list[str]) -> None:
         (Path(folder) / MARKER).write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
         assert apply_marker(world.store, Path(folder)) == []
     assert counts(world.store) == before
-
-
-def test_config_is_what_the_tests_above_took(world: Prepared) -> None:
-    assert isinstance(world.config, ExperimentConfig)
-    assert counts(world.store)[3] == 0

@@ -173,3 +173,21 @@ def test_wrong_settings_are_one_line(corpus: Path, base: Path, tmp_path: Path) -
     ):
         with pytest.raises(ModelError, match=told):
             finetune(base, corpus, tmp_path, "x", None, settings)
+
+
+def test_conditioning_alone_learns_and_a_blend_lies_between(corpus: Path, base: Path, tmp_path: Path) -> None:
+    """Only text projection and cross-attention move; with replay; a blend of 0.5 lies half way."""
+    from models.musicgen.nano import load_language_model
+
+    settings = replace(SHORT, method="conditioning", replay=1)
+    whole = finetune(base, corpus, tmp_path, "whole", settings=settings, replayed=corpus)
+    half = finetune(base, corpus, tmp_path, "half", settings=replace(settings, blend=0.5), replayed=corpus)
+    alone = finetune(base, corpus, tmp_path, "alone", settings=settings)
+    a, b, c, d = (dict(load_language_model(x).named_parameters()) for x in (base, whole, half, alone))
+    moved = {name for name in a if not torch.equal(a[name], b[name])}
+    assert moved
+    assert all("cross_attention" in n or "norm_cross" in n or "output_proj" in n for n in moved)
+    for name in moved:
+        middle = (a[name] + b[name]) / 2
+        assert torch.allclose(c[name], middle, atol=2e-3 * float(middle.detach().abs().max()) + 1e-6), name
+    assert any(not torch.equal(b[n], d[n]) for n in moved)  # what is replayed is learned from
