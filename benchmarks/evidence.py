@@ -9,6 +9,11 @@ precision  FAD and features in bfloat16 and int8 beside float32
 taste      do clips carry the asked taste: a classifier trained on the taste set; ablations
 distance   FAD to the taste set, per taste, base and fine-tuned
 unseen     tastes that no caption names
+booths     32 booths on PostgreSQL, 8 on SQLite, with kills and a crashing server: is every acknowledged answer stored once
+timing     onsets of scheduled plays against the captured signal, beside a plain PsychoPy script; drawing times
+kills      sessions on the desk killed at random moments in each block, and resumed
+nulls      20 null studies through the engine beside the generator's; 1,000 through the generator
+malformed  20,000 malformed inputs
 captions   attributes that captions name, beside shuffled and constant captions (220 held-out clips)
 """
 
@@ -23,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import nano, taste
+from benchmarks import booths, desk, nano, studies, taste
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "evidence"
@@ -165,6 +170,11 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "distance": taste.distance,
     "unseen": taste.unseen,
     "captions": captions,
+    "booths": booths.booths,
+    "timing": desk.timing,
+    "kills": desk.kills,
+    "nulls": studies.nulls,
+    "malformed": studies.malformed,
 }
 
 

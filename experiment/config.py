@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -134,6 +135,8 @@ class ExperimentConfig(BaseModel):
         Headphone screening; where `headphones_required`, a session ends kindly when it is not passed.
     affect : list
         Asked after each rated clip on 1 to 9: valence, arousal, familiarity.
+    texts : path or None
+        Folder with TOML files of further languages (``ja.toml``), or of the study's own wording.
     font : str or None
         A font of this computer for languages that Noto Sans has no letters for.
     disk_gb : float
@@ -160,6 +163,7 @@ class ExperimentConfig(BaseModel):
     affect: list[Literal["valence", "arousal", "familiarity"]] = []
     questionnaires: list[Questionnaire] = []
     font: str | None = None
+    texts: Path | None = None
     disk_gb: float = Field(default=2.0, ge=0)
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,9 @@ class Screens(Asking):
         fullscreen: bool = True,
         marker: Marker | None = None,
         font: str | None = None,
+        folder: Path | None = None,
     ):
-        super().__init__(language, fullscreen, marker, font)
+        super().__init__(language, fullscreen, marker, font, folder)
         self.replays = replays
         self.gain_db = 0.0
 

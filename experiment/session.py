@@ -95,10 +95,9 @@ class Presenter(Protocol):
         """Ask one question."""
 
 
-def consent_sha256(language: str) -> str:
+def consent_sha256(words: dict[str, Any]) -> str:
     """Fingerprint of the consent text shown."""
-    words = texts(language)["consent"]
-    return hashlib.sha256(repr(sorted(words.items())).encode()).hexdigest()
+    return hashlib.sha256(repr(sorted(words["consent"].items())).encode()).hexdigest()
 
 
 def check_files(clips: list[Stimulus]) -> None:
@@ -131,7 +130,7 @@ def run_session(
     start = time.monotonic()
     session, rows, agreed = store.do(lambda s: _read(s, session_id))
     language = session.language
-    words = texts(language)
+    words = texts(language, config.texts)
 
     def log(name: str, trial_id: int | None = None, **detail: Any) -> None:
         store.log(session_id, name, time.monotonic() - start, trial_id, **detail)
@@ -145,7 +144,7 @@ def run_session(
             agreed = Consent(
                 participant_id=session.participant_id,
                 study_id=session.study_id,
-                text_sha256=consent_sha256(language),
+                text_sha256=consent_sha256(words),
                 special_categories=special,
             )
             agreed = store.do(_adding(agreed))
@@ -257,7 +256,7 @@ def _prepare_ears(
         detail = {"given": given, "right": right}
         store.do(_adding(Screening(session_id=session.id, test=test, passed=good, detail=detail)))
         if not good and config.headphones_required:
-            words = texts(session.language)["headphones"]
+            words = texts(session.language, config.texts)["headphones"]
             presenter.page(words["failed_title"], words["failed"])
             raise Stopped
 
@@ -275,7 +274,7 @@ def _titles(trial: Trial, words: dict[str, Any]) -> list[str]:
 
 def question(config: ExperimentConfig, trial: Trial, item: str, language: str) -> Question:
     """Word the question of one item of a trial."""
-    words = texts(language)
+    words = texts(language, config.texts)
     if trial.block == "demographics":
         entry = words["demographics"][item]
         if "options" in entry:
@@ -322,7 +321,7 @@ def question(config: ExperimentConfig, trial: Trial, item: str, language: str) -
 def practice_question(config: ExperimentConfig, language: str) -> Question:
     """A preference question about no taste of the study."""
     assert config.preference is not None
-    words = texts(language)
+    words = texts(language, config.texts)
     return Question(
         "practice",
         "slider",

@@ -403,7 +403,9 @@ def _same_design(old: dict[str, Any], new: dict[str, Any]) -> bool:
     from pydantic import ValidationError
 
     try:
-        tables = [ExperimentConfig.model_validate(d.get("experiment")) for d in (old, new)]
+        # Where texts lie, fonts and disk space differ from booth to booth and are no part of the design.
+        kinds = {"texts", "font", "disk_gb"}
+        tables = [ExperimentConfig.model_validate(d.get("experiment")).model_dump(exclude=kinds) for d in (old, new)]
     except ValidationError:
         return old.get("experiment") == new.get("experiment")
     return tables[0] == tables[1]

@@ -40,22 +40,61 @@ def typeface(language: str, font: str | None = None) -> Typeface:
     return Typeface(font or OTHER_FONTS.get(code, FONT), style)
 
 
+def laid_out(face: Typeface, words: str, height: float, width: float) -> str:
+    """Words as they are drawn: CJK may break after every letter, right-to-left lines are broken first and then turned.
+
+    The window breaks lines at spaces alone, and after the letters' order was turned, which would put the end of a
+    right-to-left text on top.
+    """
+    if face.style == "LTR":
+        return "\n".join(line for part in words.split("\n") for line in _broken(part, width / height))
+    import textwrap
+
+    from bidi.algorithm import get_display
+
+    letters = max(8, int(width / (0.5 * height)))
+    lines = [line for part in words.split("\n") for line in (textwrap.wrap(part, letters) or [""])]
+    if face.style == "Arabic":
+        import arabic_reshaper
+
+        lines = [arabic_reshaper.reshape(line) for line in lines]
+    return "\n".join(str(get_display(line)) for line in lines)
+
+
+def _broken(words: str, room: float) -> list[str]:
+    """A paragraph as lines of at most `room` letter widths, where it has CJK letters; else as it is."""
+
+    def wide(c: str) -> bool:
+        return "\u2e80" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7a3" or "\uff00" <= c <= "\uffef"
+
+    if not any(map(wide, words)):
+        return [words]
+    lines, used = [""], 0.0
+    for c in words:
+        used += 1.0 if wide(c) else 0.6
+        # A line does not begin with a full stop or comma.
+        if used > room and c not in "。、，．）」』！？":
+            lines.append("")
+            used = 1.0 if wide(c) else 0.6
+        lines[-1] += c
+    return lines
+
+
 def text(
     window: Any, face: Typeface, words: str, y: float, height: float = 0.034, color: str = INK, **more: Any
 ) -> Any:
     """Text centred at (`x`, `y`); `more` goes to psychopy's TextStim."""
     from psychopy import visual
 
-    options = {"wrapWidth": 1.15, "bold": False, "alignText": "center", "anchorHoriz": "center"} | more
+    options: dict[str, Any] = {"wrapWidth": 1.15, "bold": False, "alignText": "center", "anchorHoriz": "center"} | more
     x = options.pop("x", 0.0)
     return visual.TextStim(
         window,
-        text=words,
+        text=laid_out(face, words, height, float(options["wrapWidth"])),
         pos=(x, y),
         height=height,
         color=color,
         font=face.font,
-        languageStyle=face.style,
         autoLog=False,
         **options,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from experiment.errors import ExperimentError
@@ -29,8 +30,15 @@ class Window:
         Told of every screen when it is first shown: its name and where its widgets are, in pixels from the top left.
     """
 
-    def __init__(self, language: str, fullscreen: bool = True, marker: Marker | None = None, font: str | None = None):
-        self.words = texts(language)
+    def __init__(
+        self,
+        language: str,
+        fullscreen: bool = True,
+        marker: Marker | None = None,
+        font: str | None = None,
+        folder: Path | None = None,
+    ):
+        self.words = texts(language, folder)
         self.marker = marker
         self.face: Typeface = typeface(language, font)
         self.window = open_window(fullscreen)

@@ -75,6 +75,9 @@ def _resolve(study: Study, path: Path) -> Study:
     if folder is not None:
         absolute = folder if folder.is_absolute() else path.parent / folder
         study = study.model_copy(update={"stimuli": study.stimuli.model_copy(update={"folder": absolute})})
+    asked = study.experiment
+    if asked.texts is not None and not asked.texts.is_absolute():
+        study = study.model_copy(update={"experiment": asked.model_copy(update={"texts": path.parent / asked.texts})})
     return study
 
 

@@ -1,4 +1,4 @@
-"""Texts that participants read: one TOML file a language."""
+"""Texts that participants read: one TOML file a language; a study may bring further languages, or its own wording."""
 
 from __future__ import annotations
 
@@ -12,11 +12,38 @@ from experiment.errors import ExperimentError
 FOLDER = Path(__file__).parent
 
 
-@lru_cache(maxsize=8)
-def texts(language: str) -> dict[str, Any]:
-    """Return all texts in `language`, or raise naming the languages there are."""
-    path = FOLDER / f"{language}.toml"
-    if not path.exists():
-        known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.toml")))
+@lru_cache(maxsize=32)
+def texts(language: str, folder: Path | None = None) -> dict[str, Any]:
+    """Return all texts in `language`: the study's own in `folder` where it has them, else the shipped ones.
+
+    Raises
+    ------
+    ExperimentError
+        If there are none in this language, or a file lacks one that participants would have to read.
+    """
+    places = [p for p in (folder, FOLDER) if p is not None]
+    path = next((p / f"{language}.toml" for p in places if (p / f"{language}.toml").is_file()), None)
+    if path is None:
+        known = ", ".join(sorted({q.stem for p in places for q in p.glob("*.toml")}))
         raise ExperimentError(f"there are no texts in language {language!r}; there are: {known}")
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    found = _read(path)
+    if path.parent != FOLDER:
+        missing = sorted(_keys(_read(FOLDER / "en.toml")) - _keys(found))
+        if missing:
+            raise ExperimentError(f"{path}: {missing[0]} is missing (and {len(missing) - 1} more); see en.toml")
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ExperimentError(f"{path} is not valid TOML: {error}") from None
+
+
+def _keys(table: dict[str, Any], above: str = "") -> set[str]:
+    return {
+        k
+        for name, value in table.items()
+        for k in (_keys(value, f"{above}{name}.") if isinstance(value, dict) else {above + name})
+    }

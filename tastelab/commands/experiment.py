@@ -90,9 +90,8 @@ def run(
             sys.stdout.write(json.dumps(marker) + "\n")
             sys.stdout.flush()
 
-        screens = Screens(
-            chosen, loaded.experiment.replays, not window, mark if markers else None, loaded.experiment.font
-        )
+        asked = loaded.experiment
+        screens = Screens(chosen, asked.replays, not window, mark if markers else None, asked.font, asked.texts)
         try:
             status = run_session(store, session_id, loaded.experiment, screens)
         finally:

@@ -28,6 +28,7 @@ from experiment.people import studies_of, withdraw
 from experiment.replay import timeline
 from experiment.session import run_session
 from experiment.store import Store
+from tests.postgres import Postgres
 
 Answers = dict[int, list[tuple[str, str, str]]]
 
@@ -254,3 +255,31 @@ def test_migrations_keep_real_data_up_and_down(filled: Prepared) -> None:
         assert c.execute(select(func.count()).select_from(Response)).scalar() == sum(map(len, before.values())) + 4 * 3
     migrate(filled.store.engine)
     assert in_database(filled.store) == before
+
+
+def test_booths_with_kills_and_a_crashing_server() -> None:
+    """Every acknowledged answer stored once, every row taken once; full counts: benchmarks.evidence booths."""
+    import time
+
+    from benchmarks.booths import run
+
+    # A server of its own: crashing the other one would end other tests' connections.
+    server = Postgres()
+
+    def crash() -> None:
+        server.stop("immediate")
+        time.sleep(1)
+        server.start()
+
+    try:
+        found = run(server.database("booths"), booths=4, sessions=4, kills=4, restart=crash)
+    finally:
+        server.close()
+    assert found["failures"] == []
+    assert found["complete"] == found["sessions"] >= 16
+    assert found["server_restarts"] == 1
+    assert found["acknowledged_but_not_stored"] == 0
+    assert found["stored_twice"] == found["design_rows_twice"] == 0
+    assert found["answers_stored"] == found["answers_planned"]
+    least, most = found["fewest_and_most_in_a_cell"]
+    assert most - least <= 1

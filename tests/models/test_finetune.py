@@ -184,7 +184,8 @@ def test_conditioning_alone_learns_and_a_blend_lies_between(corpus: Path, base: 
     half = finetune(base, corpus, tmp_path, "half", settings=replace(settings, blend=0.5), replayed=corpus)
     alone = finetune(base, corpus, tmp_path, "alone", settings=settings)
     a, b, c, d = (dict(load_language_model(x).named_parameters()) for x in (base, whole, half, alone))
-    moved = {name for name in a if not torch.equal(a[name], b[name])}
+    # Weights are written in half precision.
+    moved = {n for n in a if not torch.allclose(a[n], b[n], atol=1e-3 * float(a[n].detach().abs().max()), rtol=1e-3)}
     assert moved
     assert all("cross_attention" in n or "norm_cross" in n or "output_proj" in n for n in moved)
     for name in moved:

@@ -1,0 +1,52 @@
+"""Texts in any language: complete, the study's own first, laid out so that lines break and run the right way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from experiment.errors import ExperimentError
+from experiment.texts import FOLDER, _keys, _read, texts
+from experiment.widgets import laid_out, typeface
+
+
+def test_english_and_italian_are_complete() -> None:
+    assert _keys(_read(FOLDER / "en.toml")) == _keys(_read(FOLDER / "it.toml"))
+
+
+def test_a_study_brings_its_own_language_or_wording(tmp_path: Path) -> None:
+    english = (FOLDER / "en.toml").read_text(encoding="utf-8")
+    (tmp_path / "fr.toml").write_text(english.replace('next = "Continue"', 'next = "Continuer"'), encoding="utf-8")
+    (tmp_path / "en.toml").write_text(english.replace('next = "Continue"', 'next = "Go on"'), encoding="utf-8")
+    assert texts("fr", tmp_path)["next"] == "Continuer"
+    assert texts("en", tmp_path)["next"] == "Go on"
+    assert texts("en")["next"] == "Continue"
+    with pytest.raises(ExperimentError, match="there are: en, fr, it"):
+        texts("xx", tmp_path)
+    (tmp_path / "de.toml").write_text('next = "Weiter"')
+    with pytest.raises(ExperimentError, match="is missing"):
+        texts("de", tmp_path)
+    (tmp_path / "nl.toml").write_text("next = ")
+    with pytest.raises(ExperimentError, match="not valid TOML"):
+        texts("nl", tmp_path)
+
+
+def test_chinese_and_japanese_break_anywhere_but_before_a_full_stop() -> None:
+    assert laid_out(typeface("ja"), "音楽を聴く。", 0.1, 0.5) == "音楽を聴く。"
+    assert laid_out(typeface("ja"), "音楽を聴く。", 0.1, 0.3) == "音楽を\n聴く。"
+    assert laid_out(typeface("en"), "abc def " * 20, 0.1, 0.3) == "abc def " * 20  # the window breaks these
+
+
+def test_right_to_left_lines_break_before_they_are_turned() -> None:
+    """The first words of a Hebrew text stand in its first line, from the right."""
+    words = "אחת שתיים שלוש ארבע חמש שש שבע שמונה תשע עשר"
+    lines = laid_out(typeface("he"), words, 0.1, 1.0).split("\n")
+    assert len(lines) > 1
+    assert lines[0].endswith("אחת"[::-1])
+    assert lines[-1].startswith("עשר"[::-1])
+
+
+def test_arabic_letters_are_joined() -> None:
+    shown = laid_out(typeface("ar"), "موسيقى", 0.03, 1.0)
+    assert all("\ufb50" <= c <= "\ufeff" for c in shown)  # presentation forms
