@@ -47,7 +47,7 @@ def laid_out(face: Typeface, words: str, height: float, width: float) -> str:
     right-to-left text on top.
     """
     if face.style == "LTR":
-        return "\n".join(line for part in words.split("\n") for line in _broken(part, width / height))
+        return "\n".join(line for part in words.split("\n") for line in _broken(part, width / height + 1e-6))
     import textwrap
 
     from bidi.algorithm import get_display
