@@ -94,7 +94,7 @@ class Bot:
         rt = float(self.rng.lognormal(0.8, 0.4))
         if question.kind == "number":
             age = round(float(np.clip(self.rng.gamma(6.0, 2.2) + 18.5, 19, 75)))
-            return Answer(value=max(age, question.low), response_time=rt)
+            return Answer(value=max(age, self.config.minimum_age), response_time=rt)
         if question.kind == "choice":
             assert question.options is not None
             known = SHARES.get(question.item, {})

@@ -27,7 +27,8 @@ class PreferenceConfig(BaseModel):
     """Task 1: two clips of one taste, one from each model; which fits the taste better.
 
     The answer is a slider from `low` (the first clip) to `high` (the second), without a marker until it is touched.
-    `replicate` gives the paper's design: tastes drawn at random, a clip may be heard again.
+    `replicate` gives the paper's design: tastes drawn at random, a clip may be heard again. Else each taste comes once a
+    round, in the rows of a cyclic Latin square, or in an order drawn with the study's seed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +37,7 @@ class PreferenceConfig(BaseModel):
     low: int = 0
     high: int = 10
     replicate: bool = False
+    order: Literal["latin", "random"] = "latin"
 
 
 class RatingsConfig(BaseModel):

@@ -130,16 +130,21 @@ def _pairs(
             f"make at least {needed} (clips_per_taste), or declare replicate = true"
         )
     order = [tastes[(row + i) % len(tastes)] for i in range(len(tastes))]
-    extra = [order[(row // len(tastes) + i) % len(tastes)] for i in range(n)]
-    sequence = (order + extra)[:n] if n <= len(tastes) else order + extra[: n - len(tastes)]
+    sequence = order[:n]
+    # What goes beyond one round of the tastes stands at a place that moves on from row to row, so that it is not always
+    # the last.
+    for i in range(n - len(tastes)):
+        extra = order[(row // len(tastes) + i) % len(tastes)]
+        sequence.insert((row // len(tastes) ** 2 + row + i) % (len(sequence) + 1), extra)
+    if config.preference.order == "random":
+        sequence = [sequence[i] for i in rng.permutation(n)]
     seen: dict[str, int] = {}
     out = []
     for taste in sequence:
         place = seen.get(taste, 0)
         out.append((taste, (row + place) % count))
         seen[taste] = place + 1
-    # Shuffled within the session, so that the repeated taste does not always come last.
-    return [out[i] for i in rng.permutation(len(out))]
+    return out
 
 
 def _rated(

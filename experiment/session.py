@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, selectinload
 
 from experiment.config import ExperimentConfig
@@ -176,6 +176,11 @@ def run_session(
                     log("audio_onset", trial.id, **record)
             for item in items:
                 answer = presenter.ask(question(config, trial, item, language), trial, (done, total))
+                if item == "age" and (answer.value or 0) < config.minimum_age:
+                    store.do(lambda s: s.execute(delete(Response).where(Response.trial_id.in_([t.id for t in rows]))))
+                    presenter.page(words["too_young"]["title"], words["too_young"]["text"])
+                    log("too_young")
+                    raise Stopped
                 seen = None
                 if answer.interaction:
                     detail = {"item": item, **answer.interaction}
@@ -279,7 +284,7 @@ def question(config: ExperimentConfig, trial: Trial, item: str, language: str) -
         entry = words["demographics"][item]
         if "options" in entry:
             return Question(item, "choice", entry["question"], options=entry["options"])
-        return Question(item, "number", entry["question"], low=config.minimum_age, high=110)
+        return Question(item, "number", entry["question"], low=1, high=110)
     if trial.block == "preference":
         assert config.preference is not None
         taste = config.taste_words.get(language, {}).get(str(trial.taste), str(trial.taste))

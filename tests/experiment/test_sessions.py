@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,13 +14,13 @@ from sqlalchemy import func, select, text
 from experiment import launch
 from experiment.bots import Bot, latent_mean
 from experiment.database import Participant, Response, SessionRow, Trial
-from experiment.design import SPECIAL
+from experiment.design import SPECIAL, plan
 from experiment.effects import load_effects
 from experiment.errors import ExperimentError
 from experiment.exports import export
 from experiment.launch import Prepared
 from experiment.people import withdraw
-from experiment.session import Answer, Stopped, run_session, unanswered
+from experiment.session import Answer, Question, Stopped, run_session, unanswered
 from experiment.store import Store, create, migrate
 
 ANSWERS = 8 + 5 + 3 * 12
@@ -176,3 +177,35 @@ def test_bad_urls_are_one_line(tmp_path: Path) -> None:
         Store("nonsense")
     with pytest.raises(ExperimentError, match="does not exist"):
         Store(f"sqlite:///{tmp_path}/no/such/x.db")
+
+
+def test_who_is_too_young_is_thanked_and_nothing_is_kept(prepared: Prepared) -> None:
+    class Child(Bot):
+        pages: ClassVar[list[str]] = []
+
+        def ask(self, question: Question, trial: Trial, progress: tuple[int, int]) -> Answer:
+            return Answer(value=12.0) if question.item == "age" else super().ask(question, trial, progress)
+
+        def page(self, title: str, text: str) -> None:
+            self.pages.append(text)
+
+    session = launch.begin(prepared, "child", "bot", "en", "x")
+    assert run_session(prepared.store, session, prepared.config, _bot(prepared, Child)) == "stopped"
+    assert unanswered(prepared.store, session)[1] == 0
+    assert "Nothing" in Child.pages[-1]
+
+
+@pytest.mark.parametrize("order", ["latin", "random"])
+def test_tastes_are_balanced_over_places(prepared: Prepared, order: str) -> None:
+    """Latin: over a period every taste stands as often in every place, within one; random: each once a round."""
+    config = prepared.config.model_copy(
+        update={"preference": prepared.config.preference.model_copy(update={"order": order, "trials": 4})}
+    )
+    table = np.array(
+        [[t.taste for t in plan(config, prepared.clips, row) if t.block == "preference"] for row in range(16)]
+    )
+    assert all(len(set(row)) == 4 for row in table)
+    if order == "latin":
+        assert all((table[:, place] == taste).sum() == 4 for place in range(4) for taste in set(table[0]))
+    else:
+        assert len({tuple(row) for row in table}) > 8
