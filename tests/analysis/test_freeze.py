@@ -9,7 +9,7 @@ from analysis.frames import load
 from analysis.freeze import freeze, thaw
 from experiment import launch
 from experiment.effects import load_effects
-from tests.experiment.conftest import config, prepared, store  # noqa: F401
+from tests.experiment.conftest import config, postgres, prepared, store, url  # noqa: F401
 
 
 def test_snapshot_comes_back_and_a_change_is_found(prepared, tmp_path: Path) -> None:  # noqa: F811

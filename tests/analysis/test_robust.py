@@ -1,0 +1,123 @@
+"""Mixed models against lme4 and lmerTest, their error rates, and what they say about broken data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.config import AnalysisConfig
+from analysis.errors import AnalysisError
+from analysis.mixed import fit
+from analysis.robust import cliffs_delta, delta_interval, preference, ratings
+
+
+def crossed() -> pd.DataFrame:
+    """111 people, 20 clips, 5 answers each: the data that the R figures below were computed from."""
+    rng = np.random.default_rng(1)
+    people, clips = rng.normal(0, 0.7, 111), rng.normal(0, 0.6, 20)
+    rows = []
+    for i in range(111):
+        for _ in range(5):
+            c = int(rng.integers(20))
+            rows.append(
+                (i, c, int(c % 4 > 1), float(round(np.clip(5.3 + people[i] + clips[c] + rng.normal(0, 2.4), 0, 10))))
+            )
+    return pd.DataFrame(rows, columns=["p", "c", "g", "y"])
+
+
+def test_estimates_tests_and_variances_are_lme4s() -> None:
+    """R 4.2.2, lme4 1.1-31, lmerTest 3.1-3: summary(lmer(y ~ 1 + g + (1 | p) + (1 | c))), VarCorr, REMLcrit."""
+    d = crossed()
+    found = fit(d.y, np.column_stack([np.ones(len(d)), d.g]), [d.p, d.c])
+    assert found.converged
+    assert found.beta == pytest.approx([5.239024760466, -0.368980201938], rel=3e-6)
+    assert np.sqrt(np.diag(found.covariance)) == pytest.approx([0.178820283218, 0.241811270452], rel=1e-5)
+    assert found.sd == pytest.approx([0.529667684852, 0.294097599422], rel=1e-4)
+    assert found.residual_sd == pytest.approx(2.334928280732, rel=1e-5)
+    assert found.reml == pytest.approx(2549.90390866, rel=1e-9)
+    _, t, df, p = found.test(np.array([0.0, 1.0]))
+    assert t == pytest.approx(-1.52590158948, rel=1e-5)
+    assert df == pytest.approx(17.2443728061, rel=1e-4)
+    assert p == pytest.approx(0.145166072561, rel=1e-4)
+    alone = fit(d.y, np.ones((len(d), 1)), [d.p, d.c])
+    _, t, df, _ = alone.test(np.ones(1))
+    assert (t, df) == (pytest.approx(38.4259428936, rel=1e-5), pytest.approx(19.898700631, rel=1e-4))
+
+
+def test_a_factor_without_variance_lies_on_the_boundary() -> None:
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=300)
+    found = fit(y, np.ones((300, 1)), [np.arange(300) // 3, rng.integers(0, 10, 300)])
+    assert min(found.sd) < 0.25
+    assert found.converged
+    _, _, df, p = found.test(np.ones(1))
+    assert 5 < df < 310
+    assert 0 < p < 1
+
+
+@pytest.mark.parametrize(
+    ("y", "x", "factor", "words"),
+    [
+        (np.ones(10), np.ones((10, 1)), np.arange(10) % 3, "vary"),
+        (np.arange(10.0), np.ones((10, 2)), np.arange(10) % 3, "depend"),
+        (np.arange(10.0), np.ones((10, 1)), np.zeros(10), "1 levels"),
+        (np.arange(10.0), np.ones((10, 1)), np.arange(10), "10 levels"),
+        (np.array([np.nan, *range(9)]), np.ones((10, 1)), np.arange(10) % 3, "missing"),
+    ],
+)
+def test_what_cannot_be_fitted_is_said(y: np.ndarray, x: np.ndarray, factor: np.ndarray, words: str) -> None:
+    with pytest.raises(AnalysisError, match=words):
+        fit(y, x, [factor])
+
+
+def scores(rng: np.random.Generator, effect: float, people: int = 60) -> pd.DataFrame:
+    liking, clips = rng.normal(0, 1, people), rng.normal(0, 0.6, (4, 5))
+    rows = [
+        (p, t, f"{t}-{c}", float(np.clip(round(5 + effect + liking[p] + clips[k, c] + rng.normal(0, 2)), 0, 10)))
+        for p in range(people)
+        for k, t in enumerate(("bitter", "salty", "sour", "sweet"))
+        for c in [int(rng.integers(5))]
+    ]
+    return pd.DataFrame(rows, columns=["participant", "taste", "clip_finetuned", "score"])
+
+
+def test_the_declared_tests_hold_five_percent_under_participant_and_clip_variance() -> None:
+    """60 null studies: the mixed model's overall test errs no more often than 5 % allows (binomial 99.9 %: 9)."""
+    rng = np.random.default_rng(0)
+    config = AnalysisConfig(resamples=100)
+    p = [preference(scores(rng, 0.0), 5.0, config)["tests"][0]["p"] for _ in range(60)]
+    assert sum(x < 0.05 for x in p) <= 9
+    strong = preference(scores(rng, 1.8), 5.0, config)["tests"]
+    assert strong[0]["p"] < 0.01
+    assert strong[0]["ci_low"] < 1.8 < strong[0]["ci_high"]
+    assert all(r["p_adjusted"] >= r["p"] for r in strong[1:])
+    assert all(r["p_bonferroni"] >= r["p_adjusted"] for r in strong[1:])
+
+
+def test_own_words_are_found_and_a_broken_taste_is_flagged() -> None:
+    rng = np.random.default_rng(5)
+    tastes = ("bitter", "salty", "sour", "sweet")
+    rows = [
+        (p, t, f"{t}-{p % 5}", a, float(np.clip(round(2 + (1.2 if a == t else 0) + rng.normal(0, 1)), 1, 5)))
+        for p in range(40)
+        for t in tastes
+        for a in (*tastes, "happy")
+    ]
+    data = pd.DataFrame(rows, columns=["participant", "prompt", "clip", "adjective", "value"])
+    found = ratings(data, AnalysisConfig())
+    assert [r["adjective"] for r in found["own_word"]] == list(tastes)
+    assert all(r["p_adjusted"] < 0.01 and r["converged"] for r in found["own_word"])
+    assert len(found["prompts"]) == 4 * 5
+    data.loc[data["adjective"] == "sour", "value"] = 3.0  # constant ratings
+    flagged = next(r for r in ratings(data, AnalysisConfig())["own_word"] if r["adjective"] == "sour")
+    assert flagged["p"] is None
+    assert flagged["converged"] is False
+    assert flagged["note"]
+
+
+def test_cliffs_delta_and_its_interval() -> None:
+    x = np.array([7.0, 8, 5, 2, 9, 9])
+    assert cliffs_delta(x, 5.0) == pytest.approx((4 - 1) / 6)
+    low, high = delta_interval(x, np.array([1, 1, 2, 2, 3, 3]), 5.0, 500, np.random.default_rng(0))
+    assert low <= 0.5 <= high
