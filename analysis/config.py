@@ -30,6 +30,8 @@ class AnalysisConfig(BaseModel):
 
     Attributes
     ----------
+    plan : {"robust", "paper"}
+        Which tests of tasks 1 and 2 are the study's answer; the others stand beside them.
     factors : int or "parallel"
         Number of factors, or as many as parallel analysis keeps.
     reference : str
@@ -40,7 +42,7 @@ class AnalysisConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    plan: Literal["paper"] = "paper"
+    plan: Literal["paper", "robust"] = "robust"
     alpha: float = Field(default=0.05, gt=0, lt=1)
     correction: Literal["bonferroni", "holm"] = "bonferroni"
     hypotheses: list[Hypothesis] = []

@@ -44,8 +44,8 @@ class Fit:
     converged: bool
     _model: _Model
 
-    def test(self, contrast: np.ndarray, alternative: str = "two-sided") -> tuple[float, float, float, float]:
-        """Estimate, t, degrees of freedom and p of a contrast of the fixed effects."""
+    def test(self, contrast: np.ndarray, alternative: str = "two-sided") -> Contrast:
+        """Test a contrast of the fixed effects; the interval is two-sided, 95 %."""
         from scipy import stats
 
         c = np.asarray(contrast, dtype=float)
@@ -55,16 +55,20 @@ class Fit:
         t = estimate / error
         upper = float(stats.t.sf(t, df))
         p = upper if alternative == "greater" else 1 - upper if alternative == "less" else 2 * min(upper, 1 - upper)
-        return estimate, t, df, p
+        half = float(stats.t.ppf(0.975, df)) * error
+        return Contrast(estimate, t, df, p, estimate - half, estimate + half)
 
-    def interval(self, contrast: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-        """Confidence interval of a contrast by the t distribution."""
-        from scipy import stats
 
-        c = np.asarray(contrast, dtype=float)
-        estimate, _, df, _ = self.test(c)
-        half = float(stats.t.ppf((1 + level) / 2, df) * np.sqrt(c @ self.covariance @ c))
-        return estimate - half, estimate + half
+@dataclass(frozen=True)
+class Contrast:
+    """Estimate, t, Satterthwaite's degrees of freedom, p, and 95 % interval of a contrast."""
+
+    estimate: float
+    t: float
+    df: float
+    p: float
+    ci_low: float
+    ci_high: float
 
 
 class _Model:
@@ -80,6 +84,7 @@ class _Model:
             start += size
         self.zz, self.zx, self.zy = z.T @ z, z.T @ x, z.T @ y
         self.xx, self.xy, self.yy = x.T @ x, x.T @ y, float(y @ y)
+        self._curvature: tuple[bytes, np.ndarray] | None = None
 
     def _scale(self, theta: np.ndarray) -> np.ndarray:
         return np.repeat(theta, self.sizes)
@@ -123,21 +128,24 @@ class _Model:
         """Degrees of freedom 2 V^2 / (g' A g), A the inverse of half the deviance's Hessian in the deviations."""
         inside = sds > 1e-6 * sds[-1]  # a factor on the boundary is taken as known to be 0, as lmerTest does
         at = sds[inside]
+        step = 1e-4 * np.maximum(at, 1e-3 * sds[-1])
 
         def full(s: np.ndarray) -> np.ndarray:
             out = np.zeros_like(sds)
             out[inside] = s
             return out
 
-        k, step = len(at), 1e-4 * np.maximum(at, 1e-3 * sds[-1])
-        hessian = np.zeros((k, k))
-        for i in range(k):
-            for j in range(i, k):
-                a, b = np.eye(k)[i] * step[i] * 10, np.eye(k)[j] * step[j] * 10
-                values = [self.deviance(full(at + u * a + v * b)) for u, v in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
-                hessian[i, j] = hessian[j, i] = (values[0] - values[1] - values[2] + values[3]) / (
-                    400 * step[i] * step[j]
-                )
+        if self._curvature is None or self._curvature[0] != sds.tobytes():
+            k = len(at)
+            hessian = np.zeros((k, k))
+            for i in range(k):
+                for j in range(i, k):
+                    a, b = np.eye(k)[i] * step[i] * 10, np.eye(k)[j] * step[j] * 10
+                    values = [self.deviance(full(at + u * a + v * b)) for u, v in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
+                    size = 400 * step[i] * step[j]
+                    hessian[i, j] = hessian[j, i] = (values[0] - values[1] - values[2] + values[3]) / size
+            self._curvature = (sds.tobytes(), hessian)
+        hessian = self._curvature[1]
         gradient = np.array(
             [
                 (self.variance(full(at + d), c) - self.variance(full(at - d), c)) / (2 * step[i])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis import factors, figures, preference, ratings, recovery, report, sound
+from analysis import factors, figures, preference, ratings, recovery, report, robust, sound
 from analysis.config import AnalysisConfig
 from analysis.errors import AnalysisError
 from analysis.frames import StudyData, demographics, rated_clips
@@ -83,7 +83,7 @@ def build(inputs: Inputs, progress: Callable[[int, int, str], None] | None = Non
     steps: list[Callable[[], Section | None]] = [
         lambda: _people(data),
         lambda: _preference(data, config, drawn, summary),
-        lambda: _ratings(data, drawn),
+        lambda: _ratings(data, config, drawn),
         lambda: _factors(data, config, drawn, summary),
         lambda: _recovery(data, inputs.effects),
         lambda: _sound(inputs, drawn, summary),
@@ -151,24 +151,42 @@ def _preference(data: StudyData, config: AnalysisConfig, drawn: Path, summary: l
         return None
     tables = preference.analyse(data.preference, data.middle, config)
     section = Section("preference", "Which model fits the taste better")
+    robustly = robust.preference(data.preference, data.middle, config)
+    mixed = robustly["tests"]
+    section.text += [_mixed_words(row) for row in mixed]
+    section.text.append("The seed paper's tests, which take all answers for independent:")
     for row in tables["tests"]:
         where = "Over all tastes" if row["taste"] == "all" else f"For {row['taste']}"
         if row["status"] == "exploratory" and row["taste"] != "all":
             where += f" (exploratory, {row['alternative']})"
         leaning = "fine-tuned" if row["effect"] > 0 else "base"
         section.text.append(f"{where} the answers lean to the {leaning} model: {report.apa(row)}.")
-    if len(tables["tests"]) > 1:
+    plans = {"robust": (mixed, "mixed model, holm"), "paper": (tables["tests"], f"Wilcoxon, {config.correction}")}
+    for plan in (config.plan, *(p for p in plans if p != config.plan)):
+        rows, name = plans[plan]
         good = [
             r["taste"]
-            for r in tables["tests"][1:]
-            if r["status"] == "declared" and (r["p_adjusted"] or 1) < config.alpha
+            for r in rows[1:]
+            if r["status"] == "declared" and r["p_adjusted"] is not None and r["p_adjusted"] < config.alpha
         ]
         summary.append(
-            f"The fine-tuned model is preferred for {', '.join(good) or 'no taste'} "
-            f"(one-sided Wilcoxon, {config.correction}, α = {config.alpha:g}; {data.preference['participant'].nunique()} {data.label} sessions)."
+            f"The fine-tuned model is preferred for {', '.join(good) or 'no taste'} by the {plan} plan (one-sided, "
+            f"{name}, α = {config.alpha:g}; {data.preference['participant'].nunique()} {data.label} sessions)."
         )
     section.figures = [figures.preference(data, drawn), figures.qq(data, drawn)]
     section.tables = [
+        Table(
+            "preference_mixed",
+            "Mixed models: participants and clips as random effects",
+            mixed,
+            "Effect: mean score less the middle, points; t with Satterthwaite's df; p adjusted: Holm over tastes.",
+        ),
+        Table(
+            "preference_effects",
+            "Effect sizes and spread",
+            robustly["effects"],
+            "Intervals by bootstrap over participants; standard deviations of the mixed models.",
+        ),
         Table(
             "preference_tests",
             "Wilcoxon signed-rank tests",
@@ -199,13 +217,43 @@ def _preference(data: StudyData, config: AnalysisConfig, drawn: Path, summary: l
     return section
 
 
-def _ratings(data: StudyData, drawn: Path) -> Section | None:
+def _mixed_words(row: dict[str, Any]) -> str:
+    where = "Over all tastes" if row["taste"] == "all" else f"For {row['taste']}"
+    if row["p"] is None:
+        return f"{where}: {row['note']}."
+    after = "" if row["p_adjusted"] is None else f", after Holm {report.p_value(row['p_adjusted'])}"
+    return (
+        f"{where} the fine-tuned model scores {row['effect']:+.2f} points from the middle, 95 % CI "
+        f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}], t({row['df']:.1f}) = {row['statistic']:.2f}, "
+        f"{report.p_value(row['p'])}{after} (mixed model, {row['alternative']})."
+    )
+
+
+def _ratings(data: StudyData, config: AnalysisConfig, drawn: Path) -> Section | None:
     if data.ratings.empty:
         return None
     tables = ratings.analyse(data.ratings, data.people)
     section = Section("ratings", "What the music calls up")
+    mixed: dict[str, list[dict[str, Any]]] = {"own_word": [], "prompts": []}
+    if data.ratings["prompt"].nunique() > 1:
+        mixed = robust.ratings(data.ratings, config)
+        found = [
+            r["prompt"] for r in mixed["own_word"] if r["p_adjusted"] is not None and r["p_adjusted"] < config.alpha
+        ]
+        if mixed["own_word"]:
+            section.text.append(
+                f"Of {len(mixed['own_word'])} tastes, music prompted with it calls up its own word more than the others' music "
+                f"for {', '.join(found) or 'none'} (mixed models, one-sided, Holm)."
+            )
     section.figures = [figures.heat_map(data, drawn), figures.correlation(data, drawn)]
     section.tables = [
+        Table(
+            "own_word",
+            "Does a taste's music call up its word",
+            mixed["own_word"],
+            "Mixed models, participants and clips as random effects: mean rating less that of the other prompts' music.",
+        ),
+        Table("prompts_mixed", "Every adjective and prompt (exploratory)", mixed["prompts"], "As above, two-sided."),
         Table(
             "anova",
             "Analysis of variance (type I)",

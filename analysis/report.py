@@ -69,6 +69,12 @@ def number(value: Any, column: str = "") -> str:
     return str(value)
 
 
+def p_value(p: float) -> str:
+    """A p-value as APA writes it."""
+    shown = number(p, "p")
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+
+
 def apa(row: dict[str, Any]) -> str:
     """A Wilcoxon row as a sentence part in APA style."""
     p = number(row["p_adjusted"] if row.get("p_adjusted") is not None else row["p"], "p")

@@ -57,18 +57,22 @@ def _fitted(y: np.ndarray, x: np.ndarray, part: pd.DataFrame, names: tuple[str, 
 
 def _row(found: Fit | None, kept: list[str], contrast: np.ndarray, alternative: str) -> dict[str, Any]:
     """Estimate, interval, test and spread of one contrast; a model that can't be fitted gives empty cells and says so."""
-    empty = dict.fromkeys(("estimate", "ci_low", "ci_high", "statistic", "df", "p"))
+    empty = dict.fromkeys(("effect", "ci_low", "ci_high", "statistic", "df", "p"))
     if found is None:
-        return {**empty, "sd_residual": None, "converged": False, "note": "too few answers for the model"}
-    estimate, t, df, p = found.test(contrast, alternative)
-    low, high = found.interval(contrast)
-    spread = {f"sd_{name}": sd for name, sd in zip(kept, found.sd, strict=True)}
+        return {**empty, "converged": False, "note": "too few answers for the model"}
+    c = found.test(contrast, alternative)
     missing = [n for n in ("participant", "clip") if n not in kept]
     note = f"no variance of {' and '.join(missing)} can be told" if missing else ""
     return {
-        "estimate": estimate, "ci_low": low, "ci_high": high, "statistic": t, "df": df, "p": p, **spread,
-        "sd_residual": found.residual_sd, "converged": found.converged, "note": note,
+        "effect": c.estimate, "ci_low": c.ci_low, "ci_high": c.ci_high, "statistic": c.t, "df": c.df, "p": c.p,
+        "converged": found.converged, "note": note,
     }  # fmt: skip
+
+
+def _spread(found: Fit | None, kept: list[str]) -> dict[str, float | None]:
+    """Standard deviations of participants, clips and residual; empty where they can't be told."""
+    known = {} if found is None else dict(zip(kept, found.sd, strict=True)) | {"residual": found.residual_sd}
+    return {f"sd_{name}": known.get(name) for name in ("participant", "clip", "residual")}
 
 
 def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
@@ -82,8 +86,9 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
     Returns
     -------
     dict
-        Table ``tests``: estimate (mean score less the middle), its 95 % interval, t, Satterthwaite's df, p, p after Holm
-        and after Bonferroni over the tastes, standard deviations, rank-biserial correlation and Cliff's delta.
+        ``tests``: effect (mean score less the middle, points), its 95 % interval, t, Satterthwaite's df, p, p after Holm
+        (`p_adjusted`) and after Bonferroni over the tastes. ``effects``: rank-biserial correlation and Cliff's delta with
+        intervals, standard deviations of participants, clips and residual.
 
     Raises
     ------
@@ -98,7 +103,7 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
     tastes = sorted(data["taste"].unique())
     declared = {h.taste: h.alternative for h in config.hypotheses}
     rng = np.random.default_rng(config.seed)
-    rows = []
+    rows, sizes = [], []
     for name in ["all", *tastes]:
         part = data if name == "all" else data[data["taste"] == name]
         alternative = "greater" if name == "all" else declared.get(name, "two-sided")
@@ -113,19 +118,23 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
         scores, people = part["score"].to_numpy(float), part["participant"].to_numpy()
         r_low, r_high = cluster_interval(scores, people, middle, config.resamples, rng)
         d_low, d_high = delta_interval(scores, people, middle, config.resamples, rng)
+        status = "declared" if name == "all" or name in declared else "exploratory"
         rows.append(
+            {"taste": name, "test": "lmm", "alternative": alternative, "n": len(part)}
+            | _row(found, kept, np.eye(x.shape[1])[0], alternative)
+            | {"status": status}
+        )
+        sizes.append(
             {
-                "taste": name, "test": "mixed model", "alternative": alternative, "n": len(part),
-                "n_participants": int(part["participant"].nunique()), "n_clips": int(part["clip"].nunique()),
-                **_row(found, kept, np.eye(x.shape[1])[0], alternative),
-                "effect": rank_biserial(scores, middle), "effect_low": r_low, "effect_high": r_high,
+                "taste": name, "n_participants": int(part["participant"].nunique()), "n_clips": int(part["clip"].nunique()),
+                "rank_biserial": rank_biserial(scores, middle), "rank_low": r_low, "rank_high": r_high,
                 "cliffs_delta": cliffs_delta(scores, middle), "delta_low": d_low, "delta_high": d_high,
-                "status": "declared" if name == "all" or name in declared else "exploratory",
+                **_spread(found, kept),
             }
         )  # fmt: skip
     _correct(rows[1:], config)
     rows[0] |= {"p_adjusted": None, "p_bonferroni": None}
-    return {"tests": rows}
+    return {"tests": rows, "effects": sizes}
 
 
 def _correct(rows: list[dict[str, Any]], config: AnalysisConfig) -> None:
@@ -159,7 +168,7 @@ def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[s
         found, kept = _fitted(part["value"].to_numpy(float), x, part, ("participant", "clip"))
         for k, prompt in enumerate(there):
             contrast = np.where(np.arange(len(there)) == k, 1.0, -1.0 / (len(there) - 1))
-            head = {"prompt": prompt, "adjective": adjective, "test": "mixed model", "n": len(part)}
+            head = {"prompt": prompt, "adjective": adjective, "test": "lmm", "n": len(part)}
             if adjective == prompt:
                 own.append(head | {"alternative": "greater"} | _row(found, kept, contrast, "greater"))
             every.append(head | {"alternative": "two-sided"} | _row(found, kept, contrast, "two-sided"))

@@ -13,6 +13,7 @@ booths     32 booths on PostgreSQL, 8 on SQLite, with kills and a crashing serve
 timing     onsets of scheduled plays against the captured signal, beside a plain PsychoPy script; drawing times
 kills      sessions on the desk killed at random moments in each block, and resumed
 nulls      20 null studies through the engine beside the generator's; 1,000 through the generator
+coverage   false positives of the paper's tests and of mixed models under participant and clip variance
 malformed  20,000 malformed inputs
 captions   attributes that captions name, beside shuffled and constant captions (220 held-out clips)
 """
@@ -174,6 +175,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "timing": desk.timing,
     "kills": desk.kills,
     "nulls": studies.nulls,
+    "coverage": studies.coverage,
     "malformed": studies.malformed,
 }
 

@@ -60,6 +60,77 @@ def nulls() -> dict[str, Any]:
     return out
 
 
+def coverage(studies: int = 300) -> dict[str, Any]:
+    """False positives at 5 % of three tests, with and without variance of participants and clips; and interval coverage."""
+    from analysis.mixed import fit
+    from analysis.power import clip_table, generate, signed_rank_p
+    from experiment.effects import load_effects
+    from tastelab.study import load_study
+
+    study = load_study(ROOT / "study.toml")
+    clips = clip_table([t.name for t in study.stimuli.tastes], 5)
+    base = load_effects()
+    out: dict[str, Any] = {"participants": PEOPLE, "clips_per_taste": 5, "studies": studies, "rows": []}
+    for participant_sd, clip_sd in ((0.0, 0.0), (0.7, 0.0), (0.0, 0.4), (0.7, 0.4), (1.2, 0.8)):
+        update = {"mean": {}, "participant_sd": participant_sd, "clip_sd": clip_sd, "careless": 0.0}
+        effects = base.model_copy(update={"preference": base.preference.model_copy(update=update)})
+        drawn = generate(
+            study.experiment, effects, clips, PEOPLE, studies, np.random.default_rng([3, round(10 * clip_sd)])
+        )
+        people = np.repeat(np.arange(PEOPLE), drawn.tastes.shape[1])
+        heard = _clips_heard(study.experiment, clips)
+        taste = drawn.tastes.ravel()
+        sums = np.eye(4)[taste][:, :3] - np.eye(4)[taste][:, 3:]
+        x = np.column_stack([np.ones(len(taste)), sums])
+        found: dict[str, list[float]] = {"paper: Wilcoxon of all answers": [], "Wilcoxon of participants' means": []}
+        found |= {"mixed model": [], "mixed model, one taste": []}
+        covered = 0
+        for scores in drawn.scores:
+            y = scores.ravel() - 5.0
+            found["paper: Wilcoxon of all answers"].append(float(signed_rank_p(y, 0.0, "greater")))
+            means = np.array([s.mean() for s in scores]) - 5.0
+            from scipy.stats import wilcoxon
+
+            kept = means[means != 0]
+            p = wilcoxon(kept, alternative="greater", correction=True, method="approx").pvalue
+            found["Wilcoxon of participants' means"].append(float(p))
+            test = fit(y, x, [people, heard]).test(np.array([1.0, 0, 0, 0]), "greater")
+            found["mixed model"].append(test.p)
+            covered += test.ci_low <= 0 <= test.ci_high
+            one = taste == 0
+            single = fit(y[one], np.ones((int(one.sum()), 1)), [people[one], heard[one]])
+            found["mixed model, one taste"].append(single.test(np.ones(1), "greater").p)
+        from scipy.stats import binomtest
+
+        for name, p_values in found.items():
+            k = sum(p < 0.05 for p in p_values)
+            interval = binomtest(k, studies).proportion_ci(method="wilson")
+            out["rows"].append(
+                {
+                    "participant_sd": participant_sd, "clip_sd": clip_sd, "test": name, "false_positives": k / studies,
+                    "ci_low": float(interval.low), "ci_high": float(interval.high),
+                }
+            )  # fmt: skip
+        out["rows"].append(
+            {
+                "participant_sd": participant_sd,
+                "clip_sd": clip_sd,
+                "test": "mixed model: 95 % interval covers",
+                "share": covered / studies,
+            }
+        )
+    return out
+
+
+def _clips_heard(config: Any, clips: Any) -> np.ndarray:
+    """Fine-tuned clip of every preference trial, in the generator's order."""
+    from experiment.design import plan
+
+    tuned = {c.id for c in clips if c.model == "finetuned"}
+    trials = [t for row in range(PEOPLE) for t in plan(config, clips, row) if t.block == "preference"]
+    return np.array([t.second if t.second in tuned else t.first for t in trials])
+
+
 def malformed(total: int = 20_000) -> dict[str, Any]:
     """Run the malformed-input tests with so many examples in all."""
     test = ROOT / "tests" / "experiment" / "test_malformed.py"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tastelab.study import Study
 
 app = typer.Typer(no_args_is_help=True)
-PlanOption = Annotated[str, typer.Option("--plan", help="Plan of the analysis: paper.")]
+PlanOption = Annotated[str | None, typer.Option("--plan", help="robust (mixed models) or paper; default: the study's.")]
 SnapshotOption = Annotated[Path | None, typer.Option("--snapshot", help="A frozen snapshot instead of the database.")]
 
 
@@ -52,9 +52,11 @@ def load_data(study: Study, db: str, kind: str | None, snapshot: Path | None = N
     return data
 
 
-def _plan(plan: str) -> None:
-    if plan != "paper":
-        raise UserError(f"--plan {plan!r} is not known; there is: paper")
+def _plan(plan: str | None, default: str, known: tuple[str, ...] = ("robust", "paper")) -> str:
+    chosen = plan or (default if default in known else known[0])
+    if chosen not in known:
+        raise UserError(f"--plan {plan!r} is not known here; there is: {', '.join(known)}")
+    return chosen
 
 
 @app.command()
@@ -75,23 +77,25 @@ def preference(
     db: DbOption = DB,
     snapshot: SnapshotOption = None,
     kind: KindOption = None,
-    plan: PlanOption = "paper",
+    plan: PlanOption = None,
     correction: Annotated[str | None, typer.Option("--correction", help="bonferroni or holm.")] = None,
     seed: SeedOption = None,
     as_json: JsonOption = False,
     csv: CsvOption = None,
 ) -> None:
     """Test task 1: is the fine-tuned model preferred?"""
-    from analysis.preference import analyse
+    from analysis import preference as paper
+    from analysis import robust
 
-    _plan(plan)
     loaded = read_study(study)
+    chosen = _plan(plan, loaded.analysis.plan)
     if correction not in (None, "bonferroni", "holm"):
         raise UserError(f"--correction {correction!r} is not known; there are: bonferroni, holm")
     changes: dict[str, Any] = {k: v for k, v in (("correction", correction), ("seed", seed)) if v is not None}
     data = load_data(loaded, db, kind, snapshot, as_json)
+    analyse = robust.preference if chosen == "robust" else paper.analyse
     tables = analyse(data.preference, data.middle, loaded.analysis.model_copy(update=changes))
-    show("preference", plan, data.digest, tables, as_json, csv)
+    show("preference", chosen, data.digest, tables, as_json, csv)
 
 
 @app.command()
@@ -100,16 +104,21 @@ def ratings(
     db: DbOption = DB,
     snapshot: SnapshotOption = None,
     kind: KindOption = None,
-    plan: PlanOption = "paper",
+    plan: PlanOption = None,
     as_json: JsonOption = False,
     csv: CsvOption = None,
 ) -> None:
-    """Analyse task 2: ANOVA, Tukey, means, correlations."""
-    from analysis.ratings import analyse
+    """Analyse task 2: mixed models of the adjectives; the paper's ANOVA, Tukey, means, correlations."""
+    from analysis import ratings as paper
+    from analysis import robust
 
-    _plan(plan)
-    data = load_data(read_study(study), db, kind, snapshot, as_json)
-    show("ratings", plan, data.digest, analyse(data.ratings, data.people), as_json, csv)
+    loaded = read_study(study)
+    chosen = _plan(plan, loaded.analysis.plan)
+    data = load_data(loaded, db, kind, snapshot, as_json)
+    tables = paper.analyse(data.ratings, data.people)
+    if chosen == "robust":
+        tables = robust.ratings(data.ratings, loaded.analysis) | {"means": tables["means"]}
+    show("ratings", chosen, data.digest, tables, as_json, csv)
 
 
 @app.command()
@@ -118,7 +127,7 @@ def factors(
     db: DbOption = DB,
     snapshot: SnapshotOption = None,
     kind: KindOption = None,
-    plan: PlanOption = "paper",
+    plan: PlanOption = None,
     number: Annotated[int | None, typer.Option("--factors", min=1, help="How many; default: the study's.")] = None,
     seed: SeedOption = None,
     as_json: JsonOption = False,
@@ -127,7 +136,7 @@ def factors(
     """Factor analysis of the ratings."""
     from analysis.factors import analyse
 
-    _plan(plan)
+    plan = _plan(plan, "paper", ("paper",))
     loaded = read_study(study)
     data = load_data(loaded, db, kind, snapshot, as_json)
     tables = analyse(data.ratings, number or loaded.analysis.factors, loaded.analysis.seed if seed is None else seed)

@@ -110,7 +110,7 @@ def withdraw(
                 if (folder / format).is_dir():
                     run_export(store, name, format, folder)
                     say(f"exported anew: {folder / format}")
-            stale += [str(p.parent) for p in sorted((out / name).glob("frozen/*/snapshot.json"))]
+            stale += [str(p.parent) for p in sorted((out / name).glob("snapshots/*/snapshot.json"))]
     if stale:
         say(f"made before, and to be deleted by you when their reports are made anew: {', '.join(stale)}")
 
