@@ -17,7 +17,7 @@ def timeline(store: Store, study_id: int, code: str) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``time`` (UTC, of answers), ``at`` (s of the sitting's monotonic clock, of events), ``trial``, ``block``, ``what``,
+        In the order in which it happened: ``time`` (UTC, of answers), ``at`` (s of the sitting's monotonic clock, of events), ``trial``, ``block``, ``what``,
         ``detail``. Events of a resumed session begin again at 0 s.
 
     Raises
@@ -42,23 +42,29 @@ def timeline(store: Store, study_id: int, code: str) -> list[dict[str, Any]]:
         answers = list(
             s.scalars(select(Response).where(Response.trial_id.in_(trials)).order_by(Response.answered_at, Response.id))
         )
+    waiting = {(r.trial_id, r.item): r for r in answers}
     rows: list[dict[str, Any]] = []
-    by_trial: dict[int, list[Response]] = {}
-    for answer in answers:
-        by_trial.setdefault(answer.trial_id, []).append(answer)
     for event in events:
-        if event.trial_id is None:
-            rows.append(_row(None, event.at, None, event.name, _short(event.detail)))
-    for trial in sorted(trials.values(), key=lambda t: t.position):
-        what = " / ".join(clips[trial.id])
-        if what:
-            rows.append(_row(None, None, trial, "heard" if trial.id in by_trial else "planned", what))
-        rows += [_row(None, e.at, trial, e.name, _short(e.detail)) for e in events if e.trial_id == trial.id]
-        for answer in by_trial.get(trial.id, []):
-            given = answer.choice if answer.value is None else f"{answer.value:g}"
-            took = "" if answer.response_time is None else f" after {answer.response_time:.1f} s"
-            rows.append(_row(f"{answer.answered_at:%H:%M:%S}", None, trial, answer.item, f"{given}{took}"))
+        trial = trials.get(event.trial_id or 0)
+        if event.name != "answer":
+            rows.append(_row(None, event.at, trial, event.name, _short(event.detail)))
+            continue
+        answer = waiting.pop((event.trial_id or 0, event.detail["item"]), None)
+        if answer is not None:
+            more = {k: v for k, v in event.detail.items() if k != "item" and v}
+            rows.append(_answered(answer, event.at, trial, _short(more)))
+    # Bots' and imported answers came about unseen: they stand in the order of the plan.
+    for answer in sorted(waiting.values(), key=lambda r: (trials[r.trial_id].position, r.id)):
+        heard = " / ".join(clips[answer.trial_id])
+        rows.append(_answered(answer, None, trials[answer.trial_id], heard))
     return rows
+
+
+def _answered(answer: Response, at: float | None, trial: Trial | None, more: str) -> dict[str, Any]:
+    given = answer.choice if answer.value is None else f"{answer.value:g}"
+    took = "" if answer.response_time is None else f" after {answer.response_time:.1f} s"
+    detail = f"{given}{took}" + (f" ({more})" if more else "")
+    return _row(f"{answer.answered_at:%H:%M:%S}", at, trial, answer.item, detail)
 
 
 def _row(time: str | None, at: float | None, trial: Trial | None, what: str, detail: str) -> dict[str, Any]:

@@ -133,7 +133,8 @@ def run_session(
     words = texts(language, config.texts)
 
     def log(name: str, trial_id: int | None = None, **detail: Any) -> None:
-        store.log(session_id, name, time.monotonic() - start, trial_id, **detail)
+        at = float(detail.pop("began", time.monotonic()))  # a sound began before it was over
+        store.log(session_id, name, at - start, trial_id, **detail)
 
     try:
         log("start")

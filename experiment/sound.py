@@ -82,7 +82,8 @@ def play_through(player: Any, seconds: float, tick: Callable[[float], bool | Non
     -------
     dict
         ``onset_delay``: s from the call to the onset; ``onset_error``: s from the scheduled time to the driver's stamp
-        of the onset; ``driver``: whether there is such a stamp; ``seconds``: how long it took in all.
+        of the onset; ``driver``: whether there is such a stamp; ``began``: the onset on the monotonic clock; ``seconds``:
+        how long it took in all.
     """
     from psychtoolbox import GetSecs
 
@@ -105,6 +106,7 @@ def play_through(player: Any, seconds: float, tick: Callable[[float], bool | Non
         "onset_delay": None if onset is None else round(onset - asked, 5),
         "onset_error": None if onset is None else round(onset - asked - LEAD, 5),
         "driver": onset is not None,
+        "began": started + (LEAD if onset is None else onset - asked),
         "seconds": round(time.monotonic() - started, 3),
     }
 
