@@ -114,22 +114,29 @@ def _design(rows: list[dict[str, Any]]) -> np.ndarray:
 def asked(n: int = 220, seconds: float = 10.0) -> dict[str, Any]:
     """Correlation of asked with measured tempo, pitch height and brightness over `n` prompts, per model.
 
-    Tempo: BPM of the prompt against librosa's estimate and against onsets a second. Pitch height: the register's centre
+    Tempo: BPM of the prompt against a regression on rhythm (`benchmarks.tempo`), against librosa's beat tracker and
+    against onsets a second. Pitch height: the register's centre
     (MIDI). Brightness: log centroid that register, articulation, dynamics, harmony and instruments predict, by least
     squares on the rendered clips (their own half, so that the ceiling is not fitted). The ceiling is the same
     correlation on the clips that were rendered for the very same prompts.
     """
+    from benchmarks.tempo import tempi
     from stimuli.dataset.arrange import LEAD_CENTRE
 
     rows = fresh()[:n]
-    rendered = _features([read(r)[: round(seconds * RATE)] for r in rows])
+
+    def features(clips: list[np.ndarray]) -> list[dict[str, float]]:
+        return [f | {"rhythm": float(t)} for f, t in zip(_features(clips), tempi(clips, seconds), strict=True)]
+
+    rendered = features([read(r)[: round(seconds * RATE)] for r in rows])
     half = n // 2
     design, centroid = _design(rows), np.log2([f["centroid"] for f in rendered])
     predicted = np.empty(n)
     for fit, use in ((slice(0, half), slice(half, n)), (slice(half, n), slice(0, half))):
         predicted[use] = design[use] @ np.linalg.lstsq(design[fit], centroid[fit], rcond=1e-6)[0]
     wanted = {
-        "tempo": (np.array([r["attributes"]["bpm"] for r in rows], float), "tempo"),
+        "tempo": (np.array([r["attributes"]["bpm"] for r in rows], float), "rhythm"),
+        "beat tracker": (np.array([r["attributes"]["bpm"] for r in rows], float), "tempo"),
         "onsets": (np.array([r["attributes"]["bpm"] for r in rows], float), "onset_rate"),
         "pitch height": (
             np.array([LEAD_CENTRE[r["attributes"]["register"]] for r in rows], float), "pitch_height",
@@ -145,7 +152,7 @@ def asked(n: int = 220, seconds: float = 10.0) -> dict[str, Any]:
     for name, (target, feature) in wanted.items():
         out[f"ceiling: {name}"] = correlation(target, measured(rendered, feature))
     for model in MODELS:
-        found = _features(generated(model, [r["description"] for r in rows], seconds, list(range(7000, 7000 + n))))
+        found = features(generated(model, [r["description"] for r in rows], seconds, list(range(7000, 7000 + n))))
         for name, (target, feature) in wanted.items():
             value = correlation(target, measured(found, feature))
             out[f"{model}: {name}"] = {**value, "of_ceiling": value["r"] / out[f"ceiling: {name}"]["r"]}

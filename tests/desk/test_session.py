@@ -136,7 +136,11 @@ def test_a_changed_file_is_refused_before_anything_is_shown(
     data[9000] ^= 1
     (copy / row.file).write_bytes(data)
     db = f"sqlite:///{tmp_path / 'p.db'}"
-    done = subprocess.run(command(small_study_file, db, tmp_path, "--code", "d1"), capture_output=True, text=True)
+    with virtual_desk() as desk:
+        done = subprocess.run(
+            command(small_study_file, db, tmp_path, "--code", "d1"),
+            capture_output=True, text=True, env=desk.environment,
+        )  # fmt: skip
     assert done.returncode == 2
     assert row.clip in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
