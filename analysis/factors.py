@@ -123,7 +123,8 @@ def analyse(ratings: pd.DataFrame, n_factors: int | str, seed: int) -> dict[str,
     Returns
     -------
     dict
-        Tables ``retention``, ``eigenvalues``, ``adequacy``, ``loadings``, ``phi``, ``variance``, ``scores_by_prompt``.
+        Tables ``retention``, ``eigenvalues``, ``adequacy``, ``loadings``, ``phi``, ``variance``, ``scores_by_prompt``,
+        ``notes`` (what to distrust: Heywood cases).
 
     Raises
     ------
@@ -139,11 +140,18 @@ def analyse(ratings: pd.DataFrame, n_factors: int | str, seed: int) -> dict[str,
     if constant:
         raise AnalysisError(f"the answers to {', '.join(constant)} never vary; leave them out of the adjectives")
     r = np.corrcoef(wide.to_numpy(float), rowvar=False)
+    if np.linalg.eigvalsh(r)[0] < 1e-8:
+        i, j = np.unravel_index(np.argmax(np.abs(r - np.eye(len(r)))), r.shape)
+        raise AnalysisError(
+            f"the correlations are singular: some adjectives follow from others (closest: {items[i]} and {items[j]}, "
+            f"r = {r[i, j]:.3f}); leave one out"
+        )
     kept, actual, threshold = parallel_analysis(r, n, np.random.default_rng(seed))
     # More factors than (items - 1) / 2 have no degrees of freedom left.
     number = int(min(max(1, kept) if n_factors == "parallel" else int(n_factors), max(1, (len(items) - 1) // 2)))
     solution = extract(r, items, number)
     names = [f"F{i + 1}" for i in range(number)]
+    at_bound = [i for i, u in zip(items, _uniqueness(solution), strict=True) if u <= SMALLEST_UNIQUENESS * 1.01]
     square = (solution.loadings**2).sum(axis=0)
     weighted = np.diag(solution.phi @ solution.loadings.T @ solution.loadings)
     values = wide.to_numpy(float)
@@ -187,6 +195,12 @@ def analyse(ratings: pd.DataFrame, n_factors: int | str, seed: int) -> dict[str,
                 **{f: float(scores[prompts == p, i].mean()) for i, f in enumerate(names)},
             }
             for p in sorted(set(prompts))
+        ],
+        "notes": [
+            {
+                "note": f"Heywood case: the uniqueness of {item} lies on its bound of {SMALLEST_UNIQUENESS}; its loadings are uncertain"
+            }
+            for item in at_bound
         ],
     }
 

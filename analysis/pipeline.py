@@ -294,6 +294,7 @@ def _factors(data: StudyData, config: AnalysisConfig, drawn: Path, summary: list
     summary.append(
         f"Parallel analysis keeps {kept} factors of the adjectives; {used} explain {100 * total:.0f} % of the variance ({n} rated clips)."
     )
+    section.text += [f"{row['note']}." for row in tables["notes"]]
     section.figures = [figures.scree(tables, n, drawn, data.label), figures.loadings(tables, n, drawn, data.label)]
     names = {
         "adequacy": "Is the matrix fit for factor analysis?",

@@ -218,7 +218,7 @@ def _agreement(data: pd.DataFrame) -> list[dict[str, Any]]:
     import pingouin
 
     wide = data.pivot_table(index="participant", columns="trial", values="score").dropna()
-    if wide.shape[0] < 5 or wide.shape[1] < 2:
+    if wide.shape[0] < 5 or wide.shape[1] < 2 or np.ptp(wide.to_numpy()) == 0:
         return []
     long = wide.reset_index().melt(id_vars="participant", var_name="trial", value_name="score")
     found = pingouin.intraclass_corr(long, targets="participant", raters="trial", ratings="score")

@@ -46,7 +46,12 @@ def anova(frame: pd.DataFrame) -> list[dict[str, Any]]:
     formula = "value ~ " + " + ".join(f"C({t})" for t in terms)
     if "prompt" in terms and "adjective" in terms:
         formula += " + C(prompt):C(adjective)"
-    table = anova_lm(smf.ols(formula, frame).fit(), typ=1)
+    fitted = smf.ols(formula, frame).fit()
+    if fitted.df_resid < 1 or fitted.ssr <= 1e-12 * len(frame):
+        raise AnalysisError(
+            f"{len(frame)} ratings leave nothing to compare prompts and adjectives with (no residual); more people are needed"
+        )
+    table = anova_lm(fitted, typ=1)
     residual = float(table.loc["Residual", "sum_sq"])
     rows = []
     for name, row in table.iterrows():
@@ -131,7 +136,9 @@ def correlations(ratings: pd.DataFrame) -> list[dict[str, Any]]:
     import pingouin
 
     wide = rated_clips(ratings)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    if len(wide) < 3:
+        return rows
     for a, b in combinations(wide.columns, 2):
         if wide[a].std() == 0 or wide[b].std() == 0:
             continue
