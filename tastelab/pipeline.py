@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tastelab.context import open_store, progress, say, stimuli_folder, tastelab_version
 from tastelab.errors import UserError
 from tastelab.study import Study, study_digest
+
+if TYPE_CHECKING:
+    from analysis.pipeline import Inputs
 
 Progress = Callable[..., None]
 
@@ -62,9 +65,22 @@ def build_report(
     timings: dict[str, float] | None = None,
 ) -> tuple[Path, bool]:
     """Freeze the data of one kind of session and build the report from the snapshot."""
+    from analysis.pipeline import build
+
+    return build(_inputs(study, db, out, kind, timings), update)
+
+
+def check_report(study: Study, db: str, out: Path, kind: str | None) -> list[str]:
+    """What of a report no longer matches data, code, study or its own files; empty where all is current."""
+    from analysis.pipeline import check
+
+    return check(_inputs(study, db, out, kind))
+
+
+def _inputs(study: Study, db: str, out: Path, kind: str | None, timings: dict[str, float] | None = None) -> Inputs:
     from analysis.frames import load
     from analysis.freeze import freeze, thaw
-    from analysis.pipeline import Inputs, build
+    from analysis.pipeline import Inputs
     from experiment.effects import load_effects
     from stimuli.manifest import FILE, read_manifest
 
@@ -76,7 +92,7 @@ def build_report(
     folder = stimuli_folder(study, out)
     desk_file = base / "desk.json"
     desk = json.loads(desk_file.read_text(encoding="utf-8")) if desk_file.exists() else None
-    inputs = Inputs(
+    return Inputs(
         title=study.title,
         data=frozen,
         config=study.analysis,
@@ -91,7 +107,6 @@ def build_report(
         desk=desk,
         timings=timings or {},
     )
-    return build(inputs, update)
 
 
 def run_study(

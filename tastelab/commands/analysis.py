@@ -219,12 +219,19 @@ def report(
     db: DbOption = DB,
     out: OutOption = OUT,
     kind: KindOption = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say whether the report still matches.")] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Freeze the data and build the report: every analysis that the data allow."""
-    from tastelab.pipeline import build_report
+    from tastelab.pipeline import build_report, check_report
 
     loaded = read_study(study)
+    if check:
+        problems = check_report(loaded, db, out, kind)
+        if problems:
+            raise UserError(f"the report is not current: {'; '.join(problems)}; run 'tastelab analysis report'")
+        say("the report matches data, code, study and its own files", quiet)
+        return
     with progress("report", quiet) as update:
         path, built = build_report(loaded, db, out, kind, update)
     say(f"{path}{'' if built else ' (nothing has changed)'}", quiet)

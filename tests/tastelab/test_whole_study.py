@@ -107,6 +107,20 @@ def test_a_second_run_reuses_everything(run: dict[str, Any], small_study_file: P
     assert changed == []
 
 
+def test_check_says_what_no_longer_matches(run: dict[str, Any]) -> None:
+    from tastelab.pipeline import check_report
+
+    study, db, out = run["study"], run["db"], run["out"]
+    assert check_report(study, db, out, "bot") == []
+    table = next((out / "small" / "tables").glob("preference_tests.csv"))
+    own = table.read_bytes()
+    table.write_bytes(own.replace(b"0", b"1", 1))
+    assert check_report(study, db, out, "bot") == ["tables/preference_tests.csv was changed by hand"]
+    table.write_bytes(own)
+    other = study.model_copy(update={"analysis": study.analysis.model_copy(update={"alpha": 0.01})})
+    assert any(p.startswith("study:") for p in check_report(other, db, out, "bot"))
+
+
 def test_a_clip_can_be_followed_to_its_tests(run: dict[str, Any], small_study_file: Path) -> None:
     from typer.testing import CliRunner
 
