@@ -185,8 +185,7 @@ def run_session(
                 seen = None
                 if answer.interaction:
                     detail = {"item": item, **answer.interaction}
-                    at = time.monotonic() - start
-                    seen = Event(session_id=session_id, trial_id=trial.id, name="answer", at=at, detail=detail)
+                    seen = (session_id, time.monotonic() - start, detail)
                 store.record(trial.id, item, answer.value, answer.choice, answer.response_time, seen)
                 done += 1
                 if announce:

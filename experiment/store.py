@@ -23,6 +23,7 @@ from experiment.errors import ExperimentError
 DEFAULT_URL = "sqlite:///participants.db"
 PATIENCE = 90.0  # s that a booth waits for a server that restarts, or for a lock, before it gives up
 T = TypeVar("T")
+Interaction = tuple[int, float, dict[str, Any]]  # session, s since its start, how an answer came about
 
 
 def create(url: str, wait: float = 30.0) -> Engine:
@@ -334,7 +335,7 @@ class Store:
         value: float | None,
         choice: str | None,
         response_time: float | None,
-        interaction: Event | None = None,
+        interaction: Interaction | None = None,
     ) -> None:
         """Write one answer in one transaction, with how it came about where that was seen.
 
@@ -347,7 +348,8 @@ class Store:
             with self.transaction() as s:
                 s.add(Response(trial_id=trial_id, item=item, value=number, choice=choice, response_time=response_time))
                 if interaction is not None:
-                    s.add(interaction)
+                    session_id, at, detail = interaction
+                    s.add(Event(session_id=session_id, trial_id=trial_id, name="answer", at=at, detail=detail))
 
         try:
             self.patiently(write)

@@ -8,17 +8,19 @@ import json
 import os
 import re
 import stat
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
 
 from experiment import launch
 from experiment.backups import MARKER, apply_marker, backup, forget
 from experiment.bots import Bot
 from experiment.database import Event, Participant, Response, SessionRow, Trial
-from experiment.design import plan
+from experiment.design import PlannedTrial, plan
 from experiment.effects import load_effects
 from experiment.errors import ExperimentError
 from experiment.exports import COLUMNS, SPECIAL, age_band, export, tidy
@@ -244,6 +246,38 @@ def test_key_file_is_private_and_encrypted_by_choice(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(ExperimentError, match="chmod 600"):
         KeyFile(path, "correct horse")
+
+
+def test_an_answer_survives_a_crash_of_the_server() -> None:
+    """With how it came about: the transaction is done again as a whole, once."""
+    server = Postgres()
+    try:
+        store = Store(server.database("crash"))
+        study_id = store.ensure_study("s", "S", {})
+        session = store.begin(
+            study_id, "A", "person", lambda row: [PlannedTrial("demographics", None, None, None, ("sex", "age"))],
+            seed=0, station="x", language="en", versions={},
+        )  # fmt: skip
+        with store.transaction() as s:
+            trial = s.scalars(select(Trial.id)).one()
+        store.record(trial, "sex", None, "other", 1.0, (session, 0.5, {"item": "sex"}))
+        server.stop("immediate")
+        back = threading.Timer(1.5, server.start)
+        back.start()
+        store.record(trial, "age", 33.0, None, 2.0, (session, 2.5, {"item": "age"}))
+        back.join()
+        with store.transaction() as s:
+            assert s.scalars(select(Response.item).order_by(Response.id)).all() == ["sex", "age"]
+            assert s.scalars(select(Event.detail).where(Event.name == "answer")).all() == [
+                {"item": "sex"},
+                {"item": "age"},
+            ]
+        store.record(trial, "age", 33.0, None, 2.0)  # acknowledged late: the same answer again is no error
+        with pytest.raises(IntegrityError):
+            store.record(trial, "age", 34.0, None, 2.0)
+        store.close()
+    finally:
+        server.close()
 
 
 def test_migrations_keep_real_data_up_and_down(filled: Prepared) -> None:
