@@ -277,7 +277,7 @@ def _ratings(data: StudyData, config: AnalysisConfig, drawn: Path) -> Section | 
         return None
     tables = ratings.analyse(data.ratings, data.people)
     section = Section("ratings", "What the music calls up")
-    mixed: dict[str, list[dict[str, Any]]] = {"own_word": [], "prompts": []}
+    mixed: dict[str, list[dict[str, Any]]] = {"own_word": [], "own_word_ordinal": [], "prompts": []}
     if data.ratings["prompt"].nunique() > 1:
         mixed = robust.ratings(data.ratings, config)
         found = [
@@ -295,6 +295,12 @@ def _ratings(data: StudyData, config: AnalysisConfig, drawn: Path) -> Section | 
             "Does a taste's music call up its word",
             mixed["own_word"],
             "Mixed models, participants and clips as random effects: mean rating less that of the other prompts' music.",
+        ),
+        Table(
+            "own_word_ordinal",
+            "The same for ordered answers",
+            mixed["own_word_ordinal"],
+            "Cumulative link mixed models (proportional odds): log odds of a higher answer.",
         ),
         Table("prompts_mixed", "Every adjective and prompt (exploratory)", mixed["prompts"], "As above, two-sided."),
         Table(

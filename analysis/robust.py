@@ -15,6 +15,7 @@ import numpy as np
 from analysis.config import AnalysisConfig
 from analysis.errors import AnalysisError
 from analysis.mixed import fit
+from analysis.ordinal import fit_ordinal
 from analysis.preference import adjust, cluster_interval, rank_biserial
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[s
     -------
     dict
         ``own_word``: one row a taste among the adjectives, the declared question of task 2, one-sided, Holm over tastes;
+        ``own_word_ordinal``: the same by a cumulative link mixed model (`analysis.ordinal`), effects in log odds;
         ``prompts``: every adjective and prompt against the mean of the other prompts, two-sided, exploratory, Holm over
         all.
     """
@@ -158,7 +160,7 @@ def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[s
     prompts = sorted(data["prompt"].unique())
     if len(prompts) < 2:
         raise AnalysisError("ratings of one prompt alone cannot be compared; the mixed model needs at least two")
-    own, every = [], []
+    own, ordinal, every = [], [], []
     for adjective in dict.fromkeys(data["adjective"]):
         part = data[data["adjective"] == adjective]
         there = [p for p in prompts if (part["prompt"] == p).any()]
@@ -171,8 +173,28 @@ def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[s
             head = {"prompt": prompt, "adjective": adjective, "test": "lmm", "n": len(part)}
             if adjective == prompt:
                 own.append(head | {"alternative": "greater"} | _row(found, kept, contrast, "greater"))
+                row = head | {"test": "clmm", "alternative": "greater"}
+                ordinal.append(row | _ordinal(part, x, k, kept))
             every.append(head | {"alternative": "two-sided"} | _row(found, kept, contrast, "two-sided"))
-    for rows in (own, every):
+    for rows in (own, ordinal, every):
         if rows:
             _correct(rows, config)
-    return {"own_word": own, "prompts": every}
+    return {"own_word": own, "own_word_ordinal": ordinal, "prompts": every}
+
+
+def _ordinal(part: pd.DataFrame, x: np.ndarray, k: int, kept: list[str]) -> dict[str, Any]:
+    """The prompt `k` against the mean of the others, as log odds of a higher answer."""
+    empty = dict.fromkeys(("effect", "ci_low", "ci_high", "statistic", "p"))
+    try:
+        # Prompt k is the reference of the thresholds; its lead is minus the mean of the others' effects.
+        found = fit_ordinal(part["value"].to_numpy(float), np.delete(x, k, axis=1), [part[n].to_numpy() for n in kept])
+    except (AnalysisError, np.linalg.LinAlgError):
+        return {**empty, "converged": False, "note": "too few answers for the model"}
+    others = x.shape[1] - 1
+    estimate, error, z, p = found.test(np.full(others, -1.0 / others), "greater")
+    half = 1.959963984540054 * error
+    note = "" if found.converged else "the fit did not converge; do not use it"
+    return {
+        "effect": estimate, "ci_low": estimate - half, "ci_high": estimate + half, "statistic": z, "p": p,
+        "converged": found.converged, "note": note,
+    }  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 from analysis.config import AnalysisConfig
 from analysis.errors import AnalysisError
 from analysis.mixed import fit
+from analysis.ordinal import fit_ordinal
 from analysis.robust import cliffs_delta, delta_interval, preference, ratings
 
 
@@ -71,6 +72,35 @@ def test_what_cannot_be_fitted_is_said(y: np.ndarray, x: np.ndarray, factor: np.
         fit(y, x, [factor])
 
 
+def ordered() -> pd.DataFrame:
+    """60 people, 15 clips, 4 answers each of five ordered steps: the data of the clmm figures below."""
+    rng = np.random.default_rng(2)
+    people, clips = rng.normal(0, 0.8, 60), rng.normal(0, 0.5, 15)
+    rows = []
+    for i in range(60):
+        for _ in range(4):
+            c = int(rng.integers(15))
+            z = 0.9 * (c % 3 == 1) - 0.4 * (c % 3 == 2) + people[i] + clips[c] + rng.logistic()
+            rows.append((i, c, c % 3, int(np.searchsorted([-1.5, -0.3, 0.9, 2.2], z)) + 1))
+    return pd.DataFrame(rows, columns=["p", "c", "g", "y"])
+
+
+def test_ordered_answers_are_clmms() -> None:
+    """R's ordinal 2022.11-16: clmm(y ~ g + (1 | p) + (1 | c)); coefficients, logLik, ST."""
+    d = ordered()
+    found = fit_ordinal(d.y, np.column_stack([d.g == 1, d.g == 2]).astype(float), [d.p, d.c])
+    assert found.converged
+    assert found.beta == pytest.approx([1.1844103757, -0.5386761434], abs=2e-5)
+    assert found.thresholds == pytest.approx([-1.2182313188, -0.2700379998, 1.0731020905, 2.2376864130], abs=2e-5)
+    assert found.sd == pytest.approx([0.76631143, 0.25404211], abs=1e-4)
+    assert found.log_likelihood == pytest.approx(-364.33704445, abs=1e-5)
+    estimate, error, z, p = found.test(np.array([1.0, 0.0]))
+    assert error == pytest.approx(0.3753815148, rel=3e-3)
+    assert z == pytest.approx(3.155217636, rel=3e-3)
+    assert p == pytest.approx(0.001603784225, rel=0.03)
+    assert estimate == pytest.approx(z * error)
+
+
 def scores(rng: np.random.Generator, effect: float, people: int = 60) -> pd.DataFrame:
     liking, clips = rng.normal(0, 1, people), rng.normal(0, 0.6, (4, 5))
     rows = [
@@ -109,6 +139,7 @@ def test_own_words_are_found_and_a_broken_taste_is_flagged() -> None:
     assert [r["adjective"] for r in found["own_word"]] == list(tastes)
     assert all(r["p_adjusted"] < 0.01 and r["converged"] for r in found["own_word"])
     assert len(found["prompts"]) == 4 * 5
+    assert all(r["effect"] > 0 and r["p_adjusted"] < 0.01 and r["converged"] for r in found["own_word_ordinal"])
     data.loc[data["adjective"] == "sour", "value"] = 3.0  # constant ratings
     flagged = next(r for r in ratings(data, AnalysisConfig())["own_word"] if r["adjective"] == "sour")
     assert flagged["p"] is None

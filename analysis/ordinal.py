@@ -1,0 +1,202 @@
+"""Cumulative link mixed models (proportional odds, logit) with crossed random intercepts, by Laplace's approximation.
+
+Ratings from 1 to 5 are ordered words, not lengths. The model is R's ``ordinal::clmm(y ~ x + (1 | a) + (1 | b))``
+(Christensen 2019): P(y <= k) = logistic(theta_k - x beta - u_a - v_b) with normal u and v. Held to clmm by a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.errors import AnalysisError
+
+Deviance = Callable[[np.ndarray], float]
+
+
+@dataclass(frozen=True)
+class OrdinalFit:
+    """A fitted model.
+
+    Attributes
+    ----------
+    beta, covariance : ndarray
+        Effects on the latent logit scale (p,), and the covariance of these and of the thresholds' free parameters (first, then log gaps).
+    thresholds : ndarray
+        (K - 1,) cut points between K ordered answers.
+    sd : tuple of float
+        Standard deviations of the random intercepts.
+    log_likelihood : float
+        Laplace's approximation of it.
+    converged : bool
+        Whether the gradient vanished.
+    """
+
+    beta: np.ndarray
+    covariance: np.ndarray
+    thresholds: np.ndarray
+    sd: tuple[float, ...]
+    log_likelihood: float
+    converged: bool
+
+    def test(self, contrast: np.ndarray, alternative: str = "two-sided") -> tuple[float, float, float, float]:
+        """Estimate (log odds), standard error, z and p (Wald) of a contrast of beta."""
+        from scipy.special import ndtr
+
+        c = np.asarray(contrast, dtype=float)
+        p = len(self.beta)
+        estimate = float(c @ self.beta)
+        error = float(np.sqrt(c @ self.covariance[:p, :p] @ c))
+        z = estimate / error
+        upper = float(ndtr(-z))
+        value = upper if alternative == "greater" else 1 - upper if alternative == "less" else 2 * min(upper, 1 - upper)
+        return estimate, error, z, value
+
+
+class _Ordinal:
+    """Data and the inner problem: the random effects' mode for given parameters, started from the last one."""
+
+    def __init__(self, y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]):
+        self.y, self.x = y, x
+        self.k = int(y.max()) + 1
+        self.sizes = [int(f.max()) + 1 for f in factors]
+        starts = np.concatenate([[0], np.cumsum(self.sizes)])
+        self.columns = [f + starts[i] for i, f in enumerate(factors)]
+        self.q = int(starts[-1])
+        self.u = np.zeros(self.q)
+
+    def parts(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Effects, increasing thresholds (first, then log gaps) and standard deviations from the free parameters."""
+        p, m = self.x.shape[1], len(self.sizes)
+        gaps = parameters[p : p + self.k - 1]
+        thresholds = gaps[0] + np.concatenate([[0.0], np.cumsum(np.exp(gaps[1:]))])
+        return parameters[:p], thresholds, np.exp(parameters[-m:])
+
+    def _terms(self, eta: np.ndarray, thresholds: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Log-likelihood, its slope and minus its curvature in eta, per answer."""
+        from scipy.special import expit
+
+        cuts = np.concatenate([[-np.inf], thresholds, [np.inf]])
+        above, below = expit(cuts[self.y + 1] - eta), expit(cuts[self.y] - eta)
+        p = np.maximum(above - below, 1e-300)
+        fa, fb = above * (1 - above), below * (1 - below)
+        slope = -(fa - fb) / p
+        second = (fa * (1 - 2 * above) - fb * (1 - 2 * below)) / p - slope**2
+        return float(np.log(p).sum()), slope, np.maximum(-second, 1e-12)
+
+    def deviance(self, parameters: np.ndarray) -> float:
+        """-2 log likelihood by Laplace's approximation."""
+        from scipy.linalg import cho_factor, cho_solve
+
+        beta, thresholds, sds = self.parts(parameters)
+        fixed = self.x @ beta
+        scale = np.repeat(sds, self.sizes)
+        u = self.u
+        objective = -np.inf
+        for _ in range(60):
+            eta = fixed + sum(scale[c] * u[c] for c in self.columns)
+            value, slope, weight = self._terms(eta, thresholds)
+            value -= 0.5 * float(u @ u)
+            gradient = -u.copy()
+            for c in self.columns:
+                np.add.at(gradient, c, scale[c] * slope)
+            hessian = np.eye(self.q)
+            for a in self.columns:
+                for b in self.columns:
+                    np.add.at(hessian, (a, b), scale[a] * scale[b] * weight)
+            factor = cho_factor(hessian, lower=True, check_finite=False)
+            step = cho_solve(factor, gradient, check_finite=False)
+            if abs(float(gradient @ step)) < 1e-13:
+                break
+            objective, share = value, 1.0
+            while share > 1e-6:
+                trial = u + share * step
+                eta = fixed + sum(scale[c] * trial[c] for c in self.columns)
+                if self._terms(eta, thresholds)[0] - 0.5 * float(trial @ trial) >= objective - 1e-12:
+                    break
+                share /= 2
+            u = u + share * step
+        self.u = u
+        log_det = 2 * float(np.log(np.diag(factor[0])).sum())
+        return -2 * value + log_det
+
+
+def fit_ordinal(y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]) -> OrdinalFit:
+    """Fit by maximum likelihood.
+
+    Parameters
+    ----------
+    y : ndarray
+        (n,) ordered answers; only their order counts.
+    x : ndarray
+        (n, p) effects without an intercept (the thresholds are one).
+    factors : sequence of ndarray
+        Labels (n,) of each random intercept.
+
+    Raises
+    ------
+    AnalysisError
+        If all answers are the same, or there are fewer answers than unknowns.
+    """
+    from scipy.optimize import minimize
+
+    levels, codes = np.unique(np.asarray(y, dtype=float), return_inverse=True)
+    x = np.asarray(x, dtype=float).reshape(len(codes), -1)
+    if len(levels) < 2 or len(codes) <= x.shape[1] + len(levels) + len(factors):
+        raise AnalysisError("the ordinal model needs answers that vary, and more of them than unknowns")
+    groups = [np.unique(f, return_inverse=True)[1] for f in factors]
+    model = _Ordinal(codes, x, groups)
+    share = np.cumsum(np.bincount(codes))[:-1] / len(codes)
+    cuts = np.log(share / (1 - share))
+    p = x.shape[1]
+    start = np.concatenate([np.zeros(p), cuts[:1], np.log(np.maximum(np.diff(cuts), 1e-3)), np.full(len(groups), -0.7)])
+    bounds = [(None, None)] * (p + len(levels) - 1) + [(-6.0, 3.0)] * len(groups)
+    found = minimize(model.deviance, start, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "maxiter": 400})
+    at: np.ndarray = np.array(found.x, dtype=float)
+    value = float(found.fun)
+    lowest = [b[0] for b in bounds]
+    free = [i for i, low in enumerate(lowest) if low is None or at[i] > low + 1e-3]
+    slope = float("inf")
+    # L-BFGS with numeric gradients ends a little early; Newton's steps go the rest of the way.
+    for _ in range(8):
+        gradient = _gradient(model.deviance, at, free)
+        hessian = _hessian(model.deviance, at, free)
+        slope = float(np.abs(gradient).max())
+        if slope < 1e-4:
+            break
+        step = np.zeros_like(at)
+        step[free] = -np.linalg.solve(hessian, gradient)
+        for length in (1.0, 0.5, 0.25, 0.1):
+            there = model.deviance(at + length * step)
+            if there < value:
+                at, value = at + length * step, there
+                break
+        else:
+            break
+    beta, thresholds, sds = model.parts(at)
+    # The thresholds' covariance is left in their free parameters; beta stands first and is what is tested.
+    covariance = np.linalg.inv(hessian / 2)[: p + len(levels) - 1, : p + len(levels) - 1]
+    good = slope < 1e-2 and bool(np.all(np.diag(covariance) > 0))
+    return OrdinalFit(beta, covariance, thresholds, tuple(float(s) for s in sds), -value / 2, good)
+
+
+def _gradient(f: Deviance, at: np.ndarray, free: list[int]) -> np.ndarray:
+    e = np.eye(len(at))[free] * 1e-4
+    return np.array([(f(at + d) - f(at - d)) / 2e-4 for d in e])
+
+
+def _hessian(f: Deviance, at: np.ndarray, free: list[int]) -> np.ndarray:
+    """Central second differences in the free parameters."""
+    n, h = len(free), 1e-3
+    e = np.eye(len(at))[free] * h
+    middle = f(at)
+    single = [(f(at + e[i]), f(at - e[i])) for i in range(n)]
+    out = np.zeros((n, n))
+    for i in range(n):
+        out[i, i] = (single[i][0] - 2 * middle + single[i][1]) / h**2
+        for j in range(i):
+            both = f(at + e[i] + e[j]) - f(at + e[i] - e[j]) - f(at - e[i] + e[j]) + f(at - e[i] - e[j])
+            out[i, j] = out[j, i] = both / (4 * h**2)
+    return out
