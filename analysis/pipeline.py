@@ -221,8 +221,8 @@ def _preference(data: StudyData, config: AnalysisConfig, drawn: Path, summary: l
         Table(
             "preference_mixed",
             "Mixed models: participants and clips as random effects",
-            mixed,
-            "Effect: mean score less the middle, points; t with Satterthwaite's df; p adjusted: Holm over tastes.",
+            _named(mixed, "difference"),
+            "Difference: mean score less the middle, points; t with Satterthwaite's df; p adjusted: Holm over tastes.",
         ),
         Table(
             "preference_effects",
@@ -260,6 +260,11 @@ def _preference(data: StudyData, config: AnalysisConfig, drawn: Path, summary: l
     return section
 
 
+def _named(rows: list[dict[str, Any]], effect: str) -> list[dict[str, Any]]:
+    """Rows with their effect under its own name: the report calls an `effect` rank-biserial."""
+    return [{(effect if k == "effect" else k): v for k, v in row.items()} for row in rows]
+
+
 def _mixed_words(row: dict[str, Any]) -> str:
     where = "Over all tastes" if row["taste"] == "all" else f"For {row['taste']}"
     if row["p"] is None:
@@ -293,16 +298,21 @@ def _ratings(data: StudyData, config: AnalysisConfig, drawn: Path) -> Section | 
         Table(
             "own_word",
             "Does a taste's music call up its word",
-            mixed["own_word"],
+            _named(mixed["own_word"], "difference"),
             "Mixed models, participants and clips as random effects: mean rating less that of the other prompts' music.",
         ),
         Table(
             "own_word_ordinal",
             "The same for ordered answers",
-            mixed["own_word_ordinal"],
+            _named(mixed["own_word_ordinal"], "log_odds"),
             "Cumulative link mixed models (proportional odds): log odds of a higher answer.",
         ),
-        Table("prompts_mixed", "Every adjective and prompt (exploratory)", mixed["prompts"], "As above, two-sided."),
+        Table(
+            "prompts_mixed",
+            "Every adjective and prompt (exploratory)",
+            _named(mixed["prompts"], "difference"),
+            "As above, two-sided.",
+        ),
         Table(
             "anova",
             "Analysis of variance (type I)",
