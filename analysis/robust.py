@@ -76,6 +76,13 @@ def _spread(found: Fit | None, kept: list[str]) -> dict[str, float | None]:
     return {f"sd_{name}": known.get(name) for name in ("participant", "clip", "residual")}
 
 
+def _one_thread() -> Any:
+    """The matrices are small: threads of the linear algebra wait for each other longer than they compute."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)
+
+
 def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
     """Is the fine-tuned model preferred: over all tastes, and for each in its declared direction.
 
@@ -96,6 +103,11 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
     AnalysisError
         If there are no answers.
     """
+    with _one_thread():
+        return _preference(data, middle, config)
+
+
+def _preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
     import pandas as pd
 
     data = data.dropna(subset=["score"]).rename(columns={"clip_finetuned": "clip"})
@@ -156,6 +168,11 @@ def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[s
         ``prompts``: every adjective and prompt against the mean of the other prompts, two-sided, exploratory, Holm over
         all.
     """
+    with _one_thread():
+        return _ratings(data, config)
+
+
+def _ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
     data = data.dropna(subset=["value"])
     prompts = sorted(data["prompt"].unique())
     if len(prompts) < 2:

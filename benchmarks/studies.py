@@ -60,7 +60,7 @@ def nulls() -> dict[str, Any]:
     return out
 
 
-def coverage(studies: int = 300) -> dict[str, Any]:
+def coverage(studies: int = 600) -> dict[str, Any]:
     """False positives at 5 % of three tests, with and without variance of participants and clips; and interval coverage."""
     from analysis.mixed import fit
     from analysis.power import clip_table, generate, signed_rank_p
