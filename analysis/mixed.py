@@ -152,7 +152,9 @@ class _Model:
                 for i, d in enumerate(np.diag(step))
             ]
         )
-        spread = float(gradient @ np.linalg.solve(hessian / 2, gradient))
+        # Close to the boundary the criterion is flat in a deviation that the variance hardly depends on: the
+        # pseudo-inverse leaves that direction out.
+        spread = float(gradient @ np.linalg.pinv(hessian / 2, rcond=1e-8, hermitian=True) @ gradient)
         v = self.variance(sds, c)
         return float(2 * v**2 / spread) if spread > 0 else float(self.n - self.p)
 

@@ -57,6 +57,19 @@ def test_a_factor_without_variance_lies_on_the_boundary() -> None:
     assert 0 < c.p < 1
 
 
+def test_hardly_any_variance_still_gives_a_number() -> None:
+    """Where the criterion is flat near the boundary, degrees of freedom and p stay sensible."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        people = np.repeat(np.arange(30), 3)
+        clips = rng.integers(0, 6, 90)
+        y = np.round(rng.normal(0, 2.4, 90) + rng.normal(0, 0.05 * (seed % 4), 30)[people])
+        test = fit(y, np.ones((90, 1)), [people, clips]).test(np.ones(1))
+        assert 0 < test.p <= 1
+        assert 1 < test.df < 1000
+        assert test.ci_low < test.estimate < test.ci_high
+
+
 @pytest.mark.parametrize(
     ("y", "x", "factor", "words"),
     [
