@@ -15,6 +15,7 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 
+LARGEST = 50.0  # of a random effect's deviation over the residual's: a first step far out would lose all digits
 TOLERANCE = 1e-4  # of the projected gradient, below which a fit counts as converged
 
 
@@ -199,7 +200,7 @@ def fit(y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]) -> Fit:
             model.criterion,
             np.full(len(codes), start),
             method="L-BFGS-B",
-            bounds=[(0, None)] * len(codes),
+            bounds=[(0, LARGEST)] * len(codes),
             options={"ftol": 1e-13, "gtol": 1e-7, "maxiter": 300},
         )
         if best is None or found.fun < best.fun - 1e-9:
