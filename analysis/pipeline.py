@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,27 +12,12 @@ from analysis import factors, figures, preference, ratings, recovery, report, ro
 from analysis.config import AnalysisConfig
 from analysis.errors import AnalysisError
 from analysis.frames import StudyData, demographics, rated_clips
+from analysis.provenance import fingerprint, versions, written
 from analysis.report import Section, Table
 
 if TYPE_CHECKING:
     from experiment.effects import Effects
     from stimuli.manifest import ClipRow
-
-LIBRARIES = (
-    "torch",
-    "audiocraft",
-    "transformers",
-    "psychopy",
-    "pandas",
-    "pingouin",
-    "factor_analyzer",
-    "statsmodels",
-    "scipy",
-    "seaborn",
-    "SQLAlchemy",
-    "numpy",
-    "librosa",
-)
 
 
 @dataclass
@@ -57,15 +41,6 @@ class Inputs:
     effects: Effects | None = None
     desk: dict[str, Any] | None = None
     timings: dict[str, float] = field(default_factory=dict)
-
-
-def fingerprint(inputs: Inputs) -> str:
-    """Digest of what determines the report's numbers."""
-    clips = [(c.clip, c.sha256, c.caption, c.features) for c in inputs.clips]
-    parts = [inputs.data.digest, inputs.study_sha256, inputs.version, json.dumps(clips), json.dumps(inputs.desk)]
-    code = [hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(Path(__file__).parent.rglob("*.py"))]
-    code.append(hashlib.sha256((Path(__file__).parent / "templates" / "report.html").read_bytes()).hexdigest())
-    return hashlib.sha256("".join(parts + code).encode()).hexdigest()
 
 
 def build(inputs: Inputs, progress: Callable[[int, int, str], None] | None = None) -> tuple[Path, bool]:
@@ -119,64 +94,9 @@ def build(inputs: Inputs, progress: Callable[[int, int, str], None] | None = Non
         ],
     }
     report.write_report(path, inputs.title, data.label, summary, sections, manifest)
-    manifest["files"] = _written(inputs.out)
+    manifest["files"] = written(inputs.out)
     stamp.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path, True
-
-
-def _written(folder: Path) -> dict[str, str]:
-    """SHA-256 of the report and of every table and figure beside it, by relative path."""
-    found = [folder / "report.html", *(folder / "tables").glob("*.csv"), *(folder / "figures").glob("*.*")]
-    return {
-        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(found) if p.is_file()
-    }
-
-
-def check(inputs: Inputs) -> list[str]:
-    """What no longer matches: data, code, study or clips since the report was made, or a file that was changed.
-
-    Raises
-    ------
-    AnalysisError
-        If there is no report yet.
-    """
-    stamp = inputs.out / "manifest.json"
-    if not stamp.exists():
-        raise AnalysisError(f"there is no report in {inputs.out}; run 'tastelab analysis report'")
-    made = json.loads(stamp.read_text(encoding="utf-8"))
-    problems = []
-    for key, now in (
-        ("data_sha256", inputs.data.digest),
-        ("study_sha256", inputs.study_sha256),
-        ("tastelab", inputs.version),
-    ):
-        if made.get(key) != now:
-            problems.append(f"{key.removesuffix('_sha256')}: {str(made.get(key))[:12]} then, {now[:12]} now")
-    if made.get("libraries") != versions():
-        changed = [k for k, v in versions().items() if made.get("libraries", {}).get(k) != v]
-        problems.append(f"libraries: {', '.join(changed)} changed")
-    if not problems and made.get("fingerprint") != fingerprint(inputs):
-        problems.append("analysis code or clips changed")
-    there = _written(inputs.out)
-    for name, digest in made.get("files", {}).items():
-        if name not in there:
-            problems.append(f"{name} is missing")
-        elif there[name] != digest:
-            problems.append(f"{name} was changed by hand")
-    return problems
-
-
-def versions() -> dict[str, str]:
-    """Versions of the libraries that results depend on."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _people(data: StudyData) -> Section:

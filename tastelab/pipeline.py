@@ -72,7 +72,7 @@ def build_report(
 
 def check_report(study: Study, db: str, out: Path, kind: str | None) -> list[str]:
     """What of a report no longer matches data, code, study or its own files; empty where all is current."""
-    from analysis.pipeline import check
+    from analysis.provenance import check
 
     return check(_inputs(study, db, out, kind))
 
