@@ -18,12 +18,24 @@ class Postgres:
         if not found:
             raise RuntimeError("PostgreSQL is not installed; run 'make setup' as root")
         self.bin = found[-1].parent
-        self.folder = Path(tempfile.mkdtemp(prefix="tastelab-pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="tastelab-pg-", dir="/tmp"))
         # The server refuses to run as root.
         self.user = "postgres" if os.getuid() == 0 else None
         if self.user:
             shutil.chown(self.folder, self.user, pwd.getpwnam(self.user).pw_gid)
-        self._run("initdb", "-D", str(self.folder / "data"), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
+        self._run(
+            "initdb",
+            "-D",
+            str(self.folder / "data"),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "--no-sync",
+            "-E",
+            "UTF8",
+            "--no-locale",
+        )
         self.start()
 
     def _run(self, program: str, *arguments: str) -> None:
