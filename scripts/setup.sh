@@ -7,7 +7,7 @@ STAMP=$VENV/.setup-done${1:+-$1}
 want=$(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
 
 PACKAGES="xvfb xauth xdotool libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils libxcb-icccm4 libxcb-keysyms1
- libxcb-cursor0 libxcb-image0 libxcb-render-util0 libxkbcommon-x11-0 libgl1 libgl1-mesa-dri libglu1-mesa libegl1
+ libxcb-cursor0 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxkbcommon-x11-0 libgl1 libgl1-mesa-dri libglu1-mesa libegl1
  libsndfile1 fluidsynth fluid-soundfont-gm"
 # The tests start a database server of their own.
 [ "${1:-}" != test ] || PACKAGES="$PACKAGES postgresql"
