@@ -179,17 +179,9 @@ def timing(plays: int = PLAYS) -> dict[str, Any]:
 
 def small_study(folder: Path) -> Path:
     """The default study with clips of 2 s, four a taste, and its clips."""
-    text = (ROOT / "study.toml").read_text()
-    for old, new in (
-        ('name = "multimodal-symphony"', 'name = "small"'),
-        ("seconds = 15", "seconds = 2"),
-        ("clips_per_taste = 5", "clips_per_taste = 4"),
-        ("trials = 5", "trials = 4"),
-        ("clips = 3", "clips = 2"),
-    ):
-        text = text.replace(old, new)
-    path = folder / "study.toml"
-    path.write_text(text)
+    from tests.conftest import write_small_study
+
+    path = write_small_study(folder)
     command = [sys.executable, "-m", "tastelab.cli", "stimuli", "generate", "--study", str(path), "--out", str(folder)]
     subprocess.run(command, check=True, capture_output=True)
     return path

@@ -26,6 +26,7 @@ from experiment.store import Store, shown
 State = Literal["ok", "warning", "FAILED"]
 RATE = 48000
 LOCKED = ("tastelab", "psychopy", "psychtoolbox")  # what a participant sees and hears depends on these
+FIRM = ("display", "database", "stimuli")  # without these there is no session, or not the study's
 DOCTOR_PATIENCE = 3.0  # s that the doctor waits for a lock that a running session would hold far shorter
 
 
@@ -320,10 +321,9 @@ def refuse(checks: Iterator[Check], overrides: list[str], say: Callable[[str], N
     """
     used = []
     for check in checks:
-        if check.state == "FAILED" and check.check not in overrides:
-            raise ExperimentError(
-                f"{check.check}: {check.found}; {check.mend} (or --override {check.check}, which is stored)"
-            )
+        if check.state == "FAILED" and (check.check in FIRM or check.check not in overrides):
+            way = "" if check.check in FIRM else f" (or --override {check.check}, which is stored)"
+            raise ExperimentError(f"{check.check}: {check.found}; {check.mend}{way}")
         if check.state == "FAILED":
             used.append(f"{check.check}: {check.found}")
             say(f"overridden: {check.check}: {check.found}")

@@ -16,7 +16,7 @@ from experiment.database import (
     utc_now,
 )
 from experiment.errors import ExperimentError
-from experiment.store import Store
+from experiment.store import Store, shown
 
 
 def withdraw(store: Store, code: str) -> dict[str, int]:
@@ -30,7 +30,7 @@ def withdraw(store: Store, code: str) -> dict[str, int]:
     with store.transaction() as s:
         person = s.scalar(select(Participant).where(Participant.code == code))
         if person is None:
-            raise ExperimentError(f"participant {code} is not in {store.url}")
+            raise ExperimentError(f"participant {code} is not in {shown(store.url)}")
         if person.withdrawn_at is not None:
             raise ExperimentError(f"participant {code} has already withdrawn ({person.withdrawn_at:%Y-%m-%d})")
         sessions = list(s.scalars(select(SessionRow).where(SessionRow.participant_id == person.id)))

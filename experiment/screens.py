@@ -84,7 +84,7 @@ class Screens(Asking):
             gain = 3.0 * (float(slider.value) - steps)
             before = slider.value
 
-            def tick(_: float) -> bool:
+            def tick(_: float, before: float | None = before) -> bool:
                 nonlocal chosen
                 clicked = self.frame([*heading, slider], [button], slider)
                 for key in self.typed():
@@ -93,7 +93,7 @@ class Screens(Asking):
                     elif key in ("return", "space"):
                         clicked = "next"
                 chosen = chosen or clicked == "next"
-                return chosen or slider.value != before  # noqa: B023  # used within this turn of the loop
+                return chosen or slider.value != before
 
             play_through(open_sound(noise, RATE, gain), LEVEL_SECONDS, tick)
         return gain

@@ -46,7 +46,7 @@ def create(url: str, wait: float = 30.0) -> Engine:
     try:
         engine = create_engine(parsed, connect_args=arguments, pool_pre_ping=True)
     except ModuleNotFoundError as error:
-        raise ExperimentError(f"--db {url}: driver {error.name} is not installed") from None
+        raise ExperimentError(f"--db {shown(url)}: driver {error.name} is not installed") from None
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
@@ -167,7 +167,9 @@ class Store:
             row = s.scalar(select(StudyRow).where(StudyRow.name == name))
             if row is None:
                 known = ", ".join(s.scalars(select(StudyRow.name))) or "none"
-                raise ExperimentError(f"study {name!r} is not in {self.url} (there: {known}); run a session first")
+                raise ExperimentError(
+                    f"study {name!r} is not in {shown(self.url)} (there: {known}); run a session first"
+                )
             return row
 
         return self.do(find)

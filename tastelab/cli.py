@@ -66,14 +66,14 @@ def main() -> None:
     except typer.Abort:
         sys.exit(130)
     except KeyboardInterrupt:
-        print("stopped; run the same command again to go on", file=sys.stderr)  # noqa: T201
+        sys.stderr.write("stopped; run the same command again to go on\n")
         sys.exit(130)
     except user_errors() as error:
-        print(f"tastelab: {error}", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"tastelab: {error}\n")
         sys.exit(2)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's own usage errors
-            print(f"tastelab: {error.format_message()}", file=sys.stderr)  # noqa: T201
+            sys.stderr.write(f"tastelab: {error.format_message()}\n")
             sys.exit(2)
         raise
 

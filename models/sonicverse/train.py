@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -166,7 +167,7 @@ def train_nano_captioner(
     return out / "sonicverse-nano"
 
 
-def caption_loss(llm, tokenizer, tokens: torch.Tensor, texts: list[str]) -> torch.Tensor:  # type: ignore[no-untyped-def]
+def caption_loss(llm: Any, tokenizer: Any, tokens: torch.Tensor, texts: list[str]) -> torch.Tensor:
     """Cross-entropy per token of `texts` (and the end mark) after the language tokens (batch, n, width)."""
     ids = [[*tokenizer(text).input_ids, tokenizer.eos_token_id] for text in texts]
     longest = max(len(i) for i in ids)

@@ -7,6 +7,7 @@ is decided here, so that it is known exactly and not estimated.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def draw_attributes(rng: np.random.Generator, **fixed: object) -> Attributes:
     register = str(fixed.get("register", rng.choice(REGISTERS)))
     fitting = [name for name, (_, registers) in INSTRUMENTS.items() if register in registers]
     n = int(rng.choice([1, 2, 3], p=[0.35, 0.45, 0.2]))
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "bpm": int(rng.integers(*BPM_RANGE, endpoint=True)),
         "register": register,
         "articulation": str(rng.choice(ARTICULATIONS)),
@@ -93,7 +94,7 @@ def draw_attributes(rng: np.random.Generator, **fixed: object) -> Attributes:
         "transpose": int(rng.integers(-5, 7)),
     }
     values.update(fixed)
-    return Attributes(**values)  # type: ignore[arg-type]
+    return Attributes(**values)
 
 
 def _near(pitch: int, centre: float) -> int:

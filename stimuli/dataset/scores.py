@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 MIN_BEATS = 28
 NAMES_SHARP = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -72,7 +73,7 @@ def read_chorales(cache: Path, progress: Callable[[int, int], None] | None = Non
     return skeletons
 
 
-def _skeleton(score, name: str) -> Skeleton | None:  # type: ignore[no-untyped-def]  # music21 is untyped
+def _skeleton(score: Any, name: str) -> Skeleton | None:
     parts = list(score.parts)
     if len(parts) != 4:
         return None

@@ -83,19 +83,21 @@ def taste_words(graded: dict[str, float]) -> str:
 
 def draw_track(rng: np.random.Generator, taste: str) -> Attributes:
     """Draw attributes that lean towards `taste` without being a caricature of it."""
-    best: Attributes | None = None
-    best_score = -1.0
+    candidates = []
     for _ in range(6):
         a = draw_attributes(rng)
         if rng.random() < 0.7:
-            fitting = [n for n in INSTRUMENT_TASTES[taste]]
+            fitting = INSTRUMENT_TASTES[taste]
             n = min(len(fitting), int(rng.integers(1, 4)))
             names = tuple(str(x) for x in rng.choice(fitting, size=n, replace=False))
             a = draw_attributes(rng, instruments=names, register=_register(taste, rng), percussion=_drums(taste, rng))
-        score = ratings(a)[taste] - 0.5 * max(v for t, v in ratings(a).items() if t != taste)
-        if score > best_score or best is None:
-            best, best_score = a, score
-    return best  # type: ignore[return-value]  # the loop ran
+        candidates.append(a)
+
+    def lean(a: Attributes) -> float:
+        graded = ratings(a)
+        return graded[taste] - 0.5 * max(v for t, v in graded.items() if t != taste)
+
+    return max(candidates, key=lean)
 
 
 def _register(taste: str, rng: np.random.Generator) -> str:

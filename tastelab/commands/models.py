@@ -144,17 +144,15 @@ def finetune(
     if patience is not None and held_out is None:
         raise UserError("--patience needs --held-out CORPUS")
     _one_thread(threads)
-    from dataclasses import replace
-
     from models.musicgen.finetune import PRESETS, FinetuneSettings
     from models.musicgen.finetune import finetune as run
 
-    given = {"epochs": epochs, "lr": lr, "method": method, "blend": blend}
-    chosen = replace(PRESETS[preset], **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+    own = PRESETS[preset]
     settings = FinetuneSettings(
-        epochs=chosen.epochs, batch=batch, lr=chosen.lr, method=chosen.method, rank=rank, ema=ema,
+        epochs=epochs or own.epochs, batch=batch, lr=own.lr if lr is None else lr, method=method or own.method,
+        rank=rank, ema=ema,
         patience=patience, without_taste_words=without_taste_words, enrich=enrich, tracker=tracker, seed=seed,
-        replay=max(1, batch // 2), blend=chosen.blend,
+        replay=max(1, batch // 2), blend=own.blend if blend is None else blend,
     )  # fmt: skip
     with progress(name, quiet) as update:
 

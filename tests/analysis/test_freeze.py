@@ -9,10 +9,10 @@ from analysis.frames import load
 from analysis.freeze import freeze, thaw
 from experiment import launch
 from experiment.effects import load_effects
-from tests.experiment.conftest import config, postgres, prepared, store, url  # noqa: F401
+from experiment.launch import Prepared
 
 
-def test_snapshot_comes_back_and_a_change_is_found(prepared, tmp_path: Path) -> None:  # noqa: F811
+def test_snapshot_comes_back_and_a_change_is_found(prepared: Prepared, tmp_path: Path) -> None:
     launch.simulate(prepared, load_effects(), 4, seed=1)
     data = load(prepared.store.engine, "s")
     folder = freeze(data, {}, tmp_path)

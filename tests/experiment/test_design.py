@@ -25,7 +25,7 @@ def clips(n: int = 5) -> list[Clip]:
 @settings(max_examples=80, deadline=None)
 def test_no_clip_is_heard_twice_and_pairs_are_pairs(config_row: int, n: int) -> None:
     from tastelab.study import load_study
-    from tests.experiment.conftest import ROOT
+    from tests.conftest import ROOT
 
     config = load_study(ROOT / "study.toml").experiment
     known = {c.id: c for c in clips(n)}
@@ -72,7 +72,7 @@ def test_too_few_clips_is_said(config: ExperimentConfig) -> None:
 
 def test_given_tracks_are_rated_equally_often() -> None:
     from tastelab.study import load_study
-    from tests.experiment.conftest import ROOT
+    from tests.conftest import ROOT
 
     config = load_study(ROOT / "studies" / "five-tastes.toml").experiment
     tracks = [Clip(i, "", "given", i) for i in range(20)]

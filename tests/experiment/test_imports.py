@@ -10,7 +10,7 @@ from experiment.errors import ExperimentError
 from experiment.imports import import_psytoolkit
 from experiment.store import Store
 from tastelab.study import load_study
-from tests.experiment.conftest import ROOT, TASTES
+from tests.conftest import ROOT, TASTES
 
 
 def seed_row(**changes: str) -> dict[str, str]:
