@@ -58,7 +58,7 @@ def _fitted(y: np.ndarray, x: np.ndarray, part: pd.DataFrame, names: tuple[str, 
 
 def _row(found: Fit | None, kept: list[str], contrast: np.ndarray, alternative: str) -> dict[str, Any]:
     """Estimate, interval, test and spread of one contrast; a model that can't be fitted gives empty cells and says so."""
-    empty = dict.fromkeys(("effect", "ci_low", "ci_high", "statistic", "df", "p"))
+    empty = dict.fromkeys(("effect", "ci_low", "ci_high", "statistic", "df", "p", "p_adjusted", "p_bonferroni"))
     if found is None:
         return {**empty, "converged": False, "note": "too few answers for the model"}
     c = found.test(contrast, alternative)
@@ -66,6 +66,7 @@ def _row(found: Fit | None, kept: list[str], contrast: np.ndarray, alternative: 
     note = f"no variance of {' and '.join(missing)} can be told" if missing else ""
     return {
         "effect": c.estimate, "ci_low": c.ci_low, "ci_high": c.ci_high, "statistic": c.t, "df": c.df, "p": c.p,
+        "p_adjusted": None, "p_bonferroni": None,
         "converged": found.converged, "note": note,
     }  # fmt: skip
 
@@ -146,7 +147,6 @@ def _preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> di
             }
         )  # fmt: skip
     _correct(rows[1:], config)
-    rows[0] |= {"p_adjusted": None, "p_bonferroni": None}
     return {"tests": rows, "effects": sizes}
 
 
@@ -201,7 +201,7 @@ def _ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[
 
 def _ordinal(part: pd.DataFrame, x: np.ndarray, k: int, kept: list[str]) -> dict[str, Any]:
     """The prompt `k` against the mean of the others, as log odds of a higher answer."""
-    empty = dict.fromkeys(("effect", "ci_low", "ci_high", "statistic", "p"))
+    empty = dict.fromkeys(("effect", "ci_low", "ci_high", "statistic", "p", "p_adjusted", "p_bonferroni"))
     try:
         # Prompt k is the reference of the thresholds; its lead is minus the mean of the others' effects.
         found = fit_ordinal(part["value"].to_numpy(float), np.delete(x, k, axis=1), [part[n].to_numpy() for n in kept])
@@ -213,5 +213,6 @@ def _ordinal(part: pd.DataFrame, x: np.ndarray, k: int, kept: list[str]) -> dict
     note = "" if found.converged else "the fit did not converge; do not use it"
     return {
         "effect": estimate, "ci_low": estimate - half, "ci_high": estimate + half, "statistic": z, "p": p,
+        "p_adjusted": None, "p_bonferroni": None,
         "converged": found.converged, "note": note,
     }  # fmt: skip
