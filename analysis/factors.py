@@ -37,8 +37,10 @@ class FactorSolution:
         return np.asarray(z @ np.linalg.solve(self.r, self.loadings @ self.phi))
 
 
-def extract(r: np.ndarray, items: tuple[str, ...], n_factors: int, rotate: bool = True) -> FactorSolution:
-    """Extract and rotate `n_factors` from a correlation matrix.
+def extract(
+    r: np.ndarray, items: tuple[str, ...], n_factors: int, rotate: bool = True, method: str = "ml"
+) -> FactorSolution:
+    """Extract and rotate `n_factors` from a correlation matrix, by ``"ml"`` or ``"minres"``.
 
     factor_analyzer 0.5.1 leaves `phi_` in another order than `loadings_`; phi is solved from loadings and structure,
     and both are then ordered together.
@@ -49,7 +51,7 @@ def extract(r: np.ndarray, items: tuple[str, ...], n_factors: int, rotate: bool 
     engine = FactorAnalyzer(
         n_factors=n_factors,
         rotation=rotation,
-        method="ml",
+        method=method,
         is_corr_matrix=True,
         bounds=(SMALLEST_UNIQUENESS, 1),
         rotation_kwargs={"gamma": 0, "max_iter": 5000, "tol": 1e-8} if rotation else {},

@@ -59,6 +59,20 @@ class Fit:
         half = float(stats.t.ppf(0.975, df)) * error
         return Contrast(estimate, t, df, p, estimate - half, estimate + half)
 
+    def deviations_covariance(self) -> np.ndarray | None:
+        """Asymptotic covariance of the standard deviations (random ..., residual).
+
+        A deviation on the boundary counts as known; None where the criterion is flat.
+        """
+        sds = np.array([*self.sd, self.residual_sd])
+        inside = sds > 1e-6 * sds[-1]
+        hessian = self._model.hessian(sds, inside)
+        if np.linalg.eigvalsh(hessian)[0] <= 0:
+            return None
+        out = np.zeros((len(sds), len(sds)))
+        out[np.ix_(inside, inside)] = 2 * np.linalg.inv(hessian)
+        return out
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -77,35 +91,53 @@ class _Model:
 
     def __init__(self, y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]):
         self.n, self.p = x.shape
-        self.sizes = [int(f.max()) + 1 for f in factors]
-        z = np.zeros((self.n, sum(self.sizes)))
-        start = 0
-        for f, size in zip(factors, self.sizes, strict=True):
-            z[np.arange(self.n), start + f] = 1.0
-            start += size
-        self.zz, self.zx, self.zy = z.T @ z, z.T @ x, z.T @ y
-        self.xx, self.xy, self.yy = x.T @ x, x.T @ y, float(y @ y)
+        sizes = [int(f.max()) + 1 for f in factors]
+        # The factor with most levels (people) has a diagonal block: it is eliminated, so that only the others' (clips)
+        # are factored, and ten thousand people cost a hundred times what a hundred do, not a million times.
+        self.large = int(np.argmax(sizes)) if sizes else 0
+        self.rest = [k for k in range(len(sizes)) if k != self.large]
+        self.sizes = [sizes[k] for k in self.rest]
+        starts = np.concatenate([[0], np.cumsum(self.sizes)]).astype(int)
+        q, most, first = int(starts[-1]), sizes[self.large], factors[self.large]
+        columns = [factors[k] + starts[i] for i, k in enumerate(self.rest)]
+        self.counts = np.bincount(first, minlength=most).astype(float)
+        self.cross, self.small = np.zeros((most, q)), np.zeros((q, q))
+        for c in columns:
+            np.add.at(self.cross, (first, c), 1.0)
+            for d in columns:
+                np.add.at(self.small, (c, d), 1.0)
+        right = np.column_stack([x, y])
+        self.large_right, self.small_right = np.zeros((most, self.p + 1)), np.zeros((q, self.p + 1))
+        np.add.at(self.large_right, first, right)
+        for c in columns:
+            np.add.at(self.small_right, c, right)
+        self.right = right.T @ right
         self._curvature: tuple[bytes, np.ndarray] | None = None
-
-    def _scale(self, theta: np.ndarray) -> np.ndarray:
-        return np.repeat(theta, self.sizes)
 
     def solve(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
         """Fixed effects, their unscaled covariance, penalised residual sum of squares and log-determinants."""
         from scipy.linalg import cho_factor, cho_solve
 
-        scale = self._scale(theta)
-        inner = scale[:, None] * self.zz * scale + np.eye(len(scale))
-        factor = cho_factor(inner, lower=True, check_finite=False)
-        zx, zy = scale[:, None] * self.zx, scale * self.zy
-        solved_x, solved_y = cho_solve(factor, zx, check_finite=False), cho_solve(factor, zy, check_finite=False)
-        xvx = self.xx - zx.T @ solved_x
-        xvy = self.xy - zx.T @ solved_y
+        theta = np.asarray(theta, dtype=float)
+        scale = np.repeat(theta[self.rest], self.sizes)
+        diagonal = theta[self.large] ** 2 * self.counts + 1
+        r1 = theta[self.large] * self.large_right
+        product = r1.T @ (r1 / diagonal[:, None])
+        log_det = float(np.log(diagonal).sum())
+        if len(scale):
+            b = theta[self.large] * self.cross * scale
+            thin = b / diagonal[:, None]
+            inner = scale[:, None] * self.small * scale + np.eye(len(scale)) - b.T @ thin
+            r2 = scale[:, None] * self.small_right - thin.T @ r1
+            factor = cho_factor(inner, lower=True, check_finite=False)
+            product += r2.T @ cho_solve(factor, r2, check_finite=False)
+            log_det += 2 * float(np.log(np.diag(factor[0])).sum())
+        left = self.right - product
+        xvx, xvy = left[:-1, :-1], left[:-1, -1]
         covariance = np.linalg.inv(xvx)
         beta = covariance @ xvy
-        rss = self.yy - zy @ solved_y - beta @ xvy
-        log_det = 2 * float(np.log(np.diag(factor[0])).sum()) + float(np.linalg.slogdet(xvx)[1])
-        return beta, covariance, float(rss), log_det
+        rss = left[-1, -1] - beta @ xvy
+        return beta, covariance, float(rss), log_det + float(np.linalg.slogdet(xvx)[1])
 
     def criterion(self, theta: np.ndarray) -> float:
         """-2 log restricted likelihood, profiled over the residual variance."""
@@ -125,28 +157,39 @@ class _Model:
         sigma = float(sds[-1])
         return float(sigma**2 * (c @ self.solve(sds[:-1] / sigma)[1] @ c))
 
+    def _steps(self, sds: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        return np.asarray(1e-4 * np.maximum(sds[inside], 1e-3 * sds[-1]))
+
+    def hessian(self, sds: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """Second derivatives of the deviance in the deviations that are `inside` the boundary; kept for the next contrast."""
+        if self._curvature is None or self._curvature[0] != sds.tobytes():
+            step = self._steps(sds, inside)
+            k = len(step)
+            hessian = np.zeros((k, k))
+            places = np.flatnonzero(inside)
+            for i in range(k):
+                for j in range(i, k):
+                    a, b = np.zeros_like(sds), np.zeros_like(sds)
+                    a[places[i]], b[places[j]] = step[i] * 10, step[j] * 10
+                    start = np.where(inside, sds, 0.0)
+                    values = [self.deviance(start + u * a + v * b) for u, v in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
+                    size = 400 * step[i] * step[j]
+                    hessian[i, j] = hessian[j, i] = (values[0] - values[1] - values[2] + values[3]) / size
+            self._curvature = (sds.tobytes(), hessian)
+        return self._curvature[1]
+
     def satterthwaite(self, sds: np.ndarray, c: np.ndarray) -> float:
         """Degrees of freedom 2 V^2 / (g' A g), A the inverse of half the deviance's Hessian in the deviations."""
         inside = sds > 1e-6 * sds[-1]  # a factor on the boundary is taken as known to be 0, as lmerTest does
         at = sds[inside]
-        step = 1e-4 * np.maximum(at, 1e-3 * sds[-1])
+        step = self._steps(sds, inside)
 
         def full(s: np.ndarray) -> np.ndarray:
             out = np.zeros_like(sds)
             out[inside] = s
             return out
 
-        if self._curvature is None or self._curvature[0] != sds.tobytes():
-            k = len(at)
-            hessian = np.zeros((k, k))
-            for i in range(k):
-                for j in range(i, k):
-                    a, b = np.eye(k)[i] * step[i] * 10, np.eye(k)[j] * step[j] * 10
-                    values = [self.deviance(full(at + u * a + v * b)) for u, v in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
-                    size = 400 * step[i] * step[j]
-                    hessian[i, j] = hessian[j, i] = (values[0] - values[1] - values[2] + values[3]) / size
-            self._curvature = (sds.tobytes(), hessian)
-        hessian = self._curvature[1]
+        hessian = self.hessian(sds, inside)
         gradient = np.array(
             [
                 (self.variance(full(at + d), c) - self.variance(full(at - d), c)) / (2 * step[i])

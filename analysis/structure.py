@@ -1,0 +1,187 @@
+"""How far a factor solution can be trusted: second order, reliability, intervals of loadings, congruence.
+
+psych's conventions: the second-order solution is that of fa.multi (minres at both levels), omega that of omega (Schmid &
+Leiman 1957; McDonald 1999), checked against it by tests. Loading intervals draw participants, not clips: the three clips of
+one person are not independent.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analysis.errors import AnalysisError
+from analysis.factors import FactorSolution, extract
+
+SALIENT = 0.4
+
+
+@dataclass(frozen=True)
+class SecondOrder:
+    """First-order `loadings` and `phi` by minres, and the `higher` loadings of its factors on those above."""
+
+    loadings: np.ndarray
+    phi: np.ndarray
+    higher: np.ndarray
+    identified: bool
+
+
+def second_order(r: np.ndarray, n_factors: int, n_higher: int) -> SecondOrder:
+    """Factor the factors: psych::fa.multi(r, nfactors, nfact2, fm = "minres", rotate = "oblimin").
+
+    `identified` is false where the upper model has more unknowns than correlations (two factors over four, as in the seed
+    paper): its loadings are then one of many equally good solutions.
+    """
+    first = extract(r, tuple(str(i) for i in range(len(r))), n_factors, method="minres")
+    if n_factors < 3:
+        raise AnalysisError(f"{n_factors} factors are too few for factors above them; three are needed")
+    above = extract(first.phi, tuple(f"F{i + 1}" for i in range(n_factors)), n_higher, method="minres")
+    free = ((n_factors - n_higher) ** 2 - (n_factors + n_higher)) / 2
+    return SecondOrder(first.loadings, first.phi, above.loadings, free >= 0)
+
+
+def omega(r: np.ndarray, n_factors: int) -> dict[str, float]:
+    """McDonald's omega, hierarchical and total, by the Schmid-Leiman solution over `n_factors` >= 3 minres factors.
+
+    Items that load negatively on the general factor are reversed first, as psych::omega does.
+    """
+    sign = np.ones(len(r))
+    for _ in range(2):
+        turned = r * np.outer(sign, sign)
+        two = second_order(turned, n_factors, 1)
+        general = two.loadings @ two.higher[:, 0]
+        if (general >= 0).all():
+            break
+        sign = sign * np.where(general < 0, -1.0, 1.0)
+    specific = two.loadings * np.sqrt(np.maximum(1 - two.higher[:, 0] ** 2, 0))
+    uniqueness = 1 - general**2 - (specific**2).sum(axis=1)
+    total = float(turned.sum())
+    items = len(r)
+    return {
+        "omega_h": float(general.sum() ** 2 / total),
+        "omega_total": float(1 - uniqueness.sum() / total),
+        "alpha": float(items / (items - 1) * (1 - items / total)),
+    }
+
+
+def subscales(values: np.ndarray, items: tuple[str, ...], loadings: np.ndarray) -> list[dict[str, Any]]:
+    """Reliability of each factor's salient items (|loading| >= .4): Cronbach's alpha and omega of one ML factor."""
+    rows: list[dict[str, Any]] = []
+    for k in range(loadings.shape[1]):
+        own = np.flatnonzero((np.abs(loadings).argmax(axis=1) == k) & (np.abs(loadings[:, k]) >= SALIENT))
+        sign = np.sign(loadings[own, k])
+        named = ", ".join(("" if s > 0 else "-") + items[i] for i, s in zip(own, sign, strict=True))
+        row: dict[str, Any] = {
+            "factor": f"F{k + 1}",
+            "items": named,
+            "n_items": len(own),
+            "alpha": None,
+            "omega": None,
+        }
+        if len(own) >= 2:
+            part = values[:, own] * sign
+            covariance = np.cov(part, rowvar=False)
+            row["alpha"] = float(len(own) / (len(own) - 1) * (1 - np.trace(covariance) / covariance.sum()))
+        if len(own) >= 3:
+            one = extract(np.corrcoef(part, rowvar=False), named_items(own, items), 1).loadings[:, 0]
+            row["omega"] = float(one.sum() ** 2 / (one.sum() ** 2 + (1 - one**2).sum()))
+        rows.append(row)
+    return rows
+
+
+def named_items(indices: np.ndarray, items: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of some items."""
+    return tuple(items[i] for i in indices)
+
+
+def congruence(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Tucker's congruence of every column of `a` with every column of `b` (Tucker 1951)."""
+    lengths = np.outer(np.linalg.norm(a, axis=0), np.linalg.norm(b, axis=0))
+    return np.asarray(a.T @ b / np.maximum(lengths, 1e-300))
+
+
+def aligned(loadings: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The columns of `loadings` in the order and with the signs that come nearest to `target`."""
+    from scipy.optimize import linear_sum_assignment
+
+    found = congruence(target, loadings)
+    rows, columns = linear_sum_assignment(-np.abs(found))
+    return np.asarray(loadings[:, columns] * np.where(found[rows, columns] < 0, -1.0, 1.0))
+
+
+def loading_intervals(
+    values: np.ndarray, people: np.ndarray, solution: FactorSolution, resamples: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """95 % percentile bootstrap intervals of the loadings, participants drawn with all their clips.
+
+    Every resample's solution is aligned with the whole sample's. Returns low and high (items, factors) and how many
+    resamples could be factored.
+    """
+    groups = [np.flatnonzero(people == p) for p in np.unique(people)]
+    found = []
+    for _ in range(resamples):
+        rows = np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))])
+        part = values[rows]
+        if (part.std(axis=0) == 0).any():
+            continue
+        r = np.corrcoef(part, rowvar=False)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)
+                again = extract(r, solution.items, solution.loadings.shape[1])
+        except (np.linalg.LinAlgError, ValueError):
+            continue
+        found.append(aligned(again.loadings, solution.loadings))
+    if len(found) < 20:
+        raise AnalysisError(f"only {len(found)} of {resamples} resamples could be factored; intervals need more people")
+    low, high = np.quantile(np.array(found), [0.025, 0.975], axis=0)
+    return np.asarray(low), np.asarray(high), len(found)
+
+
+def between_groups(
+    values: np.ndarray,
+    people: np.ndarray,
+    group_of: dict[Any, str],
+    solution: FactorSolution,
+    permutations: int,
+    rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    """Congruence of each factor between two groups of people, and how often people shuffled between groups agree less.
+
+    Over .95 counts as equal, .85 to .94 as similar (Lorenzo-Seva & ten Berge 2006).
+    """
+    known = np.array([p in group_of for p in people])
+    values, people = values[known], people[known]
+    ids = np.unique(people)
+    labels = np.array([group_of[p] for p in ids])
+    names = sorted(set(labels))
+    if len(names) != 2:
+        raise AnalysisError(f"congruence compares two groups; there are {len(names)}")
+
+    def compared(of_person: np.ndarray) -> np.ndarray | None:
+        side = of_person[np.searchsorted(ids, people)]
+        pair = []
+        for name in names:
+            part = values[side == name]
+            if len(part) < 3 * values.shape[1] or (part.std(axis=0) == 0).any():
+                return None
+            again = extract(np.corrcoef(part, rowvar=False), solution.items, solution.loadings.shape[1])
+            pair.append(aligned(again.loadings, solution.loadings))
+        return np.asarray(np.diag(congruence(pair[0], pair[1])))
+
+    actual = compared(labels)
+    if actual is None:
+        raise AnalysisError("a group has too few completely rated clips for a factor analysis of its own")
+    drawn = [compared(rng.permutation(labels)) for _ in range(permutations)]
+    null = np.array([d for d in drawn if d is not None])
+    p = ((null <= actual).sum(axis=0) + 1) / (len(null) + 1)
+    return [
+        {
+            "group1": names[0], "n1": int((labels == names[0]).sum()), "group2": names[1], "n2": int((labels == names[1]).sum()),
+            "factor": f"F{k + 1}", "congruence": float(actual[k]), "p": float(p[k]), "permutations": len(null),
+        }
+        for k in range(len(actual))
+    ]  # fmt: skip
