@@ -25,6 +25,36 @@ class Equivalence(BaseModel):
     bound: float = Field(gt=0)
 
 
+class Exclude(BaseModel):
+    """Who is left out, declared before the data; a rule that is not named leaves nobody out.
+
+    Attributes
+    ----------
+    incomplete : bool
+        Sessions that were not finished.
+    long_string : float or None
+        Longest run of one answer, share of the ratings, from which on a participant is left out.
+    spread : float or None
+        Standard deviation of the ratings (scale steps) under which a participant is left out.
+    distance_p : float or None
+        p of Mahalanobis' distance under which a participant is left out.
+    seconds : float or None
+        Median time of an answer under which a participant is left out.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    incomplete: bool = False
+    long_string: float | None = Field(default=None, gt=0, le=1)
+    spread: float | None = Field(default=None, gt=0)
+    distance_p: float | None = Field(default=None, gt=0, lt=1)
+    seconds: float | None = Field(default=None, gt=0)
+
+    def limits(self) -> dict[str, float | None]:
+        """The limits by name."""
+        return {k: getattr(self, k) for k in ("long_string", "spread", "distance_p", "seconds")}
+
+
 class AnalysisConfig(BaseModel):
     """How a study is analysed; everything here is declared before the data.
 
@@ -38,6 +68,11 @@ class AnalysisConfig(BaseModel):
         Reference set of the Fréchet Audio Distance: ``shipped`` or a directory of audio files.
     resamples : int
         Bootstrap resamples and permutations.
+    exclude : Exclude
+        Who is left out.
+    groups : list of str
+        Answers about people between whose two largest groups the factors are compared: language, sex, age (at its
+        median), or another demographic item.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,3 +86,5 @@ class AnalysisConfig(BaseModel):
     reference: str = "shipped"
     resamples: int = Field(default=2000, ge=100, le=1_000_000)
     seed: int = Field(default=0, ge=0)
+    exclude: Exclude = Exclude()
+    groups: list[str] = ["language", "sex", "age"]

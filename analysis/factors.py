@@ -16,6 +16,7 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.frames import rated_clips
+from analysis.threads import one_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,24 +115,24 @@ def adequacy(wide: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def analyse(ratings: pd.DataFrame, n_factors: int | str, seed: int) -> dict[str, list[dict[str, Any]]]:
-    """Run the factor analysis of all completely rated clips.
+@dataclass(frozen=True)
+class Rated:
+    """What a factor analysis starts from: completely rated clips (`wide`), their `answers` (rows, items), and the correlations `r`."""
 
-    Parameters
-    ----------
-    n_factors : int or "parallel"
-        How many factors; ``"parallel"`` takes what parallel analysis keeps (at least one).
+    wide: pd.DataFrame
+    items: tuple[str, ...]
+    answers: np.ndarray
+    r: np.ndarray
 
-    Returns
-    -------
-    dict
-        Tables ``retention``, ``eigenvalues``, ``adequacy``, ``loadings``, ``phi``, ``variance``, ``scores_by_prompt``,
-        ``notes`` (what to distrust: Heywood cases).
+
+def prepare(ratings: pd.DataFrame, ordinal: bool = False) -> Rated:
+    """Completely rated clips and the correlations of their items, Pearson's or polychoric.
 
     Raises
     ------
     AnalysisError
-        If there are fewer complete rows than a factor analysis can use, or an item never varies.
+        If there are fewer complete rows than a factor analysis can use, or an item never varies, or correlations are
+        singular.
     """
     wide = rated_clips(ratings.dropna(subset=["value"]))
     items = tuple(str(c) for c in wide.columns)
@@ -141,14 +142,57 @@ def analyse(ratings: pd.DataFrame, n_factors: int | str, seed: int) -> dict[str,
     constant = [i for i in items if wide[i].std() == 0]
     if constant:
         raise AnalysisError(f"the answers to {', '.join(constant)} never vary; leave them out of the adjectives")
-    r = np.corrcoef(wide.to_numpy(float), rowvar=False)
+    values = wide.to_numpy(float)
+    r = np.corrcoef(values, rowvar=False)
     if np.linalg.eigvalsh(r)[0] < 1e-8:
         i, j = np.unravel_index(np.argmax(np.abs(r - np.eye(len(r)))), r.shape)
         raise AnalysisError(
             f"the correlations are singular: some adjectives follow from others (closest: {items[i]} and {items[j]}, "
             f"r = {r[i, j]:.3f}); leave one out"
         )
-    kept, actual, threshold = parallel_analysis(r, n, np.random.default_rng(seed))
+    if ordinal:
+        from analysis.polychoric import polychoric
+
+        r = polychoric(values)
+    return Rated(wide, items, values, r)
+
+
+def analyse(
+    ratings: pd.DataFrame, n_factors: int | str, seed: int, ordinal: bool = False
+) -> dict[str, list[dict[str, Any]]]:
+    """Run the factor analysis of all completely rated clips.
+
+    Parameters
+    ----------
+    n_factors : int or "parallel"
+        How many factors; ``"parallel"`` takes what parallel analysis keeps (at least one).
+    ordinal : bool
+        Take the answers as ordered categories: polychoric correlations, and parallel analysis on them.
+
+    Returns
+    -------
+    dict
+        Tables ``retention``, ``eigenvalues``, ``adequacy``, ``loadings``, ``phi``, ``variance``, ``scores_by_prompt``,
+        ``scores`` (one row a rated clip), ``notes`` (what to distrust: Heywood cases).
+
+    Raises
+    ------
+    AnalysisError
+        If there are fewer complete rows than a factor analysis can use, or an item never varies.
+    """
+    with one_thread():
+        return _analyse(prepare(ratings, ordinal), n_factors, seed, ordinal)
+
+
+def _analyse(rated: Rated, n_factors: int | str, seed: int, ordinal: bool) -> dict[str, list[dict[str, Any]]]:
+    from analysis.polychoric import ordinal_parallel
+
+    wide, items, r, n = rated.wide, rated.items, rated.r, len(rated.wide)
+    rng = np.random.default_rng(seed)
+    if ordinal:
+        kept, actual, threshold = ordinal_parallel(rated.answers, rng)
+    else:
+        kept, actual, threshold = parallel_analysis(r, n, rng)
     # More factors than (items - 1) / 2 have no degrees of freedom left.
     number = int(min(max(1, kept) if n_factors == "parallel" else int(n_factors), max(1, (len(items) - 1) // 2)))
     solution = extract(r, items, number)
@@ -156,7 +200,7 @@ def analyse(ratings: pd.DataFrame, n_factors: int | str, seed: int) -> dict[str,
     at_bound = [i for i, u in zip(items, _uniqueness(solution), strict=True) if u <= SMALLEST_UNIQUENESS * 1.01]
     square = (solution.loadings**2).sum(axis=0)
     weighted = np.diag(solution.phi @ solution.loadings.T @ solution.loadings)
-    values = wide.to_numpy(float)
+    values = rated.answers
     z = (values - values.mean(axis=0)) / values.std(axis=0, ddof=1)
     scores = solution.scores(z)
     prompts = wide.index.get_level_values("prompt").to_numpy()
@@ -197,6 +241,10 @@ def analyse(ratings: pd.DataFrame, n_factors: int | str, seed: int) -> dict[str,
                 **{f: float(scores[prompts == p, i].mean()) for i, f in enumerate(names)},
             }
             for p in sorted(set(prompts))
+        ],
+        "scores": [
+            {"prompt": str(p), **{f: float(v) for f, v in zip(names, row, strict=True)}}
+            for p, row in zip(prompts, scores, strict=True)
         ],
         "notes": [
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,16 @@ class StudyData:
     Attributes
     ----------
     people : DataFrame
-        One row a participant: `participant` (a number, not the code), `status`, and the demographics.
+        One row a participant: `participant` (a number, not the code), `status`, `language`, and the demographics.
     preference : DataFrame
         participant, trial, taste, first_model, clip_base, clip_finetuned, answer, score (over the middle: fine-tuned).
     ratings : DataFrame
         participant, trial, prompt (the clip's taste), model, clip, adjective, value.
+    affect : DataFrame
+        participant, trial, prompt, model, clip, item (valence, arousal, familiarity), value; empty where it was not asked.
+        All three have `response_time` (s), where it was measured.
+    sessions : dict
+        Number of sessions of this kind by status, withdrawn ones among them.
     middle : float
         The slider's middle: no preference.
     digest : str
@@ -39,7 +45,9 @@ class StudyData:
     people: pd.DataFrame
     preference: pd.DataFrame
     ratings: pd.DataFrame
+    affect: pd.DataFrame
     middle: float
+    sessions: dict[str, int]
     digest: str
 
     @property
@@ -79,7 +87,7 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
         If the study, or this kind of session, is not there.
     """
     import pandas as pd
-    from sqlalchemy import select
+    from sqlalchemy import func, select
     from sqlalchemy.orm import aliased
 
     from experiment.database import Participant, Response, SessionRow, Stimulus, StudyRow, Trial
@@ -101,6 +109,7 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
             SessionRow.id.label("session"),
             SessionRow.participant_id.label("participant"),
             SessionRow.status,
+            SessionRow.language,
             Trial.position.label("trial"),
             Trial.block,
             Trial.taste,
@@ -112,6 +121,7 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
             Response.item,
             Response.value,
             Response.choice,
+            Response.response_time,
         )
         .join(Trial, Trial.session_id == SessionRow.id)
         .join(Response, Response.trial_id == Trial.id)
@@ -130,6 +140,13 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     with engine.connect() as connection:
         rows = pd.DataFrame(connection.execute(query).mappings().all())
         definition = connection.execute(select(StudyRow.definition).where(StudyRow.name == study)).scalar_one()
+        counted = (
+            select(SessionRow.status, func.count())
+            .join(StudyRow)
+            .where(StudyRow.name == study, SessionRow.kind == kind)
+            .group_by(SessionRow.status)
+        )
+        sessions = {str(s): int(n) for s, n in connection.execute(counted)}
     if rows.empty:
         raise AnalysisError(f"study {study!r} has no answers of kind {kind!r} yet")
     numbers = {p: i + 1 for i, p in enumerate(sorted(rows["participant"].unique()))}
@@ -138,23 +155,30 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     low, high = float(scale["low"]), float(scale["high"])
     people = _people(rows)
     preference = _preference(rows, low, high)
-    ratings = _ratings(rows)
+    rows["response_time"] = pd.to_numeric(rows["response_time"])
+    ratings, affect = _ratings(rows, "ratings", "adjective"), _ratings(rows, "affect", "item")
+    digest = digest_of((people, preference, ratings, affect))
+    return StudyData(study, kind, people, preference, ratings, affect, (low + high) / 2, sessions, digest)
+
+
+def digest_of(frames: Iterable[pd.DataFrame]) -> str:
+    """SHA-256 of frames, in this order."""
     digest = hashlib.sha256()
-    for frame in (people, preference, ratings):
+    for frame in frames:
         digest.update(frame.to_csv(index=False).encode())
-    return StudyData(study, kind, people, preference, ratings, (low + high) / 2, digest.hexdigest())
+    return digest.hexdigest()
 
 
 def _people(rows: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     asked = rows[rows["block"] == "demographics"].copy()
-    status = rows.groupby("participant")["status"].first()
+    status = rows.groupby("participant")[["status", "language"]].first()
     if asked.empty:
-        return status.rename("status").reset_index()
+        return status.reset_index()
     asked["given"] = asked["choice"].where(asked["choice"].notna(), asked["value"])
     wide = asked.pivot_table(index="participant", columns="item", values="given", aggfunc="first")
-    wide = wide.join(status.rename("status"), how="right").reset_index()
+    wide = wide.join(status, how="right").reset_index()
     wide.columns.name = None
     if "age" in wide:
         wide["age"] = pd.to_numeric(wide["age"])
@@ -170,14 +194,15 @@ def _preference(rows: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
     part["clip_finetuned"] = part["second_clip"].where(~swapped, part["first_clip"])
     part = part.rename(columns={"value": "answer"})
     columns = ["participant", "trial", "taste", "first_model", "clip_base", "clip_finetuned", "answer", "score"]
+    columns.append("response_time")
     return part[columns].reset_index(drop=True)
 
 
-def _ratings(rows: pd.DataFrame) -> pd.DataFrame:
-    part = rows[rows["block"] == "ratings"].rename(
-        columns={"taste": "prompt", "first_model": "model", "first_clip": "clip", "item": "adjective"}
+def _ratings(rows: pd.DataFrame, block: str, item: str) -> pd.DataFrame:
+    part = rows[rows["block"] == block].rename(
+        columns={"taste": "prompt", "first_model": "model", "first_clip": "clip", "item": item}
     )
-    columns = ["participant", "trial", "prompt", "model", "clip", "adjective", "value"]
+    columns = ["participant", "trial", "prompt", "model", "clip", item, "value", "response_time"]
     return part[columns].reset_index(drop=True)
 
 
@@ -195,7 +220,11 @@ def demographics(people: pd.DataFrame) -> list[dict[str, Any]]:
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
-    for item in [c for c in people.columns if c not in ("participant", "status", "age")]:
+    for item in [
+        c
+        for c in people.columns
+        if c not in ("participant", "status", "age", "language") or (c == "language" and people[c].nunique() > 1)
+    ]:
         for answer, n in people[item].value_counts().items():
             rows.append({"item": item, "answer": str(answer), "n": int(n), "small": bool(n < 5)})
     if "age" in people:

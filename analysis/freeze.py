@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import AnalysisError
-from analysis.frames import StudyData
+from analysis.frames import StudyData, digest_of
 
-FRAMES = ("people", "preference", "ratings")
+FRAMES = ("people", "preference", "ratings", "affect")
 
 
 def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
@@ -28,6 +28,7 @@ def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
         "study": data.study,
         "kind": data.kind,
         "middle": data.middle,
+        "sessions": data.sessions,
         "data_sha256": data.digest,
         "frozen_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "definition": definition,
@@ -45,8 +46,6 @@ def thaw(folder: Path) -> StudyData:
     AnalysisError
         If it is not a snapshot, or was changed.
     """
-    import hashlib
-
     import pandas as pd
 
     path = folder / "snapshot.json"
@@ -54,11 +53,14 @@ def thaw(folder: Path) -> StudyData:
         raise AnalysisError(f"{folder} is not a snapshot: snapshot.json is missing; run 'tastelab analysis freeze'")
     described = json.loads(path.read_text(encoding="utf-8"))
     frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in FRAMES}
-    digest = hashlib.sha256()
-    for name in FRAMES:
-        digest.update(frames[name].to_csv(index=False).encode())
-    if digest.hexdigest() != described["data_sha256"]:
+    digest = digest_of(frames[name] for name in FRAMES)
+    if digest != described["data_sha256"]:
         raise AnalysisError(f"snapshot {folder} was changed after it was frozen; freeze the database again")
     return StudyData(
-        described["study"], described["kind"], **frames, middle=described["middle"], digest=digest.hexdigest()
+        described["study"],
+        described["kind"],
+        **frames,
+        middle=described["middle"],
+        sessions=described["sessions"],
+        digest=digest,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from analysis.errors import AnalysisError
 
 if TYPE_CHECKING:
-    from analysis.pipeline import Inputs
+    from analysis.inputs import Inputs
 
 LIBRARIES = (
     "torch",
@@ -33,9 +33,14 @@ def fingerprint(inputs: Inputs) -> str:
     """Digest of what determines the report's numbers."""
     clips = [(c.clip, c.sha256, c.caption, c.features) for c in inputs.clips]
     parts = [inputs.data.digest, inputs.study_sha256, inputs.version, json.dumps(clips), json.dumps(inputs.desk)]
-    code = [hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(Path(__file__).parent.rglob("*.py"))]
-    code.append(hashlib.sha256((Path(__file__).parent / "templates" / "report.html").read_bytes()).hexdigest())
-    return hashlib.sha256("".join(parts + code).encode()).hexdigest()
+    return hashlib.sha256("".join([*parts, code_digest()]).encode()).hexdigest()
+
+
+def code_digest() -> str:
+    """Digest of the analysis code and the report's template."""
+    here = Path(__file__).parent
+    files = [*sorted(here.rglob("*.py")), *sorted((here / "templates").glob("*.html"))]
+    return hashlib.sha256("".join(hashlib.sha256(p.read_bytes()).hexdigest() for p in files).encode()).hexdigest()
 
 
 def written(folder: Path) -> dict[str, str]:

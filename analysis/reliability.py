@@ -36,7 +36,9 @@ def _icc(part: pd.DataFrame, k: float) -> dict[str, Any]:
     empty = dict.fromkeys(("icc_21", "icc_2k", "ci_low", "ci_high"))
     try:
         found = fit(
-            part["value"].to_numpy(float), np.ones((len(part), 1)), [part["clip"].to_numpy(), part["participant"].to_numpy()]
+            part["value"].to_numpy(float),
+            np.ones((len(part), 1)),
+            [part["clip"].to_numpy(), part["participant"].to_numpy()],
         )
     except AnalysisError as error:
         return {**empty, "note": str(error)}

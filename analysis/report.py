@@ -8,10 +8,14 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.figures import Drawn
+from analysis.figures.style import Drawn
 
+if TYPE_CHECKING:
+    from analysis.inputs import Inputs
+
+PROBABILITIES = ("p", "p_adjusted", "p_bonferroni", "p_permutation", "spearman_p")
 LABELS = {
     "p_adjusted": "p adjusted",
     "ci_low": "95 % low",
@@ -25,7 +29,29 @@ LABELS = {
     "cohen_d": "Cohen's d",
     "n_reference": "n reference",
     "n_frames": "frames",
+    "icc_21": "ICC(2,1)",
     "icc_2k": "ICC(2,k)",
+    "r_squared": "R²",
+    "chi_square": "χ²",
+    "cfi": "CFI",
+    "cfi_fall": "fall of CFI",
+    "rmsea": "RMSEA",
+    "p_permutation": "p (permutation)",
+    "p_bonferroni": "p (Bonferroni)",
+    "log_odds": "log odds",
+    "omega_h": "ω hierarchical",
+    "omega_total": "ω total",
+    "sd_participant": "sd people",
+    "sd_clip": "sd clips",
+    "sd_residual": "sd residual",
+    "rank_low": "its low",
+    "rank_high": "its high",
+    "delta_low": "its low",
+    "delta_high": "its high",
+    "cliffs_delta": "Cliff's δ",
+    "rank_biserial": "rank-biserial",
+    "n_clips": "clips",
+    "n_raters": "raters",
 }
 
 
@@ -42,7 +68,7 @@ class Table:
 
 @dataclass
 class Section:
-    """A part of the report."""
+    """A part of the report; `how` is the command that prints its numbers."""
 
     name: str
     title: str
@@ -50,6 +76,32 @@ class Section:
     figures: list[Drawn] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     html: str = ""
+    how: str = ""
+
+    def to_json(self, folder: Path) -> dict[str, Any]:
+        """Plain values; figures by their path relative to the report's folder."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "text": self.text,
+            "figures": [
+                {"name": f.name, "title": f.title, "caption": f.caption, "svg": f.svg.relative_to(folder).as_posix()}
+                for f in self.figures
+            ],
+            "tables": [
+                {"name": t.name, "title": t.title, "rows": t.rows, "note": t.note, "columns": t.columns}
+                for t in self.tables
+            ],
+            "html": self.html,
+            "how": self.how,
+        }
+
+    @classmethod
+    def from_json(cls, given: dict[str, Any], folder: Path) -> Section:
+        """The inverse of `to_json`."""
+        figures = [Drawn(f["name"], f["title"], f["caption"], folder / f["svg"]) for f in given["figures"]]
+        tables = [Table(**t) for t in given["tables"]]
+        return cls(given["name"], given["title"], given["text"], figures, tables, given["html"], given["how"])
 
 
 def number(value: Any, column: str = "") -> str:
@@ -61,7 +113,7 @@ def number(value: Any, column: str = "") -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        if column in ("p", "p_adjusted"):
+        if column in PROBABILITIES:
             return "< .001" if value < 0.001 else f"{value:.3f}".replace("0.", ".", 1) if value < 1 else "1"
         if value == int(value) and abs(value) < 1e6:
             return f"{int(value):,}"
@@ -90,7 +142,8 @@ def as_html(table: Table) -> str:
     """A table as HTML, escaped."""
     if not table.rows:
         return ""
-    columns = table.columns or [c for c in table.rows[0] if c != "reference"]
+    wanted = table.columns or [c for c in table.rows[0] if c not in ("reference", "apa")]
+    columns = [c for c in wanted if any(r.get(c) not in (None, "") for r in table.rows)]
     numeric = {
         c for c in columns if any(isinstance(r.get(c), (int, float)) and r.get(c) is not True for r in table.rows)
     }
@@ -109,6 +162,59 @@ def as_html(table: Table) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
+def apa_mixed(row: dict[str, Any], what: str = "difference") -> str:
+    """A row of a mixed model in APA style."""
+    if row["p"] is None:
+        return ""
+    return (
+        f"{what} = {row['effect']:.2f}, 95 % CI [{row['ci_low']:.2f}, {row['ci_high']:.2f}], "
+        f"t({row['df']:.1f}) = {row['statistic']:.2f}, {p_value(row['p'])}"
+    )
+
+
+def apa_anova(row: dict[str, Any], residual_df: float) -> str:
+    """A term of an analysis of variance in APA style."""
+    if row["p"] is None:
+        return ""
+    eta = f"{row['partial_eta_sq']:.3f}".replace("0.", ".", 1)
+    return f"F({row['df']:.0f}, {residual_df:.0f}) = {row['F']:.2f}, {p_value(row['p'])}, partial η² = {eta}"
+
+
+def methods(inputs: Inputs, libraries: dict[str, str]) -> str:
+    """The methods paragraph: what was done, on what, with which versions."""
+    data, config = inputs.data, inputs.config
+    parts = []
+    if not data.preference.empty:
+        declared = ", ".join(f"{h.taste} ({h.alternative})" for h in config.hypotheses) or "none"
+        parts.append(
+            f"Preference scores ({len(data.preference)} answers of {data.preference['participant'].nunique()} participants, over "
+            f"{data.middle:g}: fine-tuned preferred) were analysed with linear mixed models with participants and clips as crossed "
+            "random intercepts (REML, Satterthwaite's degrees of freedom), Holm-corrected over tastes, beside one-sample Wilcoxon "
+            f"signed-rank tests ({config.correction.capitalize()}). Directions declared before the data: {declared}."
+        )
+    if not data.ratings.empty:
+        clips = data.ratings.groupby(["participant", "trial"]).ngroups
+        parts.append(
+            f"Ratings of {clips} clips on {data.ratings['adjective'].nunique()} adjectives were analysed with the same mixed models, "
+            "with cumulative link mixed models, and with a type-I analysis of variance and Tukey-Kramer comparisons. Factors were "
+            "extracted by maximum likelihood with oblimin rotation (gamma 0), their number taken from parallel analysis "
+            f"(95 % quantile); intervals are bootstrap over participants ({config.resamples} resamples for effects, 200 for loadings)."
+        )
+    if inputs.clips:
+        parts.append(
+            f"The sound of {len(inputs.clips)} clips was compared with reference music by Fréchet Audio Distance and Kernel Audio "
+            f"Distance in {len(inputs.embedders)} embedding spaces ({', '.join(inputs.embedders)})."
+        )
+    left = sum(len(v) for v in inputs.excluded.values())
+    parts.append(
+        f"{left} participants were left out by declared rules. α = {config.alpha:g}; seed {config.seed}; data "
+        f"{data.digest[:12]}; tastelab {inputs.version} with "
+        + ", ".join(f"{k} {v}" for k, v in libraries.items())
+        + "."
+    )
+    return " ".join(parts)
+
+
 def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
     """Write rows at full precision; columns are the union of the rows' keys."""
     import pandas as pd
@@ -120,9 +226,18 @@ def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def write_report(
-    path: Path, title: str, label: str, summary: list[str], sections: list[Section], manifest: dict[str, Any]
+    path: Path,
+    title: str,
+    label: str,
+    summary: list[tuple[str, str]],
+    sections: list[Section],
+    about: str,
+    manifest: dict[str, Any],
 ) -> Path:
-    """Write ``report.html`` and the tables as CSV beside it; returns the report's path."""
+    """Write ``report.html`` and the tables as CSV beside it; returns the report's path.
+
+    `summary` are sentences, each with the section that it stands on; `about` is the methods paragraph.
+    """
     from jinja2 import Environment, PackageLoader, select_autoescape
 
     environment = Environment(
@@ -139,6 +254,7 @@ def write_report(
                 "title": section.title,
                 "text": section.text,
                 "html": section.html,
+                "how": section.how,
                 "figures": [
                     {"title": f.title, "caption": f.caption, "name": f.name, "svg": _inline(f.svg)}
                     for f in section.figures
@@ -155,7 +271,9 @@ def write_report(
         label=label,
         simulated=label not in ("people", "imported"),
         summary=summary,
+        methods=about,
         sections=shown,
+        data=str(manifest["data_sha256"])[:12],
         manifest=json.dumps(manifest, indent=1, ensure_ascii=False),
     )
     partial = path.with_suffix(f".{os.getpid()}.partial")

@@ -17,6 +17,7 @@ from analysis.errors import AnalysisError
 from analysis.mixed import fit
 from analysis.ordinal import fit_ordinal
 from analysis.preference import adjust, cluster_interval, rank_biserial
+from analysis.threads import one_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,13 +78,6 @@ def _spread(found: Fit | None, kept: list[str]) -> dict[str, float | None]:
     return {f"sd_{name}": known.get(name) for name in ("participant", "clip", "residual")}
 
 
-def _one_thread() -> Any:
-    """The matrices are small: threads of the linear algebra wait for each other longer than they compute."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1)
-
-
 def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
     """Is the fine-tuned model preferred: over all tastes, and for each in its declared direction.
 
@@ -104,7 +98,7 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
     AnalysisError
         If there are no answers.
     """
-    with _one_thread():
+    with one_thread():
         return _preference(data, middle, config)
 
 
@@ -168,7 +162,7 @@ def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[s
         ``prompts``: every adjective and prompt against the mean of the other prompts, two-sided, exploratory, Holm over
         all.
     """
-    with _one_thread():
+    with one_thread():
         return _ratings(data, config)
 
 

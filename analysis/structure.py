@@ -8,15 +8,25 @@ one person are not independent.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.factors import FactorSolution, extract
+from analysis.factors import FactorSolution, extract, prepare
+from analysis.threads import one_thread
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.frames import StudyData
 
 SALIENT = 0.4
+RESAMPLES = 200
+PERMUTATIONS = 99
 
 
 @dataclass(frozen=True)
@@ -185,3 +195,99 @@ def between_groups(
         }
         for k in range(len(actual))
     ]  # fmt: skip
+
+
+def people_groups(people: pd.DataFrame, item: str, smallest: int = 20) -> dict[Any, str] | None:
+    """Participant -> group by an answer about people: the two commonest answers, or age at its median.
+
+    None where the item was not asked, or a group has fewer than `smallest` people.
+    """
+    if item not in people:
+        return None
+    given = people.set_index("participant")[item].dropna()
+    if item == "age":
+        middle = float(given.median())
+        groups = {p: f"under {middle:g}" if a < middle else f"{middle:g} and over" for p, a in given.items()}
+    else:
+        common = given.value_counts().index[:2]
+        groups = {p: str(g) for p, g in given.items() if g in common}
+    sizes = [sum(g == name for g in groups.values()) for name in set(groups.values())]
+    return groups if len(sizes) == 2 and min(sizes) >= smallest else None
+
+
+def analyse(
+    data: StudyData, n_factors: int, groups: list[str], seed: int, resamples: int = RESAMPLES
+) -> dict[str, list[dict[str, Any]]]:
+    """Everything about how far the factors can be trusted.
+
+    Returns
+    -------
+    dict
+        ``loading_intervals`` (long: item, factor, loading, ci_low, ci_high), ``reliability`` (omega and alpha of all items),
+        ``subscales``, ``second_order``, ``groups`` (congruence), ``invariance``, ``notes`` (what could not be done).
+    """
+    with one_thread():
+        return _analyse(data, n_factors, groups, seed, resamples)
+
+
+def _analyse(
+    data: StudyData, n_factors: int, groups: list[str], seed: int, resamples: int
+) -> dict[str, list[dict[str, Any]]]:
+    from analysis import invariance
+
+    rated = prepare(data.ratings)
+    solution = extract(rated.r, rated.items, n_factors)
+    people = rated.wide.index.get_level_values("participant").to_numpy()
+    out: dict[str, list[dict[str, Any]]] = {
+        name: [] for name in ("loading_intervals", "reliability", "second_order", "groups", "invariance", "notes")
+    }
+    out["subscales"] = subscales(rated.answers, rated.items, solution.loadings)
+
+    def attempt(what: str, task: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        try:
+            return task()
+        except (AnalysisError, np.linalg.LinAlgError, ValueError) as error:
+            out["notes"].append({"note": f"{what}: not computed, {error}"})
+            return []
+
+    def intervals() -> list[dict[str, Any]]:
+        low, high, used = loading_intervals(
+            rated.answers, people, solution, resamples, np.random.default_rng([seed, 1])
+        )
+        return [
+            {
+                "item": item, "factor": f"F{k + 1}", "loading": float(solution.loadings[i, k]), "ci_low": float(low[i, k]),
+                "ci_high": float(high[i, k]), "resamples": used,
+            }
+            for i, item in enumerate(rated.items)
+            for k in range(n_factors)
+        ]  # fmt: skip
+
+    out["loading_intervals"] = attempt("loading intervals", intervals)
+    if n_factors >= 3:
+        out["reliability"] = attempt("omega", lambda: [{"items": len(rated.items), **omega(rated.r, n_factors)}])
+        out["second_order"] = attempt("second order", lambda: _second_rows(rated.r, n_factors))
+    for k, item in enumerate(groups):
+        group_of = people_groups(data.people, item)
+        if group_of is None:
+            continue
+        rng = np.random.default_rng([seed, 2, k])
+        congruent = partial(between_groups, rated.answers, people, group_of, solution, PERMUTATIONS, rng)
+        equal = partial(invariance.analyse, rated.answers, people, group_of, solution.loadings, PERMUTATIONS, rng)
+        compared = attempt(f"congruence by {item}", congruent)
+        steps = attempt(f"invariance by {item}", equal)
+        out["groups"] += [{"by": item, **row} for row in compared]
+        out["invariance"] += [{"by": item, **row} for row in steps]
+    return out
+
+
+def _second_rows(r: np.ndarray, n_factors: int) -> list[dict[str, Any]]:
+    found = second_order(r, n_factors, 2 if n_factors > 3 else 1)
+    return [
+        {
+            "factor": f"F{i + 1} (minres)",
+            **{f"G{k + 1}": float(v) for k, v in enumerate(row)},
+            "identified": found.identified,
+        }
+        for i, row in enumerate(found.higher)
+    ]

@@ -2,7 +2,7 @@
 
 music      FAD (YAMNet) of generated clips to held-out music, beside shuffled codes and white noise
 prompts    with the seed fixed, the prompt is swapped: do tempo, pitch height and brightness move the asked way
-asked      correlation of asked with measured attributes over 220 prompts, beside the same on rendered clips
+asked      correlation of asked with measured attributes over 400 prompts, beside the same on rendered clips
 codec      the codec beside Opus, on rendered and on real music
 losses     held-out cross-entropy of each codebook, with own, no, and others' prompts
 precision  FAD and features in bfloat16 and int8 beside float32
@@ -60,7 +60,8 @@ def music() -> dict[str, Any]:
     """Generate from 120 fresh captions; distances to the other 140 fresh clips."""
     import torch
 
-    from analysis.fad import bootstrap, frechet_distance, level
+    from analysis.distances import level
+    from analysis.fad import bootstrap, frechet_distance, moments
     from models.embeddings.yamnet import embed
     from models.musicgen.nano import load_codec
 
@@ -90,7 +91,7 @@ def music() -> dict[str, Any]:
     }  # fmt: skip
     for name, clips in sets.items():
         value = frechet_distance(np.concatenate(clips), reference)
-        low, high = bootstrap(clips, reference, 40, np.random.default_rng(1))
+        low, high = bootstrap(clips, moments(reference), 40, np.random.default_rng(1))
         out[name] = {"fad": value, "ci_low": low, "ci_high": high}
     return out
 

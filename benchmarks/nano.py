@@ -20,16 +20,19 @@ MODELS = ("nano-base", "nano-taste")
 Interval = dict[str, float]
 
 
-def fresh(n: int = 260) -> list[dict[str, Any]]:
+def fresh() -> list[dict[str, Any]]:
     """Held-out clips that neither training nor the choice of sampling settings saw (rendered on the first call)."""
     from stimuli.dataset.build import build_base
 
-    folder = WORK / "fresh"
-    folder.mkdir(parents=True, exist_ok=True)
-    metadata = folder / "metadata.jsonl"
-    if not metadata.exists():
-        build_base(folder, n, SECONDS, RATE, 8, "test")
-    return [json.loads(line) | {"folder": str(folder)} for line in metadata.read_text().splitlines()]
+    rows = []
+    for name, n, seed in (("fresh", 260, 8), ("fresh-more", 180, 12)):
+        folder = WORK / name
+        folder.mkdir(parents=True, exist_ok=True)
+        metadata = folder / "metadata.jsonl"
+        if not metadata.exists():
+            build_base(folder, n, SECONDS, RATE, seed, "test")
+        rows += [json.loads(line) | {"folder": str(folder)} for line in metadata.read_text().splitlines()]
+    return rows
 
 
 def taste_set(split: str) -> list[dict[str, Any]]:
@@ -111,7 +114,7 @@ def _design(rows: list[dict[str, Any]]) -> np.ndarray:
     return np.array(columns)
 
 
-def asked(n: int = 220, seconds: float = 10.0) -> dict[str, Any]:
+def asked(n: int = 400, seconds: float = 10.0) -> dict[str, Any]:
     """Correlation of asked with measured tempo, pitch height and brightness over `n` prompts, per model.
 
     Tempo: BPM of the prompt against a regression on rhythm (`benchmarks.tempo`), against librosa's beat tracker and
@@ -215,7 +218,8 @@ def codec() -> dict[str, Any]:
     """The codec on held-out rendered and on real music beside Opus: mel distance, SI-SDR, FAD (YAMNet) to the original."""
     import torch
 
-    from analysis.fad import bootstrap, frechet_distance, level
+    from analysis.distances import level
+    from analysis.fad import bootstrap, frechet_distance, moments
     from models.embeddings.yamnet import embed
     from models.musicgen.losses import mel_distance
     from models.musicgen.nano import load_codec
@@ -246,7 +250,7 @@ def codec() -> dict[str, Any]:
                 for a, (b, _) in zip(clips, done, strict=True)
             ]
             embedded = [embed(level(b)) for b, _ in done]
-            low, high = bootstrap(embedded, np.concatenate(reference), 40, np.random.default_rng(0))
+            low, high = bootstrap(embedded, moments(np.concatenate(reference)), 40, np.random.default_rng(0))
             out[f"{kind}: {name}"] = {
                 "n": len(clips),
                 "bits_per_second": float(np.mean([b for _, b in done])),
@@ -287,7 +291,8 @@ def precision(n: int = 60) -> dict[str, Any]:
 
     The same prompts and seeds; intervals of the paired differences in features over clips.
     """
-    from analysis.fad import bootstrap, frechet_distance, level
+    from analysis.distances import level
+    from analysis.fad import bootstrap, frechet_distance, moments
     from models.embeddings.yamnet import embed
     from models.musicgen.generate import load_generator
 
@@ -304,7 +309,7 @@ def precision(n: int = 60) -> dict[str, Any]:
             for c in generator.generate(prompts[start : start + 12], 10.0, list(range(5000 + start, 5012 + start)))
         ]
         embedded = [embed(level(c)) for c in clips]
-        low, high = bootstrap(embedded, reference, 40, np.random.default_rng(1))
+        low, high = bootstrap(embedded, moments(reference), 40, np.random.default_rng(1))
         row: dict[str, Any] = {
             "fad": frechet_distance(np.concatenate(embedded), reference), "ci_low": low, "ci_high": high,
         }  # fmt: skip

@@ -107,7 +107,8 @@ def taste() -> dict[str, Any]:
 
 def distance() -> dict[str, Any]:
     """FAD to the taste set (its 100 tracks and 60 held-out ones), per taste and over all, fine-tuned beside base."""
-    from analysis.fad import bootstrap, frechet_distance, level
+    from analysis.distances import level
+    from analysis.fad import bootstrap, frechet_distance, moments
     from models.embeddings.musicnn import embed as embed_musicnn
     from models.embeddings.yamnet import embed as embed_yamnet
 
@@ -131,7 +132,7 @@ def distance() -> dict[str, Any]:
             for name in ("nano-base", "nano-taste"):
                 clips = [v for t in own for v in found[name, t]]
                 value = frechet_distance(np.concatenate(clips), against)
-                low, high = bootstrap(clips, against, 40, np.random.default_rng(0))
+                low, high = bootstrap(clips, moments(against), 40, np.random.default_rng(0))
                 values[name] = {"fad": value, "ci_low": low, "ci_high": high, "n": len(clips)}
             out[f"{space}: {wanted}"] = values
     return out

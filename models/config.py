@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from models.embeddings.spaces import SHIPPED, check_name
+
+
+def _space(name: str) -> str:
+    problem = check_name(name)
+    if problem is not None:
+        raise PydanticCustomError("literal_error", "{problem}", {"problem": problem, "expected": ", ".join(SHIPPED)})
+    return name
 
 
 class ModelsConfig(BaseModel):
@@ -18,7 +28,8 @@ class ModelsConfig(BaseModel):
     captioner : str
         ``nano``, or a directory of a SonicVerse projector.
     embedders : list of str
-        Spaces in which Fréchet Audio Distance is measured.
+        Spaces in which Fréchet Audio Distance is measured: ``yamnet``, ``musicnn``, ``codec``, and by checkpoint
+        ``vggish:FILE``, ``encodec:NAME``, ``clap:NAME`` (`models.embeddings.spaces`).
     engine : {"transformers", "audiocraft"}
         What generates. Both compute the same; transformers' weights run in our own decoder, which is faster.
     precision : {"float32", "bfloat16", "int8"}
@@ -32,7 +43,7 @@ class ModelsConfig(BaseModel):
     base: str = "nano-base"
     finetuned: str = "nano-taste"
     captioner: str = "nano"
-    embedders: list[Literal["yamnet", "musicnn", "codec"]] = Field(default=["yamnet", "musicnn", "codec"], min_length=1)
+    embedders: list[Annotated[str, AfterValidator(_space)]] = Field(default=["yamnet", "musicnn", "codec"], min_length=1)
     engine: Literal["transformers", "audiocraft"] = "transformers"
     precision: Literal["float32", "bfloat16", "int8"] = "float32"
     batch: int | None = Field(default=None, ge=1, le=256)

@@ -49,6 +49,8 @@ RELEASES = {
         Release("csc-unipd/tasty-musicgen-small", "music, fine-tuned for taste", "CC-BY-NC-4.0 (from MusicGen)", 2365),
         Release("t5-base", "text encoder of checkpoints in audiocraft's format", "Apache-2.0", 892),
         Release("facebook/encodec_32khz", "codec", NON_COMMERCIAL, 236),
+        Release("facebook/encodec_24khz", "codec, FAD", "MIT (see its card)", 93),
+        Release("laion/clap-htsat-unfused", "FAD", "Apache-2.0", 615),
     )
 }  # fmt: skip
 

@@ -2,12 +2,15 @@
 
 Definitions: tempo by librosa's dynamic-programming beat tracker (Ellis 2007); pitch height as the energy-weighted mean
 pitch of the spectral peaks of a constant-Q transform, MIDI; centroid in Hz; roughness after Vassilakis (2001) on the
-strongest partials; onset rate in 1/s; articulation as the share of time with low level between onsets.
+strongest partials; onset rate in 1/s; articulation as the share of time with low level between onsets; mode as the fit of
+the best major key less that of the best minor one (profiles of Albrecht & Shanahan 2013).
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from stimuli.dataset.estimate import mode_of_chroma
 
 RATE = 22050
 FEATURES = {
@@ -18,6 +21,7 @@ FEATURES = {
     "roughness": "",
     "gaps": "share of time",
     "level_range": "dB",
+    "mode": "r major - r minor",
 }
 
 
@@ -45,6 +49,7 @@ def acoustic_features(audio: np.ndarray, rate: int) -> dict[str, float]:
         "roughness": roughness(spectrum, RATE),
         "gaps": float((level < np.percentile(level, 95) - 20).mean()),
         "level_range": float(np.percentile(level, 95) - np.percentile(level, 10)),
+        "mode": mode_of_chroma(librosa.feature.chroma_cqt(y=y, sr=RATE, bins_per_octave=36).mean(axis=1)),
     }
 
 

@@ -16,7 +16,7 @@ from tastelab.errors import UserError
 from tastelab.study import Study, study_digest
 
 if TYPE_CHECKING:
-    from analysis.pipeline import Inputs
+    from analysis.inputs import Inputs
 
 Progress = Callable[..., None]
 
@@ -78,9 +78,10 @@ def check_report(study: Study, db: str, out: Path, kind: str | None) -> list[str
 
 
 def _inputs(study: Study, db: str, out: Path, kind: str | None, timings: dict[str, float] | None = None) -> Inputs:
+    from analysis import careless
     from analysis.frames import load
     from analysis.freeze import freeze, thaw
-    from analysis.pipeline import Inputs
+    from analysis.inputs import Inputs
     from experiment.effects import load_effects
     from stimuli.manifest import FILE, read_manifest
 
@@ -89,12 +90,13 @@ def _inputs(study: Study, db: str, out: Path, kind: str | None, timings: dict[st
     base = out / study.name
     (base / "snapshots").mkdir(parents=True, exist_ok=True)
     frozen = thaw(freeze(data, json.loads(study.model_dump_json()), base / "snapshots"))
+    kept, excluded = careless.apply(frozen, study.analysis.exclude)
     folder = stimuli_folder(study, out)
     desk_file = base / "desk.json"
     desk = json.loads(desk_file.read_text(encoding="utf-8")) if desk_file.exists() else None
     return Inputs(
         title=study.title,
-        data=frozen,
+        data=kept,
         config=study.analysis,
         embedders=list(study.models.embedders),
         clips=read_manifest(folder) if (folder / FILE).exists() else [],
@@ -106,6 +108,7 @@ def _inputs(study: Study, db: str, out: Path, kind: str | None, timings: dict[st
         effects=load_effects() if frozen.kind == "bot" else None,
         desk=desk,
         timings=timings or {},
+        excluded=excluded,
     )
 
 

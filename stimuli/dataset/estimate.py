@@ -28,6 +28,17 @@ def key_of_chroma(chroma: np.ndarray) -> str:
     return max(candidates)[1]
 
 
+def mode_of_chroma(chroma: np.ndarray) -> float:
+    """Correlation with the best-fitting major key less that with the best-fitting minor one: over zero is major."""
+    if float(np.std(chroma)) < 1e-9:
+        return 0.0
+    best = {
+        mode: max(float(np.corrcoef(np.roll(profile, tonic), chroma)[0, 1]) for tonic in range(12))
+        for mode, profile in PROFILES.items()
+    }
+    return best["major"] - best["minor"]
+
+
 def estimate_key(audio: np.ndarray) -> str:
     """Key of mono audio at `RATE`."""
     import librosa

@@ -38,17 +38,31 @@ PlanOption = Annotated[str | None, typer.Option("--plan", help="robust (mixed mo
 SnapshotOption = Annotated[Path | None, typer.Option("--snapshot", help="A frozen snapshot instead of the database.")]
 
 
-def load_data(study: Study, db: str, kind: str | None, snapshot: Path | None = None, quiet: bool = True) -> StudyData:
-    """Read a study's answers from a snapshot, or from the live database (and say so)."""
+def load_data(
+    study: Study, db: str, kind: str | None, snapshot: Path | None = None, quiet: bool = True, whole: bool = False
+) -> StudyData:
+    """Read a study's answers from a snapshot, or from the live database (and say so).
+
+    Without those whom the study file's rules leave out, unless `whole`.
+    """
+    from analysis import careless
+
     if snapshot is not None:
         from analysis.freeze import thaw
 
-        return thaw(snapshot)
-    from analysis.frames import load
+        data = thaw(snapshot)
+    else:
+        from analysis.frames import load
 
-    with open_store(db) as store:
-        data = load(store.engine, study.name, kind)
-    say(f"live database, {data.label}, data {data.digest[:12]}", quiet)
+        with open_store(db) as store:
+            data = load(store.engine, study.name, kind)
+        say(f"live database, {data.label}, data {data.digest[:12]}", quiet)
+    if whole:
+        return data
+    data, left_out = careless.apply(data, study.analysis.exclude)
+    gone = sum(len(who) for who in left_out.values())
+    if gone:
+        say(f"{gone} participants left out by the study file's rules", quiet)
     return data
 
 
@@ -65,7 +79,7 @@ def freeze(study: StudyOption = STUDY, db: DbOption = DB, out: OutOption = OUT, 
     from analysis.freeze import freeze as run
 
     loaded = read_study(study)
-    data = load_data(loaded, db, kind)
+    data = load_data(loaded, db, kind, whole=True)
     folder = out / loaded.name / "snapshots"
     folder.mkdir(parents=True, exist_ok=True)
     say(f"frozen in {run(data, json.loads(loaded.model_dump_json()), folder)}")
@@ -110,7 +124,7 @@ def ratings(
 ) -> None:
     """Analyse task 2: mixed models of the adjectives; the paper's ANOVA, Tukey, means, correlations."""
     from analysis import ratings as paper
-    from analysis import robust
+    from analysis import reliability, robust
 
     loaded = read_study(study)
     chosen = _plan(plan, loaded.analysis.plan)
@@ -118,6 +132,7 @@ def ratings(
     tables = paper.analyse(data.ratings, data.people)
     if chosen == "robust":
         tables = robust.ratings(data.ratings, loaded.analysis) | {"means": tables["means"]}
+        tables["icc"] = reliability.agreement(data.ratings)
     show("ratings", chosen, data.digest, tables, as_json, csv)
 
 
@@ -133,14 +148,42 @@ def factors(
     as_json: JsonOption = False,
     csv: CsvOption = None,
 ) -> None:
-    """Factor analysis of the ratings."""
+    """Factor analysis of the ratings: the paper's, or on polychoric correlations with intervals and reliability."""
+    from analysis import structure
     from analysis.factors import analyse
 
-    plan = _plan(plan, "paper", ("paper",))
+    loaded = read_study(study)
+    chosen = _plan(plan, loaded.analysis.plan)
+    data = load_data(loaded, db, kind, snapshot, as_json)
+    asked, drawn = number or loaded.analysis.factors, loaded.analysis.seed if seed is None else seed
+    tables = analyse(data.ratings, asked, drawn, ordinal=chosen == "robust")
+    del tables["scores"]  # one row a clip: the report's CSV has them
+    if chosen == "robust":
+        used = tables["retention"][-1]["n_factors"]
+        trust = structure.analyse(data, used, loaded.analysis.groups, drawn)
+        tables["notes"] += trust.pop("notes")
+        tables |= trust
+    show("factors", chosen, data.digest, tables, as_json, csv)
+
+
+@app.command()
+def mediation(
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    snapshot: SnapshotOption = None,
+    kind: KindOption = None,
+    seed: SeedOption = None,
+    as_json: JsonOption = False,
+    csv: CsvOption = None,
+) -> None:
+    """Does music reach the taste word by way of valence, arousal or temperature? (exploratory)"""
+    from analysis.mediation import analyse
+
     loaded = read_study(study)
     data = load_data(loaded, db, kind, snapshot, as_json)
-    tables = analyse(data.ratings, number or loaded.analysis.factors, loaded.analysis.seed if seed is None else seed)
-    show("factors", plan, data.digest, tables, as_json, csv)
+    drawn = loaded.analysis.seed if seed is None else seed
+    rows = analyse(data.ratings, data.affect, None, loaded.analysis.resamples, drawn)
+    show("mediation", "robust", data.digest, {"paths": rows}, as_json, csv)
 
 
 @app.command()
@@ -179,7 +222,7 @@ def fad(
     quiet: QuietOption = False,
 ) -> None:
     """Fréchet Audio Distance per model, taste and embedding."""
-    from analysis.fad import analyse
+    from analysis.distances import analyse
     from stimuli.manifest import read_manifest
 
     loaded = read_study(study)

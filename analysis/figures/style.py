@@ -1,0 +1,65 @@
+"""The one style of all figures: colour-blind safe, no screen, SVG, PNG and PDF files, simulated data marked as such."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#68737C"
+MODELS = {"base": GREY, "finetuned": BLUE, "given": GREEN}
+NAMES = {"base": "base", "finetuned": "fine-tuned", "given": "given"}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure that was written: its name, title, caption, and SVG file."""
+
+    name: str
+    title: str
+    caption: str
+    svg: Path
+
+
+def style() -> None:
+    """Set the one style, without a screen."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import seaborn as sns
+
+    sns.set_theme(
+        context="notebook",
+        style="whitegrid",
+        font_scale=0.95,
+        rc={
+            "svg.hashsalt": "tastelab",
+            "svg.fonttype": "path",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 12,
+            "axes.titleweight": "bold",
+            "figure.constrained_layout.use": True,
+            "grid.alpha": 0.5,
+            "font.family": "DejaVu Sans",
+        },
+    )
+
+
+def save(figure: Figure, folder: Path, name: str, title: str, caption: str, label: str) -> Drawn:
+    """Write SVG, PNG and PDF; simulated or driven data is marked across the figure."""
+    from matplotlib import pyplot as plt
+
+    if label not in ("people", "imported"):
+        # A title of the whole figure has room of its own: the mark covers nothing.
+        figure.suptitle(label, x=0.99, ha="right", color=ORANGE, weight="bold", fontsize=9)
+    folder.mkdir(parents=True, exist_ok=True)
+    svg = folder / f"{name}.svg"
+    figure.savefig(svg, metadata={"Date": None})
+    figure.savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None})
+    figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
+    plt.close(figure)
+    return Drawn(name, title, caption, svg)
