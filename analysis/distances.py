@@ -148,7 +148,8 @@ def analyse(
                 rng = np.random.default_rng([seed, k, len(out["distances"])])
                 out["distances"] += _measured(head, clips, frames, wanted, resamples, rng, out["fits"])
         for r in rows:
-            value = distance(_gathered([vectors[name][r.sha256]]), wanted)
+            own = vectors[name][r.sha256]
+            value = distance(_gathered([own]), wanted) if len(own) > 1 else None  # a clip of one frame has no spread
             out["clips"].append(
                 {"clip": r.clip, "model": r.model, "taste": r.taste, "embedding": name, "distance": value}
             )
@@ -207,7 +208,7 @@ def against_preference(clips: list[dict[str, Any]], preference: pd.DataFrame, mi
     rows = []
     data = preference.dropna(subset=["score"])
     for name in dict.fromkeys(c["embedding"] for c in clips):
-        known = {c["clip"]: c["distance"] for c in clips if c["embedding"] == name}
+        known = {c["clip"]: c["distance"] for c in clips if c["embedding"] == name and c["distance"] is not None}
         nearer = (data["clip_base"].map(known) - data["clip_finetuned"].map(known)).to_numpy(float)
         good = np.isfinite(nearer)
         if good.sum() < 20 or np.ptp(nearer[good]) == 0:

@@ -14,6 +14,7 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.frames import rated_clips
+from analysis.reliability import agreement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,32 +154,6 @@ def correlations(ratings: pd.DataFrame) -> list[dict[str, Any]]:
                 "ci_low": float(low),
                 "ci_high": float(high),
                 "p": float(found["p_val"]),
-            }
-        )
-    return rows
-
-
-def agreement(ratings: pd.DataFrame, resamples: int = 0) -> list[dict[str, Any]]:
-    """ICC(2,k) of raters per adjective, where every rater heard comparable prompts (pingouin; prompts as targets)."""
-    import pingouin
-
-    rows = []
-    for adjective, part in ratings.groupby("adjective", sort=True):
-        wide = part.pivot_table(index="prompt", columns="participant", values="value").dropna(axis=1)
-        if wide.shape[0] < 3 or wide.shape[1] < 2:
-            continue
-        long = wide.reset_index().melt(id_vars="prompt", var_name="participant", value_name="value")
-        found = pingouin.intraclass_corr(long, targets="prompt", raters="participant", ratings="value")
-        row = found[found["Type"] == "ICC(A,k)"].iloc[0]
-        low, high = row["CI95"]
-        rows.append(
-            {
-                "item": str(adjective),
-                "n_prompts": wide.shape[0],
-                "n_raters": wide.shape[1],
-                "icc_2k": float(row["ICC"]),
-                "ci_low": float(low),
-                "ci_high": float(high),
             }
         )
     return rows

@@ -117,7 +117,9 @@ def number(value: Any, column: str = "") -> str:
             return "< .001" if value < 0.001 else f"{value:.3f}".replace("0.", ".", 1) if value < 1 else "1"
         if value == int(value) and abs(value) < 1e6:
             return f"{int(value):,}"
-        return f"{value:.3g}" if abs(value) < 0.1 or abs(value) >= 1e5 else f"{value:.2f}"
+        if abs(value) >= 1e5 or abs(value) < 0.0005:
+            return f"{value:.2e}"
+        return f"{value:.3f}" if abs(value) < 0.1 else f"{value:.2f}"
     return str(value)
 
 
@@ -260,7 +262,14 @@ def write_report(
                     for f in section.figures
                 ],
                 "tables": [
-                    {"title": t.title, "note": t.note, "html": as_html(t), "name": t.name, "long": len(t.rows) > 14}
+                    {
+                        "title": t.title,
+                        "note": t.note,
+                        "html": as_html(t),
+                        "name": t.name,
+                        "long": len(t.rows) > 14,
+                        "wide": len(t.rows[0]) > 10,
+                    }
                     for t in section.tables
                     if t.rows
                 ],

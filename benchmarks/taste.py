@@ -22,7 +22,7 @@ TRAINED = Path(__file__).resolve().parent.parent / "outputs" / "training"
 
 def embedding(audio: np.ndarray) -> np.ndarray:
     """Mean and spread over time of MusiCNN's 200 values."""
-    from analysis.fad import level
+    from analysis.distances import level
     from models.embeddings.musicnn import embed
 
     frames = embed(level(audio))

@@ -43,7 +43,9 @@ class ModelsConfig(BaseModel):
     base: str = "nano-base"
     finetuned: str = "nano-taste"
     captioner: str = "nano"
-    embedders: list[Annotated[str, AfterValidator(_space)]] = Field(default=["yamnet", "musicnn", "codec"], min_length=1)
+    embedders: list[Annotated[str, AfterValidator(_space)]] = Field(
+        default=["yamnet", "musicnn", "codec"], min_length=1
+    )
     engine: Literal["transformers", "audiocraft"] = "transformers"
     precision: Literal["float32", "bfloat16", "int8"] = "float32"
     batch: int | None = Field(default=None, ge=1, le=256)

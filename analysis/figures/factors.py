@@ -58,6 +58,7 @@ def diagram(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, label
     """Path diagram: items on the left, factors on the right; lines for loadings from `shown` on, arcs for correlations."""
     from matplotlib import pyplot as plt
     from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path as Bezier
 
     rows = tables["loadings"]
     names = [k for k in rows[0] if k.startswith("F")]
@@ -104,13 +105,13 @@ def diagram(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, label
         if abs(row["r"]) < 0.1:
             continue
         a, b = y_factor[names.index(row["factor1"])], y_factor[names.index(row["factor2"])]
-        arc = FancyArrowPatch(
-            (0.8, a), (0.8, b), connectionstyle=f"arc3,rad={-0.35 if a > b else 0.35}", arrowstyle="<->", mutation_scale=9,
-            color="#68737C", lw=1,
+        bulge = 0.05 + 0.035 * abs(a - b)
+        bow = Bezier([(0.79, a), (0.79 + bulge, a), (0.79 + bulge, b), (0.79, b)], [1, 4, 4, 4])
+        axis.add_patch(FancyArrowPatch(path=bow, arrowstyle="<->", mutation_scale=9, color="#68737C", lw=1))
+        axis.text(
+            0.79 + 0.75 * bulge, (a + b) / 2, f"{row['r']:.2f}", fontsize=8, ha="center", va="center", color="#3a444c",
+            bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none"},
         )  # fmt: skip
-        axis.add_patch(arc)
-        axis.text(0.82 + 0.035 * abs(a - b), (a + b) / 2, f"{row['r']:.2f}", fontsize=8, va="center", color="#3a444c",
-                  bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none"})  # fmt: skip
     low = min([*y_factor, 0]) - 0.8
     axis.set(xlim=(0, 1.12), ylim=(low, height - 0.3))
     axis.axis("off")
@@ -150,13 +151,14 @@ def biplots(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, label
                 label=prompt,
                 zorder=4,
             )
-        for row in rows:
-            x, y = row[names[a]] * spread, row[names[b]] * spread
-            if np.hypot(row[names[a]], row[names[b]]) < 0.25:
-                continue
-            axis.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "->", "color": "#3a444c", "lw": 0.9})
-            axis.text(x * 1.09, y * 1.09, row["item"], fontsize=8, ha="center", va="center", zorder=5,
-                      bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75})  # fmt: skip
+        arrows = [(r["item"], r[names[a]], r[names[b]]) for r in rows if np.hypot(r[names[a]], r[names[b]]) >= 0.25]
+        for item, x, y in _apart(arrows):
+            tip = next((u * spread, v * spread) for i, u, v in arrows if i == item)
+            axis.annotate("", tip, (0, 0), arrowprops={"arrowstyle": "->", "color": "#3a444c", "lw": 0.9})
+            axis.text(
+                x * spread, y * spread, item, fontsize=8, ha="center", va="center", zorder=5,
+                bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75},
+            )  # fmt: skip
         axis.axhline(0, color="#DDE3E6", lw=1, zorder=0)
         axis.axvline(0, color="#DDE3E6", lw=1, zorder=0)
         limit = spread * 1.3
@@ -168,6 +170,19 @@ def biplots(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, label
         "scaled to the scores' spread). A few clips lie outside."
     )
     return save(figure, folder, "biplots", "Clips and adjectives in factor space", caption, label)
+
+
+def _apart(arrows: list[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
+    """Places for labels a little beyond the arrows' tips, moved up until none covers another."""
+    placed: list[tuple[str, float, float]] = []
+    for item, x, y in sorted(arrows, key=lambda a: a[2]):
+        x, y = x * 1.12, y * 1.12 + (0.04 if y > 0 else -0.04)
+        while any(
+            abs(x - u) < 0.035 * (len(item) + len(other)) / 2 + 0.05 and abs(y - v) < 0.085 for other, u, v in placed
+        ):
+            y += 0.02
+        placed.append((item, x, y))
+    return placed
 
 
 def intervals(rows: list[dict[str, Any]], n: int, folder: Path, label: str) -> Drawn:

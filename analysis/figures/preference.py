@@ -38,8 +38,10 @@ def qq(data: StudyData, folder: Path) -> Drawn:
 
     scores = data.preference["score"].dropna().to_numpy(float)
     figure, axis = plt.subplots(figsize=(4.6, 4.4))
-    pingouin.qqplot(scores, dist="norm", confidence=0.95, ax=axis)
-    axis.set(xlabel="Normal quantile (sd)", ylabel="Score quantile (sd)", title="")
+    pingouin.qqplot(scores, dist="norm", confidence=0.95, ax=axis, square=False, s=14, color=BLUE)
+    for line in axis.lines:
+        line.set(color=ORANGE, alpha=0.9)
+    axis.set(xlabel="Normal quantile (sd)", ylabel="Score quantile (sd)", title="", xlim=(-3.6, 3.6), ylim=(-3.6, 3.6))
     for text in list(axis.texts):
         text.remove()
     caption = f"Quantiles of all {len(scores)} scores against a normal distribution with 95 % band."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis import mediation, ratings, reliability, report, robust, sound
+from analysis import mediation, ratings, report, robust, sound
 from analysis.errors import AnalysisError
 from analysis.figures import ratings as figures
 from analysis.inputs import Inputs
@@ -76,7 +76,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         Table(
             "icc",
             "Agreement of listeners on the clips",
-            reliability.agreement(data.ratings),
+            tables["icc"],
             "ICC(2,1) of one listener and ICC(2,k) of the mean of k, from the variances of a crossed mixed model.",
         ),
     ]

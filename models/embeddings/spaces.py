@@ -136,12 +136,14 @@ def _clap(name: str, where: str) -> Space:
     extractor = ClapFeatureExtractor.from_pretrained(directory)
     rate = int(extractor.sampling_rate)
     window = int(extractor.max_length_s) * rate
+    # No window is longer than the network's, so nothing is cut: the name only says which channels it expects.
+    truncation = "fusion" if model.config.audio_config.enable_fusion else "rand_trunc"
 
     def embed(audio: np.ndarray) -> np.ndarray:
         # Windows as long as the network was trained on, a second apart, as fadtk takes them.
         starts = range(0, max(1, len(audio) - window + 1), rate)
         parts = [audio[s : s + window] for s in starts]
-        inputs = extractor(parts, sampling_rate=rate, return_tensors="pt")
+        inputs = extractor(parts, sampling_rate=rate, return_tensors="pt", truncation=truncation)
         with torch.no_grad():
             found = model.get_audio_features(**inputs)
         vectors = found if isinstance(found, torch.Tensor) else found.pooler_output
@@ -153,15 +155,19 @@ def _clap(name: str, where: str) -> Space:
 
 def _read(cls: Any, directory: Path) -> Any:
     """Load with transformers, safetensors alone and no code from the directory; problems in one line."""
+    from safetensors import SafetensorError
+
     try:
         model, report = cls.from_pretrained(
             directory, use_safetensors=True, trust_remote_code=False, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         first = " ".join(str(error).split())[:160]
         raise ModelError(f"{directory} cannot be read as {cls.__name__} ({first})") from None
     missing = sorted(report["missing_keys"])
     if missing:
-        raise ModelError(f"{directory} is no whole {cls.__name__}: {missing[0]} and {len(missing) - 1} more are missing")
+        raise ModelError(
+            f"{directory} is no whole {cls.__name__}: {missing[0]} and {len(missing) - 1} more are missing"
+        )
     model.eval()
     return model

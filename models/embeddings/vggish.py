@@ -42,7 +42,11 @@ def build() -> torch.nn.Module:
             super().__init__()
             self.features = nn.Sequential(*layers)
             self.embeddings = nn.Sequential(
-                nn.Linear(512 * 4 * 6, 4096), nn.ReLU(True), nn.Linear(4096, 4096), nn.ReLU(True), nn.Linear(4096, WIDTH)
+                nn.Linear(512 * 4 * 6, 4096),
+                nn.ReLU(True),
+                nn.Linear(4096, 4096),
+                nn.ReLU(True),
+                nn.Linear(4096, WIDTH),
             )
 
         def forward(self, patches: torch.Tensor) -> torch.Tensor:

@@ -124,15 +124,14 @@ def ratings(
 ) -> None:
     """Analyse task 2: mixed models of the adjectives; the paper's ANOVA, Tukey, means, correlations."""
     from analysis import ratings as paper
-    from analysis import reliability, robust
+    from analysis import robust
 
     loaded = read_study(study)
     chosen = _plan(plan, loaded.analysis.plan)
     data = load_data(loaded, db, kind, snapshot, as_json)
     tables = paper.analyse(data.ratings, data.people)
     if chosen == "robust":
-        tables = robust.ratings(data.ratings, loaded.analysis) | {"means": tables["means"]}
-        tables["icc"] = reliability.agreement(data.ratings)
+        tables = robust.ratings(data.ratings, loaded.analysis) | {k: tables[k] for k in ("means", "icc")}
     show("ratings", chosen, data.digest, tables, as_json, csv)
 
 
