@@ -51,4 +51,4 @@ class ModelsConfig(BaseModel):
     batch: int | None = Field(default=None, ge=1, le=256)
     top_k: int = Field(default=120, ge=1)
     temperature: float = Field(default=0.9, gt=0)
-    guidance: float = Field(default=3.0, ge=1)
+    guidance: float = Field(default=5.0, ge=1)

@@ -17,12 +17,13 @@ Step = Callable[[torch.Tensor], torch.Tensor]
 class Sampling:
     """How tokens are drawn: from the `top_k` likeliest, at `temperature`, with classifier-free `guidance`.
 
-    ``top_k = 1`` is greedy; ``guidance = 1`` leaves the unconditional half out.
+    ``top_k = 1`` is greedy; ``guidance = 1`` leaves the unconditional half out. The defaults are the nano models' (asked
+    and measured tempo correlate .39 at guidance 5, .27 at 3; 8 gains no more); MusicGen's own are 250, 1.0, 3.0.
     """
 
     top_k: int = 120
     temperature: float = 0.9
-    guidance: float = 3.0
+    guidance: float = 5.0
 
 
 @torch.no_grad()

@@ -68,6 +68,8 @@ def test_published_loadings_come_back_from_published_correlations(reference_data
         known = wanted.notna().to_numpy()
         sign = np.sign(float(best[known] @ wanted[known]))
         assert np.abs(sign * best[known] - wanted[known]).max() < 0.02
+        a, b = best[known], wanted[known].to_numpy(float)
+        assert abs(float(a @ b)) / np.sqrt(float(a @ a) * float(b @ b)) > 0.999
 
 
 def test_too_little_data_is_one_clear_line() -> None:
