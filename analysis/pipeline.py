@@ -15,6 +15,7 @@ from analysis.inputs import Inputs
 from analysis.provenance import code_digest, fingerprint, versions, written
 from analysis.report import Section
 from analysis.sections import factors, people, preference, ratings, rest, sound
+from analysis.threads import one_thread
 
 Step = Callable[[Inputs, list[str]], Section | None]
 
@@ -85,7 +86,8 @@ def build(inputs: Inputs, progress: Callable[[int, int, str], None] | None = Non
 
 def _made(step: Step, inputs: Inputs) -> tuple[Section | None, list[str]]:
     summary: list[str] = []
-    return step(inputs, summary), summary
+    with one_thread():
+        return step(inputs, summary), summary
 
 
 def _kept(

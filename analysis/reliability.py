@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.mixed import fit
+from analysis.threads import one_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,11 @@ def agreement(ratings: pd.DataFrame) -> list[dict[str, Any]]:
 
     The interval of ICC(2,k) is Wald's on the logit scale; empty where clips show no variance.
     """
+    with one_thread():
+        return _agreement(ratings)
+
+
+def _agreement(ratings: pd.DataFrame) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for adjective, part in ratings.dropna(subset=["value"]).groupby("adjective", sort=True):
         row: dict[str, Any] = {"item": str(adjective), "n": len(part), "n_clips": int(part["clip"].nunique())}

@@ -141,7 +141,7 @@ def loading_intervals(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)
-                again = extract(r, solution.items, solution.loadings.shape[1])
+                again = extract(r, solution.items, solution.loadings.shape[1], precise=False)
         except (np.linalg.LinAlgError, ValueError):
             continue
         found.append(aligned(again.loadings, solution.loadings))
@@ -178,7 +178,7 @@ def between_groups(
             part = values[side == name]
             if len(part) < 3 * values.shape[1] or (part.std(axis=0) == 0).any():
                 return None
-            again = extract(np.corrcoef(part, rowvar=False), solution.items, solution.loadings.shape[1])
+            again = extract(np.corrcoef(part, rowvar=False), solution.items, solution.loadings.shape[1], precise=False)
             pair.append(aligned(again.loadings, solution.loadings))
         return np.asarray(np.diag(congruence(pair[0], pair[1])))
 
