@@ -19,9 +19,11 @@ test:
 	@$(VENV)/bin/python -m pytest $(ARGS)
 
 evidence:
-	@sh scripts/setup.sh test
+	@sh scripts/setup.sh evidence
+	@$(VENV)/bin/python -m pytest tests/analysis/test_against_r.py
 	@$(VENV)/bin/python -m benchmarks.evidence
 	@test -f docs/evidence/generate.json || $(VENV)/bin/python -m benchmarks.generate
+	@test -f docs/evidence/fad.json || $(VENV)/bin/python -m benchmarks.fad
 
 lint: setup
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports

@@ -97,7 +97,13 @@ def target_distance(a: np.ndarray, b: np.ndarray, permutations: int, rng: np.ran
 def analyse(
     ratings: pd.DataFrame, targets: pd.DataFrame, permutations: int, seed: int
 ) -> dict[str, list[dict[str, Any]]]:
-    """Compare mean ratings per track with targets.
+    """Compare mean ratings per track with targets: z-scores over tracks, tests, principal components.
+
+    Returns
+    -------
+    dict
+        ``tests`` (Mantel, PROTEST, permutation of targets), ``correlations`` by item, ``vectors`` (z-scored mean ratings and
+        targets of each track, distance to its own target and that target's rank among all), ``pca``.
 
     Parameters
     ----------
@@ -130,4 +136,40 @@ def analyse(
         {"item": item, "n": len(both), "r": float(np.corrcoef(rated[:, i], wanted[:, i])[0, 1])}
         for i, item in enumerate(items)
     ]
-    return {"tests": tests, "correlations": per_item}
+    away = np.linalg.norm(za[:, None] - zb[None], axis=2)
+    return {
+        "tests": tests,
+        "correlations": per_item,
+        "vectors": [
+            {
+                "clip": clip,
+                **{f"rated_{item}": float(v) for item, v in zip(items, za[i], strict=True)},
+                **{f"target_{item}": float(v) for item, v in zip(items, zb[i], strict=True)},
+                "distance": float(away[i, i]),
+                "rank": int((away[i] < away[i, i]).sum()) + 1,
+            }
+            for i, clip in enumerate(both)
+        ],
+        "pca": components(za, items, "rated") + components(zb, items, "targets"),
+    }
+
+
+def components(z: np.ndarray, items: list[str], source: str) -> list[dict[str, Any]]:
+    """Principal components of standardised vectors: share of variance and loadings, one row a component.
+
+    Signs: the largest loading of a component is positive.
+    """
+    values, vectors = np.linalg.eigh(np.corrcoef(z, rowvar=False))
+    order = np.argsort(values)[::-1]
+    values, vectors = values[order], vectors[:, order]
+    vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(len(items))])
+    return [
+        {
+            "source": source,
+            "component": f"PC{k + 1}",
+            "eigenvalue": float(values[k]),
+            "proportion": float(values[k] / len(items)),
+            **{item: float(v) for item, v in zip(items, vectors[:, k], strict=True)},
+        }
+        for k in range(len(items))
+    ]

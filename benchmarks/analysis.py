@@ -1,13 +1,13 @@
 """How long the analyses take, for a study of 111 people and for one of 10,000.
 
-Run: python -m benchmarks.analysis. People are drawn with replacement from simulated ones, one answer in five moved by a
-step, so that a large study has the shape of a small one. `python -m benchmarks.evidence speed` keeps the result.
+Run: python -m benchmarks.evidence speed. People are drawn with replacement from simulated ones, one answer in five moved by a
+step, so that a large study has the shape of a small one.
 """
 
 from __future__ import annotations
 
-import json
 import resource
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -79,9 +79,10 @@ def steps(data: StudyData, study: Any) -> dict[str, tuple[str, Callable[[], obje
     }
 
 
-def speed(folder: Path) -> dict[str, Any]:
+def speed() -> dict[str, Any]:
     """Seconds of each analysis at each size, and the sum per plan."""
-    data, study = simulated(folder)
+    with tempfile.TemporaryDirectory() as folder:
+        data, study = simulated(Path(folder))
     out: dict[str, Any] = {"rows": [], "sums": []}
     for n in SIZES:
         large = enlarged(data, n, np.random.default_rng(n))
@@ -99,16 +100,3 @@ def speed(folder: Path) -> dict[str, Any]:
         out["sums"].append(row)
         print(row, flush=True)
     return out
-
-
-def main() -> None:
-    """Measure, print and write docs/evidence/speed.json."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        result = speed(Path(folder))
-    (ROOT / "docs" / "evidence" / "speed.json").write_text(json.dumps(result, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()

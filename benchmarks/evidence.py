@@ -15,6 +15,7 @@ kills      sessions on the desk killed at random moments in each block, and resu
 nulls      20 null studies through the engine beside the generator's; 1,000 through the generator
 coverage   false positives of the paper's tests and of mixed models under participant and clip variance
 malformed  20,000 malformed inputs
+speed      seconds of every analysis for 111, 1,000 and 10,000 people (after `make study`, whose clips it uses)
 captions   attributes that captions name, beside shuffled and constant captions (220 held-out clips)
 """
 
@@ -29,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import analysis as speed
 from benchmarks import booths, desk, nano, studies, taste
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -178,6 +180,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "nulls": studies.nulls,
     "coverage": studies.coverage,
     "malformed": studies.malformed,
+    "speed": speed.speed,
 }
 
 

@@ -10,7 +10,10 @@ PACKAGES="xvfb xauth xdotool libportaudio2 libasound2-plugins pulseaudio pulseau
  libxcb-cursor0 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxkbcommon-x11-0 libgl1 libgl1-mesa-dri libglu1-mesa libegl1
  libsndfile1 fluidsynth fluid-soundfont-gm"
 # The tests start a database server of their own.
-[ "${1:-}" != test ] || PACKAGES="$PACKAGES postgresql"
+[ -z "${1:-}" ] || PACKAGES="$PACKAGES postgresql"
+# Evidence compares with R and its packages; where they are, the tests do too.
+[ "${1:-}" != evidence ] || PACKAGES="$PACKAGES r-base-core r-cran-psych r-cran-gparotation r-cran-lme4 r-cran-lmertest
+ r-cran-ordinal r-cran-vegan r-cran-lavaan"
 
 missing_packages() {
     for p in $PACKAGES; do

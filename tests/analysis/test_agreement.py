@@ -38,3 +38,18 @@ def test_too_few_common_tracks() -> None:
     targets = pd.DataFrame({"x": [1.0, 2.0]}, index=["a", "c"])
     with pytest.raises(AnalysisError, match="only 1 tracks"):
         analyse(ratings, targets, 99, 0)
+
+
+def test_vectors_ranks_and_components() -> None:
+    """Ratings that are their targets: distance 0, rank 1; R: prcomp(scale = TRUE)'s variances are the eigenvalues."""
+    rng = np.random.default_rng(0)
+    targets = pd.DataFrame(rng.normal(size=(8, 3)), columns=["x", "y", "z"], index=[f"t{i}" for i in range(8)])
+    rows = [
+        (clip, item, targets.loc[clip, item] + noise) for clip in targets.index for item in targets for noise in (-1, 1)
+    ]
+    tables = analyse(pd.DataFrame(rows, columns=["clip", "adjective", "value"]), targets, 99, 0)
+    assert all(r["distance"] == pytest.approx(0, abs=1e-9) and r["rank"] == 1 for r in tables["vectors"])
+    rated = [r for r in tables["pca"] if r["source"] == "rated"]
+    assert sum(r["proportion"] for r in rated) == pytest.approx(1)
+    assert rated[0]["eigenvalue"] == pytest.approx(np.linalg.eigvalsh(np.corrcoef(targets.T))[-1])
+    assert rated[0]["eigenvalue"] == pytest.approx(tables["pca"][3]["eigenvalue"])
