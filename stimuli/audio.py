@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,40 @@ def deliver(audio: np.ndarray, rate: int, config: StimuliConfig, folder: Path, n
         "peak": round(level.peak, 3),
         "gain": round(level.gain, 3),
     }
+
+
+def length(path: Path) -> float:
+    """Seconds of an audio file.
+
+    Raises
+    ------
+    StimulusError
+        If it cannot be read as audio.
+    """
+    import soundfile
+
+    try:
+        return float(soundfile.info(path).duration)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise StimulusError(f"{path} cannot be read as audio: {error}") from None
+
+
+def load_spans(path: Path, rate: int, spans: list[tuple[float, float]]) -> Iterator[np.ndarray]:
+    """Read stretches (seconds) of a file one by one, mono float32 at `rate` Hz: a long file is never held whole."""
+    import soundfile
+    import soxr
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            for start, end in spans:
+                first = min(round(start * file.samplerate), max(0, file.frames - 1))
+                file.seek(first)
+                audio = file.read(round((end - start) * file.samplerate), dtype="float32", always_2d=True)
+                if not np.isfinite(audio).all():
+                    raise StimulusError(f"{path} holds samples that are not numbers, from {start:.0f} s on")
+                yield np.asarray(soxr.resample(audio.mean(axis=1), file.samplerate, rate), dtype=np.float32)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise StimulusError(f"{path} cannot be read as audio: {error}") from None
 
 
 def load_mono(path: Path, rate: int) -> np.ndarray:

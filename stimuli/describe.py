@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from models.config import ModelsConfig
-from stimuli.audio import load_mono
+from stimuli.audio import length, load_mono, load_spans
+from stimuli.errors import StimulusError
 from stimuli.manifest import ClipRow, read_manifest, update_manifest
 
 Progress = Callable[[int, int, str], None]
@@ -45,3 +47,96 @@ def describe(folder: Path, what: str, models: ModelsConfig, progress: Progress |
             if progress:
                 progress(min(start + 8, len(todo)), len(todo), batch[-1].clip)
     return rows
+
+
+def describe_files(
+    files: list[Path], captioner: str, writer: str, writer_model: str = "", progress: Progress | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """Caption audio files of any length; a long one by its parts, read part by part.
+
+    Returns
+    -------
+    dict
+        ``captions``: a row a file, with its description; ``segments``: a row a part (start, end, labels by head, their
+        probabilities, caption); ``dropped``: what is left out, and why.
+
+    Raises
+    ------
+    StimulusError
+        If a file is missing, no audio, or shorter than a second. Every file is looked at before the first is captioned.
+    """
+    from models.errors import ModelError
+    from models.sonicverse.captioner import RATE as CAPTION_RATE
+    from models.sonicverse.captioner import load_captioner
+    from models.sonicverse.pieces import SHORTEST, describe_piece, windows
+    from models.sonicverse.wording import open_writer, reword, story
+
+    seconds = []
+    for path in files:
+        if not path.is_file():
+            raise StimulusError(f"audio file {path} does not exist")
+        seconds.append(length(path))
+        if seconds[-1] < SHORTEST:
+            raise StimulusError(f"{path} has {seconds[-1]:.2f} s; at least {SHORTEST:g} s are needed for a caption")
+    heard = load_captioner(captioner)
+    words = open_writer(writer, writer_model)
+    tables: dict[str, list[dict[str, Any]]] = {"captions": [], "segments": [], "dropped": []}
+    total, done = sum(len(windows(s)) for s in seconds), 0
+    for path, long in zip(files, seconds, strict=True):
+        spans = windows(long)
+
+        def step(i: int, _: int, before: int = done, name: str = path.name) -> None:
+            if progress:
+                progress(before + i, total, name)
+
+        try:
+            piece = describe_piece(heard, load_spans(path, CAPTION_RATE, spans), long, step)
+        except ModelError as error:
+            raise StimulusError(f"{path}: {error}") from None
+        done += len(spans)
+        several = len(piece.segments) > 1
+        sentences, taken = reword(piece, words if several else None)
+        row = {"file": str(path), "seconds": round(long, 2), "caption": story(piece, sentences)}
+        if len(piece.segments) == 1:
+            one = piece.segments[0].description
+            row |= {h: ", ".join(one.top(h)) for h in one.features}
+        elif several:
+            row["worded_by_writer"] = f"{taken} of {len(sentences)} parts"
+        tables["captions"].append(row)
+        for s in piece.segments:
+            listed = {h: ", ".join(s.description.top(h)) for h in s.description.features}
+            tables["segments"].append(
+                {"file": str(path), "start": s.start, "end": s.end, **listed, "caption": s.description.caption,
+                 "probabilities": s.description.features}
+            )  # fmt: skip
+        tables["dropped"] += [
+            {"file": str(path), "start": d.start, "end": d.end, "reason": d.reason} for d in piece.dropped
+        ]
+    return tables
+
+
+def described_lines(tables: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """What `describe_files` found, for a person: each file's description, then what was heard with its probability."""
+    from models.sonicverse.pieces import clock
+
+    lines: list[str] = []
+    for row in tables["captions"]:
+        lines += [f"{row['file']} ({clock(row['seconds'])})", f"  {row['caption']}"]
+        parts = [s for s in tables["segments"] if s["file"] == row["file"]]
+        for s in parts:
+            heard = []
+            for scores in s["probabilities"].values():
+                label, p = max(scores.items(), key=lambda kv: kv[1])
+                heard += [f"{name} {q:.2f}" for name, q in scores.items() if q > 0.5] or [f"({label} {p:.2f})"]
+            lead = f"{clock(s['start'])}-{clock(s['end'])}  " if len(parts) > 1 else ""
+            lines.append(f"    {lead}{', '.join(heard)}")
+        lines += [
+            f"    left out {clock(d['start'])}-{clock(d['end'])}: {d['reason']}"
+            for d in tables["dropped"]
+            if d["file"] == row["file"]
+        ]
+        if "worded_by_writer" in row:
+            lines.append(
+                f"    worded by the language model: {row['worded_by_writer']}; it changed the facts of the others"
+            )
+    return lines

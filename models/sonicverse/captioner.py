@@ -16,7 +16,7 @@ from models.sonicverse.encoder import RATE, encode
 from models.sonicverse.labels import HEADS
 from models.sonicverse.llm import load_llm
 from models.sonicverse.model import Projector, ProjectorConfig
-from models.weights import file_sha256, weights_directory
+from models.weights import file_sha256, load_tensors, weights_directory
 
 NEW_TOKENS = 72
 
@@ -40,24 +40,39 @@ class Captioner:
     """Frozen encoder, trained projector, frozen language model."""
 
     def __init__(self, directory: Path):
-        from safetensors.torch import load_file
-
         config = directory / "config.json"
         if not config.exists():
             raise ModelError(f"no captioner in {directory}: config.json is missing")
         described: dict[str, Any] = json.loads(config.read_text())
         self.projector = Projector(ProjectorConfig(**described["projector"]))
         weights = directory / "model.safetensors"
-        self.projector.load_state_dict({k: v.float() for k, v in load_file(weights).items()})
+        self.projector.load_state_dict({k: v.float() for k, v in load_tensors(weights).items()})
         self.projector.eval()
         self.sha256 = file_sha256(weights)
         self.llm, self.tokenizer = load_llm(described["llm"])
 
+    def encode(self, clip: np.ndarray) -> dict[str, np.ndarray]:
+        """Layer vectors of one mono float32 clip at 16 kHz."""
+        return encode(clip)
+
     @torch.no_grad()
-    def describe_layers(self, layers: dict[str, np.ndarray]) -> list[Description]:
-        """Describe clips from their layer vectors, each (clips, width); greedy, so without randomness."""
+    def hear(self, layers: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """Head probabilities of clips from their layer vectors: no language model is asked."""
+        x = {name: torch.from_numpy(np.stack([row[name] for row in layers])) for name in layers[0]}
+        found = self.projector.probabilities(self.projector.head_logits(x))
+        return [{head: p[i].numpy() for head, p in found.items()} for i in range(len(layers))]
+
+    @torch.no_grad()
+    def describe_layers(
+        self, layers: dict[str, np.ndarray], features: dict[str, np.ndarray] | None = None
+    ) -> list[Description]:
+        """Describe clips from their layer vectors, each (clips, width); greedy, so without randomness.
+
+        `features` replaces what the feature tokens are made of: the truth, another clip's, or noise.
+        """
         x = {name: torch.from_numpy(rows) for name, rows in layers.items()}
-        tokens, logits = self.projector(x)
+        other = None if features is None else {head: torch.from_numpy(v).float() for head, v in features.items()}
+        tokens, logits = self.projector(x, other)
         probabilities = self.projector.probabilities(logits)
         # transformers stubs do not know that a causal model generates.
         ids = self.llm.generate(  # type: ignore[operator]
@@ -70,13 +85,13 @@ class Captioner:
         texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
         out = []
         for i, text in enumerate(texts):
-            features = {
+            heard = {
                 head: {
                     label: round(float(p), 4) for label, p in zip(HEADS[head][0], probabilities[head][i], strict=True)
                 }
                 for head in HEADS
             }
-            out.append(Description(" ".join(text.split()), features))
+            out.append(Description(" ".join(text.split()), heard))
         return out
 
     def describe(self, clips: list[np.ndarray], batch: int = 8) -> list[Description]:

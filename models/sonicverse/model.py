@@ -8,7 +8,7 @@ language model. Single-label heads use softmax and cross-entropy, multi-label he
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,7 +21,15 @@ from models.sonicverse.labels import HEADS
 
 @dataclass(frozen=True)
 class ProjectorConfig:
-    """Shape of the projector; `llm_width` is the hidden size of the frozen language model."""
+    """Shape of the projector; `llm_width` is the hidden size of the frozen language model.
+
+    Attributes
+    ----------
+    features : {"probabilities", "logits", "off"}
+        What the feature tokens are made of; off: content tokens alone (the paper's model A).
+    layer_weights : {"learned", "uniform", "last"}
+        How the encoder's layers are mixed.
+    """
 
     layers: dict[str, int] = field(default_factory=lambda: dict(LAYERS))
     width: int = 192
@@ -30,6 +38,8 @@ class ProjectorConfig:
     content_tokens: int = 8
     tokens_per_head: int = 2
     dropout: float = 0.2
+    features: Literal["probabilities", "logits", "off"] = "probabilities"
+    layer_weights: Literal["learned", "uniform", "last"] = "learned"
 
     def to_dict(self) -> dict[str, Any]:
         """Return a plain dictionary for a JSON file."""
@@ -80,23 +90,42 @@ class Projector(nn.Module):
             rows.append(self.adapters[name](x.clamp(-5, 5)))
         return torch.stack(rows, dim=1)
 
+    def _mix(self, raw: torch.Tensor) -> torch.Tensor:
+        """Weights of the layers, which sum to one."""
+        if self.config.layer_weights == "learned":
+            return torch.softmax(raw, dim=0)
+        if self.config.layer_weights == "uniform":
+            return torch.full_like(raw, 1 / len(raw)).detach()
+        return torch.eye(len(raw))[-1]
+
     def head_logits(self, layers: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Logits per head, (batch, labels)."""
         stacked = self._stack(layers)
         out = {}
         for i, (name, head) in enumerate(self.heads.items()):
-            weights = torch.softmax(self.beta[i], dim=0)
+            weights = self._mix(self.beta[i])
             out[name] = head((weights[None, :, None] * stacked).sum(dim=1))
         return out
 
-    def forward(self, layers: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Return language tokens (batch, tokens, llm_width) and head logits."""
+    def forward(
+        self, layers: dict[str, torch.Tensor], features: dict[str, torch.Tensor] | None = None
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Return language tokens (batch, tokens, llm_width) and head logits.
+
+        Parameters
+        ----------
+        features : dict, optional
+            What the feature tokens are made of instead of the heads' own values: the truth (oracle), another clip's
+            (shuffled), or noise.
+        """
         logits = self.head_logits(layers)
-        weights = torch.softmax(self.alpha, dim=0)
+        weights = self._mix(self.alpha)
         content = self.content((weights[None, :, None] * self._stack(layers)).sum(dim=1))
         tokens = [content.unflatten(1, (self.config.content_tokens, -1))]
-        for name, probabilities in self.probabilities(logits).items():
-            tokens.append(self.feature[name](probabilities).unflatten(1, (self.config.tokens_per_head, -1)))
+        if self.config.features != "off":
+            own = self.probabilities(logits) if self.config.features == "probabilities" else logits
+            for name, values in (own if features is None else features).items():
+                tokens.append(self.feature[name](values).unflatten(1, (self.config.tokens_per_head, -1)))
         return self.gain * torch.cat(tokens, dim=1), logits
 
     @staticmethod

@@ -70,9 +70,17 @@ def _tensors(layers: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, tor
 
 
 def train_projector(
-    corpora: list[Path], out: Path, steps: int, seed: int = 0, report: Report | None = None
+    corpora: list[Path],
+    out: Path,
+    steps: int,
+    seed: int = 0,
+    report: Report | None = None,
+    config: ProjectorConfig | None = None,
+    head_weight: float = HEAD_WEIGHT,
 ) -> Projector:
     """Train on one or several corpora; continues from ``out/sonicverse.pt``.
+
+    `config` switches parts off (ablations); `head_weight` is the weight of the head losses beside the caption loss.
 
     Every clip is there twice, as it is and as the nano codec gives it back. The first `HEAD_STEPS` steps train the heads alone (no language model needed), the next `steps` the whole projector
     with caption cross-entropy plus 0.1 times the head losses.
@@ -88,7 +96,7 @@ def train_projector(
     labels = [labels_of(clip.row) for clip in clips]
     wanted = [targets(row) for row in labels]
     torch.manual_seed(seed)
-    model = Projector(ProjectorConfig())
+    model = Projector(config or ProjectorConfig())
     model.normalise_by(layers)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
     start = 0
@@ -119,7 +127,7 @@ def train_projector(
             texts = [sentence(labels[i], rng) for i in chosen]
             caption = caption_loss(llm, tokenizer, tokens, texts)
             row["caption"] = caption.item()
-            loss = caption + HEAD_WEIGHT * model.head_loss(logits, y)
+            loss = caption + head_weight * model.head_loss(logits, y)
         for group in optimizer.param_groups:
             group["lr"] = 1e-3 * factor
         optimizer.zero_grad(set_to_none=True)

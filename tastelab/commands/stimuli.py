@@ -52,6 +52,11 @@ def generate(
 @app.command()
 def caption(
     files: Annotated[list[Path] | None, typer.Argument(help="Audio files; none: the study's clips.")] = None,
+    captioner: Annotated[str, typer.Option(help="nano, or a directory (files only).")] = "nano",
+    writer: Annotated[
+        str, typer.Option(help="Words the parts of a long file: smollm2, none, a directory, an endpoint's address.")
+    ] = "smollm2",
+    writer_model: Annotated[str, typer.Option(help="The endpoint's model; its key is in TASTELAB_LLM_KEY.")] = "",
     study: StudyOption = STUDY,
     out: OutOption = OUT,
     as_json: JsonOption = False,
@@ -59,19 +64,15 @@ def caption(
 ) -> None:
     """Caption audio files, or all clips of a study."""
     if files:
-        from models.sonicverse.captioner import RATE, load_captioner
-        from stimuli.audio import load_mono
+        from stimuli.describe import describe_files, described_lines
 
-        for path in files:
-            if not path.is_file():
-                raise UserError(f"audio file {path} does not exist")
-        captioner = load_captioner()
-        described = captioner.describe([load_mono(p, RATE) for p in files])
-        rows = [
-            {"file": str(p), "caption": d.caption, **{h: ", ".join(d.top(h)) for h in d.features}}
-            for p, d in zip(files, described, strict=True)
-        ]
-        show("captions", "paper", None, {"captions": rows}, as_json, None)
+        with progress("captions", quiet or as_json) as update:
+            tables = describe_files(files, captioner, writer, writer_model, update)
+        if as_json:
+            show("captions", "paper", None, tables, True, None)
+        else:
+            for line in described_lines(tables):
+                say(line)
         return
     from stimuli.describe import describe
 
