@@ -31,7 +31,6 @@ def describe(folder: Path, what: str, models: ModelsConfig, progress: Progress |
         if todo:
             update_manifest(folder, todo)
         return rows
-    from models.sonicverse.captioner import RATE as CAPTION_RATE
     from models.sonicverse.captioner import caption_sha256, load_captioner
 
     sha256 = caption_sha256(models.captioner)
@@ -40,7 +39,7 @@ def describe(folder: Path, what: str, models: ModelsConfig, progress: Progress |
         captioner = load_captioner(models.captioner)
         for start in range(0, len(todo), 8):
             batch = todo[start : start + 8]
-            described = captioner.describe([load_mono(folder / r.file, CAPTION_RATE) for r in batch])
+            described = captioner.describe([load_mono(folder / r.file, captioner.rate) for r in batch])
             for row, d in zip(batch, described, strict=True):
                 row.caption, row.caption_features, row.captioner_sha256 = d.caption, d.features, captioner.sha256
             update_manifest(folder, batch)
@@ -66,7 +65,6 @@ def describe_files(
         If a file is missing, no audio, or shorter than a second. Every file is looked at before the first is captioned.
     """
     from models.errors import ModelError
-    from models.sonicverse.captioner import RATE as CAPTION_RATE
     from models.sonicverse.captioner import load_captioner
     from models.sonicverse.pieces import SHORTEST, describe_piece, windows
     from models.sonicverse.wording import open_writer, reword, story
@@ -90,7 +88,7 @@ def describe_files(
                 progress(before + i, total, name)
 
         try:
-            piece = describe_piece(heard, load_spans(path, CAPTION_RATE, spans), long, step)
+            piece = describe_piece(heard, load_spans(path, heard.rate, spans), long, step)
         except ModelError as error:
             raise StimulusError(f"{path}: {error}") from None
         done += len(spans)

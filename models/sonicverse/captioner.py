@@ -19,6 +19,7 @@ from models.sonicverse.model import Projector, ProjectorConfig
 from models.weights import file_sha256, load_tensors, weights_directory
 
 NEW_TOKENS = 72
+SINGLE = frozenset(("tempo", "key", "register", "articulation", "harmony", "vocals", "gender"))  # one label at a time
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,15 @@ class Description:
     def top(self, head: str) -> list[str]:
         """Labels over one half (multi-label heads), or the likeliest label."""
         scores = self.features[head]
-        if HEADS[head][1]:
+        if head not in SINGLE:
             return [name for name, p in sorted(scores.items(), key=lambda kv: -kv[1]) if p > 0.5]
         return [max(scores, key=lambda name: scores[name])]
 
 
 class Captioner:
     """Frozen encoder, trained projector, frozen language model."""
+
+    rate = RATE
 
     def __init__(self, directory: Path):
         config = directory / "config.json"
@@ -74,15 +77,7 @@ class Captioner:
         other = None if features is None else {head: torch.from_numpy(v).float() for head, v in features.items()}
         tokens, logits = self.projector(x, other)
         probabilities = self.projector.probabilities(logits)
-        # transformers stubs do not know that a causal model generates.
-        ids = self.llm.generate(  # type: ignore[operator]
-            inputs_embeds=tokens.to(self.llm.dtype),
-            attention_mask=torch.ones(tokens.shape[:2], dtype=torch.long),
-            max_new_tokens=NEW_TOKENS,
-            do_sample=False,
-            pad_token_id=self.tokenizer.eos_token_id,
-        )
-        texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        texts = self.write(tokens, NEW_TOKENS)
         out = []
         for i, text in enumerate(texts):
             heard = {
@@ -94,11 +89,23 @@ class Captioner:
             out.append(Description(" ".join(text.split()), heard))
         return out
 
+    def write(self, tokens: torch.Tensor, most: int) -> list[str]:
+        """Texts after language tokens (batch, tokens, width), by greedy choice, at most so many new tokens each."""
+        generate: Any = self.llm.generate
+        ids = generate(
+            inputs_embeds=tokens.to(self.llm.dtype),
+            attention_mask=torch.ones(tokens.shape[:2], dtype=torch.long),
+            max_new_tokens=most,
+            do_sample=False,
+            pad_token_id=self.tokenizer.eos_token_id,
+        )
+        return [str(t) for t in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
     def describe(self, clips: list[np.ndarray], batch: int = 8) -> list[Description]:
-        """Describe mono float32 clips at 16 kHz."""
+        """Describe mono float32 clips at `rate` Hz."""
         out: list[Description] = []
         for start in range(0, len(clips), batch):
-            rows = [encode(clip) for clip in clips[start : start + batch]]
+            rows = [self.encode(clip) for clip in clips[start : start + batch]]
             out += self.describe_layers({name: np.stack([r[name] for r in rows]) for name in rows[0]})
         return out
 
@@ -114,8 +121,14 @@ def caption_sha256(name: str = "nano") -> str:
 
 @lru_cache(maxsize=2)
 def load_captioner(name: str = "nano") -> Captioner:
-    """Load the shipped captioner (``"nano"``) or one in a directory."""
-    return Captioner(weights_directory("sonicverse-nano") if name == "nano" else Path(name))
+    """Load the shipped captioner (``"nano"``) or one in a directory, of either size."""
+    directory = weights_directory("sonicverse-nano") if name == "nano" else Path(name)
+    config = directory / "config.json"
+    if config.exists() and "dual" in json.loads(config.read_text()):
+        from models.sonicverse.full import DualCaptioner
+
+        return DualCaptioner(directory)
+    return Captioner(directory)
 
 
 __all__ = ["RATE", "Captioner", "Description", "caption_sha256", "load_captioner"]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from models.errors import ModelError
-from models.sonicverse.captioner import Captioner, Description
+from models.sonicverse.captioner import SINGLE, Captioner, Description
 
 WINDOW, HOP, TAIL = 10.0, 5.0, 3.0
 CHANGE = 0.3  # of the heads' distance (`difference`); chosen on spliced training pieces (docs/evidence/pieces.json)
@@ -101,14 +101,15 @@ def windows(seconds: float) -> list[tuple[float, float]]:
 def difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
     """How much two windows differ to the heads: weighted mean of total variation (single) and 1 - cosine (several)."""
     total = 0.0
-    for head, weight in WEIGHTS.items():
+    used = {head: weight for head, weight in WEIGHTS.items() if head in a}
+    for head, weight in used.items():
         x, y = a[head], b[head]
-        if head == "instrument":
+        if head not in SINGLE:
             length = float(np.linalg.norm(x) * np.linalg.norm(y))
             total += weight * (1 - float(x @ y) / length if length > 0 else 1.0)
         else:
             total += weight * float(np.abs(x - y).sum()) / 2
-    return total / sum(WEIGHTS.values())
+    return total / sum(used.values())
 
 
 def changes(spans: list[tuple[float, float]], heard: list[dict[str, np.ndarray]], least: float = CHANGE) -> list[float]:
@@ -137,7 +138,7 @@ def describe_piece(
     Parameters
     ----------
     audio : iterable of ndarray
-        Mono float32 at 16 kHz, one array for each of `windows(seconds)`, in turn; only the windows' layer vectors are kept.
+        Mono float32 at the captioner's rate, one array for each of `windows(seconds)`, in turn; only the windows' layer vectors are kept.
     seconds : float
         Length of the whole piece.
 
@@ -194,7 +195,7 @@ def _without_strangers(
     """Windows of a segment that agree with it, and those that do not (never more than a third)."""
     if len(inside) < 4:
         return inside, []
-    mean = {head: np.mean([heard[i][head] for i in inside], axis=0) for head in WEIGHTS}
+    mean = {head: np.mean([heard[i][head] for i in inside], axis=0) for head in heard[inside[0]]}
     far = [i for i in inside if difference(heard[i], mean) > 1.5 * least]
     return ([i for i in inside if i not in far], far) if len(far) <= len(inside) // 3 else (inside, [])
 
