@@ -16,7 +16,10 @@ nulls      20 null studies through the engine beside the generator's; 1,000 thro
 coverage   false positives of the paper's tests and of mixed models under participant and clip variance
 malformed  20,000 malformed inputs
 speed      seconds of every analysis for 111, 1,000 and 10,000 people (after `make study`, whose clips it uses)
-captions   attributes that captions name, beside shuffled and constant captions (220 held-out clips)
+captions   attributes, heads and word overlap of captions, beside shuffled and constant captions (220 held-out clips)
+ablation   the same without feature tokens, with others' and with noise in them
+pieces     20 spliced pieces with known changes: where they are found, what is heard in each part
+captioning clips a minute by batch, against one by one and without the language model's cache
 """
 
 from __future__ import annotations
@@ -31,24 +34,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks import analysis as speed
-from benchmarks import booths, desk, nano, studies, taste
+from benchmarks import booths, captions, desk, nano, studies, taste
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "evidence"
 WORK = ROOT / "outputs" / "evidence"
 RATE = 16000
 SECONDS = 15.0
-
-
-def held_out() -> list[dict[str, Any]]:
-    """The held-out corpus: 220 clips of pieces that no training saw (rendered on the first call)."""
-    from stimuli.dataset.build import build_base
-
-    metadata = WORK / "test" / "metadata.jsonl"
-    if not metadata.exists():
-        (WORK / "test").mkdir(parents=True, exist_ok=True)
-        build_base(WORK / "test", 220, SECONDS, RATE, 7, "test")
-    return [json.loads(line) for line in metadata.read_text().splitlines()]
 
 
 def read(row: dict[str, Any]) -> np.ndarray:
@@ -142,27 +134,6 @@ def prompts() -> dict[str, Any]:
     return out
 
 
-def captions() -> dict[str, Any]:
-    """Attribute accuracy of captions of the held-out clips, as they are and through the codec."""
-    from models.sonicverse.captioner import load_captioner
-    from models.sonicverse.evaluate import evaluate, head_accuracy
-    from models.sonicverse.labels import labels_of
-    from models.sonicverse.train import through_codec
-
-    rows = held_out()
-    labels = [labels_of(r) for r in rows]
-    captioner = load_captioner()
-    out: dict[str, Any] = {}
-    for name, change in (("rendered", lambda x: x), ("through the codec", through_codec)):
-        found = captioner.describe([change(read(r)) for r in rows])
-        out[name] = {
-            "attributes": evaluate([d.caption for d in found], labels),
-            "heads": head_accuracy([d.features for d in found], labels),
-            "examples": [d.caption for d in found[:3]],
-        }
-    return out
-
-
 MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "music": music,
     "prompts": prompts,
@@ -173,7 +144,10 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "taste": taste.taste,
     "distance": taste.distance,
     "unseen": taste.unseen,
-    "captions": captions,
+    "captions": captions.captions,
+    "ablation": captions.ablation,
+    "pieces": captions.pieces,
+    "captioning": captions.speed,
     "booths": booths.booths,
     "timing": desk.timing,
     "kills": desk.kills,

@@ -84,7 +84,7 @@ def features(frame: pd.DataFrame, units: dict[str, str], folder: Path) -> Drawn:
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
     handles = [plt.Line2D([], [], marker="o", ls="", color=MODELS[m], label=NAMES[m]) for m in models]
-    axes.flat[-1].legend(handles=handles, frameon=False, loc="center")
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(models), frameon=False)
     count = frame.groupby(["taste", "model"]).size().min()
     caption = f"Acoustic features of the clips ({count} per taste and model); bars are 95 % bootstrap intervals."
     return save(figure, folder, "features", "What the clips sound like", caption, "people")

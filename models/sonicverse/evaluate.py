@@ -7,11 +7,12 @@ caption; intervals are paired bootstrap over clips.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from models.sonicverse.labels import HEADS, INSTRUMENTS, KEYS, TEMPI
+from models.sonicverse.labels import FAMILY_OF, HEADS, INSTRUMENTS, KEYS, REGISTERS, TEMPI, TONICS
 
 
 def named(caption: str, words: tuple[str, ...]) -> set[str]:
@@ -34,6 +35,35 @@ def instrument_f1(caption: str, played: list[str]) -> float:
     return 2 * right / (len(said) + len(truth)) if said or truth else 1.0
 
 
+def family_f1(caption: str, played: list[str]) -> float:
+    """F1 of the families of named against those of played instruments."""
+    said = {FAMILY_OF[i] for i in named(caption, INSTRUMENTS)}
+    truth = {FAMILY_OF[i] for i in played}
+    return 2 * len(said & truth) / (len(said) + len(truth)) if said or truth else 1.0
+
+
+def register_right(caption: str, register: str) -> float:
+    """1 where the caption names the right register and no other."""
+    return float(named(caption, REGISTERS) == {register})
+
+
+def mirex(estimate: str, truth: str) -> float:
+    """MIREX's weighted key score: 1 right, .5 a fifth off in the same mode, .3 relative, .2 parallel, else 0."""
+
+    def parts(key: str) -> tuple[int, str]:
+        tonic, mode = key.split()
+        return TONICS.index(tonic), mode
+
+    (a, mode_a), (b, mode_b) = parts(estimate), parts(truth)
+    apart = (a - b) % 12
+    if mode_a == mode_b:
+        return 1.0 if apart == 0 else 0.5 if apart == 7 else 0.0
+    if apart == 0:
+        return 0.2
+    relative = 9 if mode_b == "major" else 3  # A minor of C major lies 9 above, C major of A minor 3
+    return 0.3 if apart == relative else 0.0
+
+
 def tempo_right(caption: str, tempo: str) -> float:
     """1 where the caption names the right tempo class and no other."""
     return float(named(caption, TEMPI) == {tempo})
@@ -53,10 +83,14 @@ def evaluate(
     shift = np.array([(i + int(s)) % n for i, s in enumerate(rng.integers(1, n, size=n))])
     common = sorted(captions, key=lambda c: -captions.count(c))[0]
     rows = []
-    for name, score in (("instrument", instrument_f1), ("tempo", tempo_right), ("key", key_right)):
+    scores: dict[str, tuple[Callable[[str, Any], float], str]] = {
+        "instrument": (instrument_f1, "instrument"), "family": (family_f1, "instrument"), "tempo": (tempo_right, "tempo"),
+        "register": (register_right, "register"), "key": (key_right, "key"),
+    }  # fmt: skip
+    for name, (score, head) in scores.items():
 
-        def truth(i: int, name: str = name) -> Any:
-            return labels[i][name] if name == "instrument" else labels[i][name][0]
+        def truth(i: int, head: str = head) -> Any:
+            return labels[i][head] if head == "instrument" else labels[i][head][0]
 
         own = np.array([score(captions[i], truth(i)) for i in range(n)])
         shuffled = np.array([score(captions[shift[i]], truth(i)) for i in range(n)])
@@ -69,6 +103,64 @@ def evaluate(
             row |= {other: float(values.mean()), f"over_{other}_low": float(low), f"over_{other}_high": float(high)}
         rows.append(row)
     return rows
+
+
+def head_scores(
+    features: list[dict[str, dict[str, float]]], labels: list[dict[str, list[str]]]
+) -> list[dict[str, Any]]:
+    """Heads against the truth: areas under precision-recall and ROC curves (mean over labels that occur and do not always),
+    F1 at one half or accuracy, expected calibration error in ten bins, MIREX's weighted score for keys."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    rows = []
+    base = {r["head"]: r for r in head_accuracy(features, labels)}
+    for head, (names, several) in HEADS.items():
+        p = np.array([[f[head][n] for n in names] for f in features])
+        y = np.array([[n in t[head] for n in names] for t in labels], dtype=float)
+        told = [k for k in range(len(names)) if 0 < y[:, k].sum() < len(y)]
+        row = {
+            "head": head, "labels": len(names), "n": len(labels), "measure": base[head]["measure"], "value": base[head]["value"],
+            "pr_auc": float(np.mean([average_precision_score(y[:, k], p[:, k]) for k in told])) if told else None,
+            "roc_auc": float(np.mean([roc_auc_score(y[:, k], p[:, k]) for k in told])) if told else None,
+            "base_rate": float(y[:, told].mean()) if told else None, "ece": calibration_error(p, y, several), "mirex": None,
+        }  # fmt: skip
+        if head == "key":
+            said = [names[int(k)] for k in p.argmax(axis=1)]
+            row["mirex"] = float(np.mean([mirex(a, t[head][0]) for a, t in zip(said, labels, strict=True)]))
+        rows.append(row)
+    return rows
+
+
+def calibration_error(p: np.ndarray, y: np.ndarray, several: bool, bins: int = 10) -> float:
+    """Expected calibration error: of every label's probability (several) or of the likeliest one's (single)."""
+    if several:
+        sure, right = p.ravel(), y.ravel()
+    else:
+        best = p.argmax(axis=1)
+        sure, right = p.max(axis=1), y[np.arange(len(y)), best]
+    at = np.minimum((sure * bins).astype(int), bins - 1)
+    return float(
+        sum(
+            abs(right[at == b].mean() - sure[at == b].mean()) * (at == b).mean() for b in range(bins) if (at == b).any()
+        )
+    )
+
+
+def text_scores(captions: list[str], references: list[list[str]], seed: int = 0) -> list[dict[str, Any]]:
+    """Word-overlap metrics of the captions, of these dealt to other clips, of the best of 20 constant captions (by CIDEr),
+    and of random human captions (another clip's reference)."""
+    from models.sonicverse.text_metrics import all_metrics, cider
+
+    rng = np.random.default_rng(seed)
+    n = len(captions)
+    shift = [(i + int(s)) % n for i, s in enumerate(rng.integers(1, n, size=n))]
+    candidates = list(dict.fromkeys(captions))[:20]
+    constant = max(candidates, key=lambda c: float(np.mean(cider([c] * n, references))))
+    rows = {
+        "captions": captions, "shuffled audio": [captions[i] for i in shift], "constant caption": [constant] * n,
+        "random references": [references[i][0] for i in shift],
+    }  # fmt: skip
+    return [{"row": name, "n": n, **all_metrics(texts, references)} for name, texts in rows.items()]
 
 
 def head_accuracy(

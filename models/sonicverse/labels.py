@@ -29,6 +29,16 @@ INSTRUMENTS = (
     "synth pad",
     "percussion",
 )
+FAMILIES = {
+    "keys": ("piano", "celesta", "marimba", "organ"),
+    "plucked": ("guitar", "electric bass", "plucked strings", "harp"),
+    "bowed": ("violin", "cello", "double bass", "strings"),
+    "winds": ("deep brass", "horns", "bassoon", "clarinet", "flute"),
+    "electronic": ("electronic tones", "synth pad"),
+    "choir": ("choir",),
+    "percussion": ("percussion",),
+}
+FAMILY_OF = {name: family for family, names in FAMILIES.items() for name in names}
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 KEYS = tuple(f"{t} major" for t in TONICS) + tuple(f"{t} minor" for t in TONICS)
 MOODS = ("flowing", "warm", "crisp", "bright", "sharp", "rhythmic", "grounded", "deep", "heavy", "reflective")

@@ -161,3 +161,29 @@ def finetune(
 
         done = run(base, corpus, out, name, held_out, settings, report, replay)
     say(f"weights in {done}", quiet)
+
+
+@app.command()
+def evaluate(
+    what: Annotated[str, typer.Argument(help="sonicverse.")],
+    corpus: Annotated[Path, typer.Option(help="Corpus with exact attributes (stimuli dataset build base).")],
+    captioner: Annotated[str, typer.Option(help="nano, or a directory.")] = "nano",
+    most: Annotated[int | None, typer.Option("-n", min=8, help="Clips; default: all.")] = None,
+    features: Annotated[str, typer.Option(help="Feature tokens from: own, oracle, shuffled or noise.")] = "own",
+    noise: Annotated[float, typer.Option(min=0, max=1, help="Share of clips whose features are noise.")] = 1.0,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Do captions hear the music: attributes, heads and word overlap, beside shuffled and constant captions."""
+    if what != "sonicverse":
+        raise UserError(f"{what!r} cannot be evaluated here; there is: sonicverse")
+    if not (corpus / "metadata.jsonl").exists():
+        raise UserError(
+            f"no corpus in {corpus}: metadata.jsonl is missing; run 'tastelab stimuli dataset build base {corpus}'"
+        )
+    from models.sonicverse.assess import assess
+    from models.sonicverse.captioner import load_captioner
+
+    with progress("evaluating", quiet or as_json) as update:
+        tables = assess(load_captioner(captioner), corpus, most, features, noise, update)
+    show("sonicverse", features, None, tables, as_json, None)

@@ -1,0 +1,208 @@
+"""Do captions hear the music: the measurements of `make evidence` on the captioner."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.nano import RATE, WORK, interval, read
+
+ROOT = Path(__file__).resolve().parent.parent
+TRAINED = ROOT / "outputs" / "training"
+N = 220
+
+
+def held_out() -> list[dict[str, Any]]:
+    """The held-out corpus: 220 clips of pieces that no training saw (rendered on the first call)."""
+    from stimuli.dataset.build import build_base
+
+    folder = WORK / "test"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "metadata.jsonl").exists():
+        build_base(folder, N, 15.0, RATE, 7, "test")
+    return [json.loads(x) | {"folder": str(folder)} for x in (folder / "metadata.jsonl").read_text().splitlines()]
+
+
+def captions() -> dict[str, Any]:
+    """Attributes, heads and word overlap, of the clips as they are and through the codec."""
+    from models.sonicverse.assess import assess, captions_of
+    from models.sonicverse.captioner import load_captioner
+    from models.sonicverse.evaluate import evaluate, head_scores
+    from models.sonicverse.labels import labels_of
+    from models.sonicverse.train import through_codec
+
+    rows = held_out()
+    captioner = load_captioner()
+    out: dict[str, Any] = {"rendered": assess(captioner, WORK / "test")}
+    labels = [labels_of(r) for r in rows]
+    vectors = [captioner.encode(through_codec(read(r))) for r in rows]
+    found, _ = captions_of(captioner, {k: np.stack([v[k] for v in vectors]) for k in vectors[0]}, labels)
+    out["through the codec"] = {
+        "attributes": evaluate([d.caption for d in found], labels),
+        "heads": head_scores([d.features for d in found], labels),
+    }
+    out["examples"] = [d.caption for d in found[:3]]
+    return out
+
+
+def ablation() -> dict[str, Any]:
+    """The paper's question: do feature tokens help? Full against content tokens alone (same content tokens; as many tokens in
+    all), trained alike on the same corpus with one seed; and what is lost as feature tokens turn into noise."""
+    from models.sonicverse.assess import captions_of
+    from models.sonicverse.captioner import Captioner
+    from models.sonicverse.evaluate import family_f1, instrument_f1, key_right, register_right, tempo_right
+    from models.sonicverse.labels import labels_of
+    from models.sonicverse.train import encode_corpus
+    from models.training import read_corpus
+
+    labels = [labels_of(r) for r in held_out()]
+    corpus = WORK / "test"
+    encoded = encode_corpus(read_corpus(corpus), corpus / "sonicverse.safetensors")
+    measures = {
+        "instrument": instrument_f1, "family": family_f1, "tempo": tempo_right, "register": register_right, "key": key_right,
+    }  # fmt: skip
+
+    def scores(name: str, features: str = "own", noise: float = 1.0) -> dict[str, np.ndarray] | None:
+        folder = TRAINED / f"captioner-{name}-s0"
+        if not (folder / "model.safetensors").exists():
+            return None
+        found, _ = captions_of(Captioner(folder), encoded, labels, features, noise)
+        out = {}
+        for key, score in measures.items():
+            head = "instrument" if key in ("instrument", "family") else key
+            truth = [t[head] if head == "instrument" else t[head][0] for t in labels]
+            out[key] = np.array([score(d.caption, t) for d, t in zip(found, truth, strict=True)])
+        return out | {"mean": np.mean(list(out.values()), axis=0)}
+
+    runs = {
+        "full": scores("full"), "content alone, same content tokens (A\')": scores("content-8"),
+        "content alone, as many tokens (A)": scores("content-22"), "full, oracle features": scores("full", "oracle"),
+        "full, others' features": scores("full", "shuffled"),
+        **{f"full, noise {share:.0%}": scores("full", "noise", share) for share in (0.25, 0.5, 0.75, 1.0)},
+    }  # fmt: skip
+    full = runs["full"]
+    assert full is not None, "train the captioners first (outputs/training/captioner-full-s0 ...)"
+    out: dict[str, Any] = {"n": len(labels)}
+    for name, values in runs.items():
+        if values is None:
+            continue
+        row: dict[str, Any] = {k: float(v.mean()) for k, v in values.items()}
+        if name != "full":
+            for k in values:
+                difference = full[k] - values[k]
+                low, high = interval(lambda i, d=difference: float(d[i].mean()), len(difference))
+                row[f"full minus this: {k}"] = {"difference": float(difference.mean()), "ci_low": low, "ci_high": high}
+        out[name] = row
+    return out
+
+
+def spliced(
+    rng: np.random.Generator, rows: list[dict[str, Any]]
+) -> tuple[np.ndarray, list[float], list[dict[str, Any]]]:
+    """Two to four parts of 15 to 30 s, neighbours of other instruments: audio, times of changes, rows of the parts."""
+    parts: list[dict[str, Any]] = []
+    while len(parts) < int(rng.integers(2, 5)) or len(parts) < 2:
+        row = rows[int(rng.integers(len(rows)))]
+        if parts and set(row["attributes"]["instruments"]) & set(parts[-1]["attributes"]["instruments"]):
+            continue
+        parts.append(row)
+    audio, times, at = [], [], 0.0
+    for row in parts:
+        clip = read(row)
+        whole = np.concatenate([clip, clip])[: int(rng.integers(15, 31)) * RATE]
+        audio.append(whole)
+        at += len(whole) / RATE
+        times.append(at)
+    return np.concatenate(audio), times[:-1], parts
+
+
+def pieces(count: int = 20) -> dict[str, Any]:
+    """Spliced pieces: changes found within 10 s, spurious ones, instruments heard in each true part; and SmolLM2's wording."""
+    from models.sonicverse.captioner import load_captioner
+    from models.sonicverse.evaluate import named
+    from models.sonicverse.labels import FAMILY_OF, INSTRUMENTS
+    from models.sonicverse.pieces import describe_piece, windows
+    from models.sonicverse.wording import faithful, open_writer, reword, story
+
+    captioner, writer = load_captioner(), open_writer("smollm2")
+    rng = np.random.default_rng(17)
+    rows = held_out()
+    hits = wanted = spurious = worded = sentences_n = unfaithful = 0
+    errors, f1, family = [], [], []
+    for _ in range(count):
+        audio, truth, parts = spliced(rng, rows)
+        seconds = len(audio) / RATE
+        spans = [audio[round(a * RATE) : round(b * RATE)] for a, b in windows(seconds)]
+        piece = describe_piece(captioner, spans, seconds)
+        found = [s.start for s in piece.segments[1:]]
+        wanted += len(truth)
+        for t in truth:
+            near = min((abs(t - x) for x in found), default=np.inf)
+            hits += near <= 10
+            errors += [near] if near <= 10 else []
+        spurious += sum(min((abs(t - x) for t in truth), default=np.inf) > 10 for x in found)
+        edges = [0.0, *truth, seconds]
+        for k, row in enumerate(parts):
+            middle = (edges[k] + edges[k + 1]) / 2
+            here = next((s for s in piece.segments if s.start <= middle < s.end), piece.segments[-1])
+            said, played = set(here.description.top("instrument")), set(row["attributes"]["instruments"])
+            said, played = said - {"percussion"}, played - {"percussion"}
+            f1.append(2 * len(said & played) / max(1, len(said) + len(played)))
+            families = {FAMILY_OF[i] for i in said}, {FAMILY_OF[i] for i in played}
+            family.append(2 * len(families[0] & families[1]) / max(1, len(families[0]) + len(families[1])))
+        told, taken = reword(piece, writer)
+        worded += taken
+        sentences_n += len(told)
+        text = story(piece, told)
+        every = {i for s in piece.segments for i in named(s.description.caption, INSTRUMENTS)}
+        unfaithful += not named(text, INSTRUMENTS) <= every
+        unfaithful += sum(
+            not (s == p.description.caption or faithful(s, p.description.caption))
+            for s, p in zip(told, piece.segments, strict=True)
+        )
+
+    def ci(values: list[float]) -> dict[str, float]:
+        low, high = interval(lambda i: float(np.array(values)[i].mean()), len(values))
+        return {"mean": float(np.mean(values)), "ci_low": low, "ci_high": high}
+
+    return {
+        "pieces": count, "changes": wanted, "found_within_10_s": hits, "median_error_seconds": float(np.median(errors)),
+        "spurious": spurious, "parts": len(f1), "instrument_f1": ci(f1), "family_f1": ci(family),
+        "sentences": sentences_n, "worded_by_smollm2": worded, "invented": int(unfaithful),
+    }  # fmt: skip
+
+
+def speed(n: int = 200) -> dict[str, Any]:
+    """Clips of 15 s a minute, encoder and language model, by batch; one by one; and without the key-value cache."""
+    import resource
+
+    from models.sonicverse.captioner import load_captioner
+
+    captioner = load_captioner()
+    rows = held_out()
+    clips = [read(rows[i % len(rows)]) for i in range(n)]
+    captioner.describe(clips[:2])
+    out: dict[str, Any] = {"clips": n, "seconds_each": 15, "batches": {}}
+    for batch, count in ((1, 24), (4, 48), (8, n), (16, 96), (32, 96)):
+        start = time.perf_counter()
+        captioner.describe(clips[:count], batch)
+        took = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        out["batches"][batch] = {
+            "clips": count,
+            "seconds": took,
+            "clips_per_minute": 60 * count / took,
+            "peak_megabytes": peak,
+        }
+        print(batch, out["batches"][batch], flush=True)
+    captioner.llm.generation_config.use_cache = False
+    start = time.perf_counter()
+    captioner.describe(clips[:12], 4)
+    took = time.perf_counter() - start
+    captioner.llm.generation_config.use_cache = True
+    out["without key-value cache, batch 4"] = {"clips": 12, "clips_per_minute": 720 / took}
+    return out
