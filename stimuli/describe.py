@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from models.config import ModelsConfig
 from stimuli.audio import length, load_mono, load_spans
@@ -113,6 +114,48 @@ def describe_files(
     return tables
 
 
+def said(probabilities: dict[str, dict[str, float]]) -> list[tuple[str, float, bool]]:
+    """What was heard: labels over one half, or a head's likeliest with False."""
+    out: list[tuple[str, float, bool]] = []
+    for scores in probabilities.values():
+        over = [(label, p, True) for label, p in scores.items() if p > 0.5]
+        label, p = max(scores.items(), key=lambda kv: kv[1])
+        out += over or [(label, p, False)]
+    return out
+
+
+def write_page(tables: dict[str, list[dict[str, Any]]], page: Path, captioner: str) -> Path:
+    """Write what `describe_files` found as a page with players; audio is played from where it lies."""
+    import os
+
+    from jinja2 import Environment, FileSystemLoader
+
+    from models.sonicverse.pieces import clock
+
+    files = []
+    for row in tables["captions"]:
+        path = Path(row["file"])
+        parts = [s for s in tables["segments"] if s["file"] == row["file"]]
+        gone = [d for d in tables["dropped"] if d["file"] == row["file"]]
+        source = os.path.relpath(path.resolve(), page.resolve().parent)
+        files.append(
+            {
+                "name": path.name, "clock": clock(row["seconds"]), "caption": row["caption"],
+                "src": "/".join(quote(p) for p in Path(source).parts),
+                "parts": [
+                    {"time": f"{clock(s['start'])} to {clock(s['end'])}", "heard": said(s["probabilities"])} for s in parts
+                ],
+                "dropped": [f"Left out: {clock(d['start'])} to {clock(d['end'])}, {d['reason']}" for d in gone],
+            }
+        )  # fmt: skip
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
+    html = environment.get_template("described.html").render(files=files, captioner=captioner)
+    partial = page.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(html, encoding="utf-8")
+    partial.replace(page)
+    return page
+
+
 def described_lines(tables: dict[str, list[dict[str, Any]]]) -> list[str]:
     """What `describe_files` found, for a person: each file's description, then what was heard with its probability."""
     from models.sonicverse.pieces import clock
@@ -122,10 +165,9 @@ def described_lines(tables: dict[str, list[dict[str, Any]]]) -> list[str]:
         lines += [f"{row['file']} ({clock(row['seconds'])})", f"  {row['caption']}"]
         parts = [s for s in tables["segments"] if s["file"] == row["file"]]
         for s in parts:
-            heard = []
-            for scores in s["probabilities"].values():
-                label, p = max(scores.items(), key=lambda kv: kv[1])
-                heard += [f"{name} {q:.2f}" for name, q in scores.items() if q > 0.5] or [f"({label} {p:.2f})"]
+            heard = [
+                f"{label} {p:.2f}" if sure else f"({label} {p:.2f})" for label, p, sure in said(s["probabilities"])
+            ]
             lead = f"{clock(s['start'])}-{clock(s['end'])}  " if len(parts) > 1 else ""
             lines.append(f"    {lead}{', '.join(heard)}")
         lines += [

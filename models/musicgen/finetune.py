@@ -34,9 +34,9 @@ class Preset:
 
 
 # The seed paper's, and what nano-taste had. In a network of six million weights 1e-4 does not reach the taste words, and
-# more changes the music before it does; so only the ways from the words to the music learn, and 0.8 of that is taken
+# more changes the music before it does; so only the ways from the words to the music learn, and 0.75 of that is taken
 # (weights between the base's and the fine-tuned: Wortsman et al. 2022, arXiv 2109.01903).
-PRESETS = {"paper": Preset(30, 1e-4, "full", 1.0), "nano": Preset(80, 1e-3, "conditioning", 0.8)}
+PRESETS = {"paper": Preset(30, 1e-4, "full", 1.0), "nano": Preset(80, 1e-3, "conditioning", 0.75)}
 
 
 @dataclass(frozen=True)

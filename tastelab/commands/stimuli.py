@@ -57,6 +57,7 @@ def caption(
         str, typer.Option(help="Words the parts of a long file: smollm2, none, a directory, an endpoint's address.")
     ] = "smollm2",
     writer_model: Annotated[str, typer.Option(help="The endpoint's model; its key is in TASTELAB_LLM_KEY.")] = "",
+    page: Annotated[Path | None, typer.Option(help="Write a page with players, captions and features.")] = None,
     study: StudyOption = STUDY,
     out: OutOption = OUT,
     as_json: JsonOption = False,
@@ -64,10 +65,14 @@ def caption(
 ) -> None:
     """Caption audio files, or all clips of a study."""
     if files:
-        from stimuli.describe import describe_files, described_lines
+        if page is not None and not page.parent.is_dir():
+            raise UserError(f"--page {page}: directory {page.parent} does not exist")
+        from stimuli.describe import describe_files, described_lines, write_page
 
         with progress("captions", quiet or as_json) as update:
             tables = describe_files(files, captioner, writer, writer_model, update)
+        if page is not None:
+            say(f"page {write_page(tables, page, captioner)}", quiet or as_json)
         if as_json:
             show("captions", "paper", None, tables, True, None)
         else:
