@@ -255,3 +255,18 @@ def test_memory_does_not_grow_with_the_piece(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == len(windows(600.0)) == 119
     assert peak < 30e6
+
+
+def test_a_page_of_described_files(tmp_path: Path) -> None:
+    """Players beside captions; what is not ASCII in a name is quoted, what is HTML in it escaped."""
+    from stimuli.describe import describe_files, write_page
+
+    path = tmp_path / "música <b> & 1.wav"
+    soundfile.write(path, 0.2 * np.sin(2 * np.pi * 330 * np.arange(2 * RATE) / RATE), RATE)
+    (tmp_path / "pages").mkdir()
+    page = write_page(describe_files([path], "nano", "none"), tmp_path / "pages" / "page.html", "nano")
+    text = page.read_text(encoding="utf-8")
+    assert 'src="../m%C3%BAsica%20%3Cb%3E%20%26%201.wav"' in text
+    assert "<b>" not in text
+    assert text.count("<article>") == 1
+    assert "<meter" in text
