@@ -117,7 +117,9 @@ def describe_files(
 def said(probabilities: dict[str, dict[str, float]]) -> list[tuple[str, float, bool]]:
     """What was heard: labels over one half, or a head's likeliest with False."""
     out: list[tuple[str, float, bool]] = []
-    for scores in probabilities.values():
+    for head, scores in probabilities.items():
+        if head == "gender" and probabilities.get("vocals", {}).get("vocals", 1.0) <= 0.5:
+            continue  # nobody sings
         over = [(label, p, True) for label, p in scores.items() if p > 0.5]
         label, p = max(scores.items(), key=lambda kv: kv[1])
         out += over or [(label, p, False)]

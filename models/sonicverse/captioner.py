@@ -16,6 +16,7 @@ from models.sonicverse.encoder import RATE, encode
 from models.sonicverse.labels import HEADS
 from models.sonicverse.llm import load_llm
 from models.sonicverse.model import Projector, ProjectorConfig
+from models.sonicverse.tags import read_tags
 from models.weights import file_sha256, load_tensors, weights_directory
 
 NEW_TOKENS = 72
@@ -32,6 +33,8 @@ class Description:
     def top(self, head: str) -> list[str]:
         """Labels over one half (multi-label heads), or the likeliest label."""
         scores = self.features[head]
+        if head == "gender" and self.features.get("vocals", {}).get("vocals", 1.0) <= 0.5:
+            return []  # nobody sings
         if head not in SINGLE:
             return [name for name, p in sorted(scores.items(), key=lambda kv: -kv[1]) if p > 0.5]
         return [max(scores, key=lambda name: scores[name])]
@@ -86,7 +89,7 @@ class Captioner:
                 }
                 for head in HEADS
             }
-            out.append(Description(" ".join(text.split()), heard))
+            out.append(Description(" ".join(text.split()), heard | read_tags(layers["penultimate"][i])))
         return out
 
     def write(self, tokens: torch.Tensor, most: int) -> list[str]:

@@ -18,7 +18,9 @@ from models.errors import ModelError
 from models.sonicverse.captioner import SINGLE, Captioner, Description
 
 WINDOW, HOP, TAIL = 10.0, 5.0, 3.0
-CHANGE = 0.3  # of the heads' distance (`difference`); chosen on spliced training pieces (docs/evidence/pieces.json)
+CHANGE = (
+    0.3  # of the heads' distance (`difference`); set before the spliced pieces of docs/evidence/pieces.json were made
+)
 SILENCE = 1e-3  # RMS, full scale 1: -60 dBFS
 SHORTEST = 1.0
 BATCH = 8

@@ -78,6 +78,25 @@ def test_captions_name_what_is_played_more_often_than_others_do() -> None:
     assert sum(probabilities.values()) == pytest.approx(1, abs=0.01)
 
 
+def test_voices_are_read_off_the_tags() -> None:
+    """The strongest voice tag against the strongest "no voice" tag; gender is silent where nobody sings."""
+    from models.embeddings.musicnn import MTT_TAGS
+    from models.sonicverse.captioner import Description
+    from models.sonicverse.tags import read_tags
+
+    def vector(**tags: float) -> np.ndarray:
+        return np.array([0.0] * 200 + [tags.get(t.replace(" ", "_"), 0.01) for t in MTT_TAGS], dtype=np.float32)
+
+    sung = read_tags(vector(female_vocal=0.8, male=0.1, no_vocals=0.1, pop=0.6))
+    assert sung["vocals"]["vocals"] > 0.85
+    assert sung["gender"]["female"] > 0.85
+    assert Description("", sung).top("gender") == ["female"]
+    assert Description("", sung).top("genre") == ["pop"]
+    played = read_tags(vector(no_vocals=0.9, female=0.2))
+    assert Description("", played).top("vocals") == ["instrumental"]
+    assert Description("", played).top("gender") == []
+
+
 def test_encoding_has_the_declared_widths() -> None:
     out = encode(np.random.default_rng(0).normal(size=4 * RATE).astype(np.float32) * 0.1)
     assert {k: len(v) for k, v in out.items()} == LAYERS
