@@ -51,15 +51,13 @@ class Moments:
         return self
 
     def _sum(self, x: np.ndarray) -> None:
-        from scipy.linalg.blas import dsyrk
-
         assert self._scatter is not None
         mean = x.mean(axis=0)
-        upper = dsyrk(1.0, np.ascontiguousarray(x - mean).T)  # half the work of a full product
+        centred = x - mean
         shift = mean - self._mean
         total = self.n + len(x)
         # Chan, Golub & LeVeque (1983): scatter around the common mean, from two parts.
-        self._scatter += upper + np.triu(np.outer(shift, shift) * (self.n * len(x) / total))
+        self._scatter += centred.T @ centred + np.outer(shift, shift) * (self.n * len(x) / total)
         self._mean = self._mean + shift * (len(x) / total)
         self.n = total
 
@@ -75,22 +73,20 @@ class Moments:
 
     def factor(self) -> np.ndarray:
         """F with F'F the covariance: the centred frames themselves, or the triangular root of the sums."""
-        from scipy.linalg import LinAlgError, cholesky, eigh
-
         if self.n < 2:
             raise AnalysisError("a Fréchet distance needs at least two frames on each side")
         if self._scatter is None:
             x = np.concatenate(self._few)
             return np.asarray((x - x.mean(axis=0)) / np.sqrt(self.n - 1))
-        c = np.triu(self._scatter) / (self.n - 1)
+        c = self._scatter / (self.n - 1)
         try:
-            root = cholesky(c, check_finite=False)
+            root = np.linalg.cholesky(c).T
             if np.diag(root).min() > 1e-5 * np.diag(root).max():
                 return np.asarray(root)
-        except LinAlgError:
+        except np.linalg.LinAlgError:
             pass
         # Dimensions without variance: rounding would count as a little of it.
-        values, vectors = eigh(c + np.triu(c, 1).T, check_finite=False)
+        values, vectors = np.linalg.eigh(c)
         kept = values > 1e-13 * len(values) * max(values[-1], 0.0)
         return np.asarray(np.sqrt(values[kept])[:, None] * vectors[:, kept].T)
 

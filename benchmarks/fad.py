@@ -98,6 +98,9 @@ def main() -> None:
     import warnings
 
     warnings.filterwarnings("ignore", category=DeprecationWarning)  # the peers call scipy's sqrtm with disp=
+    import scipy.linalg  # its linear algebra must be there to be limited
+
+    scipy.linalg.sqrtm(np.eye(4))
     threadpool_limits(1, user_api="blas")  # for all alike: threads that wait for busy cores would decide the ratio
     out: dict[str, Any] = {"threads": 1, "cases": [], "memory": []}
     with tempfile.TemporaryDirectory() as folder:
