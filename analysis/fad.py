@@ -22,14 +22,15 @@ CHUNK = 4096
 class Moments:
     """Mean and covariance of embeddings, added clip by clip: memory does not grow with their number.
 
-    Up to `width` frames are kept as they are (their factor is smaller and exact); more are summed up.
+    Up to `width` frames are kept as they are (their factor is smaller and exact); more are summed up, `CHUNK` at a time.
     """
 
     def __init__(self, width: int):
         self.width, self.n = width, 0
-        self._few: list[np.ndarray] = []
+        self._waiting: list[np.ndarray] = []
+        self._summed = 0
         self._mean = np.zeros(width)
-        self._scatter: np.ndarray | None = None
+        self._scatter = np.zeros((0, 0))
 
     def add(self, frames: np.ndarray) -> Moments:
         """Add embeddings (frames, width)."""
@@ -38,33 +39,40 @@ class Moments:
             raise AnalysisError(f"embeddings of width {self.width} are expected, not of shape {frames.shape}")
         if not np.isfinite(frames).all():
             raise AnalysisError("an embedding holds a value that is not a number; the audio or the network is broken")
-        if self._scatter is None and self.n + len(frames) <= self.width:
-            self._few.append(frames)
-            self.n += len(frames)
-            return self
-        waiting = [*self._few, frames] if self._scatter is None else [frames]
-        if self._scatter is None:
-            self._few, self._scatter, self.n = [], np.zeros((self.width, self.width)), 0
-        for part in waiting:
-            for start in range(0, len(part), CHUNK):
-                self._sum(part[start : start + CHUNK])
+        self._waiting.append(frames)
+        self.n += len(frames)
+        if self.n - self._summed >= max(CHUNK, self.width + 1):
+            self._sum()
         return self
 
-    def _sum(self, x: np.ndarray) -> None:
-        assert self._scatter is not None
-        mean = x.mean(axis=0)
-        centred = x - mean
-        shift = mean - self._mean
-        total = self.n + len(x)
-        # Chan, Golub & LeVeque (1983): scatter around the common mean, from two parts.
-        self._scatter += centred.T @ centred + np.outer(shift, shift) * (self.n * len(x) / total)
-        self._mean = self._mean + shift * (len(x) / total)
-        self.n = total
+    def _sum(self) -> None:
+        """Sum up what waits: scatter around the common mean from parts (Chan, Golub & LeVeque 1983)."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = np.concatenate(self._waiting), []
+        if not self._summed:
+            self._scatter = np.zeros((self.width, self.width))
+        for start in range(0, len(waiting), CHUNK):
+            x = waiting[start : start + CHUNK]
+            mean = x.mean(axis=0)
+            centred = x - mean
+            shift, total = mean - self._mean, self._summed + len(x)
+            self._scatter += centred.T @ centred + np.outer(shift, shift) * (self._summed * len(x) / total)
+            self._mean = self._mean + shift * (len(x) / total)
+            self._summed = total
+
+    def _few(self) -> np.ndarray | None:
+        """The frames themselves where they are no more than `width`; else None, and all are summed up."""
+        if self._summed == 0 and self.n <= self.width:
+            return np.concatenate(self._waiting) if self._waiting else np.zeros((0, self.width))
+        self._sum()
+        return None
 
     @property
     def mean(self) -> np.ndarray:
         """(width,)"""
-        return np.concatenate(self._few).mean(axis=0) if self._scatter is None else self._mean
+        few = self._few()
+        return self._mean if few is None else few.mean(axis=0)
 
     def covariance(self) -> np.ndarray:
         """(width, width), divided by n - 1."""
@@ -75,9 +83,9 @@ class Moments:
         """F with F'F the covariance: the centred frames themselves, or the triangular root of the sums."""
         if self.n < 2:
             raise AnalysisError("a Fréchet distance needs at least two frames on each side")
-        if self._scatter is None:
-            x = np.concatenate(self._few)
-            return np.asarray((x - x.mean(axis=0)) / np.sqrt(self.n - 1))
+        few = self._few()
+        if few is not None:
+            return np.asarray((few - few.mean(axis=0)) / np.sqrt(self.n - 1))
         c = self._scatter / (self.n - 1)
         try:
             root = np.linalg.cholesky(c).T

@@ -81,6 +81,7 @@ def best(function: Distance, a: np.ndarray, b: np.ndarray, repeats: int) -> tupl
 
 def memory(clips: int) -> dict[str, float]:
     """In a process of its own: peak memory above the start, adding so many clips of 16 frames one by one."""
+    threadpool_limits(1, user_api="blas")
     rng = np.random.default_rng(0)
     reference = Moments(512).add(rng.normal(size=(4000, 512)))
     distance(Moments(512).add(rng.normal(size=(2000, 512))), reference)  # whatever the libraries allocate once
