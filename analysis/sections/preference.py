@@ -32,7 +32,10 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             where += f" (exploratory, {row['alternative']})"
         leaning = "fine-tuned" if row["effect"] > 0 else "base"
         out.text.append(f"{where} the answers lean to the {leaning} model: {report.apa(row)}.")
-    plans = {"robust": (mixed, "mixed model, holm"), "paper": (tables["tests"], f"Wilcoxon, {config.correction}")}
+    plans = {
+        "robust": (mixed, "mixed model, Holm"),
+        "paper": (tables["tests"], f"Wilcoxon, {config.correction.capitalize()}"),
+    }
     for plan in (config.plan, *(p for p in plans if p != config.plan)):
         rows, name = plans[plan]
         good = [

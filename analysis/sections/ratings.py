@@ -108,6 +108,7 @@ def mediation_section(inputs: Inputs, summary: list[str]) -> Section | None:
             "people, intervals over people. The clips are taken as they are: this is about these clips, and a pattern of "
             "covariance is no proof of cause."
         ],
+        how="tastelab analysis mediation",
     )
     n = int(rows[0]["n"])
     if any(r["music"] == "prompt" for r in rows):
