@@ -206,3 +206,38 @@ def speed(n: int = 200) -> dict[str, Any]:
     captioner.llm.generation_config.use_cache = True
     out["without key-value cache, batch 4"] = {"clips": 12, "clips_per_minute": 720 / took}
     return out
+
+
+def _described(minutes: int) -> dict[str, float]:
+    """In a process of its own: peak memory of describing a piece of so many minutes."""
+    import resource
+    import tempfile
+
+    import soundfile
+
+    from stimuli.describe import describe_files
+
+    rows = held_out()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "piece.wav"
+        with soundfile.SoundFile(path, "w", RATE, 1) as file:
+            for i in range(4 * minutes):
+                file.write(read(rows[i % 8 if i % 2 else 3])[: 15 * RATE])
+        start = time.perf_counter()
+        tables = describe_files([path], "nano", "none")
+        took = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"minutes": minutes, "seconds": took, "peak_megabytes": peak, "parts": len(tables["segments"])}
+
+
+def long() -> dict[str, Any]:
+    """Peak memory and time of describing 1, 10 and 60 minutes, each in a process of its own."""
+    import subprocess
+    import sys
+
+    out: dict[str, Any] = {}
+    for minutes in (1, 10, 60):
+        code = f"import json; from benchmarks.captions import _described; print(json.dumps(_described({minutes})))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+        out[f"{minutes} minutes"] = json.loads(done.stdout.strip().splitlines()[-1])
+    return out

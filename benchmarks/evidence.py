@@ -19,6 +19,7 @@ speed      seconds of every analysis for 111, 1,000 and 10,000 people (after `ma
 captions   attributes, heads and word overlap of captions, beside shuffled and constant captions (220 held-out clips)
 ablation   the same without feature tokens, with others' and with noise in them
 pieces     20 spliced pieces with known changes: where they are found, what is heard in each part
+long       memory and time of describing 1, 10 and 60 minutes
 captioning clips a minute by batch, against one by one and without the language model's cache
 """
 
@@ -148,6 +149,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "ablation": captions.ablation,
     "pieces": captions.pieces,
     "captioning": captions.speed,
+    "long": captions.long,
     "booths": booths.booths,
     "timing": desk.timing,
     "kills": desk.kills,
