@@ -153,19 +153,24 @@ def describe_piece(
         raise ModelError(f"{seconds:.2f} s are too short to caption; at least {SHORTEST:g} s are needed")
     spans = windows(seconds)
     kept: list[tuple[float, float]] = []
-    layers: list[dict[str, np.ndarray]] = []
+    # One array a layer for all windows: small arrays kept between the large ones of every window would leave memory in holes.
+    stored: dict[str, np.ndarray] = {}
     silent: list[tuple[float, float]] = []
     for i, (span, part) in enumerate(zip(spans, audio, strict=True)):
         if float(np.sqrt(np.mean(np.square(part, dtype=np.float64)))) < SILENCE:
             silent.append(span)
         else:
+            for name, vector in captioner.encode(part).items():
+                if name not in stored:
+                    stored[name] = np.empty((len(spans), *vector.shape), dtype=vector.dtype)
+                stored[name][len(kept)] = vector
             kept.append(span)
-            layers.append(captioner.encode(part))
         if progress:
             progress(i + 1, len(spans))
     dropped = [Dropped(a, b, "silence") for a, b in _joined(silent)]
-    if not layers:
+    if not kept:
         return Piece(seconds, [], dropped)
+    layers = [{name: rows[i] for name, rows in stored.items()} for i in range(len(kept))]
     heard = captioner.hear(layers)
     segments, outliers = [], []
     chosen: list[list[int]] = []
