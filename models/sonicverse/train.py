@@ -18,7 +18,7 @@ from models.sonicverse.model import Projector, ProjectorConfig
 from models.training import Clip, append_curve, cosine, load_state, read_corpus, read_segment, save_state
 
 HEAD_STEPS = 1500
-CAPTION_STEPS = 600
+CAPTION_STEPS = 2200
 HEAD_BATCH = 64
 BATCH = 8
 HEAD_WEIGHT = 0.1  # the paper's weight of the head losses beside the caption loss
