@@ -199,12 +199,21 @@ def speed(n: int = 200) -> dict[str, Any]:
             "peak_megabytes": peak,
         }
         print(batch, out["batches"][batch], flush=True)
-    captioner.llm.generation_config.use_cache = False
-    start = time.perf_counter()
-    captioner.describe(clips[:12], 4)
-    took = time.perf_counter() - start
+    # Language model alone, the same clips in turn with and without its cache of keys and values, one by one and in eights.
+    vectors = [captioner.encode(c) for c in clips[:16]]
+    times: dict[str, list[float]] = {}
+    for _ in range(2):
+        for cache in (True, False):
+            for batch in (1, 8):
+                captioner.llm.generation_config.use_cache = cache
+                start = time.perf_counter()
+                for at in range(0, 16, batch):
+                    part = vectors[at : at + batch]
+                    captioner.describe_layers({k: np.stack([v[k] for v in part]) for k in part[0]})
+                name = f"{'with' if cache else 'without'} cache, batch {batch}"
+                times.setdefault(name, []).append(time.perf_counter() - start)
     captioner.llm.generation_config.use_cache = True
-    out["without key-value cache, batch 4"] = {"clips": 12, "clips_per_minute": 720 / took}
+    out["language model, seconds for 16 captions"] = {name: min(found) for name, found in times.items()}
     return out
 
 
