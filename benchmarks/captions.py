@@ -177,7 +177,7 @@ def pieces(count: int = 20) -> dict[str, Any]:
 
 
 def speed(n: int = 200) -> dict[str, Any]:
-    """Clips of 15 s a minute, encoder and language model, by batch; one by one; and without the key-value cache."""
+    """Clips of 15 s a minute, encoder and language model, one by one and by batch."""
     import resource
 
     from models.sonicverse.captioner import load_captioner
@@ -199,21 +199,6 @@ def speed(n: int = 200) -> dict[str, Any]:
             "peak_megabytes": peak,
         }
         print(batch, out["batches"][batch], flush=True)
-    # Language model alone, the same clips in turn with and without its cache of keys and values, one by one and in eights.
-    vectors = [captioner.encode(c) for c in clips[:16]]
-    times: dict[str, list[float]] = {}
-    for _ in range(2):
-        for cache in (True, False):
-            for batch in (1, 8):
-                captioner.llm.generation_config.use_cache = cache
-                start = time.perf_counter()
-                for at in range(0, 16, batch):
-                    part = vectors[at : at + batch]
-                    captioner.describe_layers({k: np.stack([v[k] for v in part]) for k in part[0]})
-                name = f"{'with' if cache else 'without'} cache, batch {batch}"
-                times.setdefault(name, []).append(time.perf_counter() - start)
-    captioner.llm.generation_config.use_cache = True
-    out["language model, seconds for 16 captions"] = {name: min(found) for name, found in times.items()}
     return out
 
 

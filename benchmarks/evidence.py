@@ -20,7 +20,7 @@ captions   attributes, heads and word overlap of captions, beside shuffled and c
 ablation   the same without feature tokens, with others' and with noise in them
 pieces     20 spliced pieces with known changes: where they are found, what is heard in each part
 long       memory and time of describing 1, 10 and 60 minutes
-captioning clips a minute by batch, against one by one and without the language model's cache
+captioning clips a minute by batch and one by one
 """
 
 from __future__ import annotations
