@@ -48,7 +48,7 @@ def _engine() -> Any:
     from factor_analyzer import FactorAnalyzer
     from scipy.optimize import minimize
 
-    class Engine(FactorAnalyzer):  # type: ignore[misc]
+    class Engine(FactorAnalyzer):
         def _fit_factor_analysis(self, corr_mtx: np.ndarray) -> np.ndarray:
             if self.method != "ml":
                 loadings: np.ndarray = super()._fit_factor_analysis(corr_mtx)

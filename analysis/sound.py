@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.preference import adjust
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -24,6 +26,13 @@ def feature_frame(rows: list[ClipRow]) -> pd.DataFrame:
             if r.features
         ]
     )
+
+
+def _holm(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with `p_adjusted` after Holm over all of them."""
+    for row, p in zip(rows, adjust(np.array([r["p"] for r in rows]), "holm"), strict=True):
+        row["p_adjusted"] = float(p)
+    return rows
 
 
 def feature_tests(frame: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]:
@@ -56,10 +65,7 @@ def feature_tests(frame: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]
                     }
                 )
             if rows:
-                adjusted = pingouin.multicomp([r["p"] for r in rows], method="holm")[1]
-                for row, p in zip(rows, adjusted, strict=True):
-                    row["p_adjusted"] = float(p)
-                out += rows
+                out += _holm(rows)
     return out
 
 
@@ -101,10 +107,7 @@ def correspondences(frame: pd.DataFrame) -> list[dict[str, Any]]:
                 }
             )  # fmt: skip
         if rows:
-            adjusted = pingouin.multicomp([r["p"] for r in rows], method="holm")[1]
-            for row, p in zip(rows, adjusted, strict=True):
-                row["p_adjusted"] = float(p)
-            out += rows
+            out += _holm(rows)
     return out
 
 
@@ -148,9 +151,7 @@ def words_against_ratings(rows: list[ClipRow], ratings: pd.DataFrame, shown: int
             )  # fmt: skip
     if not out:
         return []
-    for row, p in zip(out, pingouin.multicomp([r["p"] for r in out], method="holm")[1], strict=True):
-        row["p_adjusted"] = float(p)
-    return sorted(out, key=lambda r: r["p"])[:shown]
+    return sorted(_holm(out), key=lambda r: r["p"])[:shown]
 
 
 DULL = frozenset(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.figures.style import BLUE, ORANGE, Drawn, save
+from analysis.figures.style import BLUE, ORANGE, Drawn, save, signed_map
 
 
 def scree(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, label: str) -> Drawn:
@@ -31,24 +31,13 @@ def scree(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, label: 
 def loadings(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, label: str) -> Drawn:
     """Pattern loadings as a heat map, items grouped by their strongest factor."""
     import pandas as pd
-    import seaborn as sns
     from matplotlib import pyplot as plt
 
     frame = pd.DataFrame(tables["loadings"]).set_index("item").drop(columns="uniqueness")
     strongest = frame.abs().to_numpy().argmax(axis=1)
     frame = frame.iloc[np.lexsort((-frame.abs().max(axis=1).to_numpy(), strongest))]
     figure, axis = plt.subplots(figsize=(2.2 + 0.9 * frame.shape[1], 1.2 + 0.32 * len(frame)))
-    sns.heatmap(
-        frame,
-        annot=True,
-        fmt=".2f",
-        cmap="RdBu_r",
-        vmin=-1,
-        vmax=1,
-        ax=axis,
-        cbar_kws={"label": "Loading"},
-        annot_kws={"size": 8},
-    )
+    signed_map(frame, axis, "Loading")
     axis.set(xlabel="Factor", ylabel="")
     caption = f"Pattern loadings, maximum likelihood with oblimin rotation (n = {n} rated clips)."
     return save(figure, folder, "loadings", "Which adjectives go together", caption, label)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.figures.style import BLUE, ORANGE, Drawn, save
+from analysis.figures.style import BLUE, ORANGE, Drawn, save, signed_map
 from analysis.frames import StudyData, rated_clips
 
 
@@ -42,25 +42,13 @@ def heat_map(data: StudyData, folder: Path) -> Drawn:
 
 def correlation(data: StudyData, folder: Path) -> Drawn:
     """Correlation triangle of the adjectives."""
-    import seaborn as sns
     from matplotlib import pyplot as plt
 
     wide = rated_clips(data.ratings)
     r = wide.corr()
     figure, axis = plt.subplots(figsize=(7, 5.6))
     mask = np.triu(np.ones_like(r, dtype=bool))
-    sns.heatmap(
-        r,
-        mask=mask,
-        annot=True,
-        fmt=".2f",
-        cmap="RdBu_r",
-        vmin=-1,
-        vmax=1,
-        ax=axis,
-        cbar_kws={"label": "Pearson r"},
-        annot_kws={"size": 7.5},
-    )
+    signed_map(r, axis, "Pearson r", mask)
     axis.grid(False)
     axis.set(xlabel="", ylabel="")
     caption = f"Pearson correlations between adjectives over {len(wide)} completely rated clips."

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#68737C"
@@ -47,6 +50,16 @@ def style() -> None:
             "font.family": "DejaVu Sans",
         },
     )
+
+
+def signed_map(frame: pd.DataFrame, axis: Axes, label: str, mask: np.ndarray | None = None) -> None:
+    """A matrix of values from -1 to 1, each written into its cell."""
+    import seaborn as sns
+
+    sns.heatmap(
+        frame, mask=mask, annot=True, fmt=".2f", cmap="RdBu_r", vmin=-1, vmax=1, ax=axis, cbar_kws={"label": label},
+        annot_kws={"size": 8},
+    )  # fmt: skip
 
 
 def save(figure: Figure, folder: Path, name: str, title: str, caption: str, label: str) -> Drawn:

@@ -15,7 +15,7 @@ from analysis.frames import load
 from analysis.power import Answers, _adjusted, clip_table, detected, generate, null, power, signed_rank_p
 from analysis.preference import adjust, signed_rank
 from experiment import launch
-from experiment.effects import load_effects
+from experiment.effects import Effects, load_effects
 from experiment.launch import Prepared
 from experiment.store import Store
 from tastelab.study import load_study
@@ -42,7 +42,7 @@ def test_the_adjustment_is_the_analysis_adjustment(p: list[float], method: str) 
     assert _adjusted(np.array(p)[:, None], method)[:, 0] == pytest.approx(adjust(np.array(p), method))
 
 
-def through_the_engine(folder: Path, effects, n: int, seed: int) -> np.ndarray:  # type: ignore[no-untyped-def]
+def through_the_engine(folder: Path, effects: Effects, n: int, seed: int) -> np.ndarray:
     """(participants, trials) of the fine-tuned model's scores by taste order, as stored sessions give them."""
     store = Store(f"sqlite:///{folder / f'{seed}.db'}")
     config = STUDY.experiment

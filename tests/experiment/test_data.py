@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from experiment import launch
 from experiment.backups import MARKER, apply_marker, backup, forget
 from experiment.bots import Bot
+from experiment.config import ExperimentConfig
 from experiment.database import Event, Participant, Response, SessionRow, Trial
 from experiment.design import PlannedTrial, plan
 from experiment.effects import load_effects
@@ -36,7 +37,7 @@ Answers = dict[int, list[tuple[str, str, str]]]
 
 
 def number(value: object) -> str:
-    return "" if value in (None, "", "n/a") else f"{float(value):.6g}"  # type: ignore[arg-type]
+    return "" if value in (None, "", "n/a") else f"{float(str(value)):.6g}"
 
 
 def in_database(store: Store) -> Answers:
@@ -184,7 +185,7 @@ def test_backup_while_sessions_go_on_and_withdrawal_reaches_it(filled: Prepared,
     restored.close()
 
 
-def test_nothing_of_the_withdrawn_stays_in_the_file(config, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_of_the_withdrawn_stays_in_the_file(config: ExperimentConfig, tmp_path: Path) -> None:
     """SQLite keeps deleted rows in free pages unless told otherwise."""
     path = tmp_path / "p.db"
     store = Store(f"sqlite:///{path}")

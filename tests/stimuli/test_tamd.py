@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import mutagen.easyid3
 import numpy as np
@@ -39,7 +40,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def rows_of(path: Path) -> list[dict[str, object]]:
+def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -55,11 +56,11 @@ def test_the_splits_are_by_track_and_the_captions_the_papers(database: Path, tmp
     for name, row in everything.items():
         for taste in ("sweet", "bitter", "sour", "salty"):
             rated = ratings.loc[int(name), f"{taste.capitalize()} (mean)"]
-            assert row["ratings"][taste] == rated  # type: ignore[index]
+            assert row["ratings"][taste] == rated
             assert (taste in str(row["keywords"])) == (rated > 25)
     assert "87 BPM" in str(one["description"])
     assert "with piano" in str(one["description"])
-    bare = str(one["wordings_without_taste"][0])  # type: ignore[index]
+    bare = str(one["wordings_without_taste"][0])
     assert not any(w in bare.lower() for w in ("sweet", "bitter", "sour", "salty"))
     assert bare.startswith("A dreamy piano piece.")
     info = soundfile.info(tmp_path / "train" / str(train[0]["path"]))
