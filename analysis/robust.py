@@ -3,7 +3,7 @@
 The seed paper's tests treat the answers of one person, and all answers about one clip, as independent; under ordinary
 variances of people and clips they find effects that are not there (docs/evidence/coverage.json). Here every question is a
 contrast of a linear mixed model with both as random intercepts (`analysis.mixed`), so that a result speaks of other people
-and other clips; beside it stand rank-biserial correlation and Cliff's delta with intervals over participants.
+and other clips; beside it stand rank-biserial correlation and Cliff's delta with intervals for both (`analysis.crossed`).
 """
 
 from __future__ import annotations
@@ -13,34 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.config import AnalysisConfig
+from analysis.crossed import Crossed, crossed_intervals
 from analysis.errors import AnalysisError
 from analysis.mixed import fit
 from analysis.ordinal import fit_ordinal
-from analysis.preference import adjust, cluster_interval, rank_biserial
+from analysis.preference import adjust
 from analysis.threads import one_thread
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from analysis.mixed import Fit
-
-
-def cliffs_delta(scores: np.ndarray, middle: float) -> float:
-    """Share of scores over the middle less share under it (Cliff 1993, one sample against a constant)."""
-    difference = np.asarray(scores, dtype=float) - middle
-    return float((difference > 0).mean() - (difference < 0).mean())
-
-
-def delta_interval(
-    scores: np.ndarray, people: np.ndarray, middle: float, resamples: int, rng: np.random.Generator
-) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of Cliff's delta, participants drawn with all their answers."""
-    codes = np.unique(people, return_inverse=True)[1]
-    sums = np.bincount(codes, np.sign(scores - middle))
-    counts = np.bincount(codes)
-    drawn = rng.integers(len(counts), size=(resamples, len(counts)))
-    low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975])
-    return float(low), float(high)
 
 
 def _factors(part: pd.DataFrame, names: tuple[str, ...]) -> tuple[list[np.ndarray], list[str]]:
@@ -124,8 +107,8 @@ def _preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> di
         y = part["score"].to_numpy(float) - middle
         found, kept = _fitted(y, x, part, ("participant", "clip"))
         scores, people = part["score"].to_numpy(float), part["participant"].to_numpy()
-        r_low, r_high = cluster_interval(scores, people, middle, config.resamples, rng)
-        d_low, d_high = delta_interval(scores, people, middle, config.resamples, rng)
+        clips, strata = part["clip"].to_numpy(), part["taste"].to_numpy()
+        effects = crossed_intervals(scores, people, clips, strata, middle, config.resamples, rng)
         status = "declared" if name == "all" or name in declared else "exploratory"
         rows.append(
             {"taste": name, "test": "lmm", "alternative": alternative, "n": len(part)}
@@ -135,13 +118,18 @@ def _preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> di
         sizes.append(
             {
                 "taste": name, "n_participants": int(part["participant"].nunique()), "n_clips": int(part["clip"].nunique()),
-                "rank_biserial": rank_biserial(scores, middle), "rank_low": r_low, "rank_high": r_high,
-                "cliffs_delta": cliffs_delta(scores, middle), "delta_low": d_low, "delta_high": d_high,
-                **_spread(found, kept),
+                **_ends("rank_biserial", "rank", effects), **_ends("cliffs_delta", "delta", effects), **_spread(found, kept),
             }
         )  # fmt: skip
     _correct(rows[1:], config)
     return {"tests": rows, "effects": sizes}
+
+
+def _ends(measure: str, short: str, found: dict[str, Crossed]) -> dict[str, float | None]:
+    """An effect and its interval; empty where too little is there for an interval."""
+    one = found[measure]
+    low, high = (None if np.isnan(end) else end for end in (one.low, one.high))
+    return {measure: one.effect, f"{short}_low": low, f"{short}_high": high}
 
 
 def _correct(rows: list[dict[str, Any]], config: AnalysisConfig) -> None:

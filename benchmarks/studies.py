@@ -61,9 +61,11 @@ def nulls() -> dict[str, Any]:
 
 
 def coverage(studies: int = 600) -> dict[str, Any]:
-    """False positives at 5 % of three tests, with and without variance of participants and clips; and interval coverage."""
+    """False positives at 5 % of the tests and bootstraps, with and without variance of participants and clips; coverage."""
+    from analysis.crossed import crossed_intervals
     from analysis.mixed import fit
     from analysis.power import clip_table, generate, signed_rank_p
+    from analysis.preference import cluster_interval
     from experiment.effects import load_effects
     from tastelab.study import load_study
 
@@ -83,7 +85,10 @@ def coverage(studies: int = 600) -> dict[str, Any]:
         sums = np.eye(4)[taste][:, :3] - np.eye(4)[taste][:, 3:]
         x = np.column_stack([np.ones(len(taste)), sums])
         found: dict[str, list[float]] = {"paper: Wilcoxon of all answers": [], "Wilcoxon of participants' means": []}
-        found |= {"mixed model": [], "mixed model, one taste": []}
+        bootstraps = ("bootstrap of people and clips", "the same, one taste")
+        found |= {name: [] for name in ("mixed model", "mixed model, one taste", "bootstrap of people", *bootstraps)}
+        found |= {f"{name} (Cliff's delta)": [] for name in bootstraps}
+        rng = np.random.default_rng([4, round(10 * participant_sd), round(10 * clip_sd)])
         covered = 0
         for scores in drawn.scores:
             y = scores.ravel() - 5.0
@@ -100,6 +105,13 @@ def coverage(studies: int = 600) -> dict[str, Any]:
             one = taste == 0
             single = fit(y[one], np.ones((int(one.sum()), 1)), [people[one], heard[one]])
             found["mixed model, one taste"].append(single.test(np.ones(1), "greater").p)
+            # A one-sided test at 5 % is the lower end of a 90 % interval over zero.
+            low = cluster_interval(y, people, 0.0, 1000, rng, 0.9)[0]
+            found["bootstrap of people"].append(float(low <= 0))
+            for name, rows in zip(bootstraps, (np.full(len(y), True), one), strict=True):
+                ends = crossed_intervals(y[rows], people[rows], heard[rows], taste[rows], 0.0, 1000, rng, 0.9)
+                found[name].append(float(ends["rank_biserial"].low <= 0))
+                found[f"{name} (Cliff's delta)"].append(float(ends["cliffs_delta"].low <= 0))
         from scipy.stats import binomtest
 
         for name, p_values in found.items():

@@ -10,7 +10,7 @@ from analysis.config import AnalysisConfig
 from analysis.errors import AnalysisError
 from analysis.mixed import fit
 from analysis.ordinal import fit_ordinal
-from analysis.robust import cliffs_delta, delta_interval, preference, ratings
+from analysis.robust import preference, ratings
 
 
 def crossed() -> pd.DataFrame:
@@ -158,10 +158,3 @@ def test_own_words_are_found_and_a_broken_taste_is_flagged() -> None:
     assert flagged["p"] is None
     assert flagged["converged"] is False
     assert flagged["note"]
-
-
-def test_cliffs_delta_and_its_interval() -> None:
-    x = np.array([7.0, 8, 5, 2, 9, 9])
-    assert cliffs_delta(x, 5.0) == pytest.approx((4 - 1) / 6)
-    low, high = delta_interval(x, np.array([1, 1, 2, 2, 3, 3]), 5.0, 500, np.random.default_rng(0))
-    assert low <= 0.5 <= high
