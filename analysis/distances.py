@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.fad import Moments, bootstrap, distance, extrapolate, kernel_distance, thin
+from analysis.fad import Moments, bootstrap, distance, each, extrapolate, kernel_distance, thin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,12 +147,10 @@ def analyse(
                 }  # fmt: skip
                 rng = np.random.default_rng([seed, k, len(out["distances"])])
                 out["distances"] += _measured(head, clips, frames, wanted, resamples, rng, out["fits"])
-        for r in rows:
-            own = vectors[name][r.sha256]
-            value = distance(_gathered([own]), wanted) if len(own) > 1 else None  # a clip of one frame has no spread
-            out["clips"].append(
-                {"clip": r.clip, "model": r.model, "taste": r.taste, "embedding": name, "distance": value}
-            )
+        alone = each((vectors[name][r.sha256] for r in rows), wanted)
+        for r, value in zip(rows, alone, strict=True):
+            row = {"clip": r.clip, "model": r.model, "taste": r.taste, "embedding": name}
+            out["clips"].append(row | {"distance": None if np.isnan(value) else value})
     order = {"FAD": 0, "FAD-infinity": 1, "KAD": 2}
     out["distances"].sort(key=lambda r: order[r["metric"]])
     return out

@@ -8,7 +8,7 @@ arXiv 2311.01616). KAD (arXiv 2502.15602) is the unbiased squared maximum mean d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,17 +135,36 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     return distance(moments(a), moments(b))
 
 
+def each(clips: Iterable[np.ndarray], reference: Moments) -> Iterator[float]:
+    """Fréchet distance of every clip alone, as its own set of frames (frames, width), to the reference.
+
+    The covariance of a few frames has their rank only: values are biased upwards and comparable between clips of as many
+    frames. A clip of one frame has no spread: NaN.
+    """
+    factor, mean = reference.factor(), reference.mean
+    trace = float((factor**2).sum())
+    for frames in clips:
+        if len(frames) < 2:
+            yield float("nan")
+            continue
+        own = moments(frames)
+        part = own.factor()
+        value = float(((own.mean - mean) ** 2).sum() + (part**2).sum()) + trace - 2 * nuclear_norm(part @ factor.T)
+        yield max(0.0, value)
+
+
 @dataclass(frozen=True)
 class _Seen:
     """The evaluated clips as the reference's covariance sees them: all that a resample needs, computed once.
 
-    `projected` is X F' for the frames X less the reference's mean and its factor F; `kernel` its products, where frames
-    are fewer than rows of F; `square` X X'; `of_clip` each frame's clip.
+    `frames` are X, the frames less the reference's mean, `lengths` their squared lengths; `projected` is X F' with the
+    reference's factor F, `kernel` its products, where frames are fewer than rows of F; `of_clip` each frame's clip.
     """
 
+    frames: np.ndarray
+    lengths: np.ndarray
     projected: np.ndarray
     kernel: np.ndarray | None
-    square: np.ndarray
     trace: float
     of_clip: np.ndarray
 
@@ -158,9 +177,9 @@ class _Seen:
         if total < 2:
             return float("nan")
         share = w / total
-        square = self.square[np.ix_(rows, rows)]
-        shift = float(share @ square @ share)  # squared length of the mean
-        spread = float(w @ np.diag(square) - total * shift) / (total - 1)
+        mean = share @ self.frames[rows]
+        shift = float(mean @ mean)
+        spread = float(w @ self.lengths[rows] - total * shift) / (total - 1)
         scale = np.sqrt(w / (total - 1))
         if self.kernel is None:
             part = self.projected[rows]
@@ -181,7 +200,7 @@ def _seen(clips: Sequence[np.ndarray], reference: Moments) -> _Seen:
     projected = x @ factor.T
     of_clip = np.repeat(np.arange(len(clips)), [len(c) for c in clips])
     kernel = projected @ projected.T if len(x) < len(factor) else None
-    return _Seen(projected, kernel, x @ x.T, float((factor**2).sum()), of_clip)
+    return _Seen(x, np.einsum("ij,ij->i", x, x), projected, kernel, float((factor**2).sum()), of_clip)
 
 
 def thin(frames: np.ndarray, most: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from scipy import linalg
 
 from analysis.distances import against_preference, analyse, load_reference
 from analysis.errors import AnalysisError
-from analysis.fad import Moments, bootstrap, distance, extrapolate, frechet_distance, kernel_distance, moments
+from analysis.fad import Moments, bootstrap, distance, each, extrapolate, frechet_distance, kernel_distance, moments
 
 
 def test_gaussians_of_known_distance() -> None:
@@ -219,3 +219,26 @@ def test_tables(tmp_path: Path) -> None:
     for r in rows:
         (tmp_path / r.file).unlink()
     assert analyse(rows, tmp_path, ["musicnn"], "shipped", tmp_path / "cache", resamples=20) == tables
+
+
+def test_each_clip_alone_is_its_own_distance() -> None:
+    rng = np.random.default_rng(5)
+    reference = moments(rng.normal(size=(300, 24)))
+    clips = [rng.normal(k / 3, 1 + k / 5, size=(n, 24)) for k, n in enumerate((2, 9, 30, 60))]
+    values = list(each([*clips, clips[0][:1]], reference))
+    assert values[:-1] == pytest.approx([distance(moments(c), reference) for c in clips], rel=1e-9)
+    assert np.isnan(values[-1])  # one frame has no spread
+
+
+def test_an_interval_over_ten_thousand_clips_needs_little_memory() -> None:
+    """The products of all frames with each other (40,000 squared, 12.8 GB) are never formed."""
+    import tracemalloc
+
+    rng = np.random.default_rng(6)
+    clips = list(rng.normal(0.2, 1, size=(10_000, 4, 8)))
+    tracemalloc.start()
+    low, high = bootstrap(clips, moments(rng.normal(size=(500, 8))), 5, rng)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 0 < low < high
+    assert peak < 100e6
