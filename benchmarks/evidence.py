@@ -17,6 +17,9 @@ coverage   false positives of the paper's tests and of mixed models under partic
 malformed  20,000 malformed inputs
 speed      seconds of every analysis for 111, 1,000 and 10,000 people (after `make study`, whose clips it uses)
 captions   attributes, heads and word overlap of captions, beside shuffled and constant captions (220 held-out clips)
+voices     vocals and gender of sung clips by speakers that no training heard; MusiCNN's tags beside
+keys       the key head beside basic-pitch with Krumhansl's profiles, on rendered clips and on a second data set
+second     captions of a second data set against what its makers declared
 ablation   the same without feature tokens, with others' and with noise in them
 pieces     20 spliced pieces with known changes: where they are found, what is heard in each part
 long       memory and time of describing 1, 10 and 60 minutes
@@ -35,7 +38,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import analysis as speed
-from benchmarks import booths, captions, desk, nano, studies, taste
+from benchmarks import booths, captions, desk, nano, studies, taste, voices
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "evidence"
@@ -149,6 +152,9 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "ablation": captions.ablation,
     "pieces": captions.pieces,
     "captioning": captions.speed,
+    "voices": voices.voices,
+    "keys": voices.keys,
+    "second": voices.second,
     "long": captions.long,
     "booths": booths.booths,
     "timing": desk.timing,

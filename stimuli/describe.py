@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from models.config import ModelsConfig
 from stimuli.audio import length, load_mono, load_spans
 from stimuli.errors import StimulusError
 from stimuli.manifest import ClipRow, read_manifest, update_manifest
+
+if TYPE_CHECKING:
+    from models.sonicverse.captioner import Wording
 
 Progress = Callable[[int, int, str], None]
 
@@ -38,6 +41,7 @@ def describe(folder: Path, what: str, models: ModelsConfig, progress: Progress |
     todo = [r for r in rows if r.captioner_sha256 != sha256]
     if todo:
         captioner = load_captioner(models.captioner)
+        captioner.sampling = None  # a study's captions are the same whenever they are made
         for start in range(0, len(todo), 8):
             batch = todo[start : start + 8]
             described = captioner.describe([load_mono(folder / r.file, captioner.rate) for r in batch])
@@ -50,9 +54,14 @@ def describe(folder: Path, what: str, models: ModelsConfig, progress: Progress |
 
 
 def describe_files(
-    files: list[Path], captioner: str, writer: str, writer_model: str = "", progress: Progress | None = None
+    files: list[Path],
+    captioner: str,
+    writer: str,
+    writer_model: str = "",
+    progress: Progress | None = None,
+    wording: Wording | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Caption audio files of any length; a long one by its parts, read part by part.
+    """Caption audio files of any length; a long one by its parts, read part by part. Greedy without `wording`.
 
     Returns
     -------
@@ -78,6 +87,7 @@ def describe_files(
         if seconds[-1] < SHORTEST:
             raise StimulusError(f"{path} has {seconds[-1]:.2f} s; at least {SHORTEST:g} s are needed for a caption")
     heard = load_captioner(captioner)
+    heard.sampling = wording
     words = open_writer(writer, writer_model)
     tables: dict[str, list[dict[str, Any]]] = {"captions": [], "segments": [], "dropped": []}
     total, done = sum(len(windows(s)) for s in seconds), 0

@@ -78,6 +78,8 @@ def locate(name: str) -> Path:
     if Path(name).is_dir():
         return Path(name)
     pulled = models_directory() / name.replace("/", "--")
+    if "/" in name and not pulled.is_dir():
+        raise ModelError(f"{name} is neither a directory nor pulled; fetch it with 'tastelab models pull {name}'")
     return pulled if pulled.is_dir() else weights_directory(name)
 
 

@@ -119,6 +119,21 @@ class DualProjector(nn.Module):
             weights = torch.softmax(raw[:, None], dim=1)[:, 0]  # over an axis of size one: ones, and no gradient
         return torch.einsum("l,blw->bw", weights, means)
 
+    def layer_weights(self) -> dict[str, dict[str, float]]:
+        """Softmax of alpha (``content``) and of each head's beta, by number of the layer; 1 each where layers are summed up."""
+        c = self.config
+        raw: dict[str, tuple[torch.Tensor, str]] = {
+            "content": (self.content.alpha, "learned" if c.layer_weights == "ones" else c.layer_weights)
+        }
+        for name, head in self.heads.items():
+            assert isinstance(head, Head)
+            raw[name] = head.beta, c.layer_weights
+        eye = torch.eye(c.layers)[None]
+        return {
+            path: {str(i): float(w) for i, w in enumerate(self._mixed(eye, beta.detach(), kind)[0])}
+            for path, (beta, kind) in raw.items()
+        }
+
     def _means(self, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Mean over time of hidden layers (batch, layers, frames, width)."""
         if mask is None or not self.config.masked:
@@ -165,11 +180,13 @@ class DualProjector(nn.Module):
                 tokens += [mlp(values) for mlp in mlps]
         return torch.stack(tokens, dim=1), logits
 
-    def head_loss(self, logits: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Sum over heads of binary cross-entropy against labels in [0, 1]: the extractors' labels may be soft."""
+    def head_loss(
+        self, logits: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor], weights: dict[str, float] | None = None
+    ) -> torch.Tensor:
+        """Sum over heads, by their weights, of binary cross-entropy against labels in [0, 1]: the extractors' may be soft."""
         total = torch.zeros((), device=next(iter(logits.values())).device)
         for name, x in logits.items():
-            total = total + F.binary_cross_entropy_with_logits(x, wanted[name])
+            total = total + (weights or {}).get(name, 1.0) * F.binary_cross_entropy_with_logits(x, wanted[name])
         return total
 
     def stage(self, number: int) -> None:

@@ -8,11 +8,14 @@ caption; intervals are paired bootstrap over clips.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.sonicverse.labels import FAMILY_OF, HEADS, INSTRUMENTS, KEYS, REGISTERS, TEMPI, TONICS
+from models.sonicverse.labels import FAMILY_OF, HEADS, INSTRUMENTS, KEYS, REGISTERS, SUNG, TEMPI, TONICS
+
+if TYPE_CHECKING:
+    from models.sonicverse.text_metrics import BertScore
 
 
 def named(caption: str, words: tuple[str, ...]) -> set[str]:
@@ -74,27 +77,39 @@ def key_right(caption: str, key: str) -> float:
     return float(named(caption, KEYS) == {key})
 
 
+def vocals_right(caption: str, truth: str) -> float:
+    """1 where the caption says that somebody sings and somebody does, or neither."""
+    return float(("singing" in caption.lower().replace(".", " ").replace(",", " ").split()) == (truth == "vocals"))
+
+
+def gender_right(caption: str, gender: str) -> float:
+    """1 where the caption says who sings, rightly."""
+    return float(named(caption, tuple(SUNG.values())) == {SUNG[gender]})
+
+
 def evaluate(
     captions: list[str], labels: list[dict[str, list[str]]], seed: int = 0, resamples: int = 2000
 ) -> list[dict[str, Any]]:
     """Score captions against true labels: one row an attribute, with differences to shuffled and constant captions."""
     rng = np.random.default_rng(seed)
-    n = len(captions)
-    shift = np.array([(i + int(s)) % n for i, s in enumerate(rng.integers(1, n, size=n))])
     common = sorted(captions, key=lambda c: -captions.count(c))[0]
     rows = []
     scores: dict[str, tuple[Callable[[str, Any], float], str]] = {
         "instrument": (instrument_f1, "instrument"), "family": (family_f1, "instrument"), "tempo": (tempo_right, "tempo"),
-        "register": (register_right, "register"), "key": (key_right, "key"),
+        "register": (register_right, "register"), "key": (key_right, "key"), "vocals": (vocals_right, "vocals"),
+        "gender": (gender_right, "gender"),
     }  # fmt: skip
     for name, (score, head) in scores.items():
-
-        def truth(i: int, head: str = head) -> Any:
-            return labels[i][head] if head == "instrument" else labels[i][head][0]
-
-        own = np.array([score(captions[i], truth(i)) for i in range(n)])
-        shuffled = np.array([score(captions[shift[i]], truth(i)) for i in range(n)])
-        constants = np.array([[score(c, truth(i)) for i in range(n)] for c in dict.fromkeys([common, *captions[:20]])])
+        there = [i for i, row in enumerate(labels) if head in row]
+        if len(there) < 2 or (head in ("vocals", "gender") and len({labels[i][head][0] for i in there}) < 2):
+            continue  # unknown, or one answer alone is in this corpus
+        truth = [labels[i][head] if head == "instrument" else labels[i][head][0] for i in there]
+        said = [captions[i] for i in there]
+        n = len(said)
+        shift = np.array([(i + int(s)) % n for i, s in enumerate(rng.integers(1, n, size=n))])
+        own = np.array([score(c, t) for c, t in zip(said, truth, strict=True)])
+        shuffled = np.array([score(said[k], t) for k, t in zip(shift, truth, strict=True)])
+        constants = np.array([[score(c, t) for t in truth] for c in dict.fromkeys([common, *said[:20]])])
         constant = constants[int(constants.mean(axis=1).argmax())]  # the constant caption that serves best
         row: dict[str, Any] = {"attribute": name, "n": n, "captions": float(own.mean())}
         for other, values in (("shuffled", shuffled), ("constant", constant)):
@@ -115,18 +130,21 @@ def head_scores(
     rows = []
     base = {r["head"]: r for r in head_accuracy(features, labels)}
     for head, (names, several) in HEADS.items():
-        p = np.array([[f[head][n] for n in names] for f in features])
-        y = np.array([[n in t[head] for n in names] for t in labels], dtype=float)
+        if head not in base:
+            continue
+        there = [i for i, row in enumerate(labels) if head in row]
+        p = np.array([[features[i][head][n] for n in names] for i in there])
+        y = np.array([[n in labels[i][head] for n in names] for i in there], dtype=float)
         told = [k for k in range(len(names)) if 0 < y[:, k].sum() < len(y)]
         row = {
-            "head": head, "labels": len(names), "n": len(labels), "measure": base[head]["measure"], "value": base[head]["value"],
+            "head": head, "labels": len(names), "n": len(there), "measure": base[head]["measure"], "value": base[head]["value"],
             "pr_auc": float(np.mean([average_precision_score(y[:, k], p[:, k]) for k in told])) if told else None,
             "roc_auc": float(np.mean([roc_auc_score(y[:, k], p[:, k]) for k in told])) if told else None,
             "base_rate": float(y[:, told].mean()) if told else None, "ece": calibration_error(p, y, several), "mirex": None,
         }  # fmt: skip
         if head == "key":
             said = [names[int(k)] for k in p.argmax(axis=1)]
-            row["mirex"] = float(np.mean([mirex(a, t[head][0]) for a, t in zip(said, labels, strict=True)]))
+            row["mirex"] = float(np.mean([mirex(a, labels[i][head][0]) for a, i in zip(said, there, strict=True)]))
         rows.append(row)
     return rows
 
@@ -146,7 +164,9 @@ def calibration_error(p: np.ndarray, y: np.ndarray, several: bool, bins: int = 1
     )
 
 
-def text_scores(captions: list[str], references: list[list[str]], seed: int = 0) -> list[dict[str, Any]]:
+def text_scores(
+    captions: list[str], references: list[list[str]], seed: int = 0, bert: BertScore | None = None
+) -> list[dict[str, Any]]:
     """Word-overlap metrics of the captions, of these dealt to other clips, of the best of 20 constant captions (by CIDEr),
     and of random human captions (another clip's reference)."""
     from models.sonicverse.text_metrics import all_metrics, cider
@@ -160,25 +180,29 @@ def text_scores(captions: list[str], references: list[list[str]], seed: int = 0)
         "captions": captions, "shuffled audio": [captions[i] for i in shift], "constant caption": [constant] * n,
         "random references": [references[i][0] for i in shift],
     }  # fmt: skip
-    return [{"row": name, "n": n, **all_metrics(texts, references)} for name, texts in rows.items()]
+    return [{"row": name, "n": n, **all_metrics(texts, references, bert)} for name, texts in rows.items()]
 
 
 def head_accuracy(
     features: list[dict[str, dict[str, float]]], labels: list[dict[str, list[str]]]
 ) -> list[dict[str, Any]]:
-    """Accuracy of single-label heads, micro-averaged F1 at one half of multi-label heads."""
+    """Accuracy of single-label heads, micro-averaged F1 at one half of multi-label heads; clips whose truth is known."""
     rows = []
+    everything = list(zip(features, labels, strict=True))
     for head, (_, several) in HEADS.items():
+        known = [(f, t) for f, t in everything if head in t and head in f]
+        if not known:
+            continue
         if several:
             hits = wrong = missed = 0
-            for f, truth in zip(features, labels, strict=True):
+            for f, truth in known:
                 said = {k for k, p in f[head].items() if p > 0.5}
                 hits += len(said & set(truth[head]))
                 wrong += len(said - set(truth[head]))
                 missed += len(set(truth[head]) - said)
             value = 2 * hits / max(1, 2 * hits + wrong + missed)
-            rows.append({"head": head, "measure": "micro F1", "n": len(labels), "value": value})
+            rows.append({"head": head, "measure": "micro F1", "n": len(known), "value": value})
         else:
-            right = [max(f[head], key=f[head].__getitem__) == t[head][0] for f, t in zip(features, labels, strict=True)]
-            rows.append({"head": head, "measure": "accuracy", "n": len(labels), "value": float(np.mean(right))})
+            right = [max(f[head], key=f[head].__getitem__) == t[head][0] for f, t in known]
+            rows.append({"head": head, "measure": "accuracy", "n": len(known), "value": float(np.mean(right))})
     return rows

@@ -1,4 +1,4 @@
-"""SonicVerse at full size, from a directory: MERT, the projector of a preset, a language model; and how it is trained.
+"""SonicVerse at full size, from a directory: MERT, the projector of a preset, a language model.
 
 The directory holds ``config.json`` (``dual``: the projector's configuration, ``labels`` of each head, ``encoder`` and ``llm``:
 directories or pulled names, ``prompt``: words after the tokens) and ``model.safetensors`` (or a released state dict as
@@ -8,7 +8,6 @@ directories or pulled names, ``prompt``: words after the tokens) and ``model.saf
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,11 @@ import torch
 
 from models.errors import ModelError
 from models.sonicverse.captioner import Captioner, Description
-from models.sonicverse.dual import DualConfig, DualProjector, load_released
-from models.sonicverse.llm import load_llm
+from models.sonicverse.dual import DualConfig, load_released
+from models.sonicverse.llm import adapt, load_llm
 from models.sonicverse.mert import RATE, Mert
-from models.sonicverse.train import HEAD_WEIGHT, caption_loss
-from models.weights import file_sha256
+from models.sonicverse.train import with_prompt
+from models.weights import file_sha256, load_tensors
 
 NEW_TOKENS = 128  # as the release
 
@@ -50,12 +49,20 @@ class DualCaptioner(Captioner):
                 f"{directory}: the encoder has {self.mert.layers} layers, the projector wants {config.layers}"
             )
         self.llm, self.tokenizer = load_llm(str(_beside(directory, described["llm"])))
+        if described.get("lora_rank"):
+            adapt(self.llm, int(described["lora_rank"]))
+            self.llm.load_state_dict(load_tensors(directory / "adapter.safetensors"), strict=False)
+            self.llm.requires_grad_(False)
         self.prompt: str = described.get("prompt", "")
 
     def encode(self, clip: np.ndarray) -> dict[str, np.ndarray]:
         """Mean over time of each hidden layer of a mono float32 clip at 24 kHz."""
         hidden, _ = self.mert.encode([clip])
         return {"mert": hidden[0].mean(dim=1).numpy()}
+
+    def layer_weights(self) -> dict[str, dict[str, float]]:
+        """Weight of each of MERT's layers: in the content path, then in every head."""
+        return self.dual.layer_weights()
 
     @torch.no_grad()
     def hear(self, layers: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
@@ -72,9 +79,7 @@ class DualCaptioner(Captioner):
         hidden = torch.from_numpy(layers["mert"])[:, :, None]
         other = None if features is None else {head: torch.from_numpy(v).float() for head, v in features.items()}
         tokens, logits = self.dual(hidden, None, other)
-        if self.prompt:
-            ids = torch.tensor([self.tokenizer(self.prompt).input_ids] * len(tokens))
-            tokens = torch.cat([tokens, self.llm.get_input_embeddings()(ids).to(tokens.dtype)], dim=1)
+        tokens = with_prompt(self.llm, self.tokenizer, tokens, self.prompt)
         out = []
         for i, text in enumerate(self.write(tokens, NEW_TOKENS)):
             heard = {
@@ -88,57 +93,13 @@ class DualCaptioner(Captioner):
         return out
 
 
-def _beside(directory: Path, name: str) -> Path:
-    """A directory named in a configuration: inside the captioner's own, absolute, or a pulled model."""
+def resolve(name: str) -> Path:
+    """The directory of a pulled model, or a directory."""
     from models.musicgen.checkpoints import locate
 
-    return directory / name if (directory / name).is_dir() else locate(name)
+    return locate(name)
 
 
-def train_dual(
-    model: DualProjector,
-    llm: Any,
-    tokenizer: Any,
-    batches: Callable[[int, int], tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor], list[str]]],
-    steps: tuple[int, int, int],
-    lr: float = 1e-4,
-    report: Callable[[int, int, dict[str, float]], None] | None = None,
-) -> list[dict[str, float]]:
-    """The paper's three stages: heads; heads and projectors; projectors with heads frozen.
-
-    Parameters
-    ----------
-    batches : callable
-        (stage, step) -> hidden layers, mask, soft labels by head, captions.
-    steps : tuple of int
-        Steps of each stage; AdamW, cosine with 3 % warm-up in each, caption loss + 0.1 times the head losses.
-    """
-    from models.training import cosine
-
-    rows: list[dict[str, float]] = []
-    for stage, total in enumerate(steps, start=1):
-        model.stage(stage)
-        learning: Iterable[torch.nn.Parameter] = [p for p in model.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(learning, lr=lr)
-        for step in range(total):
-            hidden, mask, wanted, texts = batches(stage, step)
-            model.train()
-            row: dict[str, float] = {"stage": stage, "step": step}
-            if stage == 1:
-                loss = model.head_loss(model.head_logits(hidden, mask), wanted)
-            else:
-                tokens, logits = model(hidden, mask)
-                caption = caption_loss(llm, tokenizer, tokens, texts)
-                row["caption"] = caption.item()
-                loss = caption + HEAD_WEIGHT * model.head_loss(logits, wanted)
-            for group in optimizer.param_groups:
-                group["lr"] = lr * cosine(step, total, max(1, round(0.03 * total)))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(list(model.parameters()), 1.0)
-            optimizer.step()
-            row["loss"] = loss.item()
-            rows.append(row)
-            if report:
-                report(step + 1, total, row)
-    return rows
+def _beside(directory: Path, name: str) -> Path:
+    """A directory named in a configuration: inside the captioner's own, absolute, or a pulled model."""
+    return directory / name if (directory / name).is_dir() else resolve(name)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from models.sonicverse.tags import GENRES
+
 INSTRUMENTS = (
     "piano",
     "celesta",
@@ -46,6 +48,9 @@ TEMPI = ("slow", "moderate", "fast")
 REGISTERS = ("low", "mid", "high")
 ARTICULATIONS = ("legato", "staccato")
 HARMONIES = ("consonant", "tense", "dissonant")
+VOICES = ("vocals", "instrumental")
+GENDERS = ("female", "male")
+SUNG = {"female": "a woman singing", "male": "a man singing"}
 # Head -> (labels, several at once?)
 HEADS: dict[str, tuple[tuple[str, ...], bool]] = {
     "instrument": (INSTRUMENTS, True),
@@ -55,6 +60,9 @@ HEADS: dict[str, tuple[tuple[str, ...], bool]] = {
     "register": (REGISTERS, False),
     "articulation": (ARTICULATIONS, False),
     "harmony": (HARMONIES, False),
+    "vocals": (VOICES, False),
+    "gender": (GENDERS, False),
+    "genre": (GENRES, True),
 }
 
 
@@ -64,8 +72,16 @@ def tempo_word(bpm: float) -> str:
 
 
 def labels_of(row: dict[str, Any]) -> dict[str, list[str]]:
-    """Labels per head of one corpus row (its exact `attributes`)."""
-    a = row["attributes"]
+    """Labels per head of one corpus row (its exact `attributes`); a head whose truth is not known is left out.
+
+    Nobody's gender is known where nobody sings, and no rendered clip has a genre. A soundfont's choir is an instrument: it
+    sings no words.
+    """
+    voice = row.get("voice")
+    sung = {"vocals": ["vocals" if voice else "instrumental"], **({"gender": [voice["gender"]]} if voice else {})}
+    a = row.get("attributes")
+    if a is None:  # recorded music, of which the voice alone is known
+        return sung
     played = list(a["instruments"]) + (["percussion"] if a["percussion"] else [])
     return {
         "instrument": played,
@@ -75,15 +91,16 @@ def labels_of(row: dict[str, Any]) -> dict[str, list[str]]:
         "register": [a["register"]],
         "articulation": [a["articulation"]],
         "harmony": [a["harmony"]],
+        **sung,
     }
 
 
 def targets(labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
-    """0/1 vectors per head, float32."""
+    """0/1 vectors per head, float32; NaN where the truth is not known."""
     out = {}
     for head, (names, _) in HEADS.items():
-        vector = np.zeros(len(names), dtype=np.float32)
-        for label in labels[head]:
+        vector = np.full(len(names), 0.0 if head in labels else np.nan, dtype=np.float32)
+        for label in labels.get(head, []):
             vector[names.index(label)] = 1
         out[head] = vector
     return out
@@ -94,20 +111,23 @@ def _listed(words: list[str]) -> str:
 
 
 def sentence(labels: dict[str, list[str]], rng: np.random.Generator) -> str:
-    """Word one true caption; about 30 tokens, in one of three orders."""
-    instruments = _listed(labels["instrument"])
+    """Word one true caption; about 30 tokens, in one of three orders. Who sings is said where somebody does."""
+    instruments = _listed(labels["instrument"]) if labels["instrument"] else "voice alone"
+    singer = SUNG[labels["gender"][0]] if labels.get("gender") else ""
     tempo, register = labels["tempo"][0], labels["register"][0]
     key, articulation, harmony = labels["key"][0], labels["articulation"][0], labels["harmony"][0]
     moods = labels["mood"][:3]
     tail = f" It sounds {_listed(moods)}." if moods else ""
     match int(rng.integers(3)):
         case 0:
-            text = f"A {tempo} piece in the {register} register, played by {instruments}, in {key}, "
+            text = f"A {tempo} piece in the {register} register, played by {instruments}, "
+            text += f"with {singer}, in {key}, " if singer else f"in {key}, "
             text += f"{articulation}, with {harmony} harmony."
         case 1:
-            text = f"{instruments[0].upper()}{instruments[1:]} at a {tempo} tempo, {articulation}, "
+            text = f"{instruments[0].upper()}{instruments[1:]} at a {tempo} tempo{f' with {singer}' if singer else ''}, {articulation}, "
             text += f"in the {register} register, with {harmony} harmony in {key}."
         case _:
             text = f"This {tempo} music in {key} has {instruments} in the {register} register, "
+            text += f"{singer}, " if singer else ""
             text += f"{articulation} notes and {harmony} harmony."
     return text + tail

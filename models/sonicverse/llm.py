@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 CONVERTED = "smollm2-135m-instruct-q4_1"
+LORA = "lora_"  # in the names of low-rank factors
 
 
 def _package_directory() -> Path:
@@ -62,13 +63,15 @@ def load_llm(name: str = "smollm2", dtype: Any = torch.float32) -> tuple[PreTrai
     Parameters
     ----------
     name : str
-        ``"smollm2"``, or the path of a local transformers directory with safetensors.
+        ``"smollm2"``, a pulled model, or the path of a local transformers directory with safetensors.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
+    from models.musicgen.checkpoints import locate
+
     logging.disable_progress_bar()
-    directory = converted_smollm2() if name == "smollm2" else Path(name)
+    directory = converted_smollm2() if name == "smollm2" else locate(name)
     if not (directory / "config.json").exists():
         raise ModelError(f"language model {name!r}: no config.json in {directory}; give a local transformers directory")
     model = AutoModelForCausalLM.from_pretrained(
@@ -78,3 +81,12 @@ def load_llm(name: str = "smollm2", dtype: Any = torch.float32) -> tuple[PreTrai
     for p in model.parameters():
         p.requires_grad_(False)
     return model.eval(), tokenizer
+
+
+def adapt(model: PreTrainedModel, rank: int) -> None:
+    """Put low-rank factors (Hu et al. 2021) beside the query and value projections, in place; they alone learn (peft)."""
+    from peft import LoraConfig, inject_adapter_in_model
+
+    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["q_proj", "v_proj"]), model)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(LORA in name)

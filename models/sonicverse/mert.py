@@ -75,9 +75,10 @@ class Mert:
         for indices in groups.values():
             # MERT was trained on audio of mean 0 and deviation 1 (its feature extractor's do_normalize).
             level = [(clips[i] - clips[i].mean()) / np.sqrt(clips[i].var() + 1e-7) for i in indices]
-            out = self.model(torch.from_numpy(np.stack(level)).float(), output_hidden_states=True)
+            given = torch.from_numpy(np.stack(level)).float().to(self.model.device)
+            out = self.model(given, output_hidden_states=True)
             for k, i in enumerate(indices):
-                found[i] = torch.stack([h[k] for h in out.hidden_states])
+                found[i] = torch.stack([h[k] for h in out.hidden_states]).cpu()
         longest = max(h.shape[1] for h in found.values())
         hidden = torch.zeros(len(clips), self.layers, longest, found[0].shape[2])
         mask = torch.zeros(len(clips), longest, dtype=torch.bool)

@@ -1,4 +1,5 @@
-"""One's own copy of MusicBench (Melechovsky et al. 2024, CC BY-SA 3.0) as training rows, with MusicCaps' evaluation kept out.
+"""One's own copy of MusicBench (Melechovsky et al. 2024, CC BY-SA 3.0) as training rows, with MusicCaps' evaluation kept out;
+and MusicCaps itself, for evaluation.
 
 MusicBench lists augmented siblings of MusicCaps clips (pitch, speed, volume) as rows of their own; the released SonicVerse
 trained on siblings of its evaluation clips. Here a clip's siblings share its YouTube identifier, and every sibling of a row that
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,15 @@ from models.errors import ModelError
 CAPTIONS = ("main_caption", "alt_caption")
 # Sentences of control that MusicBench appends to captions of its augmented rows.
 CONTROLS = ("prompt_bpm", "prompt_key", "prompt_ch", "prompt_bt")
+SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 EVALUATION = ("is_audioset_eval_mcaps", "is_audioset_eval")
 FLATS = {"C#": "C#", "Db": "C#", "D#": "Eb", "Eb": "Eb", "G#": "Ab", "Ab": "Ab", "A#": "Bb", "Bb": "Bb", "Gb": "F#"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One clip: `audio` its file, `identifier` what siblings share, `captions` its wordings, `soft` labels by head."""
+    """One clip: `audio` its file, `location` its name in the listing, `identifier` what siblings share, `captions` its wordings,
+    `soft` labels by head."""
 
     audio: Path
     identifier: str
@@ -39,6 +42,7 @@ class Row:
     key: str | None
     evaluation: bool
     soft: dict[str, dict[str, float]] = field(default_factory=dict)
+    location: str = ""
 
 
 def identifier(location: str) -> str:
@@ -74,10 +78,6 @@ def read_musicbench(listing: Path, audio: Path, labels: Path | None = None) -> l
         if not captions:
             raise ModelError(f"{listing} row {i}: neither {' nor '.join(CAPTIONS)} says anything")
         controls = [str(row[c]).strip() for c in CONTROLS if isinstance(row.get(c), str) and str(row[c]).strip()]
-        given = {h: v for h, v in soft.get(location, {}).items() if isinstance(v, dict)}
-        for head, scores in given.items():
-            if any(not isinstance(p, (int, float)) or not 0 <= p <= 1 for p in scores.values()):
-                raise ModelError(f"{labels}: {location}: {head} holds something that is no probability")
         out.append(
             Row(
                 audio / location,
@@ -86,10 +86,76 @@ def read_musicbench(listing: Path, audio: Path, labels: Path | None = None) -> l
                 _number(row.get("bpm")),
                 key_name(row.get("key")),
                 any(row.get(c) in (True, 1, "True", "true") for c in EVALUATION),
-                {h: {k: float(p) for k, p in v.items()} for h, v in given.items()},
+                _soft(soft.get(location, {}), location, labels),
+                location,
             )
         )
     return out
+
+
+def read_musiccaps(listing: Path, audio: Path) -> list[Row]:
+    """Read the published table of MusicCaps (Agostinelli et al. 2023, CC BY-SA 4.0): ``musiccaps-public.csv``.
+
+    Parameters
+    ----------
+    audio : Path
+        Directory with one file a clip, whose name has the YouTube identifier in it; rows without a file are left out, because
+        many videos are gone.
+
+    Raises
+    ------
+    ModelError
+        In one line, if a column is missing or no row has its audio.
+    """
+    import csv
+
+    if not listing.is_file():
+        raise ModelError(f"{listing} does not exist")
+    with listing.open(encoding="utf-8", newline="") as file:
+        table = csv.DictReader(file)
+        missing = {"ytid", "caption", "is_audioset_eval"} - set(table.fieldnames or [])
+        if missing:
+            raise ModelError(f"{listing} has no column {sorted(missing)[0]}; is it the table of MusicCaps?")
+        rows = list(table)
+    files = sorted(p for p in audio.rglob("*") if p.suffix.lower() in SOUNDS) if audio.is_dir() else []
+    # Names differ between those who fetched it: ID.wav, ID_30-40.wav, [ID]-[30-40].wav.
+    by_id = {found: p for p in reversed(files) for found in _identifiers(p.stem)}
+    out = [
+        Row(
+            by_id[r["ytid"]], r["ytid"], (r["caption"].strip(),), None, None, r["is_audioset_eval"] in ("True", "true", "1"),
+            location=by_id[r["ytid"]].relative_to(audio).as_posix(),
+        )
+        for r in rows if r["ytid"] in by_id and r["caption"].strip()
+    ]  # fmt: skip
+    if not out:
+        raise ModelError(f"no audio of {listing} is in {audio}: files named by their YouTube identifiers are needed")
+    return out
+
+
+def _identifiers(stem: str) -> list[str]:
+    """Every run of 11 characters of a file's name that may be a YouTube identifier."""
+    return [stem[i : i + 11] for i in range(len(stem) - 10) if re.fullmatch(r"[A-Za-z0-9_-]{11}", stem[i : i + 11])]
+
+
+def read_listing(listing: Path, audio: Path, labels: Path | None = None) -> list[Row]:
+    """Read a listing of MusicBench (JSON) or the table of MusicCaps (CSV)."""
+    if listing.suffix.lower() == ".csv":
+        if labels is None:
+            return read_musiccaps(listing, audio)
+        soft = {str(r.get("location")): r for r in _json_rows(labels)}
+        return [
+            replace(r, soft=_soft(soft.get(r.location, {}), r.location, labels)) for r in read_musiccaps(listing, audio)
+        ]
+    return read_musicbench(listing, audio, labels)
+
+
+def _soft(row: dict[str, Any], location: str, labels: Path | None) -> dict[str, dict[str, float]]:
+    """The soft labels of one line, checked."""
+    given = {h: v for h, v in row.items() if isinstance(v, dict)}
+    for head, scores in given.items():
+        if any(not isinstance(p, (int, float)) or not 0 <= p <= 1 for p in scores.values()):
+            raise ModelError(f"{labels}: {location}: {head} holds something that is no probability")
+    return {h: {k: float(p) for k, p in v.items()} for h, v in given.items()}
 
 
 def split(rows: list[Row]) -> tuple[list[Row], list[Row]]:

@@ -1,8 +1,8 @@
-"""Voices, whose voice, and genre, read off MusiCNN's tags: no head of ours, because no singing voice was at hand to train one.
+"""Voices, whose voice, and genre, read off MusiCNN's tags: pseudo-labels, and a peer of the captioner's own heads.
 
 The encoder's ``penultimate`` layer carries the 50 MagnaTagATune tag probabilities. A clip has vocals as far as its strongest
 voice tag outweighs its strongest "no voice" tag; gender compares the strongest female with the strongest male tag; genres are
-the tags themselves. Soundfont choirs are told as choirs by the instrument head; the tags hear most of them as voices too.
+the tags themselves, which the genre head is distilled from.
 """
 
 from __future__ import annotations
@@ -48,3 +48,8 @@ def read_tags(penultimate: np.ndarray) -> dict[str, dict[str, float]]:
         "gender": {"female": female, "male": round(1 - female, 4)},
         "genre": {name: round(tags[name], 4) for name in GENRES},
     }
+
+
+def genre_tags(penultimate: np.ndarray) -> np.ndarray:
+    """Probabilities of `GENRES` in one ``penultimate`` layer vector, float32."""
+    return np.array([penultimate[-len(MTT_TAGS) + MTT_TAGS.index(name)] for name in GENRES], dtype=np.float32)

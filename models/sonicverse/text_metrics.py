@@ -1,4 +1,4 @@
-"""Word overlap of captions with references: BLEU-1..4, ROUGE-L, CIDEr, METEOR, and sentence similarity.
+"""Word overlap of captions with references: BLEU-1..4, ROUGE-L, CIDEr, METEOR, sentence similarity, and BERTScore by setting.
 
 These barely see the audio: on MusicCaps one invented caption for all clips scores what published systems do. They are here
 to compare with papers, and always stand beside random, constant and shuffled captions.
@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+
+from models.errors import ModelError
 
 
 def words(text: str) -> list[str]:
@@ -122,11 +124,69 @@ def similarity(captions: Sequence[str], references: Sequence[Sequence[str]]) -> 
     return [max(float(known[c] @ known[r]) for r in refs) for c, refs in zip(captions, references, strict=True)]
 
 
-def all_metrics(captions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Every metric, averaged over the captions."""
+class BertScore:
+    """BERTScore (Zhang et al. 2020, arXiv 1904.09675): tokens matched to their nearest by cosine of a model's hidden layer.
+
+    Precision over the caption's tokens, recall over the reference's, F of both; the best reference counts. No idf weights, no
+    rescaling. Papers use roberta-large at its layer 17.
+
+    Parameters
+    ----------
+    model : str
+        A pulled model or a local transformers directory with safetensors.
+    layer : int, optional
+        Hidden layer; default: the last.
+    """
+
+    def __init__(self, model: str, layer: int | None = None):
+        from transformers import AutoModel, AutoTokenizer
+
+        from models.musicgen.checkpoints import locate
+
+        directory = locate(model)
+        if not (directory / "config.json").exists():
+            raise ModelError(f"BERTScore's model {model}: no config.json in {directory}")
+        self.tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+        self.model = AutoModel.from_pretrained(directory, local_files_only=True, use_safetensors=True).eval()
+        layers = int(self.model.config.num_hidden_layers)
+        self.layer = layers if layer is None else layer
+        if not 0 <= self.layer <= layers:
+            raise ModelError(f"BERTScore's model has layers 0 to {layers}, not {layer}")
+        self._known: dict[str, np.ndarray] = {}
+
+    def _states(self, text: str) -> np.ndarray:
+        """Unit vectors of a text's tokens, (tokens, width), without the marks at its ends."""
+        import torch
+
+        if text not in self._known:
+            given = self.tokenizer(
+                text, return_tensors="pt", return_special_tokens_mask=True, truncation=True, max_length=512
+            )
+            special = given.pop("special_tokens_mask")[0].bool()
+            with torch.no_grad():
+                hidden = self.model(**given, output_hidden_states=True).hidden_states[self.layer][0][~special]
+            self._known[text] = torch.nn.functional.normalize(hidden, dim=-1).numpy()
+        return self._known[text]
+
+    def __call__(self, caption: str, references: Sequence[str]) -> float:
+        own, best = self._states(caption), 0.0
+        for reference in references:
+            cosine = own @ self._states(reference).T
+            if cosine.size:
+                precision, recall = float(cosine.max(axis=1).mean()), float(cosine.max(axis=0).mean())
+                best = max(best, 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0)
+        return best
+
+
+def all_metrics(
+    captions: Sequence[str], references: Sequence[Sequence[str]], bert: BertScore | None = None
+) -> dict[str, float]:
+    """Every metric, averaged over the captions; BERTScore's F where its model is given."""
     scores = {f"bleu_{n + 1}": v for n, v in enumerate(bleu(captions, references))}
     scores["meteor"] = float(np.mean([meteor(c, r) for c, r in zip(captions, references, strict=True)]))
     scores["rouge_l"] = float(np.mean([rouge_l(c, r) for c, r in zip(captions, references, strict=True)]))
     scores["cider"] = float(np.mean(cider(captions, references)))
     scores["similarity"] = float(np.mean(similarity(captions, references)))
+    if bert is not None:
+        scores["bertscore_f1"] = float(np.mean([bert(c, r) for c, r in zip(captions, references, strict=True)]))
     return scores

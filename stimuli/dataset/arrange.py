@@ -114,6 +114,14 @@ def _voicing(pitches: list[int], centre: float, harmony: str, rng: np.random.Gen
 
 def arrange(skeleton: Skeleton, a: Attributes, seconds: float, rng: np.random.Generator) -> list[Note]:
     """Arrange `seconds` of a piece with attributes `a`; returns notes in seconds from the clip's start."""
+    lead, others = arrange_parts(skeleton, a, seconds, rng)
+    return lead + others
+
+
+def arrange_parts(
+    skeleton: Skeleton, a: Attributes, seconds: float, rng: np.random.Generator
+) -> tuple[list[Note], list[Note]]:
+    """As `arrange`, the melody and what goes with it apart."""
     beat = 60.0 / a.bpm
     n_beats = int(np.ceil(seconds / beat)) + 2
     bars = max(1, (len(skeleton.chords) - n_beats) // 4 + 1)
@@ -121,7 +129,8 @@ def arrange(skeleton: Skeleton, a: Attributes, seconds: float, rng: np.random.Ge
     chords = [[p + a.transpose for p in skeleton.chords[(start + i) % len(skeleton.chords)]] for i in range(n_beats)]
     length = 0.35 if a.articulation == "staccato" else 1.05
     velocity = DYNAMICS[a.dynamics]
-    notes = _lead(skeleton, a, start, n_beats, beat, length, velocity)
+    lead = _lead(skeleton, a, start, n_beats, beat, length, velocity)
+    notes: list[Note] = []
     harmony_channel = 1 if len(a.instruments) > 1 else 0
     bass_channel = 2 if len(a.instruments) > 2 else harmony_channel
     held: list[int] = []
@@ -152,7 +161,7 @@ def arrange(skeleton: Skeleton, a: Attributes, seconds: float, rng: np.random.Ge
             notes.append(Note(bass_channel, onset, length * beat, bass, soft + accent))
         if a.percussion:
             notes += _drums(i, onset, half, soft)
-    return [n for n in notes if 0 <= n.onset < seconds]
+    return [n for n in lead if 0 <= n.onset < seconds], [n for n in notes if 0 <= n.onset < seconds]
 
 
 def _lead(

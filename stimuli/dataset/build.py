@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -107,12 +108,17 @@ def _write(
         rows.append(row)
         if progress:
             progress(k + 1, n)
-    metadata = out / "metadata.jsonl"
-    partial = metadata.with_suffix(".partial")
-    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    os.replace(partial, metadata)
-    return metadata
+    return write_metadata(out, rows)
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def write_metadata(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    """Write a corpus' metadata.jsonl, a row a clip; returns it."""
+    metadata = folder / "metadata.jsonl"
+    partial = metadata.with_suffix(".partial")
+    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    os.replace(partial, metadata)
+    return metadata

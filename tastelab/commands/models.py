@@ -75,6 +75,8 @@ def train_nano(
     corpus: Corpus,
     out: RunFolder = Path("outputs/training"),
     held_out: Annotated[Path | None, typer.Option(help="Held-out corpus (base).")] = None,
+    also: Annotated[list[Path] | None, typer.Option(help="Further corpora (captioner), e.g. a sung one.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Captioner to go on from: nano or a directory.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps; default: the recipe's.")] = None,
     threads: Annotated[int, typer.Option(min=1)] = 1,
     seed: Annotated[int, typer.Option("--seed")] = 0,
@@ -104,7 +106,7 @@ def train_nano(
         elif what == "captioner":
             from models.sonicverse.train import CAPTION_STEPS, train_nano_captioner
 
-            done = train_nano_captioner([corpus], out, steps or CAPTION_STEPS, seed, report)
+            done = train_nano_captioner([corpus, *(also or [])], out, steps or CAPTION_STEPS, seed, report, start)
         else:
             raise UserError(f"train-nano {what!r} is not known; there are: codec, decoder, base, captioner")
     say(f"weights in {done}", quiet)
@@ -163,27 +165,117 @@ def finetune(
     say(f"weights in {done}", quiet)
 
 
+@app.command("train-sonicverse")
+def train_sonicverse(
+    listing: Annotated[Path, typer.Argument(help="One's own copy of MusicBench's listing (JSON lines).")],
+    audio: Annotated[Path, typer.Option(help="Directory that its locations are relative to.")],
+    labels: Annotated[Path, typer.Option(help="Soft labels: 'tastelab stimuli dataset extend' makes them.")],
+    encoder: Annotated[str, typer.Option(help="MERT: pulled name or directory.")] = "m-a-p/MERT-v1-95M",
+    llm: Annotated[str, typer.Option(help="Pulled name or directory.")] = "mistralai/Mistral-7B-Instruct-v0.1",
+    preset: Annotated[str, typer.Option(help="paper, paper-35-25 or released.")] = "paper",
+    out: RunFolder = Path("outputs/training/sonicverse"),
+    epochs: Annotated[str, typer.Option(help="Of the three stages.")] = "3,3,3",
+    batch: Annotated[int, typer.Option(min=1, help="Effective, over all processes.")] = 32,
+    accumulate: Annotated[int, typer.Option(min=1, help="Lots a step.")] = 1,
+    lr: Annotated[float, typer.Option(min=0)] = 1e-4,
+    lora: Annotated[int, typer.Option(min=0, help="Rank of factors in the language model; 0: frozen.")] = 0,
+    prompt: Annotated[str, typer.Option(help="Words between the tokens and the caption.")] = "",
+    content_tokens: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
+    tokens_per_head: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
+    features: Annotated[str | None, typer.Option(help="probabilities, logits or off; default: the preset's.")] = None,
+    layers: Annotated[str | None, typer.Option(help="learned, uniform, last; default: the preset's.")] = None,
+    task_weight: Annotated[list[str] | None, typer.Option(help="HEAD=WEIGHT of a head's loss.")] = None,
+    seed: Annotated[int, typer.Option("--seed")] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Train SonicVerse at full size by the paper's three stages; torchrun shares it out, run again to go on."""
+    from models.sonicverse.full import resolve
+    from models.sonicverse.musicbench import read_listing, split
+    from models.sonicverse.train_full import FullSettings, encode_rows, train_full
+    from stimuli.audio import load_mono
+
+    stages = [int(e) for e in epochs.split(",") if e.strip().isdigit()]
+    if len(stages) != 3:
+        raise UserError(f"--epochs {epochs!r}: three whole numbers are needed, e.g. 3,3,3")
+    given = {
+        "content_tokens": content_tokens, "tokens_per_head": tokens_per_head, "features": features, "layer_weights": layers,
+    }  # fmt: skip
+    for name, value, known in (
+        ("features", features, ("probabilities", "logits", "off")), ("layers", layers, ("learned", "uniform", "last")),
+    ):  # fmt: skip
+        if value not in (None, *known):
+            raise UserError(f"--{name} {value!r} is not known; there are: {', '.join(known)}")
+    weights = {}
+    for pair in task_weight or []:
+        head, _, number = pair.partition("=")
+        try:
+            weights[head] = float(number)
+        except ValueError:
+            raise UserError(f"--task-weight {pair!r} is not HEAD=WEIGHT") from None
+    settings = FullSettings(
+        preset=preset, epochs=(stages[0], stages[1], stages[2]), batch=batch, accumulate=accumulate, lr=lr, lora_rank=lora, prompt=prompt,
+        seed=seed, task_weights=weights, change={k: v for k, v in given.items() if v is not None},
+    )  # fmt: skip
+    rows, held = split(read_listing(listing, audio, labels))
+    missing = [r for r in rows if not r.audio.is_file()]
+    if missing:
+        raise UserError(f"{len(missing)} of {len(rows)} audio files are missing, the first is {missing[0].audio}")
+    say(f"{len(rows)} clips to train on; {len(held)} of the evaluation and their siblings are kept out", quiet)
+    with progress("sonicverse", quiet) as update:
+        vectors = encode_rows(
+            rows, resolve(encoder), out / "encoded", load_mono, lambda i, n, _: update(i, n, "listening")
+        )
+        done = train_full(
+            rows, vectors, encoder, llm, out, settings,
+            lambda i, n, row: update(i, n, f"stage {row['stage']:.0f} loss {row['loss']:.3f}"),
+        )  # fmt: skip
+    say(f"captioner in {done}", quiet)
+
+
 @app.command()
 def evaluate(
     what: Annotated[str, typer.Argument(help="sonicverse.")],
-    corpus: Annotated[Path, typer.Option(help="Corpus with exact attributes (stimuli dataset build base).")],
+    corpus: Annotated[
+        Path | None, typer.Option(help="Corpus with exact attributes (stimuli dataset build base).")
+    ] = None,
+    listing: Annotated[Path | None, typer.Option(help="Or one's own copy of MusicBench or MusicCaps.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="The listing's audio; its evaluation rows are used.")] = None,
     captioner: Annotated[str, typer.Option(help="nano, or a directory.")] = "nano",
     most: Annotated[int | None, typer.Option("-n", min=8, help="Clips; default: all.")] = None,
     features: Annotated[str, typer.Option(help="Feature tokens from: own, oracle, shuffled or noise.")] = "own",
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of clips whose features are noise.")] = 1.0,
+    bertscore: Annotated[str | None, typer.Option(help="Model of BERTScore: a pulled name or a directory.")] = None,
+    bert_layer: Annotated[int | None, typer.Option(min=0, help="Its hidden layer; default: the last.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw the layer weights: a file .svg, .png or .pdf.")] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Do captions hear the music: attributes, heads and word overlap, beside shuffled and constant captions."""
     if what != "sonicverse":
         raise UserError(f"{what!r} cannot be evaluated here; there is: sonicverse")
-    if not (corpus / "metadata.jsonl").exists():
+    if (corpus is None) == (listing is None) or (listing is None) != (audio is None):
+        raise UserError("either --corpus DIRECTORY, or --listing FILE with --audio DIRECTORY, is needed")
+    if corpus is not None and not (corpus / "metadata.jsonl").exists():
         raise UserError(
             f"no corpus in {corpus}: metadata.jsonl is missing; run 'tastelab stimuli dataset build base {corpus}'"
         )
-    from models.sonicverse.assess import assess
+    if figure is not None and (figure.suffix not in (".svg", ".png", ".pdf") or not figure.parent.is_dir()):
+        raise UserError(f"--figure {figure}: an ending .svg, .png or .pdf and a directory that exists are needed")
+    from models.sonicverse.assess import assess, assess_listing, draw_layers
     from models.sonicverse.captioner import load_captioner
+    from models.sonicverse.musicbench import read_listing
+    from models.sonicverse.text_metrics import BertScore
+    from stimuli.audio import load_mono
 
+    bert = BertScore(bertscore, bert_layer) if bertscore else None
     with progress("evaluating", quiet or as_json) as update:
-        tables = assess(load_captioner(captioner), corpus, most, features, noise, update)
+        if corpus is not None:
+            tables = assess(load_captioner(captioner), corpus, most, features, noise, update, bert)
+        elif listing is not None and audio is not None:
+            rows = [r for r in read_listing(listing, audio) if r.evaluation]
+            there = [r for r in rows if r.audio.is_file()][:most]
+            say(f"{len(there)} of {len(rows)} evaluation rows have their audio", quiet or as_json)
+            tables = assess_listing(load_captioner(captioner), there, load_mono, update, bert)
+    if figure is not None:
+        draw_layers(tables["layers"], figure)
     show("sonicverse", features, None, tables, as_json, None)

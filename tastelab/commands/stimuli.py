@@ -58,6 +58,8 @@ def caption(
     ] = "smollm2",
     writer_model: Annotated[str, typer.Option(help="The endpoint's model; its key is in TASTELAB_LLM_KEY.")] = "",
     page: Annotated[Path | None, typer.Option(help="Write a page with players, captions and features.")] = None,
+    temperature: Annotated[float, typer.Option(min=0, help="Of drawn words (files only); 0: the likeliest.")] = 0.0,
+    seed: Annotated[int, typer.Option("--seed", help="Of drawn words.")] = 0,
     study: StudyOption = STUDY,
     out: OutOption = OUT,
     as_json: JsonOption = False,
@@ -67,10 +69,12 @@ def caption(
     if files:
         if page is not None and not page.parent.is_dir():
             raise UserError(f"--page {page}: directory {page.parent} does not exist")
+        from models.sonicverse.captioner import Wording
         from stimuli.describe import describe_files, described_lines, write_page
 
+        wording = Wording(temperature=temperature, seed=seed) if temperature > 0 else None
         with progress("captions", quiet or as_json) as update:
-            tables = describe_files(files, captioner, writer, writer_model, update)
+            tables = describe_files(files, captioner, writer, writer_model, update, wording)
         if page is not None:
             say(f"page {write_page(tables, page, captioner)}", quiet or as_json)
         if as_json:
@@ -131,9 +135,21 @@ def verify(study: StudyOption = STUDY, out: OutOption = OUT) -> None:
 
 @dataset.command()
 def build(
-    what: Annotated[str, typer.Argument(help="base (no taste word), taste (graded ratings) or tamd (with --tamd).")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="base (no taste word), taste (graded ratings), sung (with --speech) or tamd (with --tamd)."
+        ),
+    ],
     folder: Annotated[Path, typer.Argument(help="Where the corpus goes.")],
     tamd: Annotated[Path | None, typer.Option(help="The Taste & Affect Music Database, unpacked.")] = None,
+    speech: Annotated[
+        Path | None, typer.Option(help="Recorded speakers: folders female-NAME and male-NAME of WAV files.")
+    ] = None,
+    music: Annotated[
+        Path | None,
+        typer.Option(help="Recordings without a voice, to sing over (sung): every other clip stays as it is."),
+    ] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="Clips (rendered corpora).")] = 8000,
     seconds: Annotated[float, typer.Option(min=1, help="Length of rendered clips.")] = 15.0,
     rate: Annotated[int, typer.Option(help="Hz: the rate of the codec, 16000 for nano, 32000 for MusicGen.")] = 16000,
@@ -143,20 +159,47 @@ def build(
 ) -> None:
     """Make a training corpus: rendered from public-domain scores, or one's own copy of the study's database."""
     from stimuli.dataset.build import build_base
+    from stimuli.dataset.sung import build_over, build_sung
     from stimuli.dataset.tamd import build_tamd
     from stimuli.dataset.taste import build_taste
 
-    if what not in ("base", "taste", "tamd"):
-        raise UserError(f"dataset {what!r} is not known; there are: base, taste, tamd")
+    if what not in ("base", "taste", "sung", "tamd"):
+        raise UserError(f"dataset {what!r} is not known; there are: base, taste, sung, tamd")
     if split not in ("train", "test"):
         raise UserError(f"--split {split!r} is not known; there are: train, test")
     if (what == "tamd") != (tamd is not None):
         raise UserError("dataset tamd and --tamd DIRECTORY go together")
+    if (what == "sung") != (speech is not None):
+        raise UserError("dataset sung and --speech DIRECTORY go together")
     with progress(what, quiet) as update:
         if tamd is not None:
             path = build_tamd(tamd, folder, rate, split, update)
+        elif speech is not None and music is not None:
+            path = build_over(folder, speech, music, n, seconds, rate, seed, update)
+        elif speech is not None:
+            path = build_sung(folder, speech, n, seconds, rate, seed, split, update)
         else:
             folder.mkdir(parents=True, exist_ok=True)
             make = build_base if what == "base" else build_taste
             path = make(folder, n, seconds, rate, seed, split, update)
     say(f"{sum(1 for _ in path.open())} clips listed in {path}", quiet)
+
+
+@dataset.command()
+def extend(
+    listing: Annotated[Path, typer.Argument(help="One's own copy of MusicBench's or MusicCaps' listing.")],
+    audio: Annotated[Path, typer.Option(help="Directory that its locations are relative to.")],
+    out: Annotated[Path, typer.Option(help="Soft labels, JSON lines; there already: it goes on.")],
+    quiet: QuietOption = False,
+) -> None:
+    """Add soft labels (key, instruments, mood, genre, vocals, gender, tempo) to a listing of captioned music."""
+    from models.sonicverse.extract import extend as run
+    from models.sonicverse.musicbench import read_listing
+    from stimuli.audio import load_mono
+
+    if not out.parent.is_dir():
+        raise UserError(f"--out {out}: directory {out.parent} does not exist")
+    rows = read_listing(listing, audio)
+    with progress("labels", quiet) as update:
+        done = run(rows, out, load_mono, update)
+    say(f"{done} of {len(rows)} clips labelled now, the others before; labels in {out}", quiet)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError
-from models.sonicverse.assess import assess, switched
+from models.sonicverse.assess import assess, draw_layers, switched
 from models.sonicverse.evaluate import calibration_error, evaluate, family_f1, head_scores, mirex, text_scores
-from models.sonicverse.labels import FAMILIES, FAMILY_OF, HEADS, INSTRUMENTS, targets
-from models.sonicverse.text_metrics import all_metrics, bleu, cider, meteor, rouge_l, similarity, words
+from models.sonicverse.labels import FAMILIES, FAMILY_OF, HEADS, INSTRUMENTS, sentence, targets
+from models.sonicverse.text_metrics import BertScore, all_metrics, bleu, cider, meteor, rouge_l, similarity, words
 from tests.models.test_sonicverse import LABELS
 
 
@@ -140,7 +140,10 @@ def test_assess_on_a_small_corpus(tmp_path: Path) -> None:
 
     build_base(tmp_path, 8, 4.0, 16000, 5, "test")
     tables = assess(load_captioner(), tmp_path)
-    assert {r["head"] for r in tables["heads"]} == set(HEADS)
+    assert {r["head"] for r in tables["heads"]} == set(HEADS) - {
+        "gender",
+        "genre",
+    }  # nobody sings, nothing is known of genres
     assert [r["row"] for r in tables["text"]] == ["captions", "shuffled audio", "constant caption", "random references"]
     register = next(r for r in tables["attributes"] if r["attribute"] == "register")
     assert register["captions"] >= 0.5
@@ -150,3 +153,70 @@ def test_assess_on_a_small_corpus(tmp_path: Path) -> None:
     (tmp_path / "metadata.jsonl").write_text(listed)
     with pytest.raises(ModelError, match="no exact attributes"):
         assess(load_captioner(), tmp_path)
+
+
+def test_bertscore_is_one_of_itself_symmetric_and_takes_the_best_reference() -> None:
+    from models.embeddings.minilm import minilm_directory
+
+    score = BertScore(str(minilm_directory()))
+    slow, fast = "a slow piece for piano", "a fast dance for drums"
+    assert score(slow, [slow]) == pytest.approx(1, abs=1e-5)
+    assert score(slow, [fast]) == pytest.approx(score(fast, [slow]), abs=1e-6)  # precision and recall change places
+    assert score("slow piano music", [fast, slow]) == score("slow piano music", [slow])
+    assert score("slow piano music", [slow]) > score("slow piano music", [fast])
+    # Layer 0 has no context but the place: the same words at the same places are the same.
+    assert BertScore(str(minilm_directory()), 0)("piano", ["piano"]) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(ModelError, match="layers 0 to 6, not 7"):
+        BertScore(str(minilm_directory()), 7)
+    rows = text_scores([slow, fast] * 6, [[slow], [fast]] * 6, bert=score)
+    assert rows[0]["bertscore_f1"] == pytest.approx(1, abs=1e-5)
+    assert rows[0]["bertscore_f1"] > rows[1]["bertscore_f1"]
+
+
+def test_who_sings_is_scored_where_somebody_does() -> None:
+    labels = [
+        LABELS | {"vocals": ["vocals"], "gender": [("female", "male")[i % 2]]} if i % 3 else LABELS | {"vocals": ["instrumental"]}
+        for i in range(30)
+    ]  # fmt: skip
+    rng = np.random.default_rng(0)
+    captions = [sentence(row, rng) for row in labels]
+    rows = {r["attribute"]: r for r in evaluate(captions, labels)}
+    assert rows["vocals"]["captions"] == rows["gender"]["captions"] == 1
+    assert (rows["vocals"]["n"], rows["gender"]["n"]) == (30, 20)
+    assert rows["gender"]["over_constant_low"] > 0.2
+    nobody = evaluate([sentence(LABELS, rng)] * 4, [LABELS | {"vocals": ["instrumental"]}] * 4)
+    assert "vocals" not in {r["attribute"] for r in nobody}
+
+
+def test_layer_weights_are_drawn(tmp_path: Path) -> None:
+    rows = [{"path": p, "layer": str(k), "weight": w} for p in ("content", "key") for k, w in enumerate((0.2, 0.8))]
+    for ending in ("png", "svg"):
+        assert draw_layers(rows, tmp_path / f"layers.{ending}").stat().st_size > 3000
+
+
+def test_peoples_captions_of_ones_own_copy(tmp_path: Path) -> None:
+    """MusicCaps' table with three clips, two of them of its evaluation: word overlap beside guesses."""
+    import json
+
+    import soundfile
+    from typer.testing import CliRunner
+
+    from tastelab.cli import app
+
+    table = ["ytid,start_s,end_s,aspect_list,caption,is_audioset_eval"]
+    t = np.arange(3 * 16000) / 16000
+    for i, name in enumerate(("abcdefghij0", "abcdefghij1", "abcdefghij2")):
+        soundfile.write(tmp_path / f"{name}_30-40.wav", 0.3 * np.sin(2 * np.pi * 220 * (i + 1) * t), 16000)
+        table.append(f"{name},30,40,[],A slow tone number {i}.,{i > 0}")
+    listing = tmp_path / "musiccaps-public.csv"
+    listing.write_text("\n".join(table) + "\n")
+    command = ["models", "evaluate", "sonicverse", "--listing", str(listing), "--audio", str(tmp_path), "--json"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    tables = json.loads(done.output)["tables"]
+    assert [r["row"] for r in tables["text"]] == ["captions", "shuffled audio", "constant caption", "random references"]
+    assert tables["text"][0]["n"] == 2
+    assert {r["location"] for r in tables["captions"]} == {"abcdefghij1_30-40.wav", "abcdefghij2_30-40.wav"}
+    assert sum(r["weight"] for r in tables["layers"] if r["path"] == "content") == pytest.approx(1, abs=1e-4)
+    both = CliRunner().invoke(app, [*command, "--corpus", str(tmp_path)])
+    assert "either --corpus" in str(both.exception)

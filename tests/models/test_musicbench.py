@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ModelError
-from models.sonicverse.musicbench import identifier, key_name, read_musicbench, soft_targets, split
+from models.sonicverse.musicbench import identifier, key_name, read_listing, read_musicbench, soft_targets, split
 
 ROWS = [
     {
@@ -82,3 +82,31 @@ def test_broken_listings_are_one_line(text: str, words: str, tmp_path: Path) -> 
     assert "\n" not in str(error.value)
     with pytest.raises(ModelError, match="does not exist"):
         read_musicbench(tmp_path / "nowhere.json", tmp_path)
+
+
+def test_musiccaps_as_it_is_published(tmp_path: Path) -> None:
+    """Names of the audio differ between those who fetched it; rows whose video is gone are left out."""
+    listing = tmp_path / "musiccaps-public.csv"
+    listing.write_text(
+        "ytid,start_s,end_s,audioset_positive_labels,aspect_list,caption,author_id,is_balanced_subset,is_audioset_eval\n"
+        '-0Gj8-vB1q4,30,40,"/m/0140xf","[\'ballad\', \'piano\']","A slow, ""sad"" piano.",4,False,True\n'
+        "-0SdAVK79lg,30,40,/m/0155w,[],Guitar.,0,False,False\n"
+        "-0vPFx-wRRI,30,40,/m/025_jnm,[],Gone.,6,False,True\n"
+    )
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "[-0Gj8-vB1q4]-[30-40].wav").write_bytes(b"")
+    (tmp_path / "audio" / "-0SdAVK79lg.flac").write_bytes(b"")
+    rows = read_listing(listing, tmp_path / "audio")
+    assert [(r.identifier, r.evaluation, r.captions) for r in rows] == [
+        ("-0Gj8-vB1q4", True, ('A slow, "sad" piano.',)),
+        ("-0SdAVK79lg", False, ("Guitar.",)),
+    ]
+    assert rows[0].location == "[-0Gj8-vB1q4]-[30-40].wav"
+    labels = tmp_path / "labels.jsonl"
+    labels.write_text(json.dumps({"location": "-0SdAVK79lg.flac", "genre": {"folk": 0.5}}))
+    assert [r.soft for r in read_listing(listing, tmp_path / "audio", labels)] == [{}, {"genre": {"folk": 0.5}}]
+    with pytest.raises(ModelError, match="no audio of"):
+        read_listing(listing, tmp_path / "nowhere")
+    listing.write_text("a,b\n1,2\n")
+    with pytest.raises(ModelError, match="no column caption"):
+        read_listing(listing, tmp_path / "audio")

@@ -6,7 +6,7 @@ import torch
 
 from models.sonicverse.captioner import RATE, load_captioner
 from models.sonicverse.encoder import LAYERS, encode, pulse_strength
-from models.sonicverse.evaluate import evaluate, instrument_f1, named, tempo_right
+from models.sonicverse.evaluate import calibration_error, evaluate, instrument_f1, named, tempo_right
 from models.sonicverse.labels import HEADS, INSTRUMENTS, sentence, targets
 from models.sonicverse.model import Projector, ProjectorConfig
 from models.sonicverse.train import caption_loss
@@ -32,6 +32,37 @@ def test_tokens_and_layer_weights() -> None:
         assert weights.grad is not None
         assert float(weights.grad.abs().sum()) > 0
         assert torch.allclose(torch.softmax(weights, dim=-1).sum(-1), torch.ones(weights.shape[:-1]))
+
+
+def test_layer_weights_sum_to_one_in_every_path() -> None:
+    weights = Projector(ProjectorConfig()).layer_weights()
+    assert set(weights) == {"content", *HEADS}
+    assert all(sum(w.values()) == pytest.approx(1) for w in weights.values())
+    last = Projector(ProjectorConfig(layer_weights="last")).layer_weights()["key"]
+    assert list(last.values()) == [0, 0, 0, 0, 0, 1]
+
+
+def test_temperature_calibrates_and_unknown_truth_is_left_out() -> None:
+    """Logits three times too sure: the fitted temperature is about three, and the calibration error falls."""
+    model = Projector(ProjectorConfig()).eval()
+    rng = np.random.default_rng(0)
+    logits, wanted = {}, {}
+    for head, (names, several) in HEADS.items():
+        true = rng.normal(0, 1.5, (4000, len(names)))
+        p = 1 / (1 + np.exp(-true)) if several else np.exp(true) / np.exp(true).sum(1, keepdims=True)
+        y = rng.random(p.shape) < p if several else np.eye(len(names))[[rng.choice(len(names), p=row) for row in p]]
+        logits[head], wanted[head] = torch.from_numpy(3 * true).float(), torch.from_numpy(y.astype(np.float32))
+    wanted["gender"][:] = torch.nan
+    found = model.calibrate(logits, wanted)
+    assert found.pop("gender") == 1  # nobody sang
+    assert all(t == pytest.approx(3, rel=0.15) for t in found.values()), found
+    for head in ("key", "instrument"):
+        several = HEADS[head][1]
+        raw, tempered = model.probabilities(logits)[head].numpy(), model.calibrated(logits)[head].numpy()
+        y = wanted[head].numpy()
+        assert calibration_error(tempered, y, several) < 0.3 * calibration_error(raw, y, several)
+    only = {h: torch.full_like(y, torch.nan) for h, y in wanted.items()}
+    assert float(model.head_loss(logits, only)) == 0
 
 
 def test_the_caption_loss_alone_reaches_the_heads_and_leaves_the_language_model() -> None:
