@@ -1,8 +1,7 @@
 """Soft labels of any music by the extractors at hand, in MIRFLEX' manner: what training on one's own MusicBench copy needs.
 
 Key by basic-pitch's notes and Krumhansl's profiles, instruments, moods and genres by MusiCNN's 50 MagnaTagATune tags, vocals and
-gender read off these tags, voice activity by silero-vad, tempo by librosa. They are estimates: `models.embeddings` says how
-good, docs/captions.md how often the key is right.
+gender read off these tags, voice activity by silero-vad, tempo by librosa. They are estimates.
 """
 
 from __future__ import annotations
@@ -61,8 +60,8 @@ def soft_labels(audio: np.ndarray) -> dict[str, Any]:
     envelope = librosa.onset.onset_strength(y=audio, sr=RATE)
     return {
         "key": {name: round(float(p), 4) for name, p in zip(KEYS, key, strict=True)},
-        "instrument": {name: tags[name] for name in INSTRUMENT_TAGS if name in tags},
-        "mood": {name: tags[name] for name in MOOD_TAGS if name in tags},
+        "instrument": {name: tags[name] for name in INSTRUMENT_TAGS},
+        "mood": {name: tags[name] for name in MOOD_TAGS},
         **read_tags(mean),
         "bpm": round(float(np.atleast_1d(librosa.feature.tempo(onset_envelope=envelope, sr=RATE))[0]), 1),
         "voice_activity": round(float((voice_activity(low) > 0.5).mean()), 4),

@@ -93,13 +93,8 @@ class DualCaptioner(Captioner):
         return out
 
 
-def resolve(name: str) -> Path:
-    """The directory of a pulled model, or a directory."""
-    from models.musicgen.checkpoints import locate
-
-    return locate(name)
-
-
 def _beside(directory: Path, name: str) -> Path:
     """A directory named in a configuration: inside the captioner's own, absolute, or a pulled model."""
-    return directory / name if (directory / name).is_dir() else resolve(name)
+    from models.musicgen.checkpoints import locate
+
+    return directory / name if (directory / name).is_dir() else locate(name)

@@ -197,8 +197,6 @@ def build_sung(
     progress: Progress | None = None,
 ) -> Path:
     """Write `n` clips with a sung (or vocoded) melody; returns the metadata file. Interrupted, it goes on where it was."""
-    import soundfile
-
     if find_spec("pyworld") is None:
         raise StimulusError("package pyworld-prebuilt is missing; pip install tastelab[training]")
     pieces = [p for i, p in enumerate(read_chorales(out.parent / "chorales.json")) if split_of(i) == split and p.melody]
@@ -229,9 +227,7 @@ def build_sung(
                 tune = [Note(0, m.onset, m.duration, m.pitch + shift, m.velocity) for m in lead]
                 melody = sing(tune, _words(files, f"{gender}-{name}", words, rate), seconds, rate, rng, formants)
             audio = _over(_in_room(melody, rate, rng), music, decibels)
-            partial = wav.with_suffix(".partial")
-            soundfile.write(partial, audio, rate, format="WAV", subtype="PCM_16")
-            os.replace(partial, wav)
+            _save(wav, audio, rate)
         if lead:
             rows.append(
                 {
@@ -273,8 +269,6 @@ def build_over(
     StimulusError
         If there are no recordings of that length, or no speakers.
     """
-    import soundfile
-
     from stimuli.audio import AUDIO_SUFFIXES, length, load_spans
 
     if find_spec("pyworld") is None:
@@ -307,9 +301,7 @@ def build_over(
                 formants = float(rng.uniform(0.92, 1.1))
                 voice = sing(tune, _words(files, f"{gender}-{name}", words, rate), seconds, rate, rng, formants)
                 audio = _over(_in_room(voice, rate, rng), audio, float(rng.uniform(-4, 6)))
-            partial = wav.with_suffix(".partial")
-            soundfile.write(partial, audio, rate, format="WAV", subtype="PCM_16")
-            os.replace(partial, wav)
+            _save(wav, audio, rate)
         rows.append(
             {
                 "path": f"audio/{k:05d}.wav", "name": f"{k:05d}", "title": track.stem, "artist": "", "sample_rate": rate,
@@ -320,6 +312,14 @@ def build_over(
         if progress:
             progress(k + 1, n)
     return write_metadata(out, rows)
+
+
+def _save(path: Path, audio: np.ndarray, rate: int) -> None:
+    import soundfile
+
+    partial = path.with_suffix(".partial")
+    soundfile.write(partial, audio, rate, format="WAV", subtype="PCM_16")
+    os.replace(partial, path)
 
 
 def _words(files: list[Path], speaker: str, known: dict[str, list[Syllable]], rate: int) -> list[Syllable]:

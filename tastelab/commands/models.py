@@ -189,7 +189,7 @@ def train_sonicverse(
     quiet: QuietOption = False,
 ) -> None:
     """Train SonicVerse at full size by the paper's three stages; torchrun shares it out, run again to go on."""
-    from models.sonicverse.full import resolve
+    from models.musicgen.checkpoints import locate
     from models.sonicverse.musicbench import read_listing, split
     from models.sonicverse.train_full import FullSettings, encode_rows, train_full
     from stimuli.audio import load_mono
@@ -223,7 +223,7 @@ def train_sonicverse(
     say(f"{len(rows)} clips to train on; {len(held)} of the evaluation and their siblings are kept out", quiet)
     with progress("sonicverse", quiet) as update:
         vectors = encode_rows(
-            rows, resolve(encoder), out / "encoded", load_mono, lambda i, n, _: update(i, n, "listening")
+            rows, locate(encoder), out / "encoded", load_mono, lambda i, n, _: update(i, n, "listening")
         )
         done = train_full(
             rows, vectors, encoder, llm, out, settings,
