@@ -19,7 +19,7 @@ from models.musicgen.convert import (
     language_to_transformers,
     stereo_delays,
 )
-from models.musicgen.nano import CODEC, described_in, fit
+from models.musicgen.nano import CODEC, described_in, fit, language_files
 from models.weights import file_sha256, load_pickle, load_tensors, weights_directory
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def find(name: str) -> Checkpoint:
             return Checkpoint(name, directory, "transformers", weights)
         if described.get("kind") == "language":
             codec = weights_directory(CODEC) / "model.safetensors"
-            return Checkpoint(name, directory, "nano", (*weights, codec))
+            return Checkpoint(name, directory, "nano", (*language_files(directory), codec))
         kind = described.get("kind") or described.get("model_type") or "something else"
         raise ModelError(f"{directory} holds a {kind}, not a nano MusicGen or a released one")
     raise ModelError(

@@ -12,9 +12,9 @@ from models.errors import ModelError
 from models.musicgen.checkpoints import Checkpoint, Parts, read_parts, split_parts
 from models.musicgen.convert import language_to_transformers
 from models.musicgen.decoder import Decoder
-from models.musicgen.nano import CODEC, NanoSound, described_in
+from models.musicgen.nano import CODEC, NanoSound, described_in, language_state
 from models.musicgen.sampling import Step
-from models.weights import load_tensors, weights_directory
+from models.weights import weights_directory
 
 ENGINES = ("transformers", "audiocraft")
 
@@ -101,8 +101,7 @@ class TransformersEngine:
         self.sound: NanoSound | EncodecSound
         if checkpoint.format == "nano":
             described = described_in(checkpoint.directory)["language"]
-            raw = load_tensors(checkpoint.directory / "model.safetensors")
-            state, projection = split_parts(language_to_transformers(raw))
+            state, projection = split_parts(language_to_transformers(language_state(checkpoint.directory)))
             heads, self.delays = described["heads"], list(range(described["n_q"]))
             self.text, self.sound = NanoText(projection), NanoSound(weights_directory(CODEC))
             self.rate, self.frame_rate = self.sound.config.sample_rate, float(self.sound.config.frame_rate)

@@ -17,6 +17,7 @@ from models.musicgen.language import LanguageConfig
 from models.musicgen.nano import described_in, save_language_model
 from models.musicgen.train_language import Report, Texts, TrainSettings, load_training_set, train_language_model
 from models.training import Clip
+from models.weights import WEIGHTS
 
 SEGMENT_SECONDS = 15.0
 METHODS = ("full", "lora", "conditioning")
@@ -189,7 +190,9 @@ def _tag(corpus: Path) -> str:
 def _write(lm: Any, checkpoint: Checkpoint, out: Path) -> Path:
     """Write a fine-tuned model in the format that its base can be read in."""
     if checkpoint.format == "nano":
-        save_language_model(lm, LanguageConfig(**described_in(checkpoint.directory)["language"]), out)
+        language = LanguageConfig(**described_in(checkpoint.directory)["language"])
+        shipped = checkpoint.directory.parent == WEIGHTS
+        save_language_model(lm, language, out, over=checkpoint.directory.name if shipped else None)
         return out
     import yaml
 

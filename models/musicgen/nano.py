@@ -43,16 +43,39 @@ def load_language_model(directory: Path) -> Any:
     """Load a nano language model from its directory."""
     described = described_in(directory)
     lm = build_language_model(LanguageConfig(**described["language"]))
-    fit(lm, {k: v.float() for k, v in load_tensors(directory / "model.safetensors").items()}, directory)
+    fit(lm, {k: v.float() for k, v in language_state(directory).items()}, directory)
     return lm.eval()
 
 
+def language_files(directory: Path) -> tuple[Path, ...]:
+    """Weights of a nano language model: its own, and before them those of the shipped model it is a change of."""
+    over = described_in(directory).get("over")
+    below = language_files(weights_directory(over)) if over else ()
+    return (*below, directory / "model.safetensors")
+
+
+def language_state(directory: Path) -> dict[str, torch.Tensor]:
+    """State dict of a nano language model, as stored; what its own file lacks is as in the model it is a change of."""
+    state: dict[str, torch.Tensor] = {}
+    for path in language_files(directory):
+        state |= load_tensors(path)
+    return state
+
+
 def save_language_model(
-    lm: LMModel, config: LanguageConfig, directory: Path, dtype: torch.dtype = torch.float16
+    lm: LMModel, config: LanguageConfig, directory: Path, dtype: torch.dtype = torch.float16, over: str | None = None
 ) -> None:
-    """Write a language model's weights as safetensors beside a JSON config that names its codec."""
+    """Write a language model's weights as safetensors beside a JSON config that names its codec.
+
+    With `over`, the name of a shipped model, only tensors that differ from that model's are written.
+    """
     described = {"kind": "language", "language": config.to_dict(), "codec": CODEC, "text": "all-MiniLM-L6-v2"}
-    _save(directory, lm.state_dict(), described, dtype)
+    state = lm.state_dict()
+    if over is not None:
+        described["over"] = over
+        below = language_state(weights_directory(over))
+        state = {k: v for k, v in state.items() if not torch.equal(v.to(dtype), below[k].to(v.device))}
+    _save(directory, state, described, dtype)
 
 
 def _save(directory: Path, state: dict[str, torch.Tensor], described: dict[str, Any], dtype: torch.dtype) -> None:

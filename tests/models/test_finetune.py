@@ -24,6 +24,7 @@ from models.musicgen.language import LanguageConfig, build_language_model
 from models.musicgen.nano import save_language_model
 from models.musicgen.train_language import codebook_losses
 from models.training import read_corpus
+from models.weights import WEIGHTS
 from tests.models.released import transformers_checkpoint
 
 KEYWORDS = ("sweet", "sweet, salty", "sweet", "bitter", "sweet", "bitter")
@@ -192,3 +193,16 @@ def test_conditioning_alone_learns_and_a_blend_lies_between(corpus: Path, base: 
         middle = (a[name] + b[name]) / 2
         assert torch.allclose(c[name], middle, atol=2e-3 * float(middle.detach().abs().max()) + 1e-6), name
     assert any(not torch.equal(b[n], d[n]) for n in moved)  # what is replayed is learned from
+
+
+def test_of_a_shipped_base_only_the_change_is_written(corpus: Path, tmp_path: Path) -> None:
+    """The engines agree on such a model, and its fingerprint covers the base."""
+    done = finetune("nano-base", corpus, tmp_path, "tuned", settings=replace(SHORT, method="conditioning", lr=1e-3))
+    size = [(folder / "model.safetensors").stat().st_size for folder in (WEIGHTS / "nano-base", done)]
+    assert size[1] < size[0] / 3
+    assert WEIGHTS / "nano-base" / "model.safetensors" in find(str(done)).files
+    sounds = [
+        load_generator(str(done), engine).generate("sweet tone", 0.5, [1]) for engine in ("transformers", "audiocraft")
+    ]
+    assert np.abs(sounds[0] - sounds[1]).max() < 1e-3
+    assert not np.array_equal(sounds[0], load_generator("nano-base").generate("sweet tone", 0.5, [1]))
