@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,23 @@ def read_corpus(folder: Path) -> list[Clip]:
     return clips
 
 
+def fingerprint(clips: Sequence[Clip]) -> str:
+    """What tells two lists of clips apart: their rows, names and sizes, as 16 hexadecimal digits."""
+    return digest(f"{c.path.name} {c.path.stat().st_size} {json.dumps(c.row, sort_keys=True)}" for c in clips)
+
+
+def digest(parts: Iterable[Any]) -> str:
+    """16 hexadecimal digits of texts and tensors."""
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, torch.Tensor):
+            total.update(part.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+        else:
+            total.update(str(part).encode())
+        total.update(b"\0")
+    return total.hexdigest()[:16]
+
+
 def read_segment(path: Path, seconds: float, rate: int, rng: np.random.Generator) -> np.ndarray:
     """Read a random segment of exactly `seconds` (zero-padded) as mono float32; the file must have `rate` Hz."""
     import soundfile
@@ -70,19 +89,36 @@ def cosine(step: int, steps: int, warmup: int, floor: float = 0.05) -> float:
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write a training state atomically; tensors, numbers, strings, lists and dictionaries only."""
+def save_state(path: Path, state: dict[str, Any], made: dict[str, Any]) -> None:
+    """Write a training state atomically; tensors, numbers, strings, lists and dictionaries only. `made`: see `load_state`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    torch.save(state, partial)
+    torch.save({**state, "made": json.loads(json.dumps(made))}, partial)
     os.replace(partial, path)
 
 
-def load_state(path: Path) -> dict[str, Any] | None:
-    """Read a training state (``weights_only=True``), or None where there is none."""
+def load_state(path: Path, made: dict[str, Any]) -> dict[str, Any] | None:
+    """Read a training state (``weights_only=True``), or None where there is none.
+
+    Parameters
+    ----------
+    made : dict
+        What the training is made of: settings, `fingerprint` of its clips; plain values. It is kept in the state as ``made``.
+
+    Raises
+    ------
+    ModelError
+        If the state is of a training made of something else, naming what differs: to go on with it would mix the two.
+    """
     if not path.exists():
         return None
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    there, here = state.get("made", {}), json.loads(json.dumps(made))
+    other = sorted(k for k in {*there, *here} if there.get(k) != here.get(k))
+    if other:
+        raise ModelError(
+            f"{path} was begun with another {', '.join(other)}; choose another directory, or remove it to begin anew"
+        )
     return state
 
 

@@ -20,7 +20,7 @@ from models.musicgen.codec import CodecConfig
 from models.musicgen.losses import mel_distance, reconstruction_loss
 from models.musicgen.nano import load_codec
 from models.musicgen.train_codec import BATCH, SAVE_EVERY, SEGMENT, _batch
-from models.training import append_curve, cosine, load_state, read_corpus, save_state
+from models.training import append_curve, cosine, digest, fingerprint, load_state, read_corpus, save_state
 
 if TYPE_CHECKING:
     from audiocraft.models.encodec import EncodecModel
@@ -73,14 +73,16 @@ def train_decoder(
     generator = torch.optim.AdamW(codec.decoder.parameters(), lr=2e-4, betas=(0.8, 0.99))
     judge = torch.optim.AdamW(critics.parameters(), lr=3e-4, betas=(0.8, 0.99))
     start = 0
-    state = load_state(out / "decoder.pt")
+    clips = read_corpus(corpus)
+    codes_of = digest(codec.quantizer.state_dict().values())
+    made = {"seed": seed, "corpus": fingerprint(clips), "codec": codes_of}
+    state = load_state(out / "decoder.pt", made)
     if state is not None:
         codec.decoder.load_state_dict(state["decoder"])
         critics.load_state_dict(state["critics"])
         generator.load_state_dict(state["generator"])
         judge.load_state_dict(state["judge"])
         start = int(state["step"])
-    clips = read_corpus(corpus)
     for step in range(start, steps):
         rng = np.random.default_rng([seed, step])
         x = _batch(clips, rng, BATCH // 2, SEGMENT, rate)
@@ -123,5 +125,6 @@ def train_decoder(
                 report(step + 1, steps, row)
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
             kept = {"decoder": codec.decoder.state_dict(), "critics": critics.state_dict(), "step": step + 1}
-            save_state(out / "decoder.pt", {**kept, "generator": generator.state_dict(), "judge": judge.state_dict()})
+            kept |= {"generator": generator.state_dict(), "judge": judge.state_dict()}
+            save_state(out / "decoder.pt", kept, made)
     return codec

@@ -14,7 +14,7 @@ import torch
 
 from models.musicgen.codec import CodecConfig, build_codec
 from models.musicgen.losses import mel_distance, reconstruction_loss
-from models.training import Clip, append_curve, cosine, load_state, read_corpus, read_segment, save_state
+from models.training import Clip, append_curve, cosine, fingerprint, load_state, read_corpus, read_segment, save_state
 
 if TYPE_CHECKING:
     from audiocraft.models.encodec import EncodecModel
@@ -88,7 +88,8 @@ def train_codec(
     optimizer = torch.optim.AdamW(codec.parameters(), lr=lr, betas=(0.8, 0.95), weight_decay=0.01)
     clips = read_corpus(corpus)
     start = 0
-    state = load_state(out / "codec.pt")
+    made = {"seed": seed, "lr": lr, "config": config.to_dict(), "corpus": fingerprint(clips)}
+    state = load_state(out / "codec.pt", made)
     if state is not None:
         codec.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -130,5 +131,5 @@ def train_codec(
                 report(step + 1, steps, row)
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
             kept = {"model": codec.state_dict(), "optimizer": optimizer.state_dict()}
-            save_state(out / "codec.pt", {**kept, "generator": generator.get_state(), "step": step + 1})
+            save_state(out / "codec.pt", {**kept, "generator": generator.get_state(), "step": step + 1}, made)
     return codec.eval()

@@ -13,7 +13,17 @@ import torch
 from torch.nn import functional as F
 
 from models.errors import ModelError
-from models.training import Clip, append_curve, cosine, load_state, read_corpus, read_segment, save_state
+from models.training import (
+    Clip,
+    append_curve,
+    cosine,
+    digest,
+    fingerprint,
+    load_state,
+    read_corpus,
+    read_segment,
+    save_state,
+)
 
 if TYPE_CHECKING:
     from audiocraft.models.encodec import CompressionModel
@@ -22,6 +32,8 @@ if TYPE_CHECKING:
 Report = Callable[[int, int, dict[str, float]], None]
 Texts = Sequence[Sequence[str]]
 Codes = Sequence[torch.Tensor]
+# Settings that a training can't change midway; its length, what is shown and how often it is saved can.
+DECIDING = ("batch", "lr", "warmup", "weight_decay", "seed", "ema", "segment", "replay")
 
 
 @dataclass(frozen=True)
@@ -67,8 +79,9 @@ class TrainSettings:
 @torch.no_grad()
 def encode_corpus(codec: CompressionModel, clips: list[Clip], cache: Path) -> list[torch.Tensor]:
     """Return the codes (n_q, frames) of each clip, from `cache` where it is there."""
-    state = load_state(cache)
-    if state is not None and len(state["codes"]) == len(clips):
+    made = {"corpus": fingerprint(clips), "codec": digest(codec.state_dict().values())}
+    state = load_state(cache, made)
+    if state is not None:
         return [row.long() for row in state["codes"]]
     rng = np.random.default_rng(0)
     rows = []
@@ -76,7 +89,7 @@ def encode_corpus(codec: CompressionModel, clips: list[Clip], cache: Path) -> li
         audio = read_segment(clip.path, float(clip.row["duration"]), int(codec.sample_rate), rng)
         wave = torch.from_numpy(audio)[None, None].expand(1, int(codec.channels), -1)
         rows.append(codec.encode(wave)[0][0].to(torch.int16))
-    save_state(cache, {"codes": rows})
+    save_state(cache, {"codes": rows}, made)
     return [row.long() for row in rows]
 
 
@@ -211,7 +224,12 @@ def train_language_model(
     half = resolve_precision(s.precision) == "bf16"
     trained = [p for p in lm.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=s.lr, betas=(0.9, 0.95), weight_decay=s.weight_decay)
-    state = load_state(state_path) or {"step": 0, "best_loss": float("inf"), "since": 0}
+    others = replay or ((), ())
+    made = {k: v for k, v in asdict(s).items() if k in DECIDING} | {
+        "corpus": digest([*codes, *texts, *others[0], *others[1]]),
+        "model": digest([trained[0], trained[-1], sum(p.numel() for p in trained)]),
+    }
+    state = load_state(state_path, made) or {"step": 0, "best_loss": float("inf"), "since": 0}
     if "model" in state:
         lm.load_state_dict(state["model"])
     model, optimizer = accelerator.prepare(_Losses(lm), optimizer)
@@ -264,7 +282,7 @@ def train_language_model(
                 accelerator.log(row, step=step)
             state["step"] = s.steps if stop else step + 1
             if state["step"] % s.save_every == 0 or last or stop:
-                _save(state_path, state, lm, optimizer, average)
+                _save(state_path, state, lm, optimizer, average, made)
             if report and (step % s.report_every == 0 or last):
                 report(step + 1, s.steps, {"loss": losses.mean().item()})
         if stop:
@@ -288,11 +306,18 @@ def _check_tracker(name: str) -> None:
         raise ModelError(f"tracker {name!r} is not installed; pip install {name}, or train without it")
 
 
-def _save(path: Path, state: dict[str, Any], lm: LMModel, optimizer: Any, average: MovingAverage | None) -> None:
+def _save(
+    path: Path,
+    state: dict[str, Any],
+    lm: LMModel,
+    optimizer: Any,
+    average: MovingAverage | None,
+    made: dict[str, Any],
+) -> None:
     state["model"], state["optimizer"] = lm.state_dict(), optimizer.state_dict()
     if average:
         state["average"] = average.shadow
-    save_state(path, state)
+    save_state(path, state, made)
 
 
 def _evaluate_average(

@@ -49,7 +49,7 @@ def identifier(location: str) -> str:
     """What a clip and its augmented siblings share: the YouTube identifier of 11 characters, else the name without its number."""
     stem = Path(location).stem
     found = re.match(r"[A-Za-z0-9_-]{11}", stem)
-    return found.group() if found else re.sub(r"_\\d+$", "", stem)
+    return found.group() if found else re.sub(r"_\d+$", "", stem)
 
 
 def read_musicbench(listing: Path, audio: Path, labels: Path | None = None) -> list[Row]:

@@ -18,7 +18,7 @@ from models.sonicverse.labels import HEADS, labels_of, sentence, targets
 from models.sonicverse.llm import load_llm
 from models.sonicverse.model import Projector, ProjectorConfig
 from models.sonicverse.tags import genre_tags
-from models.training import Clip, append_curve, cosine, load_state, read_corpus, read_segment, save_state
+from models.training import Clip, append_curve, cosine, fingerprint, load_state, read_corpus, read_segment, save_state
 from models.weights import load_tensors, weights_directory
 
 HEAD_STEPS = 2000
@@ -49,13 +49,16 @@ def encode_corpus(
     report: Report | None = None,
     transform: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Layer vectors of all clips, (clips, width) per layer, from `cache` (safetensors) where it is there."""
+    """Layer vectors of all clips, (clips, width) per layer, from `cache` (safetensors) where it is there and of these clips."""
+    from safetensors import safe_open
     from safetensors.numpy import load_file, save_file
 
+    made = {"corpus": fingerprint(clips)}
     if cache.exists():
-        layers = load_file(cache)
-        if len(layers["front"]) == len(clips):
-            return layers
+        with safe_open(cache, "np") as file:
+            known = file.metadata() == made
+        if known:
+            return load_file(cache)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in LAYERS}
     rng = np.random.default_rng(0)
     for i, clip in enumerate(clips):
@@ -66,7 +69,7 @@ def encode_corpus(
             report(i, len(clips), {})
     layers = {name: np.stack(values) for name, values in rows.items()}
     partial = cache.with_suffix(".partial")
-    save_file(layers, partial)
+    save_file(layers, partial, made)
     partial.replace(cache)
     return layers
 
@@ -118,7 +121,11 @@ def train_projector(
         take_over(model, start_from)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
     start = 0
-    state = load_state(out / "sonicverse.pt")
+    made = {
+        "seed": seed, "config": model.config.to_dict(), "head_weight": head_weight, "head_steps": HEAD_STEPS,
+        "start_from": start_from, "corpus": fingerprint(clips),
+    }  # fmt: skip
+    state = load_state(out / "sonicverse.pt", made)
     if state is not None:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -160,7 +167,7 @@ def train_projector(
                 report(step + 1, total, row)
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == total:
             kept = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
-            save_state(out / "sonicverse.pt", kept)
+            save_state(out / "sonicverse.pt", kept, made)
     tune_voices(model, layers, wanted, free, seed)
     kept_back = np.flatnonzero(held)
     with torch.no_grad():

@@ -25,7 +25,7 @@ from models.sonicverse.llm import LORA, adapt, load_llm
 from models.sonicverse.mert import RATE, Mert
 from models.sonicverse.musicbench import Row, soft_targets
 from models.sonicverse.train import HEAD_WEIGHT, caption_loss, with_prompt
-from models.training import append_curve, cosine, load_state, save_state
+from models.training import append_curve, cosine, digest, load_state, save_state
 
 KNOWN = {"key": KEYS, "vocals": VOICES, "gender": GENDERS}
 SECONDS = 10.0
@@ -100,10 +100,11 @@ def encode_rows(
 
     state = PartialState(cpu=not torch.cuda.is_available())
     cache.mkdir(parents=True, exist_ok=True)
-    lots = [(cache / f"{k:07d}.npy", rows[k : k + LOT]) for k in range(0, len(rows), LOT)]
+    parts = [rows[k : k + LOT] for k in range(0, len(rows), LOT)]
+    lots = [(cache / f"{digest([encoder, *(r.audio for r in part)])}.npy", part) for part in parts]
     mert: Mert | None = None
     for path, lot in lots[state.process_index :: state.num_processes]:
-        if path.exists() and len(np.load(path, allow_pickle=False)) == len(lot):
+        if path.exists():
             continue
         if mert is None:
             mert = Mert(encoder)
@@ -199,7 +200,9 @@ def train_full(
     if s.lora_rank:
         adapt(llm, s.lora_rank)
     llm.to(accelerator.device)
-    state = load_state(out / "state.pt")
+    given = digest([encoder, llm_name, labels, *((r.audio, r.captions, r.soft) for r in rows)])
+    made = asdict(s) | {"save_every": None, "listing": given}
+    state = load_state(out / "state.pt", made)
     if state is not None:
         projector.load_state_dict(state["projector"])
         llm.load_state_dict(state["adapter"], strict=False)
@@ -251,7 +254,7 @@ def train_full(
                     report(step + 1, total, row)
                 if (step + 1) % s.save_every == 0 or step + 1 == first:
                     kept = {"projector": projector.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
-                    save_state(out / "state.pt", kept | {"adapter": _adapter(llm)})
+                    save_state(out / "state.pt", kept | {"adapter": _adapter(llm)}, made)
             accelerator.wait_for_everyone()
         # DDP's wrapper goes before anything ends the process group: its destructor waits for the group's threads.
         del prepared, losses

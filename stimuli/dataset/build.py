@@ -15,6 +15,7 @@ from stimuli.dataset.arrange import Attributes, arrange, draw_attributes
 from stimuli.dataset.captions import caption, character
 from stimuli.dataset.render import render
 from stimuli.dataset.scores import Skeleton, key_name, read_chorales
+from stimuli.errors import StimulusError
 
 TEST_EVERY = 12  # every twelfth piece is held out: splits are by piece, never by clip
 # Further wordings of the taste set: how much they keep (a little, or the taste alone), and whether they name every taste
@@ -44,10 +45,35 @@ def build_base(
         skeleton = chosen[int(rng.integers(len(chosen)))]
         return skeleton, draw_attributes(rng), "", rng
 
-    return _write(out, n, seconds, rate, make, progress)
+    begin(out, {"kind": "base", "seconds": seconds, "rate": rate, "seed": seed, "split": split})
+    return write_corpus(out, n, seconds, rate, make, progress)
 
 
-def _write(
+def begin(out: Path, recipe: dict[str, Any]) -> None:
+    """Make a corpus' directory, or go on with one of the same recipe (``recipe.json``); clips are never of two.
+
+    Raises
+    ------
+    StimulusError
+        If the directory was begun by another recipe, naming what differs.
+    """
+    (out / "audio").mkdir(parents=True, exist_ok=True)
+    path = out / "recipe.json"
+    here = json.loads(json.dumps(recipe))
+    if path.exists():
+        there = json.loads(path.read_text())
+        other = sorted(k for k in {*here, *there} if here.get(k) != there.get(k))
+        if other:
+            raise StimulusError(
+                f"{out} was begun with another {', '.join(other)} ({path.name}); choose another directory, or remove it"
+            )
+        return
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(here, indent=1) + "\n")
+    os.replace(partial, path)
+
+
+def write_corpus(
     out: Path,
     n: int,
     seconds: float,
@@ -56,9 +82,9 @@ def _write(
     progress: Progress | None,
     ratings: list[dict[str, float]] | None = None,
 ) -> Path:
+    """Render and word `n` clips, each of what `make` gives for its number; returns the metadata file."""
     import soundfile
 
-    (out / "audio").mkdir(parents=True, exist_ok=True)
     rows = []
     for k in range(n):
         skeleton, a, taste_words, rng = make(k)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from stimuli.dataset.arrange import Note, arrange_parts, draw_attributes
-from stimuli.dataset.build import split_of, write_metadata
+from stimuli.dataset.build import begin, split_of, write_metadata
 from stimuli.dataset.captions import caption, character
 from stimuli.dataset.render import render
 from stimuli.dataset.scores import key_name, read_chorales
@@ -65,6 +65,10 @@ def speakers(folder: Path) -> list[tuple[str, str, list[Path]]]:
     if not found:
         raise StimulusError(f"{folder} has no speakers: folders female-NAME or male-NAME with WAV files are needed")
     return found
+
+
+def _names(people: list[tuple[str, str, list[Path]]]) -> list[str]:
+    return [f"{gender}-{name}: {', '.join(p.name for p in files)}" for gender, name, files in people]
 
 
 def read_speech(path: Path, rate: int) -> np.ndarray:
@@ -201,8 +205,9 @@ def build_sung(
         raise StimulusError("package pyworld-prebuilt is missing; pip install tastelab[training]")
     pieces = [p for i, p in enumerate(read_chorales(out.parent / "chorales.json")) if split_of(i) == split and p.melody]
     people = speakers(speech)
+    recipe = {"kind": "sung", "seconds": seconds, "rate": rate, "seed": seed, "split": split}
+    begin(out, recipe | {"speakers": _names(people)})
     words: dict[str, list[Syllable]] = {}
-    (out / "audio").mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     for k in range(n):
         rng = np.random.default_rng([seed, 77, k])
@@ -279,8 +284,9 @@ def build_over(
     if not tracks:
         raise StimulusError(f"{music} has no recordings of more than {seconds:g} s")
     pieces = [p for p in read_chorales(out.parent / "chorales.json") if p.melody]
+    recipe = {"kind": "sung over music", "seconds": seconds, "rate": rate, "seed": seed}
+    begin(out, recipe | {"speakers": _names(people), "music": [str(p.relative_to(music)) for p in tracks]})
     words: dict[str, list[Syllable]] = {}
-    (out / "audio").mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     for k in range(n):
         rng = np.random.default_rng([seed, 78, k])

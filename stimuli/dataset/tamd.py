@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from stimuli.dataset.build import begin, write_metadata
 from stimuli.dataset.captions import tempo_class
 from stimuli.dataset.estimate import RATE as ESTIMATE_RATE
 from stimuli.dataset.estimate import estimate_key, estimate_tempo
@@ -118,7 +119,7 @@ def build_tamd(source: Path, out: Path, rate: int, split: str, progress: Progres
     order = np.random.default_rng(SPLIT_SEED).permutation(numbers)
     test = set(order[: round(TEST_SHARE * len(numbers))].tolist())
     chosen = [n for n in numbers if (n in test) == (split == "test")]
-    (out / "audio").mkdir(parents=True, exist_ok=True)
+    begin(out, {"kind": "tamd", "rate": rate, "split": split, "tracks": [int(n) for n in numbers]})
     rows = []
     for i, n in enumerate(chosen):
         wav = out / "audio" / f"{n:03d}.wav"
@@ -160,11 +161,7 @@ def build_tamd(source: Path, out: Path, rate: int, split: str, progress: Progres
         )
         if progress:
             progress(i + 1, len(chosen))
-    metadata = out / "metadata.jsonl"
-    partial = metadata.with_suffix(".partial")
-    partial.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    os.replace(partial, metadata)
-    return metadata
+    return write_metadata(out, rows)
 
 
 def _tag(tags: Any, name: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from stimuli.dataset.arrange import Attributes, draw_attributes
-from stimuli.dataset.build import _write, split_of
+from stimuli.dataset.build import begin, split_of, write_corpus
 from stimuli.dataset.scores import Skeleton, read_chorales
 
 TASTES = ("sweet", "sour", "salty", "bitter")
@@ -130,4 +130,5 @@ def build_taste(
         graded.append({t: round(v, 1) for t, v in noisy.items()})
         return chosen[int(rng.integers(len(chosen)))], a, taste_words(noisy), rng
 
-    return _write(out, n, seconds, rate, make, progress, graded)
+    begin(out, {"kind": "taste", "seconds": seconds, "rate": rate, "seed": seed, "split": split})
+    return write_corpus(out, n, seconds, rate, make, progress, graded)

@@ -13,6 +13,8 @@ from models.sonicverse.assess import assess, draw_layers, switched
 from models.sonicverse.evaluate import calibration_error, evaluate, family_f1, head_scores, mirex, text_scores
 from models.sonicverse.labels import FAMILIES, FAMILY_OF, HEADS, INSTRUMENTS, sentence, targets
 from models.sonicverse.text_metrics import BertScore, all_metrics, bleu, cider, meteor, rouge_l, similarity, words
+from models.sonicverse.train import encode_corpus
+from models.training import read_corpus
 from tests.models.test_sonicverse import LABELS
 
 
@@ -149,6 +151,10 @@ def test_assess_on_a_small_corpus(tmp_path: Path) -> None:
     assert register["captions"] >= 0.5
     with pytest.raises(ModelError, match="are not known"):
         assess(load_captioner(), tmp_path, features="golden")
+    clips = read_corpus(tmp_path)
+    cache = tmp_path / "vectors.safetensors"
+    own, turned = encode_corpus(clips, cache), encode_corpus(clips[::-1], cache)  # as many clips, but not these
+    assert np.array_equal(own["front"], turned["front"][::-1])
     listed = (tmp_path / "metadata.jsonl").read_text().replace('"attributes"', '"something"')
     (tmp_path / "metadata.jsonl").write_text(listed)
     with pytest.raises(ModelError, match="no exact attributes"):

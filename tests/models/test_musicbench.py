@@ -43,6 +43,7 @@ def test_siblings_of_the_evaluation_are_not_trained_on(listing: Path) -> None:
     assert [r.identifier for r in train] == ["2unse6chkMU"]
     assert [r.identifier for r in evaluation] == ["-0SdAVK79lg"]
     assert identifier("data_aug2/-0SdAVK79lg_1.wav") == identifier("data/-0SdAVK79lg.wav")
+    assert identifier("own/song_2.wav") == identifier("song.wav")
 
 
 def test_soft_labels(listing: Path, tmp_path: Path) -> None:

@@ -104,6 +104,8 @@ def test_training_resumes_to_the_same_losses(tmp_path: Path) -> None:
     curves = [[json.loads(x) for x in (tmp_path / f"{n}.jsonl").read_text().splitlines()] for n in "ab"]
     by_step = {row["step"]: row for row in curves[1]}
     assert [by_step[row["step"]] for row in curves[0]] == curves[0]
+    with pytest.raises(ModelError, match="begun with another lr, seed; choose"):
+        trained(tmp_path / "b.pt", replace(settings, steps=9, lr=1e-2, seed=4))
 
 
 def test_two_processes_train_to_the_losses_of_one(tmp_path: Path) -> None:

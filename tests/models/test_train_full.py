@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,13 +70,21 @@ def test_interrupted_it_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     )
     whole = train_full(rows(), vectors(), "mert", str(converted_smollm2()), tmp_path / "whole", settings)
 
-    def stop(step: int, total: int, row: dict[str, float]) -> None:
-        if step in (2, 6):
-            raise KeyboardInterrupt
+    steps: list[int] = []
+    for at in (3, 6):  # in the first stage, and in the second
 
-    for _ in range(2):
+        def stop(step: int, total: int, row: dict[str, float], at: int = at) -> None:
+            steps.append(step)
+            if step == at:
+                raise KeyboardInterrupt
+
         with pytest.raises(KeyboardInterrupt):
             train_full(rows(), vectors(), "mert", str(converted_smollm2()), tmp_path / "cut", settings, stop)
+    assert steps == [1, 2, 3, 3, 4, 5, 6]
+    with pytest.raises(ModelError, match="begun with another batch, listing; choose"):
+        train_full(
+            rows()[1:], vectors()[1:], "mert", str(converted_smollm2()), tmp_path / "cut", replace(settings, batch=4)
+        )
     again = train_full(rows(), vectors(), "mert", str(converted_smollm2()), tmp_path / "cut", settings)
     from safetensors.torch import load_file
 
@@ -168,7 +177,12 @@ def test_encoding_goes_on_with_the_next_lot(tmp_path: Path) -> None:
     many = [Row(Path(f"{i}.wav"), str(i), ("Music.",), None, None, False) for i in range(70)]
     first = encode_rows(many, encoder, tmp_path / "cache", read)
     assert first.shape == (70, 3, 16)
-    (tmp_path / "cache" / "0000064.npy").unlink()
+    last = min((tmp_path / "cache").iterdir(), key=lambda p: len(np.load(p, allow_pickle=False)))
+    last.unlink()
     calls.clear()
     assert np.array_equal(encode_rows(many, encoder, tmp_path / "cache", read), first)
     assert len(calls) == 6
+    calls.clear()
+    turned = encode_rows(many[::-1], encoder, tmp_path / "cache", read)  # as many clips, but not these
+    assert np.array_equal(turned, first[::-1])
+    assert len(calls) == 70

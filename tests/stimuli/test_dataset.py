@@ -13,6 +13,7 @@ from stimuli.dataset.captions import caption, tempo_class
 from stimuli.dataset.render import render
 from stimuli.dataset.scores import Skeleton
 from stimuli.dataset.taste import TASTES, build_taste, draw_track, ratings, taste_words
+from stimuli.errors import StimulusError
 from stimuli.features import acoustic_features, roughness
 
 SKELETON = Skeleton(
@@ -87,6 +88,9 @@ def test_corpus_is_finished_after_an_interruption(tmp_path: Path) -> None:
     assert soundfile.info(tmp_path / "c" / "audio" / "00001.wav").frames == 16000
     rows = [json.loads(line) for line in (tmp_path / "c" / "metadata.jsonl").read_text().splitlines()]
     assert {r["title"] for r in rows} <= {f"p{i}" for i in range(24) if split_of(i) == "train"}
+    with pytest.raises(StimulusError, match=r"another kind, seed \(recipe.json\)"):
+        build_taste(tmp_path / "c", 4, 1.0, 16000, 6)
+    assert (tmp_path / "c" / "audio" / "00000.wav").read_bytes() == first
     build_taste(tmp_path / "t", 4, 1.0, 16000, 5)
     rows = [json.loads(line) for line in (tmp_path / "t" / "metadata.jsonl").read_text().splitlines()]
     assert all(set(r["ratings"]) == set(TASTES) for r in rows)
