@@ -119,7 +119,7 @@ def number(value: Any, column: str = "") -> str:
             return f"{int(value):,}"
         if abs(value) >= 1e5 or abs(value) < 0.0005:
             return f"{value:.2e}"
-        return f"{value:.3f}" if abs(value) < 0.1 else f"{value:.2f}"
+        return f"{value:.3f}" if abs(value) < 0.1 else f"{value:,.2f}"
     return str(value)
 
 
@@ -191,8 +191,10 @@ def methods(inputs: Inputs, libraries: dict[str, str]) -> str:
         parts.append(
             f"Preference scores ({len(data.preference)} answers of {data.preference['participant'].nunique()} participants, over "
             f"{data.middle:g}: fine-tuned preferred) were analysed with linear mixed models with participants and clips as crossed "
-            "random intercepts (REML, Satterthwaite's degrees of freedom), Holm-corrected over tastes, beside one-sample Wilcoxon "
-            f"signed-rank tests ({config.correction.capitalize()}). Directions declared before the data: {declared}."
+            "random intercepts (REML, Satterthwaite's degrees of freedom), Holm-corrected over tastes; rank-biserial correlations "
+            f"and Cliff's deltas have intervals by bootstraps of participants and of clips ({config.resamples} resamples each; "
+            "Cameron, Gelbach & Miller, 2011). Beside them stand one-sample Wilcoxon signed-rank tests "
+            f"({config.correction.capitalize()}), their intervals by bootstrap over participants. Directions declared before the data: {declared}."
         )
     if not data.ratings.empty:
         clips = data.ratings.groupby(["participant", "trial"]).ngroups
@@ -200,7 +202,7 @@ def methods(inputs: Inputs, libraries: dict[str, str]) -> str:
             f"Ratings of {clips} clips on {data.ratings['adjective'].nunique()} adjectives were analysed with the same mixed models, "
             "with cumulative link mixed models, and with a type-I analysis of variance and Tukey-Kramer comparisons. Factors were "
             "extracted by maximum likelihood with oblimin rotation (gamma 0), their number taken from parallel analysis "
-            f"(95 % quantile); intervals are bootstrap over participants ({config.resamples} resamples for effects, 200 for loadings)."
+            f"(95 % quantile); intervals of loadings are bootstrap over participants (200 resamples)."
         )
     if inputs.clips:
         parts.append(

@@ -59,7 +59,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             "preference_effects",
             "Effect sizes and spread",
             robustly["effects"],
-            "Intervals by bootstrap over participants; standard deviations of the mixed models.",
+            "Intervals for other people and other clips (two bootstraps); standard deviations of the mixed models.",
         ),
         Table(
             "preference_detectable",
