@@ -39,6 +39,42 @@ def sung() -> list[dict[str, Any]]:
     return [json.loads(x) | {"folder": str(folder)} for x in (folder / "metadata.jsonl").read_text().splitlines()]
 
 
+def unsung() -> list[dict[str, Any]]:
+    """Clips of the example study's four tastes and two models with seeds of their own, generated on the first call; nobody sings."""
+    from stimuli.generate import generate
+    from tastelab.context import read_study
+
+    study = read_study(Path(__file__).resolve().parent.parent / "study.toml")
+    config = study.stimuli.model_copy(update={"seed": 4711, "clips_per_taste": 15})
+    folder = WORK / "unsung"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = generate(config, study.models, folder)
+    return [{"folder": str(folder), "path": r.file, "taste": r.taste, "model": r.model} for r in rows]
+
+
+def said_to_be_sung() -> dict[str, Any]:
+    """How many generated clips the head hears a voice in, and captions name one of, by taste; MusiCNN's tags beside."""
+    from models.sonicverse.captioner import load_captioner
+    from models.sonicverse.evaluate import vocals_right
+    from models.sonicverse.tags import read_tags
+
+    captioner = load_captioner()
+    rows = unsung()
+    found = captioner.describe([read(r) for r in rows])
+    head = np.array([d.features["vocals"]["vocals"] > 0.5 for d in found])
+    caption = np.array([not vocals_right(d.caption, "instrumental") for d in found])
+    tags = np.array([read_tags(captioner.encode(read(r))["penultimate"])["vocals"]["vocals"] > 0.5 for r in rows])
+    taste = np.array([r["taste"] for r in rows])
+    return {
+        "by the head": share(head.astype(float)),
+        "in the caption": share(caption.astype(float)),
+        "by MusiCNN's tags": share(tags.astype(float)),
+        "in the caption, by taste": {
+            str(t): f"{int(caption[taste == t].sum())} of {int((taste == t).sum())}" for t in np.unique(taste)
+        },
+    }
+
+
 def area(positive: np.ndarray, negative: np.ndarray) -> float:
     """Area under the ROC curve: how often a positive scores over a negative."""
     return float((positive[:, None] > negative[None]).mean() + 0.5 * (positive[:, None] == negative[None]).mean())
@@ -111,7 +147,7 @@ def voices() -> dict[str, Any]:
             ),
         }  # fmt: skip
         out[name] = table
-    return out
+    return out | {"generated clips said to be sung (none is)": said_to_be_sung()}
 
 
 def second_set() -> list[dict[str, Any]]:

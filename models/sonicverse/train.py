@@ -183,13 +183,15 @@ def tune_voices(
     free: np.ndarray,
     seed: int = 0,
 ) -> None:
-    """Train the heads of vocals and gender alone for `VOICE_STEPS` more, half of each batch of recorded music where it is there.
+    """Train the heads of vocals and gender alone for `VOICE_STEPS` more, where there are clips other than rendered ones.
 
-    Everything else stays as it is, so that captions keep what they learned.
+    Each batch has as many rendered clips as others (recorded, generated), and of both as many sung as not, so that a corpus of one
+    kind in which nobody sings doesn't make the head deaf. Everything else stays as it is: captions keep what they learned.
     """
-    recorded = np.array([i for i in free if np.isnan(wanted[i]["instrument"]).any()])
-    rendered = np.setdiff1d(free, recorded)
-    if not len(recorded):
+    other = np.array([bool(np.isnan(wanted[i]["instrument"]).any()) for i in free])
+    voice = np.array([bool(wanted[i]["vocals"][0] == 1) for i in free])
+    pools = [free[mask] for mask in (other & voice, other & ~voice, ~other & voice, ~other & ~voice) if mask.any()]
+    if not other.any():
         model.eval()
         return
     trained = [model.beta, *(p for name in VOICE_HEADS for p in model.heads[name].parameters())]
@@ -198,8 +200,7 @@ def tune_voices(
     for step in range(VOICE_STEPS):
         torch.manual_seed(seed * 1_000_003 + step)
         rng = np.random.default_rng([seed, 5, step])
-        half = HEAD_BATCH // 2
-        chosen = np.concatenate([p[rng.integers(len(p), size=half)] for p in (recorded, rendered)])
+        chosen = np.concatenate([p[rng.integers(len(p), size=HEAD_BATCH // len(pools))] for p in pools])
         with torch.no_grad():
             stacked = model.stack(_tensors(layers, chosen))
         logits = {name: model.head_of(name, stacked) for name in VOICE_HEADS}

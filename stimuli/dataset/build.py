@@ -73,6 +73,15 @@ def begin(out: Path, recipe: dict[str, Any]) -> None:
     os.replace(partial, path)
 
 
+def save(path: Path, audio: np.ndarray, rate: int) -> None:
+    """Write a clip as 16-bit WAV, whole or not at all."""
+    import soundfile
+
+    partial = path.with_suffix(".partial")
+    soundfile.write(partial, audio, rate, format="WAV", subtype="PCM_16")
+    os.replace(partial, path)
+
+
 def write_corpus(
     out: Path,
     n: int,
@@ -83,8 +92,6 @@ def write_corpus(
     ratings: list[dict[str, float]] | None = None,
 ) -> Path:
     """Render and word `n` clips, each of what `make` gives for its number; returns the metadata file."""
-    import soundfile
-
     rows = []
     for k in range(n):
         skeleton, a, taste_words, rng = make(k)
@@ -104,9 +111,7 @@ def write_corpus(
         room = float(rng.uniform(0.05, 0.6))
         if not wav.exists():
             audio = render(arrange(skeleton, a, seconds, rng), a.instruments, seconds, rate, room)
-            partial = wav.with_suffix(".partial")
-            soundfile.write(partial, audio, rate, format="WAV", subtype="PCM_16")
-            os.replace(partial, wav)
+            save(wav, audio, rate)
         row = {
             "path": f"audio/{name}.wav",
             "name": name,

@@ -10,7 +10,6 @@ The speech is a directory with one folder a speaker, ``female-NAME`` or ``male-N
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from stimuli.dataset.arrange import Note, arrange_parts, draw_attributes
-from stimuli.dataset.build import begin, split_of, write_metadata
+from stimuli.dataset.build import begin, save, split_of, write_metadata
 from stimuli.dataset.captions import caption, character
 from stimuli.dataset.render import render
 from stimuli.dataset.scores import key_name, read_chorales
@@ -232,7 +231,7 @@ def build_sung(
                 tune = [Note(0, m.onset, m.duration, m.pitch + shift, m.velocity) for m in lead]
                 melody = sing(tune, _words(files, f"{gender}-{name}", words, rate), seconds, rate, rng, formants)
             audio = _over(_in_room(melody, rate, rng), music, decibels)
-            _save(wav, audio, rate)
+            save(wav, audio, rate)
         if lead:
             rows.append(
                 {
@@ -307,7 +306,7 @@ def build_over(
                 formants = float(rng.uniform(0.92, 1.1))
                 voice = sing(tune, _words(files, f"{gender}-{name}", words, rate), seconds, rate, rng, formants)
                 audio = _over(_in_room(voice, rate, rng), audio, float(rng.uniform(-4, 6)))
-            _save(wav, audio, rate)
+            save(wav, audio, rate)
         rows.append(
             {
                 "path": f"audio/{k:05d}.wav", "name": f"{k:05d}", "title": track.stem, "artist": "", "sample_rate": rate,
@@ -318,14 +317,6 @@ def build_over(
         if progress:
             progress(k + 1, n)
     return write_metadata(out, rows)
-
-
-def _save(path: Path, audio: np.ndarray, rate: int) -> None:
-    import soundfile
-
-    partial = path.with_suffix(".partial")
-    soundfile.write(partial, audio, rate, format="WAV", subtype="PCM_16")
-    os.replace(partial, path)
 
 
 def _words(files: list[Path], speaker: str, known: dict[str, list[Syllable]], rate: int) -> list[Syllable]:

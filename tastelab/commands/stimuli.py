@@ -138,7 +138,8 @@ def build(
     what: Annotated[
         str,
         typer.Argument(
-            help="base (no taste word), taste (graded ratings), sung (with --speech) or tamd (with --tamd)."
+            help="base (no taste word), taste (graded ratings), sung (with --speech), generated (with --captions) or "
+            "tamd (with --tamd)."
         ),
     ],
     folder: Annotated[Path, typer.Argument(help="Where the corpus goes.")],
@@ -150,27 +151,37 @@ def build(
         Path | None,
         typer.Option(help="Recordings without a voice, to sing over (sung): every other clip stays as it is."),
     ] = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="Clips (rendered corpora).")] = 8000,
-    seconds: Annotated[float, typer.Option(min=1, help="Length of rendered clips.")] = 15.0,
+    captions: Annotated[
+        Path | None,
+        typer.Option(help="Corpus whose captions a generator is given (generated); those with a voice are not."),
+    ] = None,
+    generator: Annotated[
+        str, typer.Option(help="Shipped or pulled name, or directory, of a MusicGen (generated).")
+    ] = "nano-base",
+    n: Annotated[int, typer.Option("-n", min=1, help="Clips (not tamd).")] = 8000,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of the clips (not tamd).")] = 15.0,
     rate: Annotated[int, typer.Option(help="Hz: the rate of the codec, 16000 for nano, 32000 for MusicGen.")] = 16000,
     seed: Annotated[int, typer.Option("--seed")] = 11,
     split: Annotated[str, typer.Option(help="train or test: pieces of one split only.")] = "train",
     quiet: QuietOption = False,
 ) -> None:
-    """Make a training corpus: rendered from public-domain scores, or one's own copy of the study's database."""
+    """Make a training corpus: rendered from public-domain scores, generated, or one's own copy of the study's database."""
     from stimuli.dataset.build import build_base
+    from stimuli.dataset.generated import build_generated
     from stimuli.dataset.sung import build_over, build_sung
     from stimuli.dataset.tamd import build_tamd
     from stimuli.dataset.taste import build_taste
 
-    if what not in ("base", "taste", "sung", "tamd"):
-        raise UserError(f"dataset {what!r} is not known; there are: base, taste, sung, tamd")
+    if what not in ("base", "taste", "sung", "generated", "tamd"):
+        raise UserError(f"dataset {what!r} is not known; there are: base, taste, sung, generated, tamd")
     if split not in ("train", "test"):
         raise UserError(f"--split {split!r} is not known; there are: train, test")
     if (what == "tamd") != (tamd is not None):
         raise UserError("dataset tamd and --tamd DIRECTORY go together")
     if (what == "sung") != (speech is not None):
         raise UserError("dataset sung and --speech DIRECTORY go together")
+    if (what == "generated") != (captions is not None):
+        raise UserError("dataset generated and --captions CORPUS go together")
     with progress(what, quiet) as update:
         if tamd is not None:
             path = build_tamd(tamd, folder, rate, split, update)
@@ -178,6 +189,8 @@ def build(
             path = build_over(folder, speech, music, n, seconds, rate, seed, update)
         elif speech is not None:
             path = build_sung(folder, speech, n, seconds, rate, seed, split, update)
+        elif captions is not None:
+            path = build_generated(folder, captions, generator, n, seconds, rate, seed, update)
         else:
             folder.mkdir(parents=True, exist_ok=True)
             make = build_base if what == "base" else build_taste
