@@ -15,7 +15,7 @@ import torch
 
 from models.errors import ModelError
 from models.sonicverse.encoder import RATE, encode
-from models.sonicverse.labels import HEADS
+from models.sonicverse.labels import HEADS, without_repeats
 from models.sonicverse.llm import load_llm
 from models.sonicverse.model import Projector, ProjectorConfig
 from models.weights import file_sha256, load_tensors, weights_directory
@@ -110,7 +110,7 @@ class Captioner:
                 }
                 for head in probabilities
             }
-            out.append(Description(" ".join(text.split()), heard))
+            out.append(Description(without_repeats(" ".join(text.split())), heard))
         return out
 
     def write(self, tokens: torch.Tensor, most: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,17 @@ def targets(labels: dict[str, list[str]]) -> dict[str, np.ndarray]:
 
 def _listed(words: list[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def without_repeats(text: str) -> str:
+    """Leave out what a list of instruments or moods says twice: the frozen language model finishes a list the tokens left open."""
+    word = "(?:" + "|".join(sorted((*INSTRUMENTS, *MOODS, "bass"), key=len, reverse=True)) + ")"
+
+    def once(found: re.Match[str]) -> str:
+        items = re.split(", | and ", found[0])
+        return _listed([item for i, item in enumerate(items) if item.lower() not in {x.lower() for x in items[:i]}])
+
+    return re.sub(rf"\b{word}(?:, {word})*(?: and {word})?\b", once, text, flags=re.IGNORECASE)
 
 
 def sentence(labels: dict[str, list[str]], rng: np.random.Generator) -> str:

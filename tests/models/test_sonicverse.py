@@ -3,13 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.sonicverse.captioner import RATE, load_captioner
 from models.sonicverse.encoder import LAYERS, encode, pulse_strength
 from models.sonicverse.evaluate import calibration_error, evaluate, instrument_f1, named, tempo_right
-from models.sonicverse.labels import HEADS, INSTRUMENTS, sentence, targets
+from models.sonicverse.labels import HEADS, INSTRUMENTS, MOODS, sentence, targets, without_repeats
 from models.sonicverse.model import Projector, ProjectorConfig
-from models.sonicverse.train import caption_loss
+from models.sonicverse.train import caption_loss, tune_voices
 
 LABELS = {
     "instrument": ["harp", "strings"], "mood": ["warm"], "tempo": ["slow"], "key": ["D minor"], "register": ["high"],
@@ -160,3 +162,70 @@ def test_evaluation_tells_hearing_from_guessing() -> None:
     guessed = [sentence(LABELS, rng) for _ in labels]
     rows = {r["attribute"]: r for r in evaluate(guessed, labels)}
     assert rows["tempo"]["over_shuffled_low"] <= 0
+
+
+@pytest.mark.parametrize(
+    "text, once",
+    [
+        ("Deep brass and deep brass at a slow tempo.", "Deep brass at a slow tempo."),
+        ("played by horns, horns and percussion, in D minor", "played by horns and percussion, in D minor"),
+        ("played by bass, percussion and percussion, in C", "played by bass and percussion, in C"),
+        (
+            "double bass, electric bass and harp. It sounds deep.",
+            "double bass, electric bass and harp. It sounds deep.",
+        ),
+    ],
+)
+def test_nothing_is_listed_twice(text: str, once: str) -> None:
+    assert without_repeats(text) == once
+
+
+@given(
+    played=st.lists(st.sampled_from(INSTRUMENTS), max_size=6),
+    moods=st.lists(st.sampled_from(MOODS), max_size=4),
+    seed=st.integers(0, 99),
+)
+def test_without_repeats_a_caption_says_the_same(played: list[str], moods: list[str], seed: int) -> None:
+    labels = {
+        "instrument": played, "mood": moods, "tempo": ["slow"], "register": ["low"], "key": ["C minor"],
+        "articulation": ["legato"], "harmony": ["tense"],
+    }  # fmt: skip
+    text = sentence(labels, np.random.default_rng(seed))
+    once = without_repeats(text)
+    assert named(once, INSTRUMENTS) == named(text, INSTRUMENTS)
+    assert named(once, MOODS) == named(text, MOODS)
+    assert without_repeats(once) == once
+    if len(set(played)) == len(played) and len(set(moods)) == len(moods):
+        assert once == text
+
+
+def test_voice_heads_learn_from_other_music_and_leave_the_rest() -> None:
+    """Of clips whose voice alone is known, most of them without one: the heads of vocals and gender learn, nothing else moves."""
+    rng = np.random.default_rng(0)
+    n = 240
+    layers = {name: rng.normal(size=(n, width)).astype(np.float32) for name, width in LAYERS.items()}
+    other = np.arange(n) >= n // 2
+    voice = np.where(other, np.arange(n) % 6 == 0, np.arange(n) % 2 == 0)
+    for rows in layers.values():
+        rows[:, 0] = np.where(voice, 3.0, -3.0) + rng.normal(size=n)
+    wanted = []
+    for sung, known in zip(voice, ~other, strict=True):
+        labels = {"vocals": ["vocals" if sung else "instrumental"]} | ({"gender": ["female"]} if sung else {})
+        wanted.append(targets({"instrument": ["harp"], **labels} if known else labels))
+    torch.manual_seed(0)
+    model = Projector(ProjectorConfig())
+    model.normalise_by(layers)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    tune_voices(model, layers, wanted, np.flatnonzero(~other))
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items()), (
+        "rendered clips alone: nothing to learn here"
+    )
+    tune_voices(model, layers, wanted, np.arange(n))
+    moved = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
+    assert moved <= {"beta", *(k for k in before if k.startswith(("heads.vocals.", "heads.gender.")))}
+    rows = [list(model.config.heads).index(h) for h in model.config.heads if h not in ("vocals", "gender")]
+    assert torch.equal(model.state_dict()["beta"][rows], before["beta"][rows])
+    with torch.no_grad():
+        logits = model.head_logits({k: torch.from_numpy(v) for k, v in layers.items()})["vocals"]
+    heard = (logits[:, 0] > logits[:, 1]).numpy()
+    assert (heard == voice)[other].mean() > 0.95
