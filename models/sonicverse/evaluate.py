@@ -25,7 +25,7 @@ def named(caption: str, words: tuple[str, ...]) -> set[str]:
     found = set()
     for word in sorted(words, key=len, reverse=True):
         mark = f" {word.lower()} "
-        if mark in low:
+        while mark in low:  # again and again: neighbours share the space between them
             found.add(word)
             low = low.replace(mark, "  ")
     return found

@@ -136,6 +136,7 @@ def test_encoding_has_the_declared_widths() -> None:
 
 
 def test_words_are_found_whole_and_longest_first() -> None:
+    assert named("Plucked strings, plucked strings and piano.", INSTRUMENTS) == {"plucked strings", "piano"}
     assert named("A slow piece with double bass and electric bass.", INSTRUMENTS) == {"double bass", "electric bass"}
     assert tempo_right("a slow or fast piece", "slow") == 0
     assert instrument_f1("Harp, strings.", ["harp", "strings"]) == 1
