@@ -54,16 +54,20 @@ def unsung() -> list[dict[str, Any]]:
 
 def said_to_be_sung() -> dict[str, Any]:
     """How many generated clips the head hears a voice in, and captions name one of, by taste; MusiCNN's tags beside."""
+    from models.sonicverse.assess import captions_of
     from models.sonicverse.captioner import load_captioner
     from models.sonicverse.evaluate import vocals_right
+    from models.sonicverse.labels import labels_of
     from models.sonicverse.tags import read_tags
 
     captioner = load_captioner()
     rows = unsung()
-    found = captioner.describe([read(r) for r in rows])
+    vectors = [captioner.encode(read(r)) for r in rows]
+    stacked = {k: np.stack([v[k] for v in vectors]) for k in vectors[0]}
+    found, _ = captions_of(captioner, stacked, [labels_of(r) for r in rows])
     head = np.array([d.features["vocals"]["vocals"] > 0.5 for d in found])
     caption = np.array([not vocals_right(d.caption, "instrumental") for d in found])
-    tags = np.array([read_tags(captioner.encode(read(r))["penultimate"])["vocals"]["vocals"] > 0.5 for r in rows])
+    tags = np.array([read_tags(v["penultimate"])["vocals"]["vocals"] > 0.5 for v in vectors])
     taste = np.array([r["taste"] for r in rows])
     return {
         "by the head": share(head.astype(float)),

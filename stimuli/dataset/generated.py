@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,18 +19,17 @@ def voiceless(corpus: Path) -> list[dict[str, Any]]:
 
     Raises
     ------
+    ModelError
+        If there is no corpus.
     StimulusError
-        If there is no metadata.jsonl, or no such row in it.
+        If no row of it is so.
     """
-    path = corpus / "metadata.jsonl"
-    if not path.exists():
-        raise StimulusError(
-            f"no corpus in {corpus}: metadata.jsonl is missing; build one with 'tastelab stimuli dataset'"
-        )
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    from models.training import read_corpus
+
+    rows = [clip.row for clip in read_corpus(corpus)]
     rows = [r for r in rows if r["description"] and not r.get("voice") and "choir" not in r.get("instrument", "")]
     if not rows:
-        raise StimulusError(f"{path} has no caption of music without a voice")
+        raise StimulusError(f"{corpus} has no caption of music without a voice")
     return rows
 
 
@@ -50,7 +48,8 @@ def build_generated(
     A head that was never given generated music hears voices in it (high legato tones through the codec). What a generator
     makes of a caption is not what the caption says, so nothing is known of these clips but that nobody sings.
 
-    Clip k depends on (`seed`, k) and the captions alone; finished clips are not made again, so the command can be interrupted.
+    Clip k depends on `seed`, k, the captions and the size of a batch alone, whatever `n`; finished clips are not made again, so the
+    command can be interrupted, or asked for more.
 
     Parameters
     ----------
@@ -61,8 +60,10 @@ def build_generated(
 
     Raises
     ------
+    ModelError
+        If there is no such corpus or generator.
     StimulusError
-        If the corpus has no captions of music without a voice.
+        If the corpus has no captions of music without a voice, or `out` was begun by another recipe.
     """
     import soxr
 
@@ -78,20 +79,22 @@ def build_generated(
             "captions": digest(r["description"] for r in rows),
         },
     )  # fmt: skip
-    asked = [rows[int(np.random.default_rng([seed, 79, k]).integers(len(rows)))] for k in range(n)]
-    files = [out / "audio" / f"{k:05d}.wav" for k in range(n)]
-    # In fixed blocks: the sums of a batch of another size are rounded otherwise, and sampling follows.
+    # In whole blocks, though some of the last one may not be kept: the sums of a batch of another size are rounded otherwise, and
+    # sampling follows.
     size = model.batch_size(seconds)
+    asked = [rows[int(np.random.default_rng([seed, 79, k]).integers(len(rows)))] for k in range(-(-n // size) * size)]
+    files = [out / "audio" / f"{k:05d}.wav" for k in range(n)]
     for start in range(0, n, size):
-        block = range(start, min(start + size, n))
-        if not all(files[k].exists() for k in block):
+        missing = [k for k in range(start, min(start + size, n)) if not files[k].exists()]
+        if missing:
+            block = range(start, start + size)
             audio = model.generate(
                 [asked[k]["description"] for k in block], seconds, [seed * 1_000_003 + k for k in block]
             )
-            for k, clip in zip(block, audio, strict=True):
-                save(files[k], np.asarray(soxr.resample(clip.mean(axis=0), model.rate, rate)), rate)
+            for k in missing:
+                save(files[k], np.asarray(soxr.resample(audio[k - start].mean(axis=0), model.rate, rate)), rate)
         if progress:
-            progress(block[-1] + 1, n)
+            progress(min(start + size, n), n)
     return write_metadata(
         out,
         [
@@ -100,6 +103,6 @@ def build_generated(
                 "sample_rate": rate, "file_extension": "wav", "duration": seconds, "description": "", "keywords": "",
                 "asked": row["description"], "voice": None, "vocoded": False,
             }
-            for path, row in zip(files, asked, strict=True)
+            for path, row in zip(files, asked, strict=False)
         ],
     )  # fmt: skip

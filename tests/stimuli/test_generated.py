@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from models.errors import ModelError
 from stimuli.dataset.generated import build_generated, voiceless
 from stimuli.errors import StimulusError
 from tastelab.cli import app
@@ -19,8 +20,10 @@ RATE = 16000
 
 
 def corpus(folder: Path, **rows: dict[str, object]) -> Path:
-    """A corpus of captions alone, a row a name."""
-    folder.mkdir()
+    """A corpus of captions, a row a name; its audio is not asked for."""
+    (folder / "audio").mkdir(parents=True)
+    for name in rows:
+        (folder / "audio" / f"{name}.wav").touch()
     lines = [
         json.dumps({"path": f"audio/{name}.wav", "name": name, "title": "bwv1", **row}) for name, row in rows.items()
     ]
@@ -40,7 +43,7 @@ def test_no_voice_is_asked_for(tmp_path: Path) -> None:
     only = corpus(tmp_path / "choirs", choir={"description": "A choir.", "instrument": "choir"})
     with pytest.raises(StimulusError, match="no caption of music without a voice"):
         voiceless(only)
-    with pytest.raises(StimulusError, match=r"metadata\.jsonl is missing"):
+    with pytest.raises(ModelError, match=r"metadata\.jsonl is missing"):
         voiceless(tmp_path)
 
 
@@ -71,7 +74,8 @@ def test_generated_clips_go_on_to_the_same(tmp_path: Path) -> None:
     assert len(set(before.values())) == 3
     clips[1].path.unlink()
     (out / "metadata.jsonl").unlink()
-    build_generated(out, captions, "nano-base", 3, 2.0, RATE, 11)
+    build_generated(out, captions, "nano-base", 4, 2.0, RATE, 11)
+    assert len(read_corpus(out)) == 4
     assert {p: p.read_bytes() for p in before} == before
 
 
