@@ -14,10 +14,11 @@ from pathlib import Path
 from sqlalchemy import insert, select
 from sqlalchemy.engine import make_url
 
+from experiment.connect import create, migrate
 from experiment.database import Base, Participant
 from experiment.errors import ExperimentError
 from experiment.people import withdraw
-from experiment.store import Store, create, migrate
+from experiment.store import Store
 
 MARKER = "WITHDRAWN.txt"
 

@@ -19,9 +19,10 @@ from typing import Any, Literal
 from sqlalchemy import select, text
 
 from experiment.config import ExperimentConfig
+from experiment.connect import shown
 from experiment.database import Calibration, Participant, SessionRow, StudyRow, utc_now
 from experiment.errors import ExperimentError
-from experiment.store import Store, shown
+from experiment.store import Store
 
 State = Literal["ok", "warning", "FAILED"]
 RATE = 48000

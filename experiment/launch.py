@@ -177,7 +177,7 @@ def resume(prepared: Prepared, code: str, overrides: list[str] | None = None) ->
         row.status = "running"
         row.ended_at = None
         if overrides:
-            row.overrides = [*(row.overrides or []), *overrides]
+            row.overrides = list(dict.fromkeys([*(row.overrides or []), *overrides]))
         return row.id, row.language
 
     return prepared.store.do(find)
@@ -190,12 +190,12 @@ def simulate(
     language = prepared.config.languages[0]
 
     def start(index: int, code: str) -> int:
-        with prepared.store.transaction() as s:
-            old = s.scalar(
-                select(SessionRow)
-                .join(Participant)
-                .where(Participant.code == code, SessionRow.study_id == prepared.study_id)
-            )
+        query = (
+            select(SessionRow)
+            .join(Participant)
+            .where(Participant.code == code, SessionRow.study_id == prepared.study_id)
+        )
+        old = prepared.store.do(lambda s: s.scalar(query))
         if old is None:
             return begin(prepared, code, "bot", language, "simulation")
         return resume(prepared, code)[0] if old.status in ("running", "stopped") else -1

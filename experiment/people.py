@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import delete, select
 
+from experiment.connect import shown
 from experiment.database import (
     Consent,
     Event,
@@ -16,7 +17,7 @@ from experiment.database import (
     utc_now,
 )
 from experiment.errors import ExperimentError
-from experiment.store import Store, shown
+from experiment.store import Store
 
 
 def withdraw(store: Store, code: str) -> dict[str, int]:

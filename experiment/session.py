@@ -142,13 +142,13 @@ def run_session(
             takes_part, special = presenter.consent()
             if not takes_part:
                 raise Stopped
-            agreed = Consent(
+            agreed = store.add(
+                Consent,
                 participant_id=session.participant_id,
                 study_id=session.study_id,
                 text_sha256=consent_sha256(words),
                 special_categories=special,
             )
-            agreed = store.do(_adding(agreed))
         if session.calibration and "gain_db" in session.calibration:
             presenter.gain_db = float(session.calibration["gain_db"])
         todo = [(t, _open_items(t, agreed.special_categories)) for t in rows]
@@ -221,15 +221,6 @@ def _read(s: Session, session_id: int) -> tuple[SessionRow, Sequence[Trial], Con
     return session, rows, agreed
 
 
-def _adding(row: Any) -> Callable[[Session], Any]:
-    """Work that adds one row; merged, so that it can be done again."""
-
-    def work(s: Session) -> Any:
-        return s.merge(row)
-
-    return work
-
-
 def _prepare_ears(
     store: Store, session: SessionRow, config: ExperimentConfig, presenter: Presenter, log: Callable[..., None]
 ) -> None:
@@ -259,7 +250,7 @@ def _prepare_ears(
         right = [t.right for t in trials]
         good = passed(test, given, right)
         detail = {"given": given, "right": right}
-        store.do(_adding(Screening(session_id=session.id, test=test, passed=good, detail=detail)))
+        store.add(Screening, session_id=session.id, test=test, passed=good, detail=detail)
         if not good and config.headphones_required:
             words = texts(session.language, config.texts)["headphones"]
             presenter.page(words["failed_title"], words["failed"])

@@ -1,4 +1,4 @@
-"""Open participants.db, bring it to the present schema, and the few writes that sessions are made of."""
+"""participants.db as sessions see it: transactions that outlast a restart, and the few writes they are made of."""
 
 from __future__ import annotations
 
@@ -7,95 +7,33 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event, func, select, update
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from experiment.config import ExperimentConfig
-from experiment.database import Event, Participant, Response, SessionRow, Stimulus, StudyRow, Trial, utc_now
+from experiment.connect import DEFAULT_URL, create, first_line, migrate, passing, shown
+from experiment.database import (
+    Consent,
+    Event,
+    Participant,
+    Response,
+    Screening,
+    SessionRow,
+    Stimulus,
+    StudyRow,
+    Trial,
+    utc_now,
+)
 from experiment.design import PlannedTrial
 from experiment.errors import ExperimentError
 
-DEFAULT_URL = "sqlite:///participants.db"
 PATIENCE = 90.0  # s that a booth waits for a server that restarts, or for a lock, before it gives up
 T = TypeVar("T")
+Row = TypeVar("Row", Consent, Event, Screening)
 Interaction = tuple[int, float, dict[str, Any]]  # session, s since its start, how an answer came about
-
-
-def create(url: str, wait: float = 30.0) -> Engine:
-    """Make an engine; SQLite gets WAL, foreign keys, synchronous=FULL and `wait` seconds for a lock."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise ExperimentError(f"--db {url!r} is not a database URL; e.g. {DEFAULT_URL}") from None
-    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-        folder = Path(str(parsed.database).removeprefix("file:")).resolve().parent
-        if not folder.is_dir():
-            raise ExperimentError(f"--db {url}: directory {folder} does not exist")
-    arguments: dict[str, Any] = {"timeout": wait}
-    if parsed.get_backend_name() == "postgresql":
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        arguments = {"connect_timeout": 10}
-    elif parsed.get_backend_name() != "sqlite":
-        raise ExperimentError(f"--db {parsed.get_backend_name()}: tastelab keeps its data in SQLite or PostgreSQL")
-    try:
-        engine = create_engine(parsed, connect_args=arguments, pool_pre_ping=True)
-    except ModuleNotFoundError as error:
-        raise ExperimentError(f"--db {shown(url)}: driver {error.name} is not installed") from None
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _pragmas(connection: Any, _: Any) -> None:
-            cursor = connection.cursor()
-            for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL", "secure_delete=ON"):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
-
-    return engine
-
-
-def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the database up or down to `revision` (``"head"`` is the present one, ``"base"`` an empty database)."""
-    from alembic import command
-    from alembic.config import Config
-    from alembic.migration import MigrationContext
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            # Two booths that start at once: one migrates, the other waits.
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7461737465)")
-        config.attributes["connection"] = connection
-        present = MigrationContext.configure(connection).get_current_revision()
-        down = revision == "base" or (revision != "head" and present is not None and revision < present)
-        (command.downgrade if down else command.upgrade)(config, revision)
-
-
-def shown(url: str) -> str:
-    """A database URL without its password."""
-    return make_url(url).render_as_string(hide_password=True)
-
-
-def _first_line(error: DBAPIError) -> str:
-    words = str(error.orig).strip().splitlines()
-    return words[0] if words else type(error.orig).__name__
-
-
-def _passing(error: DBAPIError) -> bool:
-    """Whether waiting may help: the server went away or comes up, or another booth holds the lock."""
-    words = str(error.orig).lower()
-    if "sqlite" in type(error.orig).__module__:
-        return "locked" in words
-    # psycopg's OperationalError is all that lies between us and the server: refused, reset, shutting down, starting.
-    wrong = ("authentication failed", "does not exist", "permission denied", "translate host name")
-    gone = isinstance(error, OperationalError) or error.connection_invalidated or "closed" in words
-    return gone and not any(sign in words for sign in wrong)
 
 
 class Store:
@@ -108,7 +46,7 @@ class Store:
             self.patiently(lambda: migrate(self.engine), min(wait, 10.0))
             self.patiently(self._writable, min(wait, 10.0))
         except (OperationalError, DBAPIError) as error:
-            raise ExperimentError(f"--db {shown(url)}: {_first_line(error)}") from None
+            raise ExperimentError(f"--db {shown(url)}: {first_line(error)}") from None
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     def close(self) -> None:
@@ -121,7 +59,11 @@ class Store:
             connection.execute(update(StudyRow).where(StudyRow.id == -1).values(name=StudyRow.name))
 
     def do(self, work: Callable[[Session], T]) -> T:
-        """Do `work` in one transaction, patiently; it may be done again and must not change anything else."""
+        """Do `work` in one transaction, patiently.
+
+        It may be done again, even when it was committed and only the acknowledgement was lost: doing it twice must be as
+        doing it once. A new row is for `add`.
+        """
 
         def once() -> T:
             with self.transaction() as s:
@@ -132,24 +74,29 @@ class Store:
     def patiently(self, work: Callable[[], T], patience: float = PATIENCE) -> T:
         """Do one transaction's work; again while a server restarts or a lock is held, for up to `patience` seconds.
 
+        Where it clashed with a row that is there already it is done once more: another booth may have entered the same
+        study, clip or code between our look and our write, and a second look sees it.
+
         Raises
         ------
         ExperimentError
             When patience ends: what the database said last.
         """
-        deadline, wait = time.monotonic() + patience, 0.05
+        deadline, wait, clashed = time.monotonic() + patience, 0.05, False
         while True:
             try:
                 return work()
             except IntegrityError:
-                raise
+                if clashed:
+                    raise
+                clashed = True
             except (OperationalError, DBAPIError) as error:
-                if not _passing(error):
+                if not passing(error):
                     raise
                 if time.monotonic() > deadline:
                     raise ExperimentError(
                         f"the database {shown(self.url)} did not come back within {patience:.0f} s "
-                        f"({_first_line(error)}); what was answered is stored, go on with --resume"
+                        f"({first_line(error)}); what was answered is stored, go on with --resume"
                     ) from None
             time.sleep(wait)
             wait = min(2.0, 2 * wait)
@@ -251,6 +198,9 @@ class Store:
     ) -> int:
         """Reserve a design row and write the whole plan, in one transaction; returns the session's id.
 
+        Where the server went away between the commit and its acknowledgement, the session is there already: it is found
+        by its start, which is the call's.
+
         Parameters
         ----------
         plan_for_row : callable
@@ -260,11 +210,12 @@ class Store:
         lapse_hours : float
             A session of which nothing was heard for so long is a dropout too (a booth that lost its power).
         """
+        started = utc_now()
         return self.patiently(
             lambda: self._begin(
                 study_id, code, kind, plan_for_row, period, lapse_hours,
                 dict(seed=seed, station=station, language=language, versions=versions, calibration=calibration,
-                     overrides=overrides),
+                     overrides=overrides, started_at=started),
             )
         )  # fmt: skip
 
@@ -291,13 +242,11 @@ class Store:
                 s.flush()
             elif person.withdrawn_at is not None:
                 raise ExperimentError(f"participant {code} has withdrawn; use another code")
-            elif s.scalar(
-                select(SessionRow.id).where(
-                    SessionRow.participant_id == person.id,
-                    SessionRow.study_id == study_id,
-                    SessionRow.status.in_(("running", "complete")),
-                )
-            ):
+            own = select(SessionRow.id).where(SessionRow.participant_id == person.id, SessionRow.study_id == study_id)
+            written = s.scalar(own.filter_by(station=header["station"], started_at=header["started_at"]))
+            if written is not None:
+                return written
+            if s.scalar(own.where(SessionRow.status.in_(("running", "complete")))) is not None:
                 raise ExperimentError(
                     f"participant {code} already has a session in this study; "
                     f"'tastelab experiment run --resume {code}' goes on with an unfinished one"
@@ -362,14 +311,33 @@ class Store:
             if old is None or (old.value, old.choice, old.response_time) != (number, choice, response_time):
                 raise
 
+    def add(self, kind: type[Row], **values: Any) -> Row:
+        """Write one row in one transaction, once.
+
+        Where the server went away between the commit and its acknowledgement, the row is there already and is not
+        written again. It is found by the number that the first try got; another's row may have that number if the first
+        try was lost, so that what can be compared is.
+        """
+        tried: list[int] = []
+        plain = {k: v for k, v in values.items() if not isinstance(v, dict)}
+
+        def write() -> Row:
+            with self.transaction() as s:
+                for number in tried:
+                    old = s.get(kind, number)
+                    if old is not None and all(getattr(old, k) == v for k, v in plain.items()):
+                        return old
+                row = kind(**values)
+                s.add(row)
+                s.flush()
+                tried.append(row.id)
+                return row
+
+        return self.patiently(write)
+
     def log(self, session_id: int, name: str, at: float, trial_id: int | None = None, **detail: Any) -> None:
         """Write one event."""
-
-        def write() -> None:
-            with self.transaction() as s:
-                s.add(Event(session_id=session_id, trial_id=trial_id, name=name, at=float(at), detail=detail))
-
-        self.patiently(write)
+        self.add(Event, session_id=session_id, trial_id=trial_id, name=name, at=float(at), detail=detail)
 
 
 def free_row(taken: list[int], period: int) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 
 from experiment import launch
 from experiment.bots import Bot, latent_mean
+from experiment.connect import create, migrate
 from experiment.database import Participant, Response, SessionRow, Trial
 from experiment.design import SPECIAL, plan
 from experiment.effects import load_effects
@@ -21,7 +22,7 @@ from experiment.exports import export
 from experiment.launch import Prepared
 from experiment.people import withdraw
 from experiment.session import Answer, Question, Stopped, run_session, unanswered
-from experiment.store import Store, create, migrate
+from experiment.store import Store
 
 ANSWERS = 8 + 5 + 3 * 12
 
