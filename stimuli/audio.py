@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from models.weights import file_sha256
 from stimuli.config import StimuliConfig
 from stimuli.errors import StimulusError
 from stimuli.loudness import match_loudness
+
+if TYPE_CHECKING:
+    import soundfile
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
 
@@ -60,6 +64,58 @@ def deliver(audio: np.ndarray, rate: int, config: StimuliConfig, folder: Path, n
     }
 
 
+class _From:
+    """A file as if it began so many bytes later."""
+
+    def __init__(self, file: BinaryIO, skip: int):
+        self._file, self._skip = file, skip
+        self.seek(0)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset + (self._skip if whence == os.SEEK_SET else 0), whence) - self._skip
+
+    def tell(self) -> int:
+        return self._file.tell() - self._skip
+
+    def read(self, count: int = -1) -> bytes:
+        return self._file.read(count)
+
+
+def _tags(file: BinaryIO) -> int:
+    """Bytes of ID3v2 tags at a file's start (id3.org, ID3v2.4: a length of four times seven bits; perhaps a footer)."""
+    size = 0
+    while True:
+        file.seek(size)
+        head = file.read(10)
+        if len(head) < 10 or not head.startswith(b"ID3"):
+            return size
+        length = 0
+        for byte in head[6:]:
+            length = length << 7 | byte & 0x7F
+        size += 10 + length + (10 if head[5] & 0x10 else 0)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open a sound file to read; its ID3v2 tags are passed over, of which libmpg123 would complain on the terminal.
+
+    Raises
+    ------
+    StimulusError
+        If it cannot be read as audio, now or later on.
+    """
+    import soundfile
+
+    try:
+        with path.open("rb") as raw:
+            skip = _tags(raw)
+            with soundfile.SoundFile(_From(raw, skip) if skip else path) as file:
+                yield file
+    except (soundfile.LibsndfileError, OSError) as error:
+        words = getattr(error, "error_string", None) or error
+        raise StimulusError(f"{path} cannot be read as audio: {words}") from None
+
+
 def length(path: Path) -> float:
     """Seconds of an audio file.
 
@@ -68,39 +124,29 @@ def length(path: Path) -> float:
     StimulusError
         If it cannot be read as audio.
     """
-    import soundfile
-
-    try:
-        return float(soundfile.info(path).duration)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise StimulusError(f"{path} cannot be read as audio: {error}") from None
+    with opened(path) as file:
+        return file.frames / file.samplerate
 
 
 def load_spans(path: Path, rate: int, spans: list[tuple[float, float]]) -> Iterator[np.ndarray]:
     """Read stretches (seconds) of a file one by one, mono float32 at `rate` Hz: a long file is never held whole."""
-    import soundfile
     import soxr
 
-    try:
-        with soundfile.SoundFile(path) as file:
-            for start, end in spans:
-                first = min(round(start * file.samplerate), max(0, file.frames - 1))
-                file.seek(first)
-                audio = file.read(round((end - start) * file.samplerate), dtype="float32", always_2d=True)
-                if not np.isfinite(audio).all():
-                    raise StimulusError(f"{path} holds samples that are not numbers, from {start:.0f} s on")
-                yield np.asarray(soxr.resample(audio.mean(axis=1), file.samplerate, rate), dtype=np.float32)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise StimulusError(f"{path} cannot be read as audio: {error}") from None
+    with opened(path) as file:
+        for start, end in spans:
+            first = min(round(start * file.samplerate), max(0, file.frames - 1))
+            file.seek(first)
+            audio = file.read(round((end - start) * file.samplerate), dtype="float32", always_2d=True)
+            if not np.isfinite(audio).all():
+                raise StimulusError(f"{path} holds samples that are not numbers, from {start:.0f} s on")
+            yield np.asarray(soxr.resample(audio.mean(axis=1), file.samplerate, rate), dtype=np.float32)
 
 
 def load_mono(path: Path, rate: int) -> np.ndarray:
     """Read a file as mono float32 at `rate` Hz."""
-    import soundfile
     import soxr
 
-    try:
-        audio, found = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise StimulusError(f"{path} cannot be read as audio: {error}") from None
+    with opened(path) as file:
+        audio = file.read(dtype="float32", always_2d=True)
+        found = file.samplerate
     return np.asarray(soxr.resample(audio.mean(axis=1), found, rate), dtype=np.float32)

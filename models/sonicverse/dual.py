@@ -3,14 +3,14 @@
 ``paper`` is the system of the article: 13 layers of MERT weighted by learned alpha (content) and beta (each head), mean over
 the frames that are there, six heads (sigmoid, binary cross-entropy), their probabilities as feature tokens, 30 + 30 tokens.
 ``released`` is the public checkpoint's: five heads, 40 + 20 tokens, raw logits into the feature tokens, means over padding
-too, layer weights of the heads without effect (a softmax over an axis of size one: all ones). Their parameter counts are
-held to the published ones by tests. The nano captioner (`models.sonicverse.model`) has the same two pathways in a small size.
+too, layer weights of the heads without effect (a softmax over an axis of size one: all ones), token MLPs that begin with a
+GELU. Their parameter counts are held to the published ones by tests. The nano captioner (`models.sonicverse.model`) has the same
+two pathways in a small size.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -36,6 +36,8 @@ class DualConfig:
         How layers are mixed; ones: their sum, as the release's heads do.
     masked : bool
         Mean over the frames that are there; else over padding too.
+    leading_gelu : bool
+        Token MLPs begin with a GELU, as the release's do.
     """
 
     heads: dict[str, int] = field(default_factory=lambda: dict(PAPER_HEADS))
@@ -50,6 +52,7 @@ class DualConfig:
     features: Literal["probabilities", "logits", "off"] = "probabilities"
     layer_weights: Literal["learned", "uniform", "last", "ones"] = "learned"
     masked: bool = True
+    leading_gelu: bool = False
 
     @property
     def tokens(self) -> int:
@@ -64,7 +67,7 @@ PRESETS = {
     ),
     "released": DualConfig(
         heads=dict(RELEASED_HEADS), content_tokens=40, tokens_per_head=4, features="logits", layer_weights="ones",
-        masked=False,
+        masked=False, leading_gelu=True,
     ),
 }  # fmt: skip
 
@@ -170,6 +173,7 @@ class DualProjector(nn.Module):
         c = self.config
         content_kind = "learned" if c.layer_weights == "ones" else c.layer_weights
         content = self._mixed(self._means(hidden, mask), self.content.alpha, content_kind)
+        content = F.gelu(content) if c.leading_gelu else content
         tokens = [mlp(content) for mlp in self.content.tokens]
         logits = self.head_logits(hidden, mask)
         if c.features != "off":
@@ -177,7 +181,8 @@ class DualProjector(nn.Module):
             for name, values in (own if features is None else features).items():
                 mlps = self.features[name]
                 assert isinstance(mlps, nn.ModuleList)
-                tokens += [mlp(values) for mlp in mlps]
+                entry = F.gelu(values) if c.leading_gelu else values
+                tokens += [mlp(entry) for mlp in mlps]
         return torch.stack(tokens, dim=1), logits
 
     def head_loss(
@@ -212,61 +217,6 @@ def parameter_counts(model: DualProjector) -> dict[str, int]:
         **{f"heads.{name}": count(m) for name, m in model.heads.items()},
         "all": count(model),
     }
-
-
-def load_released(path: Path, config: DualConfig | None = None) -> DualProjector:
-    """Read a projector's state dict: our own names, or others' whose tensors have the same shapes in the same order.
-
-    The public checkpoint names its modules otherwise. Its tensors are taken part by part in the order of the modules; every
-    tensor must find its place and every place its tensor.
-
-    Raises
-    ------
-    ModelError
-        In one line, if the file is broken, or shapes do not fit.
-    """
-    from models.weights import load_pickle, load_tensors
-
-    if not path.is_file():
-        raise ModelError(f"projector {path} does not exist")
-    given = load_tensors(path) if path.suffix == ".safetensors" else load_pickle(path)
-    with torch.device("meta"):
-        model = DualProjector(config or PRESETS["released"])
-    wanted = model.state_dict()
-    if set(given) == set(wanted):
-        matched: dict[str, torch.Tensor] = given
-    else:
-        matched = _by_shape(given, wanted, path)
-    for name, tensor in wanted.items():
-        if matched[name].numel() != tensor.numel():
-            raise ModelError(f"{path}: {name} has shape {tuple(matched[name].shape)}, not {tuple(tensor.shape)}")
-    model.load_state_dict({k: matched[k].reshape(wanted[k].shape) for k in wanted}, assign=True)
-    return model.eval()
-
-
-def _by_shape(given: dict[str, Any], wanted: dict[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:
-    """Match tensors in order within each shape (dimensions of size one apart)."""
-
-    def shape(t: torch.Tensor) -> tuple[int, ...]:
-        return tuple(n for n in t.shape if n != 1) or (1,)
-
-    waiting: dict[tuple[int, ...], list[torch.Tensor]] = {}
-    for tensor in given.values():
-        if not isinstance(tensor, torch.Tensor):
-            raise ModelError(f"{path} holds more than tensors; it is no projector's state dict")
-        waiting.setdefault(shape(tensor), []).append(tensor)
-    out = {}
-    for name, tensor in wanted.items():
-        there = waiting.get(shape(tensor), [])
-        if not there:
-            raise ModelError(
-                f"{path} is no SonicVerse projector of this shape: nothing is left for {name} {tuple(tensor.shape)}"
-            )
-        out[name] = there.pop(0)
-    left = sum(len(t) for t in waiting.values())
-    if left:
-        raise ModelError(f"{path} is no SonicVerse projector of this shape: {left} tensors are left over")
-    return out
 
 
 def describe_config(config: DualConfig) -> dict[str, Any]:

@@ -16,9 +16,10 @@ import torch
 
 from models.errors import ModelError
 from models.sonicverse.captioner import Captioner, Description
-from models.sonicverse.dual import DualConfig, load_released
+from models.sonicverse.dual import DualConfig
 from models.sonicverse.llm import adapt, load_llm
 from models.sonicverse.mert import RATE, Mert
+from models.sonicverse.released import load_released
 from models.sonicverse.train import with_prompt
 from models.weights import file_sha256, load_tensors
 

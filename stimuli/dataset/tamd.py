@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from stimuli.audio import opened
 from stimuli.dataset.build import begin, write_metadata
 from stimuli.dataset.captions import tempo_class
 from stimuli.dataset.estimate import RATE as ESTIMATE_RATE
@@ -123,11 +124,9 @@ def build_tamd(source: Path, out: Path, rate: int, split: str, progress: Progres
     rows = []
     for i, n in enumerate(chosen):
         wav = out / "audio" / f"{n:03d}.wav"
-        try:
-            audio, own = soundfile.read(found[n], dtype="float32", always_2d=True)
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise StimulusError(f"{found[n]} cannot be read as audio ({error})") from None
-        mono = audio.mean(axis=1)
+        with opened(found[n]) as file:
+            own = file.samplerate
+            mono = file.read(dtype="float32", always_2d=True).mean(axis=1)
         if not wav.exists():
             partial = wav.with_suffix(".partial")
             soundfile.write(partial, soxr.resample(mono, own, rate, "VHQ"), rate, format="WAV", subtype="PCM_16")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ import torch
 
 from models.errors import ModelError
 from models.sonicverse.captioner import load_captioner
-from models.sonicverse.dual import PRESETS, DualConfig, DualProjector, load_released, parameter_counts
+from models.sonicverse.dual import PRESETS, DualConfig, DualProjector, parameter_counts
 from models.sonicverse.llm import load_llm
 from models.sonicverse.mert import RENAMED, Mert
 from models.sonicverse.pieces import windows
+from models.sonicverse.released import load_released
 from models.sonicverse.train import caption_loss
 
 HEADS = {"key": 24, "instrument": 5, "mood": 4, "genre": 3, "vocals": 2, "gender": 2}
@@ -203,26 +206,92 @@ def test_mert_of_another_kind_is_named(tmp_path: Path) -> None:
         Mert(folder)
 
 
-def test_a_state_dict_under_other_names_finds_its_places(tmp_path: Path) -> None:
+def release(**changes: Any) -> DualConfig:
+    """The release's switches in a small size; like there, every head has another number of labels."""
+    heads = {"instrument": 5, "mood": 4, "genre": 6, "key": 24, "vocals": 3}
+    return small(
+        features="logits", layer_weights="ones", masked=False, leading_gelu=True, heads=heads, layers=13, **changes
+    )
+
+
+def elsewhere(name: str) -> str:
+    """A name of ours as another code base might write it: MLPs that count their activations, heads kept apart from tokens."""
+    name = name.replace("content.alpha", "base.mert_lmm_projector.weights").replace(
+        "content.tokens", "base.mert_lmm_projector.mlps"
+    )
+    name = re.sub(r"^heads\.(\w+)\.beta", r"base.mert_heads.\1.aggregator.weight", name)
+    name = re.sub(r"^heads\.(\w+)\.classify\.(\d)", lambda m: f"base.mert_heads.{m[1]}.layers.{m[2]}", name)
+    name = re.sub(r"^features\.(\w+)\.(\d+)", r"base.mert_\1_projector.mlps.\2", name)
+    name = name.replace("backbone.0", "base.mert_backbone.hidden")
+    return re.sub(r"mlps\.(\d+)\.(\d)", lambda m: f"mlps.{m[1]}.{int(m[2]) + 1}", name)
+
+
+@pytest.mark.parametrize("kind", ["pickle", "safetensors"])
+def test_a_state_dict_under_other_names_finds_its_places(kind: str, tmp_path: Path) -> None:
+    """Whatever the order of its parts: safetensors sorts them, and another code base may make heads or tokens first."""
+    from safetensors.torch import save_file
+
     torch.manual_seed(1)
-    config = small(features="logits", layer_weights="ones", masked=False)
+    config = release(content_tokens=12)
     model = DualProjector(config).eval()
+    for weights in (model.content.alpha, *(h.beta for h in model.heads.values())):
+        torch.nn.init.normal_(weights)
+    state = model.state_dict()
+    assert all(elsewhere(k) != k for k in state)
     renamed = {
-        f"lmm_projector.part{i}": (v[None, :, None] if v.dim() == 1 and len(v) == 3 else v)
-        for i, v in enumerate(model.state_dict().values())
+        elsewhere(k): (v[None, :, None] if k.endswith(("alpha", "beta")) else v).contiguous()
+        for k, v in sorted(state.items(), key=lambda kv: hashlib.sha256(kv[0].encode()).hexdigest())
     }
+    path = tmp_path / ("model.pt" if kind == "pickle" else "model.safetensors")
+
+    def save(tensors: dict[str, torch.Tensor]) -> None:
+        torch.save(tensors, path) if kind == "pickle" else save_file(tensors, path)
+
+    save(renamed)
+    again = load_released(path, config)
+    assert all(torch.equal(v, state[k]) for k, v in again.state_dict().items())
+    x = torch.randn(2, 13, 6, 8)
+    assert torch.equal(again(x)[0], model(x)[0])
+    short = dict(renamed)
+    del short["base.mert_lmm_projector.mlps.3.1.bias"]
+    refused = "nothing is left for|left over" if kind == "pickle" else "no SonicVerse projector of this shape"
+    for wrong in (short, {**renamed, "extra.0.weight": torch.zeros(7, 7)}, {"weights": torch.zeros(13)}):
+        save(wrong)
+        with pytest.raises(ModelError, match=refused):
+            load_released(path, config)
+    path.write_bytes(b"no weights")
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_released(path, config)
+
+
+def test_names_that_tell_nothing_leave_the_order(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    config = release()
+    model = DualProjector(config).eval()
+    renamed = {f"part{i}": v for i, v in enumerate(model.state_dict().values())}
     torch.save(renamed, tmp_path / "model.pt")
     again = load_released(tmp_path / "model.pt", config)
-    assert torch.equal(again(hidden())[0], model(hidden())[0])
-    torch.save(dict(list(renamed.items())[:-1]), tmp_path / "short.pt")
-    with pytest.raises(ModelError, match="nothing is left for"):
-        load_released(tmp_path / "short.pt", config)
-    torch.save({**renamed, "extra": torch.zeros(7, 7)}, tmp_path / "long.pt")
-    with pytest.raises(ModelError, match="left over"):
-        load_released(tmp_path / "long.pt", config)
-    (tmp_path / "broken.pt").write_bytes(b"no weights")
-    with pytest.raises(ModelError, match="cannot be read"):
-        load_released(tmp_path / "broken.pt", config)
+    x = torch.randn(2, 13, 6, 8)
+    assert torch.equal(again(x)[0], model(x)[0])
+    torch.save({**renamed, "more": "than tensors"}, tmp_path / "other.pt")
+    with pytest.raises(ModelError, match="more than tensors"):
+        load_released(tmp_path / "other.pt", config)
+
+
+def test_token_mlps_of_the_release_begin_with_a_gelu() -> None:
+    """By hand, from the release's description: GELU, linear, GELU, linear, for content and for the heads' logits."""
+    torch.manual_seed(0)
+    model = DualProjector(release()).eval()
+    x = torch.randn(1, 13, 5, 8)
+    tokens, logits = model(x)
+    mean = torch.einsum("l,blw->bw", torch.softmax(model.content.alpha, 0), x.mean(dim=2))
+    for token, mlp, given in (
+        (tokens[:, 0], model.content.tokens[0], mean), (tokens[:, 4], model.features["instrument"][0], logits["instrument"]),
+    ):  # fmt: skip
+        inner = torch.nn.functional.gelu(given) @ mlp[0].weight.T + mlp[0].bias
+        assert torch.allclose(token, torch.nn.functional.gelu(inner) @ mlp[2].weight.T + mlp[2].bias, atol=1e-6)
+    assert PRESETS["released"].leading_gelu
+    assert not PRESETS["paper"].leading_gelu
 
 
 def test_a_whole_captioner_in_a_directory(tmp_path: Path) -> None:

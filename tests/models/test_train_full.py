@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 
 from models.errors import ModelError
 from models.sonicverse.captioner import load_captioner
-from models.sonicverse.dual import DualConfig, load_released
+from models.sonicverse.dual import DualConfig
 from models.sonicverse.labels import KEYS
 from models.sonicverse.llm import converted_smollm2, load_llm
 from models.sonicverse.musicbench import Row
+from models.sonicverse.released import load_released
 from models.sonicverse.train import caption_loss
 from models.sonicverse.train_full import FullSettings, encode_rows, label_names, train_full
 from tastelab.cli import app

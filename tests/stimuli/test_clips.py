@@ -92,3 +92,33 @@ def test_given_tracks(tmp_path: Path) -> None:
         generate(config.model_copy(update={"seconds": 5.0}), study.models, tmp_path / "out2")
     with pytest.raises(StimulusError, match="does not exist"):
         generate(config.model_copy(update={"folder": tmp_path / "no"}), study.models, tmp_path / "out3")
+    (tracks / "One-track.wav").write_bytes(b"no audio")
+    with pytest.raises(StimulusError, match=r"One track\.flac and One-track\.wav would both be clip one-track"):
+        generate(config, study.models, tmp_path / "out")
+    (tracks / "One-track.wav").rename(tracks / "third.wav")
+    with pytest.raises(StimulusError, match=r"third\.wav cannot be read as audio"):
+        generate(config, study.models, tmp_path / "out")
+
+
+def test_tags_of_a_file_are_passed_over(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The same samples with any ID3v2 tag; libmpg123 wrote a line about odd ones to the terminal for every file."""
+    from mutagen.id3 import ID3, TIT2, TXXX
+
+    from stimuli.audio import length, load_mono, load_spans
+
+    path, tagged = tmp_path / "plain.mp3", tmp_path / "tagged.mp3"
+    tone = 0.3 * np.sin(2 * np.pi * 330 * np.arange(3 * 44100) / 44100)
+    soundfile.write(path, np.stack([tone, 0.5 * tone], axis=1), 44100, format="MP3")
+    tagged.write_bytes(path.read_bytes())
+    tags = ID3()
+    tags.add(TIT2(encoding=3, text="x" * 3000))
+    tags.add(TXXX(encoding=1, desc="", text=""))
+    tags.save(tagged)
+    second = b"ID3\x04\x00\x10" + bytes([0, 0, 1, 2]) + bytes(130) + b"3DI\x04\x00\x10" + bytes([0, 0, 1, 2])
+    tagged.write_bytes(second + tagged.read_bytes())  # another tag before it, with a footer
+    assert length(tagged) == length(path) == pytest.approx(3, abs=0.1)
+    assert np.array_equal(load_mono(tagged, 16000), load_mono(path, 16000))
+    spans = [(0.5, 1.5), (2.0, 2.75)]
+    for one, other in zip(load_spans(tagged, 16000, spans), load_spans(path, 16000, spans), strict=True):
+        assert np.array_equal(one, other)
+    assert capfd.readouterr().err == ""
