@@ -147,11 +147,14 @@ def check_screen(seconds: float = 0.7) -> list[Check]:
         usual = gaps[len(gaps) // 2]
         size = f"{window.size[0]:.0f} x {window.size[1]:.0f} window"
         screen = Check("screen", "ok", size)
-        if usual < 0.004:
-            found = f"not measurable: {1 / usual:.0f} flips/s, so nothing waits for the display"
-            refresh = Check(
-                "refresh", "warning", found, "switch vertical sync on in the graphics driver, if there is one"
+        software = _software_renderer()
+        if software or usual < 0.004:
+            why = f"drawn in software ({software})" if software else f"{1 / usual:.0f} flips/s"
+            found = f"not measurable: {why}, so nothing waits for the display"
+            mend = (
+                "install the graphics card's driver" if software else "switch vertical sync on in the graphics driver"
             )
+            refresh = Check("refresh", "warning", found, mend)
         else:
             dropped = sum(g > 1.5 * usual for g in gaps)
             state: State = "ok" if dropped == 0 else "warning"
@@ -160,6 +163,14 @@ def check_screen(seconds: float = 0.7) -> list[Check]:
         return [screen, refresh, _keyboard()]
     finally:
         window.close()
+
+
+def _software_renderer() -> str:
+    """Name of the software that draws the open window where no graphics card does, else nothing."""
+    from pyglet.gl import gl_info
+
+    name = str(gl_info.get_renderer()).split(" ")[0]
+    return name if name.lower() in ("llvmpipe", "softpipe", "swrast", "gdi") else ""
 
 
 def _keyboard() -> Check:

@@ -55,7 +55,8 @@ def test_a_good_desk(desk: Desk, small_study_file: Path, stimuli_folder: Path, o
     rows, done = doctor(desk.environment, small_study_file, outputs, f"sqlite:///{tmp_path / 'p.db'}", "--tones")
     assert done.returncode == 0, done.stderr
     assert {n for n, r in rows.items() if r["state"] != "ok"} == {"refresh"}  # no vsync here, and it says so
-    assert "not measurable" in rows["refresh"]["found"]
+    # Of a software renderer, so however fast or slow this machine draws.
+    assert rows["refresh"]["found"] == "not measurable: drawn in software (llvmpipe), so nothing waits for the display"
     assert "48000 Hz, 2 channels" in rows["sound"]["found"]
 
 
