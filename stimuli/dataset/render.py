@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,29 @@ SOUNDFONTS = (
     Path("/usr/share/soundfonts/FluidR3_GM.sf2"),
 )
 RENDER_RATE = 32000
+DRUMS, VOLUME = 9, 7  # General MIDI: channel, controller
+
+
+@dataclass(frozen=True)
+class Voicing:
+    """How notes are played where it is not the plain way.
+
+    Attributes
+    ----------
+    programs : tuple of int
+        General MIDI program (0-based) of each channel, instead of the instrument's first.
+    kit : int
+        Program of the drum channel.
+    volumes : tuple of int
+        MIDI volume (0-127) of each channel, then of the drums.
+    soundfont : Path
+        The soundfont that plays.
+    """
+
+    programs: tuple[int, ...]
+    kit: int
+    volumes: tuple[int, ...]
+    soundfont: Path
 
 
 def find_soundfont() -> Path:
@@ -29,7 +53,7 @@ def find_soundfont() -> Path:
     )
 
 
-def write_midi(notes: list[Note], instruments: tuple[str, ...], path: Path) -> None:
+def write_midi(notes: list[Note], instruments: tuple[str, ...], path: Path, voicing: Voicing | None = None) -> None:
     """Write `notes` as a type-0 MIDI file; channel k plays ``instruments[k]``, channel 9 is percussion."""
     import mido
 
@@ -42,8 +66,13 @@ def write_midi(notes: list[Note], instruments: tuple[str, ...], path: Path) -> N
     events.sort(key=lambda e: (e[0], e[1]))
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("set_tempo", tempo=tempo))
-    for channel, name in enumerate(instruments):
-        track.append(mido.Message("program_change", channel=channel, program=INSTRUMENTS[name][0]))
+    programs = [INSTRUMENTS[name][0] for name in instruments] if voicing is None else voicing.programs
+    for channel, program in enumerate(programs):
+        track.append(mido.Message("program_change", channel=channel, program=program))
+    if voicing is not None:
+        track.append(mido.Message("program_change", channel=DRUMS, program=voicing.kit))
+        for channel, value in zip((*range(len(programs)), DRUMS), voicing.volumes, strict=True):
+            track.append(mido.Message("control_change", channel=channel, control=VOLUME, value=value))
     now = 0
     for seconds, _, message in events:
         tick = round(seconds * 2 * ticks)
@@ -54,7 +83,14 @@ def write_midi(notes: list[Note], instruments: tuple[str, ...], path: Path) -> N
     midi.save(path)
 
 
-def render(notes: list[Note], instruments: tuple[str, ...], seconds: float, rate: int, room: float = 0.2) -> np.ndarray:
+def render(
+    notes: list[Note],
+    instruments: tuple[str, ...],
+    seconds: float,
+    rate: int,
+    room: float = 0.2,
+    voicing: Voicing | None = None,
+) -> np.ndarray:
     """Render notes to mono float32 audio of exactly ``round(seconds * rate)`` samples.
 
     Parameters
@@ -75,10 +111,11 @@ def render(notes: list[Note], instruments: tuple[str, ...], seconds: float, rate
         raise StimulusError("fluidsynth not found; install Debian's package fluidsynth")
     with tempfile.TemporaryDirectory() as folder:
         midi, wav = Path(folder, "x.mid"), Path(folder, "x.wav")
-        write_midi(notes, instruments, midi)
+        write_midi(notes, instruments, midi, voicing)
+        font = find_soundfont() if voicing is None else voicing.soundfont
         command = [binary, "-ni", "-q", "-F", str(wav), "-r", str(RENDER_RATE), "-O", "float", "-T", "wav"]
         command += ["-g", "0.5", "-C", "0", "-R", "1", "-o", f"synth.reverb.room-size={room}"]
-        command += ["-o", "synth.dynamic-sample-loading=1", str(find_soundfont()), str(midi)]
+        command += ["-o", "synth.dynamic-sample-loading=1", str(font), str(midi)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0 or not wav.exists():
             raise StimulusError(f"fluidsynth failed: {done.stderr.strip().splitlines()[-1:]}")

@@ -61,7 +61,8 @@ def read_chorales(cache: Path, progress: Callable[[int, int], None] | None = Non
     paths = sorted(p for p in corpus.getComposer("bach") if str(p).endswith(".mxl"))
     skeletons = []
     for i, path in enumerate(paths):
-        skeleton = _skeleton(converter.parse(path), Path(path).stem)
+        # music21 keeps parsed scores in a folder that all processes share, and writes there in place: two at once read half a file.
+        skeleton = _skeleton(converter.parse(path, forceSource=True, storePickle=False), Path(path).stem)
         if skeleton is not None:
             skeletons.append(skeleton)
         if progress:

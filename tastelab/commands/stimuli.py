@@ -138,8 +138,8 @@ def build(
     what: Annotated[
         str,
         typer.Argument(
-            help="base (no taste word), taste (graded ratings), sung (with --speech), generated (with --captions) or "
-            "tamd (with --tamd)."
+            help="base (no taste word), varied (of many sounds), taste (graded ratings), sung (with --speech), "
+            "generated (with --captions) or tamd (with --tamd)."
         ),
     ],
     folder: Annotated[Path, typer.Argument(help="Where the corpus goes.")],
@@ -171,9 +171,11 @@ def build(
     from stimuli.dataset.sung import build_over, build_sung
     from stimuli.dataset.tamd import build_tamd
     from stimuli.dataset.taste import build_taste
+    from stimuli.dataset.varied import build_varied
 
-    if what not in ("base", "taste", "sung", "generated", "tamd"):
-        raise UserError(f"dataset {what!r} is not known; there are: base, taste, sung, generated, tamd")
+    rendered = {"base": build_base, "varied": build_varied, "taste": build_taste}
+    if what not in (*rendered, "sung", "generated", "tamd"):
+        raise UserError(f"dataset {what!r} is not known; there are: {', '.join(rendered)}, sung, generated, tamd")
     if split not in ("train", "test"):
         raise UserError(f"--split {split!r} is not known; there are: train, test")
     if (what == "tamd") != (tamd is not None):
@@ -193,8 +195,7 @@ def build(
             path = build_generated(folder, captions, generator, n, seconds, rate, seed, update)
         else:
             folder.mkdir(parents=True, exist_ok=True)
-            make = build_base if what == "base" else build_taste
-            path = make(folder, n, seconds, rate, seed, split, update)
+            path = rendered[what](folder, n, seconds, rate, seed, split, update)
     say(f"{sum(1 for _ in path.open())} clips listed in {path}", quiet)
 
 

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from models.sonicverse.labels import labels_of
 from stimuli.dataset.arrange import Attributes, arrange, draw_attributes
 from stimuli.dataset.build import build_base, split_of
 from stimuli.dataset.captions import caption, tempo_class
 from stimuli.dataset.render import render
 from stimuli.dataset.scores import Skeleton
 from stimuli.dataset.taste import TASTES, build_taste, draw_track, ratings, taste_words
+from stimuli.dataset.varied import KINDS, build_varied, draw_voicing, produce, soundfonts
 from stimuli.errors import StimulusError
 from stimuli.features import acoustic_features, roughness
 
@@ -101,3 +103,42 @@ def test_notes_stay_in_the_clip(bpm: int) -> None:
     notes = arrange(SKELETON, attributes(bpm=bpm), 30.0, np.random.default_rng(0))
     assert all(0 <= n.onset < 30 and 0 <= n.pitch < 128 for n in notes)
     assert max(n.onset for n in notes) > 28  # short pieces go round
+
+
+def test_varied_clips_have_exact_attributes_and_many_sounds(tmp_path: Path) -> None:
+    (tmp_path / "chorales.json").write_text(json.dumps([SKELETON.__dict__ | {"piece": f"p{i}"} for i in range(24)]))
+    build_varied(tmp_path / "v", 4, 2.0, 16000, 5)
+    rows = [json.loads(line) for line in (tmp_path / "v" / "metadata.jsonl").read_text().splitlines()]
+    for row in rows:
+        audio, rate = soundfile.read(tmp_path / "v" / row["path"])
+        assert (len(audio), rate) == (32000, 16000)
+        assert float(np.abs(audio).max()) == pytest.approx(0.8, abs=0.001)
+        labels = labels_of(row)
+        assert labels["key"] == [row["key"]]
+        assert set(labels["instrument"]) - {"percussion"} == set(row["attributes"]["instruments"])
+    first = [(tmp_path / "v" / r["path"]).read_bytes() for r in rows]
+    (tmp_path / "v" / rows[2]["path"]).unlink()
+    build_varied(tmp_path / "v", 5, 2.0, 16000, 5)
+    assert [(tmp_path / "v" / r["path"]).read_bytes() for r in rows] == first
+    with pytest.raises(StimulusError, match=r"another kind \(recipe.json\)"):
+        build_base(tmp_path / "v", 4, 2.0, 16000, 5)
+
+
+def test_one_arrangement_is_played_in_many_ways() -> None:
+    """Programs of the instrument's kind, both soundfonts, several kits; production changes the spectrum, not the notes' times."""
+    rng = np.random.default_rng(0)
+    a = attributes(instruments=("guitar", "electronic tones"))
+    drawn = [draw_voicing(a, soundfonts(), rng) for _ in range(60)]
+    assert {v.programs[0] for v in drawn} == set(KINDS["guitar"])
+    assert {v.programs[1] for v in drawn} == set(KINDS["electronic tones"])
+    assert {v.soundfont for v in drawn} == set(soundfonts())
+    assert len({v.kit for v in drawn}) > 3
+    assert {program for kinds in KINDS.values() for program in kinds} <= set(range(96))
+    clicks = np.zeros(32000, dtype=np.float32)
+    clicks[4000::8000] = 0.5
+    made = [produce(clicks, 16000, np.random.default_rng(k)) for k in range(30)]
+    assert all(m.shape == clicks.shape and np.isfinite(m).all() for m in made)
+    assert len({m.tobytes() for m in made}) == 30
+    late = [int(np.argmax(np.abs(m[3000:11000]))) + 3000 for m in made]
+    assert np.median(np.abs(np.array(late) - 4000)) < 80  # 5 ms
+    assert not produce(np.zeros(16000, dtype=np.float32), 16000, rng).any()
