@@ -27,8 +27,19 @@ def held_out() -> list[dict[str, Any]]:
     return [json.loads(x) | {"folder": str(folder)} for x in (folder / "metadata.jsonl").read_text().splitlines()]
 
 
+def held_out_varied(n: int = 120) -> Path:
+    """A corpus of held-out pieces in many sounds (rendered on the first call)."""
+    from stimuli.dataset.varied import build_varied
+
+    folder = WORK / "varied"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "metadata.jsonl").exists():
+        build_varied(folder, n, 15.0, RATE, 41, "test")
+    return folder
+
+
 def captions() -> dict[str, Any]:
-    """Attributes, heads and word overlap, of the clips as they are and through the codec."""
+    """Attributes, heads and word overlap, of the clips as they are and through the codec; and of clips in many sounds."""
     from models.sonicverse.assess import assess, captions_of
     from models.sonicverse.captioner import load_captioner
     from models.sonicverse.evaluate import evaluate, head_scores
@@ -45,6 +56,7 @@ def captions() -> dict[str, Any]:
         "attributes": evaluate([d.caption for d in found], labels),
         "heads": head_scores([d.features for d in found], labels),
     }
+    out["many sounds"] = assess(captioner, held_out_varied())
     out["examples"] = [d.caption for d in found[:3]]
     out["instruments by MusiCNN's tags"] = beside_tags(captioner, rows)
     return out

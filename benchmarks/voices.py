@@ -224,13 +224,21 @@ def second() -> dict[str, Any]:
     labels = [{"tempo": [tempo_word(r["bpm"])], "key": [r["key"]]} for r in rows]
     electronic = np.array([r["kind"] == "electronic" for r in rows])
     strength = np.array([max(d.features["instrument"][i] for i in FAMILIES["electronic"]) for d in found])
+    guitar = np.array([d.features["instrument"]["guitar"] for d in found])
     return {
         "tracks": len(rows),
         "attributes in captions": evaluate([d.caption for d in found], labels),
         "electronic told from acoustic": area_interval(strength[electronic], strength[~electronic]),
-        "captions that name an electronic instrument": {
-            kind: float(np.mean([bool(named(d.caption, INSTRUMENTS) & set(FAMILIES["electronic"])) for d, e in zip(found, electronic, strict=True) if e == flag]))
-            for kind, flag in (("electronic tracks", True), ("acoustic tracks", False))
+        "acoustic told from electronic by the guitar": area_interval(guitar[~electronic], guitar[electronic]),
+        **{
+            f"captions that name {what}": {
+                kind: float(np.mean([bool(named(d.caption, INSTRUMENTS) & set(names)) for d, e in zip(found, electronic, strict=True) if e == flag]))
+                for kind, flag in (("electronic tracks", True), ("acoustic tracks", False))
+            }
+            for what, names in (
+                ("an electronic instrument", FAMILIES["electronic"]), ("a guitar", ("guitar",)),
+                ("an electric bass", ("electric bass",)),
+            )
         },
         "said to be sung (none is)": float(np.mean([d.features["vocals"]["vocals"] > 0.5 for d in found])),
         "examples": {r["path"].name: d.caption for r, d in zip(rows, found, strict=True)},

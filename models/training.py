@@ -51,6 +51,12 @@ def read_corpus(folder: Path) -> list[Clip]:
     return clips
 
 
+def recipe_of(folder: Path) -> dict[str, Any]:
+    """How a corpus was made (its recipe.json); nothing is known of one without."""
+    path = folder / "recipe.json"
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
 def fingerprint(clips: Sequence[Clip]) -> str:
     """What tells two lists of clips apart: their rows, names and sizes, as 16 hexadecimal digits."""
     return digest(f"{c.path.name} {c.path.stat().st_size} {json.dumps(c.row, sort_keys=True)}" for c in clips)

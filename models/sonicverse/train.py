@@ -18,7 +18,17 @@ from models.sonicverse.labels import HEADS, labels_of, sentence, targets
 from models.sonicverse.llm import load_llm
 from models.sonicverse.model import Projector, ProjectorConfig
 from models.sonicverse.tags import genre_tags
-from models.training import Clip, append_curve, cosine, fingerprint, load_state, read_corpus, read_segment, save_state
+from models.training import (
+    Clip,
+    append_curve,
+    cosine,
+    fingerprint,
+    load_state,
+    read_corpus,
+    read_segment,
+    recipe_of,
+    save_state,
+)
 from models.weights import load_tensors, weights_directory
 
 HEAD_STEPS = 2000
@@ -41,6 +51,11 @@ def through_codec(audio: np.ndarray) -> np.ndarray:
         codes, _ = codec.encode(torch.from_numpy(audio)[None, None])
         back: np.ndarray = codec.decode(codes)[0, 0, : len(audio)].numpy()
     return back
+
+
+def quicker_type() -> torch.dtype:
+    """The type in which this CPU trains through a language model sooner: without instructions for bfloat16 that is float32."""
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 
 def encode_corpus(
@@ -93,15 +108,19 @@ def train_projector(
     `config` switches parts off (ablations); `head_weight` is the weight of the head losses beside the caption loss; of the captioner
     `start_from` (a shipped name or a directory) every part that is there and has the same shape is taken over.
 
-    Every clip is there twice, as it is and as the nano codec gives it back. The first `HEAD_STEPS` steps train the heads alone
+    Every clip is there twice, as it is and as the nano codec gives it back (once where it went through a studio: that is a channel
+    of its own, and both at once blurred the instruments). The first `HEAD_STEPS` steps train the heads alone
     (no language model needed), the next `steps` the whole projector with caption cross-entropy plus 0.1 times the head losses.
     Genres are distilled from MusiCNN's tags (no rendered clip has one). A tenth of the pieces is kept for the temperatures.
     """
     clips: list[Clip] = []
     parts = []
     for corpus in corpora:
-        for name, transform in (("sonicverse", None), ("sonicverse-codec", through_codec)):
-            found = read_corpus(corpus)
+        found = read_corpus(corpus)
+        views: list[tuple[str, Callable[[np.ndarray], np.ndarray] | None]] = [("sonicverse", None)]
+        if not recipe_of(corpus).get("produced"):
+            views.append(("sonicverse-codec", through_codec))
+        for name, transform in views:
             parts.append(encode_corpus(found, corpus / f"{name}.safetensors", report, transform))
             clips += found
     layers = {name: np.concatenate([p[name] for p in parts]) for name in LAYERS}
@@ -148,7 +167,7 @@ def train_projector(
         else:
             factor = cosine(step - HEAD_STEPS, steps, 50)
             if llm is None:
-                llm, tokenizer = load_llm(dtype=torch.bfloat16)
+                llm, tokenizer = load_llm(dtype=quicker_type())
             tokens, logits = model(x)
             texts = [sentence(labels[i], rng) for i in chosen]
             caption = caption_loss(llm, tokenizer, tokens, texts)

@@ -118,7 +118,8 @@ def build_varied(
     fonts = soundfonts()
     pieces = read_chorales(out.parent / "chorales.json")
     chosen = [p for i, p in enumerate(pieces) if split_of(i) == split]
-    begin(out, {"kind": "varied", "seconds": seconds, "rate": rate, "seed": seed, "split": split})
+    recipe = {"kind": "varied", "produced": True, "seconds": seconds, "rate": rate, "seed": seed, "split": split}
+    begin(out, recipe)
     rows: list[dict[str, Any]] = []
     for k in range(n):
         rng = np.random.default_rng([seed, 80, k])
