@@ -117,7 +117,12 @@ def without_repeats(text: str) -> str:
 
     def once(found: re.Match[str]) -> str:
         items = re.split(", | and ", found[0])
-        return _listed([item for i, item in enumerate(items) if item.lower() not in {x.lower() for x in items[:i]}])
+        low = [item.lower() for item in items]
+        # A bass of which the list has said already what kind it is, is that one.
+        known = [
+            set(low[:i]) | ({"bass"} if any(x.endswith(" bass") for x in low[:i]) else set()) for i in range(len(low))
+        ]
+        return _listed([item for item, own, before in zip(items, low, known, strict=True) if own not in before])
 
     return re.sub(rf"\b{word}(?:, {word})*(?: and {word})?\b", once, text, flags=re.IGNORECASE)
 

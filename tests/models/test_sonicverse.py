@@ -171,6 +171,7 @@ def test_evaluation_tells_hearing_from_guessing() -> None:
         ("Deep brass and deep brass at a slow tempo.", "Deep brass at a slow tempo."),
         ("played by horns, horns and percussion, in D minor", "played by horns and percussion, in D minor"),
         ("played by bass, percussion and percussion, in C", "played by bass and percussion, in C"),
+        ("electric bass, bass and percussion", "electric bass and percussion"),
         (
             "double bass, electric bass and harp. It sounds deep.",
             "double bass, electric bass and harp. It sounds deep.",

@@ -120,7 +120,7 @@ def test_varied_clips_have_exact_attributes_and_many_sounds(tmp_path: Path) -> N
     (tmp_path / "v" / rows[2]["path"]).unlink()
     build_varied(tmp_path / "v", 5, 2.0, 16000, 5)
     assert [(tmp_path / "v" / r["path"]).read_bytes() for r in rows] == first
-    with pytest.raises(StimulusError, match=r"another kind \(recipe.json\)"):
+    with pytest.raises(StimulusError, match=r"another kind, produced \(recipe.json\)"):
         build_base(tmp_path / "v", 4, 2.0, 16000, 5)
 
 
