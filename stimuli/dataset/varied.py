@@ -8,7 +8,6 @@ attributes stay exact.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -136,7 +135,7 @@ def build_varied(
                 "path": f"audio/{wav.name}", "name": wav.stem, "title": skeleton.piece, "artist": "J. S. Bach, arranged",
                 "sample_rate": rate, "file_extension": "wav", "duration": seconds, "description": "", "keywords": "",
                 "key": key_name(skeleton.tonic + a.transpose, skeleton.mode), "bpm": a.bpm, "moods": character(a),
-                "instrument": ", ".join(a.instruments), "attributes": json.loads(json.dumps(asdict(a))),
+                "instrument": ", ".join(a.instruments), "attributes": asdict(a),
             }
         )  # fmt: skip
         if progress:
