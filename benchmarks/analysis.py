@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from analysis.frames import StudyData
+    from analysis.data.frames import StudyData
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (111, 1000, 10_000)
@@ -25,9 +25,9 @@ SIZES = (111, 1000, 10_000)
 
 def simulated(folder: Path) -> tuple[StudyData, Any]:
     """111 simulated participants of the default study, through the session engine; and the study."""
-    from analysis.frames import load
+    from analysis.data.frames import load
     from experiment import launch
-    from experiment.effects import load_effects
+    from experiment.bots.effects import load_effects
     from tastelab.commands.experiment import prepared
     from tastelab.context import open_store
     from tastelab.study import load_study
@@ -63,7 +63,13 @@ def enlarged(data: StudyData, n: int, rng: np.random.Generator) -> StudyData:
 
 def steps(data: StudyData, study: Any) -> dict[str, tuple[str, Callable[[], object]]]:
     """Name -> plan and the analysis."""
-    from analysis import careless, factors, mediation, preference, ratings, robust, structure
+    from analysis.data import careless
+    from analysis.factors import paper as factors
+    from analysis.factors import trust as structure
+    from analysis.preference import paper as preference
+    from analysis.preference import robust
+    from analysis.ratings import mediation
+    from analysis.ratings import paper as ratings
 
     c = study.analysis
     return {

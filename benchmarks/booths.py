@@ -24,8 +24,8 @@ TASTES = ("bitter", "salty", "sour", "sweet")
 
 def prepared(url: str) -> Any:
     """The default study on clips that bots need not hear."""
+    from experiment.data.store import Store
     from experiment.launch import Prepared
-    from experiment.store import Store
     from tastelab.study import load_study
 
     config = load_study(ROOT / "study.toml").experiment
@@ -44,9 +44,9 @@ def booth(url: str, name: str, sessions: int, notes: Path) -> None:
     import numpy as np
 
     from experiment import launch
-    from experiment.bots import Bot
-    from experiment.database import Trial
-    from experiment.effects import load_effects
+    from experiment.bots.bots import Bot
+    from experiment.bots.effects import load_effects
+    from experiment.data.tables import Trial
     from experiment.errors import ExperimentError
     from experiment.session import Answer, Question, run_session
 
@@ -94,7 +94,7 @@ def run(
     """
     from sqlalchemy import select
 
-    from experiment.database import Response, SessionRow, Trial
+    from experiment.data.tables import Response, SessionRow, Trial
 
     chance = random.Random(seed)
     prepared(url).store.close()
@@ -172,7 +172,7 @@ def run(
 def _complete(store: Any) -> int:
     from sqlalchemy import func, select
 
-    from experiment.database import SessionRow
+    from experiment.data.tables import SessionRow
 
     with store.transaction() as s:
         return int(s.scalar(select(func.count()).select_from(SessionRow).where(SessionRow.status == "complete")) or 0)

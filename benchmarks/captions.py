@@ -40,11 +40,11 @@ def held_out_varied(n: int = 120) -> Path:
 
 def captions() -> dict[str, Any]:
     """Attributes, heads and word overlap, of the clips as they are and through the codec; and of clips in many sounds."""
-    from models.sonicverse.assess import assess, captions_of
-    from models.sonicverse.captioner import load_captioner
-    from models.sonicverse.evaluate import evaluate, head_scores
-    from models.sonicverse.labels import labels_of
-    from models.sonicverse.train import through_codec
+    from models.sonicverse.evaluation.assess import assess, captions_of
+    from models.sonicverse.evaluation.attributes import evaluate, head_scores
+    from models.sonicverse.load import load_captioner
+    from models.sonicverse.nano.labels import labels_of
+    from models.sonicverse.nano.train import through_codec
 
     rows = held_out()
     captioner = load_captioner()
@@ -74,7 +74,7 @@ def beside_tags(captioner: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:
     from sklearn.metrics import average_precision_score
 
     from models.embeddings.musicnn import MTT_TAGS
-    from models.sonicverse.labels import INSTRUMENTS, labels_of
+    from models.sonicverse.nano.labels import INSTRUMENTS, labels_of
 
     vectors = [captioner.encode(read(r)) for r in rows]
     heard = captioner.hear(vectors)
@@ -97,8 +97,8 @@ STEPS = 700  # through the language model, each
 
 def captioner_of(name: str, seed: int, **switches: Any) -> Path:
     """Directory of a captioner trained for the ablation: on 1,600 clips, by the recipe of nano but shorter; goes on where it was."""
-    from models.sonicverse.model import ProjectorConfig
-    from models.sonicverse.train import save_projector, train_projector
+    from models.sonicverse.nano.projector import ProjectorConfig
+    from models.sonicverse.nano.train import save_projector, train_projector
     from stimuli.dataset.build import build_base
 
     folder = TRAINED / f"captioner-{name}-s{seed}"
@@ -119,12 +119,12 @@ def captioner_of(name: str, seed: int, **switches: Any) -> Path:
 def ablation(seed: int = 0) -> dict[str, Any]:
     """The paper's question: do feature tokens help? Full against content tokens alone (same content tokens; as many tokens in
     all), trained alike on the same corpus with one seed; and what is lost as feature tokens turn into noise."""
-    from models.sonicverse.assess import captions_of
     from models.sonicverse.captioner import Captioner
-    from models.sonicverse.evaluate import family_f1, instrument_f1, key_right, register_right, tempo_right
-    from models.sonicverse.labels import labels_of
-    from models.sonicverse.model import Projector, ProjectorConfig
-    from models.sonicverse.train import encode_corpus
+    from models.sonicverse.evaluation.assess import captions_of
+    from models.sonicverse.evaluation.attributes import family_f1, instrument_f1, key_right, register_right, tempo_right
+    from models.sonicverse.nano.labels import labels_of
+    from models.sonicverse.nano.projector import Projector, ProjectorConfig
+    from models.sonicverse.nano.train import encode_corpus
     from models.training import read_corpus
 
     labels = [labels_of(r) for r in held_out()]
@@ -192,11 +192,11 @@ def spliced(
 
 def pieces(count: int = 20) -> dict[str, Any]:
     """Spliced pieces: changes found within 10 s, spurious ones, instruments heard in each true part; and SmolLM2's wording."""
-    from models.sonicverse.captioner import load_captioner
-    from models.sonicverse.evaluate import named
-    from models.sonicverse.labels import FAMILY_OF, INSTRUMENTS
-    from models.sonicverse.pieces import describe_piece, windows
-    from models.sonicverse.wording import faithful, open_writer, reword, story
+    from models.sonicverse.evaluation.attributes import named
+    from models.sonicverse.load import load_captioner
+    from models.sonicverse.nano.labels import FAMILY_OF, INSTRUMENTS
+    from models.sonicverse.pieces.windows import describe_piece, windows
+    from models.sonicverse.pieces.wording import faithful, open_writer, reword, story
 
     captioner, writer = load_captioner(), open_writer("smollm2")
     rng = np.random.default_rng(17)
@@ -250,7 +250,7 @@ def speed(n: int = 200) -> dict[str, Any]:
     """Clips of 15 s a minute, encoder and language model, one by one and by batch; and what the language model's cache saves."""
     import resource
 
-    from models.sonicverse.captioner import load_captioner
+    from models.sonicverse.load import load_captioner
 
     captioner = load_captioner()
     rows = held_out()

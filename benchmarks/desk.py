@@ -32,13 +32,13 @@ def child_plays(kind: str, plays: int) -> None:
     """Play bursts; print the scheduled times (psychtoolbox' clock) and the driver's stamps."""
     from psychtoolbox import GetSecs
 
-    from experiment import sound as ours
+    from experiment.lab import playback as ours
 
     ours.prepare_audio()  # without it no backend of PsychoPy plays on PulseAudio at all
     rows = []
     if kind == "ours":
-        from experiment.screens import Screens
-        from experiment.widgets import Bar
+        from experiment.lab.screens import Screens
+        from experiment.lab.widgets import Bar
 
         screens = Screens("en", 0, fullscreen=False)
         bar = Bar(screens.window)
@@ -77,8 +77,8 @@ def child_plays(kind: str, plays: int) -> None:
 
 def child_draws(frames: int) -> None:
     """Time a frame of each kind of screen beside an empty flip, alternately."""
-    from experiment.screens import Screens
-    from experiment.widgets import Bar, Slider
+    from experiment.lab.screens import Screens
+    from experiment.lab.widgets import Bar, Slider
 
     screens = Screens("en", 0, fullscreen=False)
     window, stop = screens.window, screens.stop_button
@@ -135,7 +135,7 @@ def onsets(capture: np.ndarray, rate: int) -> np.ndarray:
 
 def timing(plays: int = PLAYS) -> dict[str, Any]:
     """Onsets of scheduled plays against the captured signal, ours beside a plain PsychoPy script; and drawing times."""
-    from experiment.desk import RATE, virtual_desk
+    from experiment.lab.desk import RATE, virtual_desk
 
     out: dict[str, Any] = {}
     with virtual_desk() as desk, tempfile.TemporaryDirectory() as folder:
@@ -191,9 +191,9 @@ def kills(per_block: int = 10, seed: int = 0) -> dict[str, Any]:
     """Kill a session at random moments in each block, resume it; was an answer lost, doubled, a trial repeated?"""
     from sqlalchemy import select
 
-    from experiment.database import Response, Trial
-    from experiment.desk import drive, virtual_desk
-    from experiment.store import Store
+    from experiment.data.store import Store
+    from experiment.data.tables import Response, Trial
+    from experiment.lab.desk import drive, virtual_desk
 
     rng = np.random.default_rng(seed)
     blocks = {

@@ -58,8 +58,8 @@ def music() -> dict[str, Any]:
     """Generate from 120 fresh captions; distances to the other 140 fresh clips."""
     import torch
 
-    from analysis.distances import level
-    from analysis.fad import bootstrap, frechet_distance, moments
+    from analysis.sound.distances import level
+    from analysis.sound.fad import bootstrap, frechet_distance, moments
     from models.embeddings.yamnet import embed
     from models.musicgen.nano import load_codec
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from analysis.fad import Moments, distance, each, frechet_distance, moments
+from analysis.sound.fad import Moments, distance, each, frechet_distance, moments
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = {

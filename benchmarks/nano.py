@@ -218,8 +218,8 @@ def codec() -> dict[str, Any]:
     """The codec on held-out rendered and on real music beside Opus: mel distance, SI-SDR, FAD (YAMNet) to the original."""
     import torch
 
-    from analysis.distances import level
-    from analysis.fad import bootstrap, frechet_distance, moments
+    from analysis.sound.distances import level
+    from analysis.sound.fad import bootstrap, frechet_distance, moments
     from models.embeddings.yamnet import embed
     from models.musicgen.losses import mel_distance
     from models.musicgen.nano import load_codec
@@ -291,8 +291,8 @@ def precision(n: int = 60) -> dict[str, Any]:
 
     The same prompts and seeds; intervals of the paired differences in features over clips.
     """
-    from analysis.distances import level
-    from analysis.fad import bootstrap, frechet_distance, moments
+    from analysis.sound.distances import level
+    from analysis.sound.fad import bootstrap, frechet_distance, moments
     from models.embeddings.yamnet import embed
     from models.musicgen.generate import load_generator
 

@@ -20,10 +20,10 @@ def nulls() -> dict[str, Any]:
     """False positives without any effect, and a declared effect: engine beside generator."""
     from scipy import stats
 
-    from analysis.power import clip_table, generate, null, power, signed_rank_p
-    from experiment.effects import load_effects
+    from analysis.power.power import clip_table, generate, null, power, signed_rank_p
+    from experiment.bots.effects import load_effects
     from tastelab.study import load_study
-    from tests.analysis.test_power import through_the_engine
+    from tests.analysis.power.test_power import through_the_engine
 
     study = load_study(ROOT / "study.toml")
     tastes = [t.name for t in study.stimuli.tastes]
@@ -62,11 +62,11 @@ def nulls() -> dict[str, Any]:
 
 def coverage(studies: int = 600) -> dict[str, Any]:
     """False positives at 5 % of the tests and bootstraps, with and without variance of participants and clips; coverage."""
-    from analysis.crossed import crossed_intervals
-    from analysis.mixed import fit
-    from analysis.power import clip_table, generate, signed_rank_p
-    from analysis.preference import cluster_interval
-    from experiment.effects import load_effects
+    from analysis.engines.crossed import crossed_intervals
+    from analysis.engines.mixed import fit
+    from analysis.power.power import clip_table, generate, signed_rank_p
+    from analysis.preference.paper import cluster_interval
+    from experiment.bots.effects import load_effects
     from tastelab.study import load_study
 
     study = load_study(ROOT / "study.toml")

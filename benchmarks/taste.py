@@ -22,7 +22,7 @@ TRAINED = Path(__file__).resolve().parent.parent / "outputs" / "training"
 
 def embedding(audio: np.ndarray) -> np.ndarray:
     """Mean and spread over time of MusiCNN's 200 values."""
-    from analysis.distances import level
+    from analysis.sound.distances import level
     from models.embeddings.musicnn import embed
 
     frames = embed(level(audio))
@@ -107,8 +107,8 @@ def taste() -> dict[str, Any]:
 
 def distance() -> dict[str, Any]:
     """FAD to the taste set (its 100 tracks and 60 held-out ones), per taste and over all, fine-tuned beside base."""
-    from analysis.distances import level
-    from analysis.fad import bootstrap, frechet_distance, moments
+    from analysis.sound.distances import level
+    from analysis.sound.fad import bootstrap, frechet_distance, moments
     from models.embeddings.musicnn import embed as embed_musicnn
     from models.embeddings.yamnet import embed as embed_yamnet
 

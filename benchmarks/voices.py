@@ -54,10 +54,10 @@ def unsung() -> list[dict[str, Any]]:
 
 def said_to_be_sung() -> dict[str, Any]:
     """How many generated clips the head hears a voice in, and captions name one of, by taste; MusiCNN's tags beside."""
-    from models.sonicverse.assess import captions_of
-    from models.sonicverse.captioner import load_captioner
-    from models.sonicverse.evaluate import vocals_right
-    from models.sonicverse.labels import labels_of
+    from models.sonicverse.evaluation.assess import captions_of
+    from models.sonicverse.evaluation.attributes import vocals_right
+    from models.sonicverse.load import load_captioner
+    from models.sonicverse.nano.labels import labels_of
     from models.sonicverse.tags import read_tags
 
     captioner = load_captioner()
@@ -100,12 +100,12 @@ def share(right: np.ndarray) -> dict[str, float]:
 
 def voices() -> dict[str, Any]:
     """Vocals and gender by the captioner's own heads, by MusiCNN's tags beside them, and in the captions."""
-    from models.sonicverse.assess import captions_of
-    from models.sonicverse.captioner import load_captioner
-    from models.sonicverse.evaluate import gender_right, vocals_right
-    from models.sonicverse.labels import labels_of
+    from models.sonicverse.evaluation.assess import captions_of
+    from models.sonicverse.evaluation.attributes import gender_right, vocals_right
+    from models.sonicverse.load import load_captioner
+    from models.sonicverse.nano.labels import labels_of
+    from models.sonicverse.nano.train import through_codec
     from models.sonicverse.tags import read_tags
-    from models.sonicverse.train import through_codec
 
     captioner = load_captioner()
     rows, plain = sung(), held_out()
@@ -172,23 +172,23 @@ def basic_pitch_key(audio: np.ndarray, rate: int) -> str:
     import soxr
 
     from models.embeddings import basic_pitch
-    from models.sonicverse.labels import KEYS
+    from models.sonicverse.nano.labels import KEYS
 
     return KEYS[int(basic_pitch.key_probabilities(np.asarray(soxr.resample(audio, rate, basic_pitch.RATE))).argmax())]
 
 
 def keys() -> dict[str, Any]:
     """The key head beside basic-pitch with Krumhansl's profiles: rendered clips, the same through the codec, the second set."""
-    from models.sonicverse.captioner import load_captioner
-    from models.sonicverse.evaluate import mirex
-    from models.sonicverse.train import through_codec
+    from models.sonicverse.evaluation.attributes import mirex
+    from models.sonicverse.load import load_captioner
+    from models.sonicverse.nano.train import through_codec
     from stimuli.audio import load_mono
 
     captioner = load_captioner()
 
     def heard(audio: np.ndarray) -> str:
         p = captioner.hear([captioner.encode(audio)])[0]["key"]
-        from models.sonicverse.labels import KEYS
+        from models.sonicverse.nano.labels import KEYS
 
         return KEYS[int(p.argmax())]
 
@@ -213,9 +213,9 @@ def keys() -> dict[str, Any]:
 
 def second() -> dict[str, Any]:
     """Captions of the second set against what its makers declared: tempo class, electronic or acoustic, nobody sings."""
-    from models.sonicverse.captioner import load_captioner
-    from models.sonicverse.evaluate import evaluate, named
-    from models.sonicverse.labels import FAMILIES, INSTRUMENTS, tempo_word
+    from models.sonicverse.evaluation.attributes import evaluate, named
+    from models.sonicverse.load import load_captioner
+    from models.sonicverse.nano.labels import FAMILIES, INSTRUMENTS, tempo_word
     from stimuli.audio import load_mono
 
     captioner = load_captioner()

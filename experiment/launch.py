@@ -15,14 +15,14 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from experiment import bots
+from experiment.bots import bots
+from experiment.bots.effects import Effects
 from experiment.config import ExperimentConfig
-from experiment.database import Participant, Response, SessionRow, Stimulus, Trial, utc_now
+from experiment.data.store import Store
+from experiment.data.tables import Participant, Response, SessionRow, Stimulus, Trial, utc_now
 from experiment.design import Clip, period, plan
-from experiment.effects import Effects
 from experiment.errors import ExperimentError
 from experiment.session import check_files
-from experiment.store import Store
 from stimuli.manifest import ClipRow
 
 
@@ -136,7 +136,7 @@ def check_code(code: str) -> None:
 
 def station_level(store: Store, config: ExperimentConfig, station: str) -> dict[str, Any] | None:
     """The gain of a calibrated station, as a session's header keeps it."""
-    from experiment.checks import valid_calibration
+    from experiment.lab.station import valid_calibration
 
     found = valid_calibration(store, station) if config.level.by == "station" else None
     if found is None:
@@ -208,7 +208,7 @@ def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
 
     Codes are shown: this is the booth's view.
     """
-    from experiment.database import StudyRow
+    from experiment.data.tables import StudyRow
 
     query = (
         select(

@@ -18,12 +18,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, selectinload
 
 from experiment.config import ExperimentConfig
-from experiment.database import Consent, Event, Response, Screening, SessionRow, Stimulus, Trial, utc_now
+from experiment.data.store import Store
+from experiment.data.tables import Consent, Event, Response, Screening, SessionRow, Stimulus, Trial, utc_now
 from experiment.design import SPECIAL
 from experiment.errors import ExperimentError
 from experiment.headphones import HeadphoneTrial, passed
 from experiment.headphones import trials as headphone_trials
-from experiment.store import Store
 from experiment.texts import texts
 
 

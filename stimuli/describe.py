@@ -35,7 +35,7 @@ def describe(folder: Path, what: str, models: ModelsConfig, progress: Progress |
         if todo:
             update_manifest(folder, todo)
         return rows
-    from models.sonicverse.captioner import caption_sha256, load_captioner
+    from models.sonicverse.load import caption_sha256, load_captioner
 
     sha256 = caption_sha256(models.captioner)
     todo = [r for r in rows if r.captioner_sha256 != sha256]
@@ -75,9 +75,9 @@ def describe_files(
         If a file is missing, no audio, or shorter than a second. Every file is looked at before the first is captioned.
     """
     from models.errors import ModelError
-    from models.sonicverse.captioner import load_captioner
-    from models.sonicverse.pieces import SHORTEST, describe_piece, windows
-    from models.sonicverse.wording import open_writer, reword, story
+    from models.sonicverse.load import load_captioner
+    from models.sonicverse.pieces.windows import SHORTEST, describe_piece, windows
+    from models.sonicverse.pieces.wording import open_writer, reword, story
 
     seconds = []
     for path in files:
@@ -142,7 +142,7 @@ def write_page(tables: dict[str, list[dict[str, Any]]], page: Path, captioner: s
 
     from jinja2 import Environment, FileSystemLoader
 
-    from models.sonicverse.pieces import clock
+    from models.sonicverse.pieces.windows import clock
 
     files = []
     for row in tables["captions"]:
@@ -170,7 +170,7 @@ def write_page(tables: dict[str, list[dict[str, Any]]], page: Path, captioner: s
 
 def described_lines(tables: dict[str, list[dict[str, Any]]]) -> list[str]:
     """What `describe_files` found, for a person: each file's description, then what was heard with its probability."""
-    from models.sonicverse.pieces import clock
+    from models.sonicverse.pieces.windows import clock
 
     lines: list[str] = []
     for row in tables["captions"]:

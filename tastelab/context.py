@@ -16,7 +16,7 @@ import typer
 from tastelab.errors import UserError
 
 if TYPE_CHECKING:
-    from experiment.store import Store
+    from experiment.data.store import Store
     from tastelab.study import Study
 
 StudyOption = Annotated[Path, typer.Option("--study", help="Study file (TOML).")]
@@ -56,7 +56,7 @@ def stimuli_folder(study: Study, out: Path) -> Path:
 @contextmanager
 def open_store(url: str) -> Iterator[Store]:
     """Open the database, and close it again."""
-    from experiment.store import Store as Opened
+    from experiment.data.store import Store as Opened
 
     store = Opened(url)
     try:
@@ -136,7 +136,7 @@ def show(
     from rich.console import Console
     from rich.table import Table
 
-    from analysis.report import number
+    from analysis.page.sentences import number
 
     console = Console(highlight=False)
     for title, rows in tables.items():

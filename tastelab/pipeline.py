@@ -16,7 +16,7 @@ from tastelab.errors import UserError
 from tastelab.study import Study, study_digest
 
 if TYPE_CHECKING:
-    from analysis.inputs import Inputs
+    from analysis.page.inputs import Inputs
 
 Progress = Callable[..., None]
 
@@ -65,24 +65,24 @@ def build_report(
     timings: dict[str, float] | None = None,
 ) -> tuple[Path, bool]:
     """Freeze the data of one kind of session and build the report from the snapshot."""
-    from analysis.pipeline import build
+    from analysis.report.build import build
 
     return build(_inputs(study, db, out, kind, timings), update)
 
 
 def check_report(study: Study, db: str, out: Path, kind: str | None) -> list[str]:
     """What of a report no longer matches data, code, study or its own files; empty where all is current."""
-    from analysis.provenance import check
+    from analysis.report.provenance import check
 
     return check(_inputs(study, db, out, kind))
 
 
 def _inputs(study: Study, db: str, out: Path, kind: str | None, timings: dict[str, float] | None = None) -> Inputs:
-    from analysis import careless
-    from analysis.frames import load
-    from analysis.freeze import freeze, thaw
-    from analysis.inputs import Inputs
-    from experiment.effects import load_effects
+    from analysis.data import careless
+    from analysis.data.frames import load
+    from analysis.data.freeze import freeze, thaw
+    from analysis.page.inputs import Inputs
+    from experiment.bots.effects import load_effects
     from stimuli.manifest import FILE, read_manifest
 
     with open_store(db) as store:
@@ -117,7 +117,7 @@ def run_study(
 ) -> Path:
     """Run every stage; returns the report."""
     from experiment import launch
-    from experiment.effects import load_effects
+    from experiment.bots.effects import load_effects
     from stimuli.describe import describe
     from stimuli.generate import generate
     from stimuli.manifest import read_manifest, verify
@@ -188,7 +188,7 @@ def desk_session(study: Study, study_path: Path, db: str, out: Path, update: Pro
     """Run one real PsychoPy session on a virtual desk and hold what was stored and heard against what was given."""
     import numpy as np
 
-    from experiment.desk import RATE, compare_capture, drive, virtual_desk
+    from experiment.lab.desk import RATE, compare_capture, drive, virtual_desk
     from experiment.launch import status_rows
     from stimuli.manifest import read_manifest
 
@@ -256,7 +256,7 @@ def _read_mono(path: Path, rate: int) -> Any:
 def _stored_answers(db: str, study: str, code: str) -> list[tuple[str, str | None, float | None]]:
     from sqlalchemy import select
 
-    from experiment.database import Participant, Response, SessionRow, StudyRow, Trial
+    from experiment.data.tables import Participant, Response, SessionRow, StudyRow, Trial
 
     query = (
         select(Response.item, Response.choice, Response.value)

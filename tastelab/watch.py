@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from experiment.store import Store
+    from experiment.data.store import Store
 
 SILENT = 300  # s without an answer, after which a running session is shown as a problem
 

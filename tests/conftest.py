@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from experiment.config import ExperimentConfig
+from experiment.data.store import Store
 from experiment.launch import Prepared
-from experiment.store import Store
 from tastelab.study import load_study
 from tests.postgres import Postgres
 

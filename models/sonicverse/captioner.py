@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ import numpy as np
 import torch
 
 from models.errors import ModelError
-from models.sonicverse.encoder import RATE, encode
-from models.sonicverse.labels import HEADS, without_repeats
 from models.sonicverse.llm import load_llm
-from models.sonicverse.model import Projector, ProjectorConfig
-from models.weights import file_sha256, load_tensors, weights_directory
+from models.sonicverse.nano.encoder import RATE, encode
+from models.sonicverse.nano.labels import HEADS, without_repeats
+from models.sonicverse.nano.projector import Projector, ProjectorConfig
+from models.weights import file_sha256, load_tensors
 
 NEW_TOKENS = 72
 SINGLE = frozenset(("tempo", "key", "register", "articulation", "harmony", "vocals", "gender"))  # one label at a time
@@ -144,27 +143,3 @@ class Captioner:
         while part := list(islice(waiting, batch)):
             rows = [self.encode(clip) for clip in part]
             yield from self.describe_layers({name: np.stack([r[name] for r in rows]) for name in rows[0]})
-
-
-def caption_sha256(name: str = "nano") -> str:
-    """Fingerprint of a captioner's trained weights, without loading its language model."""
-    directory = weights_directory("sonicverse-nano") if name == "nano" else Path(name)
-    weights = directory / "model.safetensors"
-    if not weights.exists():
-        raise ModelError(f"no captioner in {directory}: model.safetensors is missing")
-    return file_sha256(weights)
-
-
-@lru_cache(maxsize=2)
-def load_captioner(name: str = "nano") -> Captioner:
-    """Load the shipped captioner (``"nano"``) or one in a directory, of either size."""
-    directory = weights_directory("sonicverse-nano") if name == "nano" else Path(name)
-    config = directory / "config.json"
-    if config.exists() and "dual" in json.loads(config.read_text()):
-        from models.sonicverse.full import DualCaptioner
-
-        return DualCaptioner(directory)
-    return Captioner(directory)
-
-
-__all__ = ["RATE", "Captioner", "Description", "caption_sha256", "load_captioner"]

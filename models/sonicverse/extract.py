@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from models.errors import ModelError
-from models.sonicverse.labels import KEYS
-from models.sonicverse.musicbench import Row
+from models.sonicverse.full.musicbench import Row
+from models.sonicverse.nano.labels import KEYS
 from models.sonicverse.tags import read_tags
 
 RATE = 22050

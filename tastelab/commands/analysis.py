@@ -30,7 +30,7 @@ from tastelab.context import (
 from tastelab.errors import UserError
 
 if TYPE_CHECKING:
-    from analysis.frames import StudyData
+    from analysis.data.frames import StudyData
     from tastelab.study import Study
 
 app = typer.Typer(no_args_is_help=True)
@@ -45,14 +45,14 @@ def load_data(
 
     Without those whom the study file's rules leave out, unless `whole`.
     """
-    from analysis import careless
+    from analysis.data import careless
 
     if snapshot is not None:
-        from analysis.freeze import thaw
+        from analysis.data.freeze import thaw
 
         data = thaw(snapshot)
     else:
-        from analysis.frames import load
+        from analysis.data.frames import load
 
         with open_store(db) as store:
             data = load(store.engine, study.name, kind)
@@ -76,7 +76,7 @@ def _plan(plan: str | None, default: str, known: tuple[str, ...] = ("robust", "p
 @app.command()
 def freeze(study: StudyOption = STUDY, db: DbOption = DB, out: OutOption = OUT, kind: KindOption = None) -> None:
     """Freeze a study's answers into a checksummed snapshot."""
-    from analysis.freeze import freeze as run
+    from analysis.data.freeze import freeze as run
 
     loaded = read_study(study)
     data = load_data(loaded, db, kind, whole=True)
@@ -98,8 +98,7 @@ def preference(
     csv: CsvOption = None,
 ) -> None:
     """Test task 1: is the fine-tuned model preferred?"""
-    from analysis import preference as paper
-    from analysis import robust
+    from analysis.preference import paper, robust
 
     loaded = read_study(study)
     chosen = _plan(plan, loaded.analysis.plan)
@@ -123,8 +122,8 @@ def ratings(
     csv: CsvOption = None,
 ) -> None:
     """Analyse task 2: mixed models of the adjectives; the paper's ANOVA, Tukey, means, correlations."""
-    from analysis import ratings as paper
-    from analysis import robust
+    from analysis.preference import robust
+    from analysis.ratings import paper
 
     loaded = read_study(study)
     chosen = _plan(plan, loaded.analysis.plan)
@@ -148,8 +147,8 @@ def factors(
     csv: CsvOption = None,
 ) -> None:
     """Factor analysis of the ratings: the paper's, or on polychoric correlations with intervals and reliability."""
-    from analysis import structure
-    from analysis.factors import analyse
+    from analysis.factors import trust
+    from analysis.factors.paper import analyse
 
     loaded = read_study(study)
     chosen = _plan(plan, loaded.analysis.plan)
@@ -159,9 +158,9 @@ def factors(
     del tables["scores"]  # one row a clip: the report's CSV has them
     if chosen == "robust":
         used = tables["retention"][-1]["n_factors"]
-        trust = structure.analyse(data, used, loaded.analysis.groups, drawn)
-        tables["notes"] += trust.pop("notes")
-        tables |= trust
+        structure = trust.analyse(data, used, loaded.analysis.groups, drawn)
+        tables["notes"] += structure.pop("notes")
+        tables |= structure
     show("factors", chosen, data.digest, tables, as_json, csv)
 
 
@@ -176,7 +175,7 @@ def mediation(
     csv: CsvOption = None,
 ) -> None:
     """Does music reach the taste word by way of valence, arousal or temperature? (exploratory)"""
-    from analysis.mediation import analyse
+    from analysis.ratings.mediation import analyse
 
     loaded = read_study(study)
     data = load_data(loaded, db, kind, snapshot, as_json)
@@ -198,7 +197,7 @@ def agreement(
     csv: CsvOption = None,
 ) -> None:
     """Compare mean ratings with target vectors: Mantel, Procrustes, permutation of targets."""
-    from analysis.agreement import analyse, read_targets
+    from analysis.agreement.agreement import analyse, read_targets
 
     loaded = read_study(study)
     data = load_data(loaded, db, kind, snapshot, as_json)
@@ -221,7 +220,7 @@ def fad(
     quiet: QuietOption = False,
 ) -> None:
     """Fréchet Audio Distance per model, taste and embedding."""
-    from analysis.distances import analyse
+    from analysis.sound.distances import analyse
     from stimuli.manifest import read_manifest
 
     loaded = read_study(study)
@@ -244,7 +243,7 @@ def captions(
     study: StudyOption = STUDY, out: OutOption = OUT, as_json: JsonOption = False, csv: CsvOption = None
 ) -> None:
     """Do captions say what prompts asked for?"""
-    from analysis.sound import caption_check
+    from analysis.sound.heard import caption_check
     from stimuli.manifest import read_manifest
     from tastelab.pipeline import asked_words
 
@@ -296,9 +295,9 @@ def power(
     quiet: QuietOption = False,
 ) -> None:
     """How often a study with so many participants finds the declared effects."""
-    from analysis.power import clip_table, null, plot
-    from analysis.power import power as run_power
-    from experiment.effects import load_effects
+    from analysis.power.power import clip_table, null, plot
+    from analysis.power.power import power as run_power
+    from experiment.bots.effects import load_effects
 
     loaded = read_study(study)
     try:

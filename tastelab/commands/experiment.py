@@ -29,8 +29,8 @@ from tastelab.context import (
 from tastelab.errors import UserError
 
 if TYPE_CHECKING:
+    from experiment.data.store import Store
     from experiment.launch import Prepared
-    from experiment.store import Store
     from tastelab.study import Study
 
 app = typer.Typer(no_args_is_help=True)
@@ -66,8 +66,8 @@ def run(
 ) -> None:
     """Run one session on this screen."""
     from experiment import launch
-    from experiment.backups import backup
-    from experiment.checks import refuse, station_checks
+    from experiment.data.backups import backup
+    from experiment.lab.station import refuse, station_checks
     from experiment.session import run_session, unanswered
 
     if (code is None) == (resume is None):
@@ -84,7 +84,7 @@ def run(
             level = launch.station_level(store, loaded.experiment, station)
             kind = "driven" if driven else "person"
             session_id = launch.begin(ready, str(code), kind, chosen, station, level, overridden)
-        from experiment.screens import Screens
+        from experiment.lab.screens import Screens
 
         def mark(marker: dict[str, Any]) -> None:
             sys.stdout.write(json.dumps(marker) + "\n")
@@ -114,8 +114,8 @@ def launch(
     out: OutOption = OUT,
 ) -> None:
     """Ask for code, language and station in a dialog, then run the session."""
+    from experiment.lab.dialog import ask
     from experiment.launch import status_rows
-    from experiment.launcher import ask
 
     loaded = read_study(study)
     with open_store(db) as store:
@@ -136,8 +136,8 @@ def calibrate(
     db: DbOption = DB,
 ) -> None:
     """Set this station's level with a level meter; it is locked until it expires."""
-    from experiment.calibrate import calibrate as run_calibrate
-    from experiment.calibrate import play_reference
+    from experiment.lab.calibrate import calibrate as run_calibrate
+    from experiment.lab.calibrate import play_reference
 
     loaded = read_study(study)
 
@@ -161,7 +161,7 @@ def simulate(
 ) -> None:
     """Run simulated participants through the same engine and database as people."""
     from experiment import launch
-    from experiment.effects import load_effects
+    from experiment.bots.effects import load_effects
 
     loaded = read_study(study)
     told = load_effects(effects)

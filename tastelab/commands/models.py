@@ -104,7 +104,7 @@ def train_nano(
                 raise UserError("train-nano base needs --held-out CORPUS for its validation loss")
             done = train_nano_base(corpus, held_out, out, out / "codec-nano", steps or BASE_STEPS, seed, report)
         elif what == "captioner":
-            from models.sonicverse.train import CAPTION_STEPS, train_nano_captioner
+            from models.sonicverse.nano.train import CAPTION_STEPS, train_nano_captioner
 
             done = train_nano_captioner([corpus, *(also or [])], out, steps or CAPTION_STEPS, seed, report, start)
         else:
@@ -190,8 +190,8 @@ def train_sonicverse(
 ) -> None:
     """Train SonicVerse at full size by the paper's three stages; torchrun shares it out, run again to go on."""
     from models.musicgen.checkpoints import locate
-    from models.sonicverse.musicbench import read_listing, split
-    from models.sonicverse.train_full import FullSettings, encode_rows, train_full
+    from models.sonicverse.full.musicbench import read_listing, split
+    from models.sonicverse.full.train import FullSettings, encode_rows, train_full
     from stimuli.audio import load_mono
 
     stages = [int(e) for e in epochs.split(",") if e.strip().isdigit()]
@@ -261,10 +261,10 @@ def evaluate(
         )
     if figure is not None and (figure.suffix not in (".svg", ".png", ".pdf") or not figure.parent.is_dir()):
         raise UserError(f"--figure {figure}: an ending .svg, .png or .pdf and a directory that exists are needed")
-    from models.sonicverse.assess import assess, assess_listing, draw_layers
-    from models.sonicverse.captioner import load_captioner
-    from models.sonicverse.musicbench import read_listing
-    from models.sonicverse.text_metrics import BertScore
+    from models.sonicverse.evaluation.assess import assess, assess_listing, draw_layers
+    from models.sonicverse.evaluation.text_metrics import BertScore
+    from models.sonicverse.full.musicbench import read_listing
+    from models.sonicverse.load import load_captioner
     from stimuli.audio import load_mono
 
     bert = BertScore(bertscore, bert_layer) if bertscore else None

@@ -45,7 +45,7 @@ def import_(
     quiet: QuietOption = False,
 ) -> None:
     """Import a survey file; every row is imported or listed with the reason."""
-    from experiment.imports import import_psytoolkit
+    from experiment.data.imports import import_psytoolkit
 
     if format != "psytoolkit":
         raise UserError(f"format {format!r} is not known; there is: psytoolkit")
@@ -67,7 +67,7 @@ def export(
     out: OutOption = OUT,
 ) -> None:
     """Write answers for others: no codes, no special categories, ages in bands."""
-    from experiment.exports import export as run_export
+    from experiment.data.exports.write import export as run_export
 
     loaded = read_study(study)
     with open_store(db) as store:
@@ -87,12 +87,12 @@ def withdraw(
     backups: Annotated[Path | None, typer.Option("--backups", help="Folder of the backups.")] = None,
 ) -> None:
     """Delete everything a participant answered: database, backups, key file, exports; a tombstone stays."""
-    from experiment.backups import folder_for, forget
-    from experiment.exports import export as run_export
-    from experiment.exports import formats
-    from experiment.keyfile import KeyFile
-    from experiment.people import studies_of
-    from experiment.people import withdraw as run_withdraw
+    from experiment.data.backups import folder_for, forget
+    from experiment.data.exports.write import export as run_export
+    from experiment.data.exports.write import formats
+    from experiment.data.keyfile import KeyFile
+    from experiment.data.withdrawal import studies_of
+    from experiment.data.withdrawal import withdraw as run_withdraw
 
     keys = KeyFile(key, passphrase) if key.exists() else None  # asks for the passphrase before anything is deleted
     stale: list[str] = []
@@ -121,7 +121,7 @@ def backup(
     folder: Annotated[Path | None, typer.Option("--folder", help="Where to; backups/ beside the database.")] = None,
 ) -> None:
     """Write a consistent copy of the database while sessions go on."""
-    from experiment.backups import backup as run_backup
+    from experiment.data.backups import backup as run_backup
 
     with open_store(db) as store:
         say(f"backup {run_backup(store, folder)}")
@@ -138,7 +138,7 @@ def restore(
     """Make a database of a backup; whoever withdrew since is left out."""
     import shutil
 
-    from experiment.backups import apply_marker
+    from experiment.data.backups import apply_marker
 
     if not file.is_file():
         raise UserError(f"{file} does not exist")
@@ -162,7 +162,7 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Show a session as it went: what was heard and answered, when. Nothing is written."""
-    from experiment.replay import timeline
+    from experiment.data.replay import timeline
 
     loaded = read_study(study)
     with open_store(db) as store:
@@ -178,7 +178,7 @@ def add(
     passphrase: PassphraseOption = None,
 ) -> None:
     """Enter who is behind a code."""
-    from experiment.keyfile import KeyFile
+    from experiment.data.keyfile import KeyFile
     from experiment.launch import check_code
 
     check_code(code)
@@ -189,7 +189,7 @@ def add(
 @key_app.command("show")
 def show_key(code: Annotated[str, typer.Argument()], key: KeyOption = KEY, passphrase: PassphraseOption = None) -> None:
     """Print who is behind a code."""
-    from experiment.keyfile import KeyFile
+    from experiment.data.keyfile import KeyFile
 
     say(KeyFile(key, passphrase).show(code))
 
@@ -204,7 +204,7 @@ def encrypt(
     ] = None,
 ) -> None:
     """Encrypt the key file, or change its passphrase."""
-    from experiment.keyfile import KeyFile
+    from experiment.data.keyfile import KeyFile
 
     if not new:
         raise UserError("an empty passphrase protects nothing; give one")

@@ -208,7 +208,7 @@ def extend(
 ) -> None:
     """Add soft labels (key, instruments, mood, genre, vocals, gender, tempo) to a listing of captioned music."""
     from models.sonicverse.extract import extend as run
-    from models.sonicverse.musicbench import read_listing
+    from models.sonicverse.full.musicbench import read_listing
     from stimuli.audio import load_mono
 
     if not out.parent.is_dir():

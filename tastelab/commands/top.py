@@ -36,14 +36,14 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Check what a session needs on this machine: sound, screen, database, stimuli, disk, calibration, versions."""
-    from experiment.checks import Check, station_checks
+    from experiment.lab.station import Check, station_checks
 
     loaded = read_study(study)
     found: list[Check] = []
     for check in station_checks(db, loaded.name, loaded.experiment, folder_of(loaded, out), station, screen):
         found.append(check)
     if tones:
-        from experiment.sound import play_tone
+        from experiment.lab.playback import play_tone
 
         for side in ("left", "right"):
             say(f"a tone on the {side} now", as_json)
@@ -64,7 +64,7 @@ def trace(
     """Follow a clip: prompt, checkpoint, seed, hash, trials, answers, tests."""
     from sqlalchemy import func, or_, select
 
-    from experiment.database import Participant, Response, SessionRow, Stimulus, StudyRow, Trial
+    from experiment.data.tables import Participant, Response, SessionRow, Stimulus, StudyRow, Trial
     from stimuli.manifest import read_manifest
 
     loaded = read_study(study)

@@ -11,16 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.agreement import mantel, procrustes
-from analysis.factors import adequacy, extract, parallel_analysis, reduced_eigenvalues
-from analysis.invariance import fit_groups
-from analysis.mixed import fit
-from analysis.ordinal import fit_ordinal
-from analysis.polychoric import polychoric
-from analysis.preference import signed_rank
-from analysis.ratings import anova, tukey
-from analysis.structure import congruence, omega
-from analysis.threads import one_thread
+from analysis.agreement.agreement import mantel, procrustes
+from analysis.engines.mixed import fit
+from analysis.engines.ordinal import fit_ordinal
+from analysis.engines.threads import one_thread
+from analysis.factors.extraction import extract
+from analysis.factors.invariance import fit_groups
+from analysis.factors.polychoric import polychoric
+from analysis.factors.retention import adequacy, parallel_analysis, reduced_eigenvalues
+from analysis.factors.trust import congruence, omega
+from analysis.preference.paper import signed_rank
+from analysis.ratings.paper import anova, tukey
 
 PACKAGES = ("psych", "GPArotation", "vegan", "lme4", "lmerTest", "ordinal", "lavaan")
 

@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import factors, preference, ratings, robust
 from analysis.config import AnalysisConfig
 from analysis.errors import AnalysisError
+from analysis.factors import paper as factors
+from analysis.preference import paper as preference
+from analysis.preference import robust
+from analysis.ratings import paper as ratings
 
 TASTES = ("bitter", "salty", "sour", "sweet")
 WORDS = (*TASTES, "happy", "sad", "hot", "cold")

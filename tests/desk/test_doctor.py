@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from experiment.database import SessionRow
-from experiment.desk import Desk, virtual_desk
-from experiment.store import Store
+from experiment.data.store import Store
+from experiment.data.tables import SessionRow
+from experiment.lab.desk import Desk, virtual_desk
 from stimuli.manifest import read_manifest
 
 pytestmark = pytest.mark.desk

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from experiment.database import Event, Response, SessionRow
-from experiment.desk import RATE, Hand, compare_capture, drive, virtual_desk
-from experiment.store import Store
+from experiment.data.store import Store
+from experiment.data.tables import Event, Response, SessionRow
+from experiment.lab.desk import RATE, Hand, compare_capture, drive, virtual_desk
 from stimuli.audio import load_mono
 from stimuli.manifest import read_manifest
 

@@ -10,15 +10,15 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from experiment import launch
-from experiment.bots import Bot
+from experiment.bots.bots import Bot
+from experiment.bots.effects import load_effects
 from experiment.config import Adjective, ExperimentConfig, LevelConfig, Questionnaire
-from experiment.database import Response, Screening, SessionRow, Trial
+from experiment.data.tables import Response, Screening, SessionRow, Trial
 from experiment.design import plan
-from experiment.effects import load_effects
 from experiment.headphones import RATE, HeadphoneTrial, antiphase_interval, huggins_interval, passed, trials
+from experiment.lab.playback import reference_noise, two_chords
 from experiment.launch import Prepared
 from experiment.session import Question, question, run_session, unanswered
-from experiment.sound import reference_noise, two_chords
 
 SCALE = {"question": {"en": "Agree?", "it": "D'accordo?"}, "labels": {"en": ["no", "yes"], "it": ["no", "sì"]}}
 

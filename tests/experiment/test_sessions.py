@@ -12,17 +12,17 @@ import pytest
 from sqlalchemy import func, select, text
 
 from experiment import launch
-from experiment.bots import Bot, latent_mean
-from experiment.connect import create, migrate
-from experiment.database import Participant, Response, SessionRow, Trial
+from experiment.bots.bots import Bot, latent_mean
+from experiment.bots.effects import load_effects
+from experiment.data.connect import create, migrate
+from experiment.data.exports.write import export
+from experiment.data.store import Store
+from experiment.data.tables import Participant, Response, SessionRow, Trial
+from experiment.data.withdrawal import withdraw
 from experiment.design import SPECIAL, plan
-from experiment.effects import load_effects
 from experiment.errors import ExperimentError
-from experiment.exports import export
 from experiment.launch import Prepared
-from experiment.people import withdraw
 from experiment.session import Answer, Question, Stopped, run_session, unanswered
-from experiment.store import Store
 
 ANSWERS = 8 + 5 + 3 * 12
 
@@ -44,7 +44,7 @@ def test_models_and_migrations_agree(store: Store) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from experiment.database import Base
+    from experiment.data.tables import Base
 
     with store.engine.connect() as c:
         assert compare_metadata(MigrationContext.configure(c), Base.metadata) == []

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from experiment.errors import ExperimentError
+from experiment.lab.widgets import laid_out, typeface
 from experiment.texts import FOLDER, _keys, _read, texts
-from experiment.widgets import laid_out, typeface
 
 
 def test_english_and_italian_are_complete() -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from models.errors import ModelError
 from models.pull import pull
-from tests.models.released import transformers_checkpoint
+from tests.models.sonicverse.released import transformers_checkpoint
 
 NAME = "somebody/tiny-musicgen"
 COMMIT = "c0ffee" + "0" * 34

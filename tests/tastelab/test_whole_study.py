@@ -182,9 +182,9 @@ def test_json_is_the_declared_object(run: dict[str, Any], small_study_file: Path
 def test_a_withdrawn_bot_is_in_no_later_snapshot(run: dict[str, Any], tmp_path: Path) -> None:
     import shutil
 
-    from analysis.frames import load
-    from experiment.people import withdraw
-    from experiment.store import Store
+    from analysis.data.frames import load
+    from experiment.data.store import Store
+    from experiment.data.withdrawal import withdraw
 
     source = Path(run["db"].removeprefix("sqlite:///"))
     store = Store(run["db"])

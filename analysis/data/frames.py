@@ -1,0 +1,236 @@
+"""From participants.db to tidy frames: one row an answer. Kinds of session are never mixed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analysis.errors import AnalysisError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sqlalchemy import Engine
+
+KINDS = {"bot": "SIMULATED", "person": "people", "driven": "DRIVEN TEST SESSION", "imported": "imported"}
+AGE_BANDS = (0, 18, 25, 35, 45, 55, 65, 200)
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """Tidy data of one study and one kind of session.
+
+    Attributes
+    ----------
+    people : DataFrame
+        One row a participant: `participant` (a number, not the code), `status`, `language`, and the demographics.
+    preference : DataFrame
+        participant, trial, taste, first_model, clip_base, clip_finetuned, answer, score (over the middle: fine-tuned).
+    ratings : DataFrame
+        participant, trial, prompt (the clip's taste), model, clip, adjective, value.
+    affect : DataFrame
+        participant, trial, prompt, model, clip, item (valence, arousal, familiarity), value; empty where it was not asked.
+        All three have `response_time` (s), where it was measured.
+    sessions : dict
+        Number of sessions of this kind by status, withdrawn ones among them.
+    middle : float
+        The slider's middle: no preference.
+    digest : str
+        SHA-256 over all of it: the same data has the same digest wherever it is stored.
+    """
+
+    study: str
+    kind: str
+    people: pd.DataFrame
+    preference: pd.DataFrame
+    ratings: pd.DataFrame
+    affect: pd.DataFrame
+    middle: float
+    sessions: dict[str, int]
+    digest: str
+
+    @property
+    def label(self) -> str:
+        """How figures are marked."""
+        return KINDS[self.kind]
+
+
+def kinds_present(engine: Engine, study: str) -> dict[str, int]:
+    """Number of sessions with answers per kind."""
+    from sqlalchemy import func, select
+
+    from experiment.data.tables import SessionRow, StudyRow
+
+    with engine.connect() as connection:
+        query = (
+            select(SessionRow.kind, func.count())
+            .join(StudyRow)
+            .where(StudyRow.name == study, SessionRow.status != "withdrawn")
+            .group_by(SessionRow.kind)
+        )
+        return {str(k): int(n) for k, n in connection.execute(query)}
+
+
+def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
+    """Load one study's answers.
+
+    Parameters
+    ----------
+    kind : str, optional
+        ``person``, ``bot``, ``imported`` or ``driven``. By default people, else imported, else bots, else driven:
+        the first that is there.
+
+    Raises
+    ------
+    AnalysisError
+        If the study, or this kind of session, is not there.
+    """
+    import pandas as pd
+    from sqlalchemy import func, select
+    from sqlalchemy.orm import aliased
+
+    from experiment.data.tables import Participant, Response, SessionRow, Stimulus, StudyRow, Trial
+
+    present = kinds_present(engine, study)
+    if not present:
+        with engine.connect() as connection:
+            known = ", ".join(connection.execute(select(StudyRow.name)).scalars()) or "none"
+        raise AnalysisError(f"the database has no sessions of study {study!r} (studies there: {known})")
+    if kind is None:
+        kind = next(k for k in ("person", "imported", "bot", "driven") if k in present)
+    if kind not in present:
+        raise AnalysisError(
+            f"study {study!r} has no sessions of kind {kind!r}; there are: {', '.join(sorted(present))}"
+        )
+    first, second = aliased(Stimulus), aliased(Stimulus)
+    query = (
+        select(
+            SessionRow.id.label("session"),
+            SessionRow.participant_id.label("participant"),
+            SessionRow.status,
+            SessionRow.language,
+            Trial.position.label("trial"),
+            Trial.block,
+            Trial.taste,
+            Trial.first_id,
+            Trial.second_id,
+            first.model.label("first_model"),
+            first.clip.label("first_clip"),
+            second.clip.label("second_clip"),
+            Response.item,
+            Response.value,
+            Response.choice,
+            Response.response_time,
+        )
+        .join(Trial, Trial.session_id == SessionRow.id)
+        .join(Response, Response.trial_id == Trial.id)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .join(StudyRow, StudyRow.id == SessionRow.study_id)
+        .outerjoin(first, first.id == Trial.first_id)
+        .outerjoin(second, second.id == Trial.second_id)
+        .where(
+            StudyRow.name == study,
+            SessionRow.kind == kind,
+            SessionRow.status.in_(("complete", "running", "stopped")),
+            Participant.withdrawn_at.is_(None),
+        )
+        .order_by(SessionRow.id, Trial.position, Response.id)
+    )
+    with engine.connect() as connection:
+        rows = pd.DataFrame(connection.execute(query).mappings().all())
+        definition = connection.execute(select(StudyRow.definition).where(StudyRow.name == study)).scalar_one()
+        counted = (
+            select(SessionRow.status, func.count())
+            .join(StudyRow)
+            .where(StudyRow.name == study, SessionRow.kind == kind)
+            .group_by(SessionRow.status)
+        )
+        sessions = {str(s): int(n) for s, n in connection.execute(counted)}
+    if rows.empty:
+        raise AnalysisError(f"study {study!r} has no answers of kind {kind!r} yet")
+    numbers = {p: i + 1 for i, p in enumerate(sorted(rows["participant"].unique()))}
+    rows["participant"] = rows["participant"].map(numbers)
+    scale = (definition.get("experiment") or {}).get("preference") or {"low": 0, "high": 10}
+    low, high = float(scale["low"]), float(scale["high"])
+    people = _people(rows)
+    preference = _preference(rows, low, high)
+    rows["response_time"] = pd.to_numeric(rows["response_time"])
+    ratings, affect = _ratings(rows, "ratings", "adjective"), _ratings(rows, "affect", "item")
+    digest = digest_of((people, preference, ratings, affect))
+    return StudyData(study, kind, people, preference, ratings, affect, (low + high) / 2, sessions, digest)
+
+
+def digest_of(frames: Iterable[pd.DataFrame]) -> str:
+    """SHA-256 of frames, in this order."""
+    digest = hashlib.sha256()
+    for frame in frames:
+        digest.update(frame.to_csv(index=False).encode())
+    return digest.hexdigest()
+
+
+def _people(rows: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    asked = rows[rows["block"] == "demographics"].copy()
+    status = rows.groupby("participant")[["status", "language"]].first()
+    if asked.empty:
+        return status.reset_index()
+    asked["given"] = asked["choice"].where(asked["choice"].notna(), asked["value"])
+    wide = asked.pivot_table(index="participant", columns="item", values="given", aggfunc="first")
+    wide = wide.join(status, how="right").reset_index()
+    wide.columns.name = None
+    if "age" in wide:
+        wide["age"] = pd.to_numeric(wide["age"])
+    return wide
+
+
+def _preference(rows: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
+    part = rows[rows["block"] == "preference"].copy()
+    swapped = part["first_model"] == "finetuned"
+    # The slider runs from the first clip to the second; a score over the middle always means the fine-tuned model.
+    part["score"] = part["value"].where(~swapped, low + high - part["value"])
+    part["clip_base"] = part["first_clip"].where(~swapped, part["second_clip"])
+    part["clip_finetuned"] = part["second_clip"].where(~swapped, part["first_clip"])
+    part = part.rename(columns={"value": "answer"})
+    columns = ["participant", "trial", "taste", "first_model", "clip_base", "clip_finetuned", "answer", "score"]
+    columns.append("response_time")
+    return part[columns].reset_index(drop=True)
+
+
+def _ratings(rows: pd.DataFrame, block: str, item: str) -> pd.DataFrame:
+    part = rows[rows["block"] == block].rename(
+        columns={"taste": "prompt", "first_model": "model", "first_clip": "clip", "item": item}
+    )
+    columns = ["participant", "trial", "prompt", "model", "clip", item, "value", "response_time"]
+    return part[columns].reset_index(drop=True)
+
+
+def rated_clips(ratings: pd.DataFrame, items: list[str] | None = None) -> pd.DataFrame:
+    """One row a rated clip, a column per adjective; incomplete rows are dropped (as R does)."""
+    wide: pd.DataFrame = ratings.pivot_table(
+        index=["participant", "trial", "prompt", "clip"], columns="adjective", values="value", aggfunc="first"
+    )
+    order = items or list(dict.fromkeys(ratings["adjective"]))
+    return wide.reindex(columns=sorted(wide.columns) if items is None else order).dropna()
+
+
+def demographics(people: pd.DataFrame) -> list[dict[str, Any]]:
+    """Counts per answer, ages in bands; cells under 5 are flagged as small."""
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    for item in [
+        c
+        for c in people.columns
+        if c not in ("participant", "status", "age", "language") or (c == "language" and people[c].nunique() > 1)
+    ]:
+        for answer, n in people[item].value_counts().items():
+            rows.append({"item": item, "answer": str(answer), "n": int(n), "small": bool(n < 5)})
+    if "age" in people:
+        bands = pd.cut(people["age"], AGE_BANDS, right=False)
+        for band, n in bands.value_counts(sort=False).items():
+            if n:
+                label = f"{int(band.left)}-{int(band.right) - 1}"
+                rows.append({"item": "age", "answer": label, "n": int(n), "small": bool(n < 5)})
+    return rows

@@ -1,0 +1,66 @@
+"""Freeze a study's data: tidy frames and the study's definition in a folder that carries its own checksum."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from analysis.data.frames import StudyData, digest_of
+from analysis.errors import AnalysisError
+
+FRAMES = ("people", "preference", "ratings", "affect")
+
+
+def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
+    """Write a snapshot named by its digest; the same data is frozen once. Returns its folder."""
+    target = folder / f"{data.kind}-{data.digest[:12]}"
+    if (target / "snapshot.json").exists():
+        return target
+    partial = folder / f".{target.name}.{os.getpid()}.partial"
+    partial.mkdir(parents=True, exist_ok=True)
+    for name in FRAMES:
+        getattr(data, name).to_parquet(partial / f"{name}.parquet", index=False)
+        getattr(data, name).to_csv(partial / f"{name}.csv", index=False)
+    described = {
+        "study": data.study,
+        "kind": data.kind,
+        "middle": data.middle,
+        "sessions": data.sessions,
+        "data_sha256": data.digest,
+        "frozen_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "definition": definition,
+    }
+    (partial / "snapshot.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, target)
+    return target
+
+
+def thaw(folder: Path) -> StudyData:
+    """Read a snapshot and check it against its digest.
+
+    Raises
+    ------
+    AnalysisError
+        If it is not a snapshot, or was changed.
+    """
+    import pandas as pd
+
+    path = folder / "snapshot.json"
+    if not path.exists():
+        raise AnalysisError(f"{folder} is not a snapshot: snapshot.json is missing; run 'tastelab analysis freeze'")
+    described = json.loads(path.read_text(encoding="utf-8"))
+    frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in FRAMES}
+    digest = digest_of(frames[name] for name in FRAMES)
+    if digest != described["data_sha256"]:
+        raise AnalysisError(f"snapshot {folder} was changed after it was frozen; freeze the database again")
+    return StudyData(
+        described["study"],
+        described["kind"],
+        **frames,
+        middle=described["middle"],
+        sessions=described["sessions"],
+        digest=digest,
+    )

@@ -1,0 +1,154 @@
+"""Factor analysis of the ratings, as the seed paper's: which adjectives go together, which taste scores where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.data.frames import rated_clips
+from analysis.engines.threads import one_thread
+from analysis.errors import AnalysisError
+from analysis.factors.extraction import SMALLEST_UNIQUENESS, extract
+from analysis.factors.polychoric import polychoric
+from analysis.factors.retention import adequacy, ordinal_parallel, parallel_analysis
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Rated:
+    """What a factor analysis starts from: completely rated clips (`wide`), their `answers` (rows, items), and the correlations `r`."""
+
+    wide: pd.DataFrame
+    items: tuple[str, ...]
+    answers: np.ndarray
+    r: np.ndarray
+
+
+def prepare(ratings: pd.DataFrame, ordinal: bool = False) -> Rated:
+    """Completely rated clips and the correlations of their items, Pearson's or polychoric.
+
+    Raises
+    ------
+    AnalysisError
+        If there are fewer complete rows than a factor analysis can use, or an item never varies, or correlations are
+        singular.
+    """
+    wide = rated_clips(ratings.dropna(subset=["value"]))
+    items = tuple(str(c) for c in wide.columns)
+    n = len(wide)
+    if n < 3 * len(items):
+        raise AnalysisError(f"{n} completely rated clips are too few for a factor analysis of {len(items)} items")
+    constant = [i for i in items if wide[i].std() == 0]
+    if constant:
+        raise AnalysisError(f"the answers to {', '.join(constant)} never vary; leave them out of the adjectives")
+    values = wide.to_numpy(float)
+    r = np.corrcoef(values, rowvar=False)
+    if np.linalg.eigvalsh(r)[0] < 1e-8:
+        i, j = np.unravel_index(np.argmax(np.abs(r - np.eye(len(r)))), r.shape)
+        raise AnalysisError(
+            f"the correlations are singular: some adjectives follow from others (closest: {items[i]} and {items[j]}, "
+            f"r = {r[i, j]:.3f}); leave one out"
+        )
+    if ordinal:
+        r = polychoric(values)
+    return Rated(wide, items, values, r)
+
+
+def analyse(
+    ratings: pd.DataFrame, n_factors: int | str, seed: int, ordinal: bool = False
+) -> dict[str, list[dict[str, Any]]]:
+    """Run the factor analysis of all completely rated clips.
+
+    Parameters
+    ----------
+    n_factors : int or "parallel"
+        How many factors; ``"parallel"`` takes what parallel analysis keeps (at least one).
+    ordinal : bool
+        Take the answers as ordered categories: polychoric correlations, and parallel analysis on them.
+
+    Returns
+    -------
+    dict
+        Tables ``retention``, ``eigenvalues``, ``adequacy``, ``loadings``, ``phi``, ``variance``, ``scores_by_prompt``,
+        ``scores`` (one row a rated clip), ``notes`` (what to distrust: Heywood cases).
+
+    Raises
+    ------
+    AnalysisError
+        If there are fewer complete rows than a factor analysis can use, or an item never varies.
+    """
+    with one_thread():
+        return _analyse(prepare(ratings, ordinal), n_factors, seed, ordinal)
+
+
+def _analyse(rated: Rated, n_factors: int | str, seed: int, ordinal: bool) -> dict[str, list[dict[str, Any]]]:
+    wide, items, r, n = rated.wide, rated.items, rated.r, len(rated.wide)
+    rng = np.random.default_rng(seed)
+    if ordinal:
+        kept, actual, threshold = ordinal_parallel(rated.answers, rng)
+    else:
+        kept, actual, threshold = parallel_analysis(r, n, rng)
+    # More factors than (items - 1) / 2 have no degrees of freedom left.
+    number = int(min(max(1, kept) if n_factors == "parallel" else int(n_factors), max(1, (len(items) - 1) // 2)))
+    solution = extract(r, items, number)
+    names = [f"F{i + 1}" for i in range(number)]
+    at_bound = [i for i, u in zip(items, solution.uniqueness, strict=True) if u <= SMALLEST_UNIQUENESS * 1.01]
+    square = (solution.loadings**2).sum(axis=0)
+    weighted = np.diag(solution.phi @ solution.loadings.T @ solution.loadings)
+    values = rated.answers
+    z = (values - values.mean(axis=0)) / values.std(axis=0, ddof=1)
+    scores = solution.scores(z)
+    prompts = wide.index.get_level_values("prompt").to_numpy()
+    return {
+        "retention": [
+            {"method": "parallel", "n_factors": kept},
+            {"method": "kaiser", "n_factors": int((np.linalg.eigvalsh(r) > 1).sum())},
+            {"method": "used", "n_factors": number},
+        ],
+        "eigenvalues": [
+            {"index": i + 1, "actual": float(a), "threshold": float(t)}
+            for i, (a, t) in enumerate(zip(actual, threshold, strict=True))
+        ],
+        "adequacy": adequacy(wide),
+        "loadings": [
+            {"item": item, **{f: float(v) for f, v in zip(names, row, strict=True)}, "uniqueness": float(u)}
+            for item, row, u in zip(items, solution.loadings, solution.uniqueness, strict=True)
+        ],
+        "phi": [
+            {"factor1": names[i], "factor2": names[j], "r": float(solution.phi[i, j])}
+            for i in range(number)
+            for j in range(i + 1, number)
+        ],
+        "variance": [
+            {
+                "factor": f,
+                "ss_loadings": float(s),
+                "phi_weighted": float(w),
+                "proportion": float(s / len(items)),
+                "cumulative": float(square[: i + 1].sum() / len(items)),
+            }
+            for i, (f, s, w) in enumerate(zip(names, square, weighted, strict=True))
+        ],
+        "scores_by_prompt": [
+            {
+                "prompt": str(p),
+                "n": int((prompts == p).sum()),
+                **{f: float(scores[prompts == p, i].mean()) for i, f in enumerate(names)},
+            }
+            for p in sorted(set(prompts))
+        ],
+        "scores": [
+            {"prompt": str(p), **{f: float(v) for f, v in zip(names, row, strict=True)}}
+            for p, row in zip(prompts, scores, strict=True)
+        ],
+        "notes": [
+            {
+                "note": f"Heywood case: the uniqueness of {item} lies on its bound of {SMALLEST_UNIQUENESS}; its loadings are uncertain"
+            }
+            for item in at_bound
+        ],
+    }

@@ -1,0 +1,58 @@
+"""What a section of the report is made of: text, tables, figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analysis.page.style import Drawn
+
+
+@dataclass
+class Table:
+    """A table of the report: title, rows, what it says, how it was made."""
+
+    name: str
+    title: str
+    rows: list[dict[str, Any]]
+    note: str = ""
+    columns: list[str] | None = None
+
+
+@dataclass
+class Section:
+    """A part of the report; `how` is the command that prints its numbers."""
+
+    name: str
+    title: str
+    text: list[str] = field(default_factory=list)
+    figures: list[Drawn] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    html: str = ""
+    how: str = ""
+
+    def to_json(self, folder: Path) -> dict[str, Any]:
+        """Plain values; figures by their path relative to the report's folder."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "text": self.text,
+            "figures": [
+                {"name": f.name, "title": f.title, "caption": f.caption, "svg": f.svg.relative_to(folder).as_posix()}
+                for f in self.figures
+            ],
+            "tables": [
+                {"name": t.name, "title": t.title, "rows": t.rows, "note": t.note, "columns": t.columns}
+                for t in self.tables
+            ],
+            "html": self.html,
+            "how": self.how,
+        }
+
+    @classmethod
+    def from_json(cls, given: dict[str, Any], folder: Path) -> Section:
+        """The inverse of `to_json`."""
+        figures = [Drawn(f["name"], f["title"], f["caption"], folder / f["svg"]) for f in given["figures"]]
+        tables = [Table(**t) for t in given["tables"]]
+        return cls(given["name"], given["title"], given["text"], figures, tables, given["html"], given["how"])

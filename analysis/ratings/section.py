@@ -1,0 +1,127 @@
+"""Task 2: what the music calls up, how far listeners agree, and by way of which feeling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.errors import AnalysisError
+from analysis.page import sentences
+from analysis.page.inputs import Inputs
+from analysis.page.page import Section, Table
+from analysis.preference import robust
+from analysis.preference.section import named
+from analysis.ratings import figures, mediation, paper
+from analysis.sound import heard
+
+CAUSES = ("tempo", "pitch_height", "centroid", "roughness")
+
+
+def section(inputs: Inputs, summary: list[str]) -> Section | None:
+    """Task 2."""
+    data, config, drawn = inputs.data, inputs.config, inputs.out / "figures"
+    if data.ratings.empty:
+        return None
+    tables = paper.analyse(data.ratings, data.people)
+    out = Section("ratings", "What the music calls up", how="tastelab analysis ratings --plan robust | paper")
+    rest = float(tables["anova"][-1]["df"])
+    for row in tables["anova"]:
+        row["apa"] = sentences.apa_anova(row, rest)
+    mixed: dict[str, list[dict[str, Any]]] = {"own_word": [], "own_word_ordinal": [], "prompts": []}
+    if data.ratings["prompt"].nunique() > 1:
+        mixed = robust.ratings(data.ratings, config)
+        found = [
+            r["prompt"] for r in mixed["own_word"] if r["p_adjusted"] is not None and r["p_adjusted"] < config.alpha
+        ]
+        if mixed["own_word"]:
+            summary.append(
+                f"Music prompted with a taste calls up its own word more than other music for {', '.join(found) or 'no taste'} "
+                f"(mixed models, one-sided, Holm)."
+            )
+            out.text.append(
+                f"Of {len(mixed['own_word'])} tastes, music prompted with it calls up its own word more than the others' music "
+                f"for {', '.join(found) or 'none'} (mixed models, one-sided, Holm)."
+            )
+    out.figures = [figures.heat_map(data, drawn), figures.correlation(data, drawn)]
+    out.tables = [
+        Table(
+            "own_word",
+            "Does a taste's music call up its word",
+            named(mixed["own_word"], "difference"),
+            "Mixed models, participants and clips as random effects: mean rating less that of the other prompts' music.",
+        ),
+        Table(
+            "own_word_ordinal",
+            "The same for ordered answers",
+            named(mixed["own_word_ordinal"], "log_odds"),
+            "Cumulative link mixed models (proportional odds): log odds of a higher answer.",
+        ),
+        Table(
+            "prompts_mixed",
+            "Every adjective and prompt (exploratory)",
+            named(mixed["prompts"], "difference"),
+            "As above, two-sided.",
+        ),
+        Table(
+            "anova",
+            "Analysis of variance (type I)",
+            tables["anova"],
+            "value ~ prompt * adjective + demographics, in this order.",
+        ),
+        Table(
+            "tukey",
+            "Tukey's honest significant differences",
+            tables["tukey"],
+            "Error of the additive model; group1 minus group2.",
+        ),
+        Table("means", "Means", tables["means"]),
+        Table("correlations", "Correlations of adjectives", tables["correlations"]),
+        Table(
+            "icc",
+            "Agreement of listeners on the clips",
+            tables["icc"],
+            "ICC(2,1) of one listener and ICC(2,k) of the mean of k, from the variances of a crossed mixed model.",
+        ),
+    ]
+    return out
+
+
+def mediation_section(inputs: Inputs, summary: list[str]) -> Section | None:
+    """Valence, arousal and temperature between music and taste."""
+    data, config = inputs.data, inputs.config
+    features = heard.feature_frame(inputs.clips)
+    by_clip = None
+    if not features.empty:
+        by_clip = features.set_index("clip")[[f for f in CAUSES if f in features]]
+    if data.ratings.empty:
+        return None
+    try:
+        rows = mediation.analyse(data.ratings, data.affect, by_clip, min(config.resamples, 1000), config.seed)
+    except AnalysisError as error:
+        return Section("mediation", "From music to taste by way of feeling", [f"Not run: {error}."])
+    if not rows:
+        return None
+    asked = sorted(set(data.affect["item"])) if not data.affect.empty else []
+    how = f"{', '.join(asked)} as people answered them" if asked else "the words that stand for them"
+    out = Section(
+        "mediation",
+        "From music to taste by way of feeling",
+        [
+            f"Exploratory. Between the music and the taste word stand valence, arousal and temperature ({how}); slopes are within "
+            "people, intervals over people. The clips are taken as they are: this is about these clips, and a pattern of "
+            "covariance is no proof of cause."
+        ],
+        how="tastelab analysis mediation",
+    )
+    n = int(rows[0]["n"])
+    if any(r["music"] == "prompt" for r in rows):
+        out.figures.append(figures.mediation(rows, n, inputs.out / "figures", data.label))
+    out.tables = [
+        Table(
+            "mediation",
+            "Indirect effects",
+            rows,
+            "music: the prompt's taste (1 or 0), or a feature of the clip in standard deviations. a: on the feeling; b: of the "
+            "feeling on the word; reversed: with feeling and word exchanged.",
+        )
+    ]
+    return out

@@ -1,0 +1,134 @@
+"""From a frozen snapshot and a stimulus folder to report.html: every analysis that the data allow, in order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from analysis.engines.threads import one_thread
+from analysis.factors import section as factors
+from analysis.page import style
+from analysis.page.inputs import Inputs
+from analysis.page.page import Section
+from analysis.preference import section as preference
+from analysis.ratings import section as ratings
+from analysis.report import people, rest, write
+from analysis.report.provenance import code_digest, fingerprint, versions, written
+from analysis.sound import section as sound
+
+Step = Callable[[Inputs, list[str]], Section | None]
+
+# What a section depends on, apart from code and settings: it is made anew when one of these has changed.
+STEPS: tuple[tuple[str, Step, tuple[str, ...]], ...] = (
+    ("people", people.section, ("data",)),
+    ("preference", preference.section, ("data",)),
+    ("ratings", ratings.section, ("data",)),
+    ("mediation", ratings.mediation_section, ("data", "features")),
+    ("factors", factors.section, ("data",)),
+    ("recovery", rest.recovered, ("data",)),
+    ("sound", sound.section, ("data", "audio", "features")),
+    ("captions", rest.captions, ("data", "captions")),
+    ("session", rest.desk, ("desk",)),
+    ("clips", rest.clips, ("audio", "captions")),
+)
+
+
+def build(inputs: Inputs, progress: Callable[[int, int, str], None] | None = None) -> tuple[Path, bool]:
+    """Build the report, or leave it where nothing has changed; returns its path and whether it was built.
+
+    Sections whose data, settings and code are as before are taken from the last report.
+    """
+    path = inputs.out / "report.html"
+    stamp = inputs.out / "manifest.json"
+    now = fingerprint(inputs)
+    if path.exists() and stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")).get("fingerprint") == now:
+        return path, False
+    style.style()
+    sections: list[Section] = []
+    summary: list[tuple[str, str]] = []
+    known = _parts(inputs)
+    for i, (name, step, needs) in enumerate(STEPS):
+        key = hashlib.sha256("".join([known["always"], *(known[n] for n in needs)]).encode()).hexdigest()
+        section, lines = _kept(inputs.out, name, key, partial(_made, step, inputs))
+        summary += [(line, section.name if section else "manifest") for line in lines]
+        if section is not None:
+            sections.append(section)
+        if progress:
+            progress(i + 1, len(STEPS), section.title if section else "")
+    manifest = {
+        "fingerprint": now,
+        "study_sha256": inputs.study_sha256,
+        "data_sha256": inputs.data.digest,
+        "kind": inputs.data.kind,
+        "tastelab": inputs.version,
+        "libraries": versions(),
+        "analysis": json.loads(inputs.config.model_dump_json()),
+        "seconds_per_stage": inputs.timings,
+        "clips": [
+            {
+                "clip": c.clip,
+                "sha256": c.sha256,
+                "prompt": c.prompt,
+                "seed": c.seed,
+                "checkpoint": c.checkpoint,
+                "checkpoint_sha256": c.checkpoint_sha256,
+            }
+            for c in inputs.clips
+        ],
+    }
+    methods = write.methods(inputs, versions())
+    write.write_report(path, inputs.title, inputs.data.label, summary, sections, methods, manifest)
+    manifest["files"] = written(inputs.out)
+    stamp.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path, True
+
+
+def _made(step: Step, inputs: Inputs) -> tuple[Section | None, list[str]]:
+    summary: list[str] = []
+    with one_thread():
+        return step(inputs, summary), summary
+
+
+def _kept(
+    folder: Path, name: str, key: str, make: Callable[[], tuple[Section | None, list[str]]]
+) -> tuple[Section | None, list[str]]:
+    """A section from the last report where its key is the same and its figures are still there, else made anew."""
+    path = folder / "sections" / f"{name}.json"
+    if path.exists():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError:
+            found = {}
+        if found.get("key") == key:
+            section = Section.from_json(found["section"], folder) if found["section"] else None
+            if section is None or all(f.svg.exists() for f in section.figures):
+                return section, list(found["summary"])
+    section, summary = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"key": key, "summary": summary, "section": section.to_json(folder) if section else None})
+    unfinished = path.with_suffix(".partial")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+    # Read back, so that a kept section and a fresh one are the same to the last digit.
+    return (Section.from_json(json.loads(text)["section"], folder) if section else None), summary
+
+
+def _parts(inputs: Inputs) -> dict[str, str]:
+    """Digests of what sections depend on."""
+
+    def digest(value: Any) -> str:
+        return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+    clips = inputs.clips
+    return {
+        "always": digest([code_digest(), inputs.study_sha256, inputs.version, versions(), str(inputs.folder)]),
+        "data": inputs.data.digest + digest(inputs.data.sessions),
+        "audio": digest([(c.clip, c.model, c.taste, c.sha256) for c in clips]),
+        "features": digest([(c.clip, c.features) for c in clips]),
+        "captions": digest([(c.clip, c.caption) for c in clips]),
+        "desk": digest(inputs.desk),
+    }

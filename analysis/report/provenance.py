@@ -1,0 +1,98 @@
+"""What a report was made of, and whether it still is: fingerprints, versions, hashes of what was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.errors import AnalysisError
+
+if TYPE_CHECKING:
+    from analysis.page.inputs import Inputs
+
+LIBRARIES = (
+    "torch",
+    "audiocraft",
+    "transformers",
+    "psychopy",
+    "pandas",
+    "pingouin",
+    "factor_analyzer",
+    "statsmodels",
+    "scipy",
+    "seaborn",
+    "SQLAlchemy",
+    "numpy",
+    "librosa",
+)
+
+
+def fingerprint(inputs: Inputs) -> str:
+    """Digest of what determines the report's numbers."""
+    clips = [(c.clip, c.sha256, c.caption, c.features) for c in inputs.clips]
+    parts = [inputs.data.digest, inputs.study_sha256, inputs.version, json.dumps(clips), json.dumps(inputs.desk)]
+    return hashlib.sha256("".join([*parts, code_digest()]).encode()).hexdigest()
+
+
+def code_digest() -> str:
+    """Digest of the analysis code and the report's template."""
+    here = Path(__file__).parent.parent
+    files = [*sorted(here.rglob("*.py")), *sorted(here.rglob("templates/*.html"))]
+    return hashlib.sha256("".join(hashlib.sha256(p.read_bytes()).hexdigest() for p in files).encode()).hexdigest()
+
+
+def written(folder: Path) -> dict[str, str]:
+    """SHA-256 of the report and of every table and figure beside it, by relative path."""
+    found = [folder / "report.html", *(folder / "tables").glob("*.csv"), *(folder / "figures").glob("*.*")]
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(found) if p.is_file()
+    }
+
+
+def check(inputs: Inputs) -> list[str]:
+    """What no longer matches: data, code, study or clips since the report was made, or a file that was changed.
+
+    Raises
+    ------
+    AnalysisError
+        If there is no report yet.
+    """
+    stamp = inputs.out / "manifest.json"
+    if not stamp.exists():
+        raise AnalysisError(f"there is no report in {inputs.out}; run 'tastelab analysis report'")
+    made = json.loads(stamp.read_text(encoding="utf-8"))
+    problems = []
+    for key, now in (
+        ("data_sha256", inputs.data.digest),
+        ("study_sha256", inputs.study_sha256),
+        ("tastelab", inputs.version),
+    ):
+        if made.get(key) != now:
+            problems.append(f"{key.removesuffix('_sha256')}: {str(made.get(key))[:12]} then, {now[:12]} now")
+    if made.get("libraries") != versions():
+        changed = [k for k, v in versions().items() if made.get("libraries", {}).get(k) != v]
+        problems.append(f"libraries: {', '.join(changed)} changed")
+    if not problems and made.get("fingerprint") != fingerprint(inputs):
+        problems.append("analysis code or clips changed")
+    there = written(inputs.out)
+    for name, digest in made.get("files", {}).items():
+        if name not in there:
+            problems.append(f"{name} is missing")
+        elif there[name] != digest:
+            problems.append(f"{name} was changed by hand")
+    return problems
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that results depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,101 @@
+"""The sections around the main questions: recovered effects, captions, the driven session, players."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analysis.page.inputs import Inputs
+from analysis.page.page import Section, Table
+from analysis.page.style import NAMES
+from analysis.report import recovery, write
+from analysis.sound import heard
+
+
+def recovered(inputs: Inputs, summary: list[str]) -> Section | None:
+    """For simulated sessions: declared against recovered effects."""
+    data, effects = inputs.data, inputs.effects
+    if data.kind != "bot" or effects is None:
+        return None
+    tables = recovery.analyse(data, effects)
+    section = Section(
+        "recovery",
+        "Declared and recovered effects",
+        [
+            f"The simulated participants followed the effects declared in '{effects.name}'. Clip effects are random and shared "
+            "by all participants, so a taste's mean may lie off its declared value by about their size."
+        ],
+    )
+    section.tables = [
+        Table("recovery_preference", "Mean preference", tables["preference"]),
+        Table(
+            "recovery_ratings",
+            "Mean ratings",
+            tables["ratings"],
+            "Correlation and differences over prompt x adjective cells.",
+        ),
+    ]
+    return section
+
+
+def captions(inputs: Inputs, summary: list[str]) -> Section | None:
+    """Do captions say what prompts asked for, and what does a word in a caption say about the ratings?"""
+    rows = heard.caption_check(inputs.clips, inputs.asked)
+    if not rows:
+        return None
+    text = [
+        "Captions are written from the sound alone. A share far above that of the other tastes' clips means that the attribute is audible."
+    ]
+    return Section(
+        "captions",
+        "Do captions say what prompts asked for",
+        text,
+        tables=[
+            Table("captions", "Manipulation check", rows),
+            Table(
+                "caption_words",
+                "Words of captions against ratings (exploratory)",
+                heard.words_against_ratings(inputs.clips, inputs.data.ratings),
+                "Clips whose caption has the word against those without it: mean ratings of an adjective, Mann-Whitney U over "
+                "clips, Holm over all; the twenty smallest p.",
+            ),
+        ],
+    )
+
+
+def desk(inputs: Inputs, summary: list[str]) -> Section | None:
+    """A driven session."""
+    if not inputs.desk:
+        return None
+    d = inputs.desk
+    section = Section(
+        "session",
+        "A real session on a virtual desk",
+        [
+            f"One PsychoPy session ran on a virtual screen and sound card, answered by mouse: {d['answers']} answers given, "
+            f"{d['matching']} stored exactly as given. The sound card's output was recorded and held against the files."
+        ],
+    )
+    section.tables.append(
+        Table(
+            "desk_audio",
+            "Captured audio against stimulus",
+            d["audio"],
+            "r: correlation at the best lag; error: largest absolute difference (full scale 1).",
+        )
+    )
+    return section
+
+
+def clips(inputs: Inputs, summary: list[str]) -> Section | None:
+    """Players for every clip."""
+    if not inputs.clips:
+        return None
+    cards = []
+    for c in sorted(inputs.clips, key=lambda c: (c.taste, c.number, c.model)):
+        relative = Path("stimuli") / c.file
+        title = f"{c.taste} {c.number + 1}, {NAMES.get(c.model, c.model)}" if c.taste else c.clip
+        cards.append({"title": title, "caption": c.caption, "src": relative.as_posix()})
+    text = [
+        f"{len(inputs.clips)} clips, {inputs.clips[0].seconds:g} s, {inputs.clips[0].loudness:.1f} LUFS; the text is the captioner's."
+    ]
+    return Section("clips", "Listen", text, html=write.players(cards))

@@ -1,0 +1,232 @@
+"""How far the clips lie from reference music: FAD, its extrapolation, and KAD, per model, taste and embedding space.
+
+Size, embedding and reference set change these values (Gui et al. 2023, arXiv 2311.01616), so all three stand beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.errors import AnalysisError
+from analysis.sound.fad import Moments, bootstrap, distance, each, extrapolate, kernel_distance, thin
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stimuli.manifest import ClipRow
+
+SHIPPED = Path(__file__).parent / "reference"
+FRAMES = 60  # of a clip: neighbours at 25 Hz tell nothing new
+KERNEL_FRAMES = 1500  # of each side of a kernel distance: its matrices grow with the square
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Embeddings of a reference set, one (frames, width) array a clip."""
+
+    name: str
+    clips: list[np.ndarray]
+
+
+def level(audio: np.ndarray) -> np.ndarray:
+    """Bring audio to one RMS (-23 dBFS): loudness is matched on purpose and must not count as distance."""
+    return np.asarray(audio * (10 ** (-23 / 20) / max(float(np.sqrt((audio**2).mean())), 1e-6)), dtype=np.float32)
+
+
+def embed_clips(
+    rows: list[ClipRow], folder: Path, names: list[str], cache: Path, progress: Progress | None = None
+) -> dict[str, dict[str, np.ndarray]]:
+    """Embed clips: space -> clip hash -> (frames, width); each kept in `cache` under the clip's hash."""
+    from models.embeddings.spaces import open_space
+    from stimuli.audio import load_mono
+
+    out: dict[str, dict[str, np.ndarray]] = {name: {} for name in names}
+    for i, row in enumerate(rows):
+        for name in names:
+            path = cache / _folder(name) / f"{row.sha256}.npy"
+            if path.exists():
+                out[name][row.sha256] = np.load(path, allow_pickle=False)
+                continue
+            space = open_space(name)
+            vectors = space.embed(level(load_mono(folder / row.file, space.rate))).astype(np.float32)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(f".{path.name}.partial.npy")
+            np.save(partial, vectors)
+            partial.replace(path)
+            out[name][row.sha256] = vectors
+        if progress:
+            progress(i + 1, len(rows), row.clip)
+    return out
+
+
+def _folder(name: str) -> str:
+    """A space's folder in the cache: shipped ones by name, others by a hash of where they come from."""
+    kind, colon, where = name.partition(":")
+    return name if not colon else f"{kind}-{hashlib.sha256(where.encode()).hexdigest()[:10]}"
+
+
+def load_reference(where: str, name: str) -> Reference:
+    """Load the reference embeddings: ``"shipped"`` (40 held-out rendered tracks), or a directory of audio files.
+
+    Raises
+    ------
+    AnalysisError
+        If the directory has no audio, or no embeddings in this space are shipped.
+    """
+    if where == "shipped":
+        from safetensors.numpy import load_file
+
+        path = SHIPPED / f"{name}.safetensors"
+        if not path.exists():
+            raise AnalysisError(
+                f"there is no shipped reference for {name}; name a directory of audio as [analysis] reference"
+            )
+        packed = load_file(path)
+        bounds = np.cumsum(packed["lengths"])[:-1]
+        clips = np.split(packed["embeddings"].astype(np.float32), bounds)
+        return Reference("40 held-out rendered tracks of the taste set", clips)
+    from models.embeddings.spaces import open_space
+    from stimuli.audio import AUDIO_SUFFIXES, load_mono
+
+    folder = Path(where)
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES) if folder.is_dir() else []
+    if len(files) < 2:
+        raise AnalysisError(f"[analysis] reference {where}: no directory with at least two audio files")
+    space = open_space(name)
+    return Reference(folder.name, [space.embed(level(load_mono(p, space.rate))) for p in files])
+
+
+def _gathered(clips: list[np.ndarray]) -> Moments:
+    out = Moments(clips[0].shape[1])
+    for c in clips:
+        out.add(c)
+    return out
+
+
+def analyse(
+    rows: list[ClipRow],
+    folder: Path,
+    names: list[str],
+    where: str,
+    cache: Path,
+    resamples: int = 60,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, list[dict[str, Any]]]:
+    """Distances of every model, overall and per taste, in every space.
+
+    Returns
+    -------
+    dict
+        ``distances`` (metric FAD, FAD-infinity or KAD); ``fits``: the points of the extrapolation; ``clips``: FAD of
+        every single clip (rank deficient: to be compared with each other only).
+    """
+    vectors = embed_clips(rows, folder, names, cache, progress)
+    out: dict[str, list[dict[str, Any]]] = {"distances": [], "fits": [], "clips": []}
+    for k, name in enumerate(names):
+        reference = load_reference(where, name)
+        frames = thin(np.concatenate(reference.clips), 2500)
+        wanted = _gathered([frames])
+        for model in sorted({r.model for r in rows}):
+            for taste in ["all", *sorted({r.taste for r in rows if r.taste})]:
+                chosen = [r for r in rows if r.model == model and taste in ("all", r.taste)]
+                if not chosen:
+                    continue
+                clips = [thin(vectors[name][r.sha256], FRAMES) for r in chosen]
+                head = {
+                    "model": model, "taste": taste, "embedding": name, "reference": reference.name, "n": len(clips),
+                    "n_reference": len(reference.clips), "n_frames": int(sum(len(c) for c in clips)), "width": wanted.width,
+                    "seconds": float(np.mean([r.seconds for r in chosen])),
+                }  # fmt: skip
+                rng = np.random.default_rng([seed, k, len(out["distances"])])
+                out["distances"] += _measured(head, clips, frames, wanted, resamples, rng, out["fits"])
+        alone = each((vectors[name][r.sha256] for r in rows), wanted)
+        for r, value in zip(rows, alone, strict=True):
+            row = {"clip": r.clip, "model": r.model, "taste": r.taste, "embedding": name}
+            out["clips"].append(row | {"distance": None if np.isnan(value) else value})
+    order = {"FAD": 0, "FAD-infinity": 1, "KAD": 2}
+    out["distances"].sort(key=lambda r: order[r["metric"]])
+    return out
+
+
+def _measured(
+    head: dict[str, Any],
+    clips: list[np.ndarray],
+    frames: np.ndarray,
+    wanted: Moments,
+    resamples: int,
+    rng: np.random.Generator,
+    fits: list[dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """The rows of one set of clips in one space."""
+    value = distance(_gathered(clips), wanted)
+    low, high = bootstrap(clips, wanted, resamples, rng) if len(clips) > 1 else (None, None)
+    deficient = head["n_frames"] <= head["width"]
+    rows = [head | {"metric": "FAD", "value": value, "ci_low": low, "ci_high": high, "rank_deficient": deficient}]
+    if head["taste"] == "all" and len(clips) >= 8:
+        found = extrapolate(clips, wanted, rng)
+        half = 1.96 * found.error
+        rows.append(
+            head
+            | {
+                "metric": "FAD-infinity", "value": found.value, "ci_low": found.value - half, "ci_high": found.value + half,
+                "rank_deficient": deficient, "r_squared": found.r_squared,
+            }
+        )  # fmt: skip
+        fits += [
+            {"model": head["model"], "embedding": head["embedding"], "n": int(n), "value": float(v)}
+            for n, v in zip(found.sizes, found.values, strict=True)
+        ]
+    few = thin(frames, KERNEL_FRAMES)
+    each = max(4, KERNEL_FRAMES // len(clips))
+    parts = [thin(c, each) for c in clips]
+    kernel = kernel_distance(np.concatenate(parts), few)
+    rows.append(head | {"metric": "KAD", "value": kernel, "ci_low": None, "ci_high": None, "rank_deficient": None})
+    return rows
+
+
+def against_preference(clips: list[dict[str, Any]], preference: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
+    """Is the model preferred whose clip lies nearer to the reference music? One row a space.
+
+    For every trial: distance of the base clip less distance of the fine-tuned one, in standard deviations, as the slope of a
+    mixed model of the score (participants and clips as random intercepts); beside it Spearman's correlation over the
+    fine-tuned clips' means.
+    """
+    from scipy.stats import spearmanr
+
+    from analysis.engines.mixed import fit
+
+    rows = []
+    data = preference.dropna(subset=["score"])
+    for name in dict.fromkeys(c["embedding"] for c in clips):
+        known = {c["clip"]: c["distance"] for c in clips if c["embedding"] == name and c["distance"] is not None}
+        nearer = (data["clip_base"].map(known) - data["clip_finetuned"].map(known)).to_numpy(float)
+        good = np.isfinite(nearer)
+        if good.sum() < 20 or np.ptp(nearer[good]) == 0:
+            continue
+        part, x = data[good], nearer[good]
+        x = (x - x.mean()) / x.std()
+        factors = [part[c].to_numpy() for c in ("participant", "clip_finetuned") if 1 < part[c].nunique() < len(part)]
+        try:
+            found = fit(part["score"].to_numpy(float) - middle, np.column_stack([np.ones(len(x)), x]), factors)
+        except AnalysisError:
+            continue
+        slope = found.test(np.array([0.0, 1.0]))
+        means = part.assign(x=x).groupby("clip_finetuned")[["score", "x"]].mean()
+        rho = spearmanr(means["score"], means["x"]) if len(means) >= 5 else None
+        rows.append(
+            {
+                "embedding": name, "n": len(part), "n_clips": len(means), "difference": slope.estimate, "ci_low": slope.ci_low,
+                "ci_high": slope.ci_high, "statistic": slope.t, "df": slope.df, "p": slope.p,
+                "spearman": None if rho is None else float(rho.statistic),
+                "spearman_p": None if rho is None else float(rho.pvalue), "status": "exploratory",
+            }
+        )  # fmt: skip
+    return rows

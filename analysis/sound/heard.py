@@ -1,0 +1,221 @@
+"""What the clips sound like: features by taste and model with tests, and whether captions say what prompts asked for."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.preference.paper import adjust
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stimuli.manifest import ClipRow
+
+
+def feature_frame(rows: list[ClipRow]) -> pd.DataFrame:
+    """One row a clip: taste, model, number, and the acoustic features that were measured."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {"clip": r.clip, "taste": r.taste, "model": r.model, "number": r.number, **r.features}
+            for r in rows
+            if r.features
+        ]
+    )
+
+
+def _holm(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with `p_adjusted` after Holm over all of them."""
+    for row, p in zip(rows, adjust(np.array([r["p"] for r in rows]), "holm"), strict=True):
+        row["p_adjusted"] = float(p)
+    return rows
+
+
+def feature_tests(frame: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]:
+    """Mann-Whitney tests between tastes per model (pingouin.mwu), Holm-corrected within a feature and model."""
+    import pingouin
+
+    out = []
+    for model in sorted(frame["model"].unique()):
+        for name in names:
+            rows = []
+            for a, b in combinations(sorted(frame["taste"].unique()), 2):
+                x = frame[(frame["taste"] == a) & (frame["model"] == model)][name].to_numpy(float)
+                y = frame[(frame["taste"] == b) & (frame["model"] == model)][name].to_numpy(float)
+                if len(x) < 3 or len(y) < 3:
+                    continue
+                found = pingouin.mwu(x, y).iloc[0]
+                rows.append(
+                    {
+                        "model": model,
+                        "feature": name,
+                        "taste1": a,
+                        "taste2": b,
+                        "n1": len(x),
+                        "n2": len(y),
+                        "mean1": float(x.mean()),
+                        "mean2": float(y.mean()),
+                        "U": float(found["U_val"]),
+                        "p": float(found["p_val"]),
+                        "rank_biserial": float(found["RBC"]),
+                    }
+                )
+            if rows:
+                out += _holm(rows)
+    return out
+
+
+# Published correspondences that a clip's sound can show: feature, the taste that has more of it, the one that has less.
+CORRESPONDENCES = (
+    ("pitch_height", "sweet", "bitter", "Crisinel & Spence 2010; Knoeferle et al. 2015"),
+    ("pitch_height", "sour", "bitter", "Crisinel & Spence 2010; Knoeferle et al. 2015"),
+    ("roughness", "sour", "sweet", "Mesz et al. 2011; Knoeferle et al. 2015"),
+    ("roughness", "bitter", "sweet", "Knoeferle et al. 2015"),
+    ("centroid", "sour", "bitter", "Knoeferle et al. 2015"),
+    ("gaps", "salty", "sweet", "Mesz et al. 2011 (staccato against legato)"),
+    ("gaps", "salty", "bitter", "Mesz et al. 2011 (staccato against legato)"),
+    ("mode", "sweet", "bitter", "Wang et al. 2015 (major against minor)"),
+)
+
+
+def correspondences(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Do the clips have what was published of their tastes? One-sided Mann-Whitney tests, Holm within a model."""
+    import pingouin
+
+    out: list[dict[str, Any]] = []
+    for model in sorted(frame["model"].unique()):
+        rows: list[dict[str, Any]] = []
+        for feature, more, less, source in CORRESPONDENCES:
+            if feature not in frame:
+                continue
+            sides = [
+                frame[(frame["taste"] == t) & (frame["model"] == model)][feature].dropna().to_numpy(float)
+                for t in (more, less)
+            ]
+            if min(len(s) for s in sides) < 3:
+                continue
+            found = pingouin.mwu(*sides, alternative="greater").iloc[0]
+            rows.append(
+                {
+                    "model": model, "feature": feature, "higher": more, "lower": less, "n1": len(sides[0]), "n2": len(sides[1]),
+                    "difference": float(np.mean(sides[0]) - np.mean(sides[1])), "U": float(found["U_val"]),
+                    "p": float(found["p_val"]), "p_adjusted": None, "rank_biserial": float(found["RBC"]), "source": source,
+                }
+            )  # fmt: skip
+        if rows:
+            out += _holm(rows)
+    return out
+
+
+def words_against_ratings(rows: list[ClipRow], ratings: pd.DataFrame, shown: int = 20) -> list[dict[str, Any]]:
+    """Are clips rated otherwise when their caption has a word? Words that part the rated clips, each adjective.
+
+    Mean ratings of a clip are the unit; Mann-Whitney U, Holm over all words and adjectives; the `shown` smallest p.
+    """
+    import re
+
+    import pingouin
+
+    captions = {r.clip: set(re.findall(r"[a-z]+", r.caption.lower())) for r in rows if r.caption}
+    if ratings.empty or not captions:
+        return []
+    means = ratings.dropna(subset=["value"]).pivot_table(
+        index="clip", columns="adjective", values="value", aggfunc="mean"
+    )
+    means = means.loc[[c for c in means.index if c in captions]]
+    n = len(means)
+    if n < 8:
+        return []
+    smallest = max(4, n // 6)
+    words = sorted(set().union(*(captions[c] for c in means.index)) - DULL)
+    out = []
+    for word in words:
+        has = np.array([word in captions[c] for c in means.index])
+        if min(has.sum(), n - has.sum()) < smallest:
+            continue
+        for adjective in means.columns:
+            x, y = means[adjective].to_numpy(float)[has], means[adjective].to_numpy(float)[~has]
+            if np.isnan(x).any() or np.isnan(y).any() or np.ptp(np.concatenate([x, y])) == 0:
+                continue
+            found = pingouin.mwu(x, y).iloc[0]
+            out.append(
+                {
+                    "word": word, "adjective": str(adjective), "n_with": len(x), "n_without": len(y), "mean_with": float(x.mean()),
+                    "mean_without": float(y.mean()), "U": float(found["U_val"]), "p": float(found["p_val"]), "p_adjusted": None,
+                    "rank_biserial": float(found["RBC"]), "status": "exploratory",
+                }
+            )  # fmt: skip
+    if not out:
+        return []
+    return sorted(_holm(out), key=lambda r: r["p"])[:shown]
+
+
+DULL = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "by",
+        "for",
+        "from",
+        "has",
+        "in",
+        "is",
+        "it",
+        "its",
+        "of",
+        "on",
+        "or",
+        "over",
+        "that",
+        "the",
+        "this",
+        "to",
+        "with",
+    ]
+)
+
+
+def caption_check(rows: list[ClipRow], asked: dict[str, dict[str, list[str]]]) -> list[dict[str, Any]]:
+    """Share of captions per taste and model that say what the prompt asked for, blind to it.
+
+    Parameters
+    ----------
+    asked : dict
+        taste -> attribute -> words of which one must stand in the caption.
+    """
+    out = []
+    captioned = [r for r in rows if r.caption]
+    for model in sorted({r.model for r in captioned}):
+        for taste in sorted({r.taste for r in captioned}):
+            for attribute, words in asked.get(taste, {}).items():
+                mine = [r for r in captioned if r.model == model and r.taste == taste]
+                others = [r for r in captioned if r.model == model and r.taste != taste]
+                if not mine or not words:
+                    continue
+                said = [_says(str(r.caption), words) for r in mine]
+                elsewhere = [_says(str(r.caption), words) for r in others]
+                out.append(
+                    {
+                        "model": model,
+                        "taste": taste,
+                        "attribute": attribute,
+                        "words": " | ".join(words),
+                        "n": len(said),
+                        "share": float(np.mean(said)),
+                        "share_other_tastes": float(np.mean(elsewhere)) if elsewhere else None,
+                    }
+                )
+    return out
+
+
+def _says(caption: str, words: list[str]) -> bool:
+    low = f" {caption.lower().replace(',', ' ').replace('.', ' ')} "
+    return any(f" {w.lower()} " in low for w in words)

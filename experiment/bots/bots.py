@@ -1,0 +1,169 @@
+"""Simulated participants: presenters that answer by a declared effect model, through the same engine as people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from experiment.bots.effects import Effects
+from experiment.config import ExperimentConfig
+from experiment.data.store import Store
+from experiment.data.tables import Stimulus, Trial
+from experiment.headphones import HeadphoneTrial
+from experiment.session import Answer, Question, run_session
+
+# Shares of the seed study's 111 people (data published with arXiv 2503.02823), so that simulated tables look alike.
+SHARES: dict[str, dict[str, int]] = {
+    "sex": {"male": 61, "female": 46, "other": 2, "not_said": 2},
+    "hearing_experience": {"professional": 38, "amateur": 43, "none": 30},
+    "eating_experience": {"professional": 1, "amateur": 44, "none": 66},
+    "ethnicity": {
+        "arab": 3,
+        "asian": 1,
+        "mixed": 1,
+        "latino": 4,
+        "southeast_asian": 2,
+        "white": 90,
+        "not_listed": 6,
+        "not_said": 4,
+    },
+    "hearing_impairments": {"yes": 4, "no": 107},
+    "taste_impairments": {"yes": 3, "no": 108},
+    "device": {"headphones": 60, "speakers": 40, "hifi": 5, "other": 6},
+}
+
+
+@lru_cache(maxsize=4096)
+def latent_mean(mean: float, spread: float, low: int, high: int) -> float:
+    """Latent normal mean whose rounded and clipped answer on `low`..`high` has the wanted mean."""
+
+    def answered(mu: float) -> float:
+        return low + sum(0.5 * math.erfc((k + 0.5 - mu) / spread / math.sqrt(2)) for k in range(low, high))
+
+    left, right = low - 8.0 * spread, high + 8.0 * spread
+    for _ in range(60):
+        middle = (left + right) / 2
+        left, right = (middle, right) if answered(middle) < mean else (left, middle)
+    return (left + right) / 2
+
+
+class Bot:
+    """One simulated participant; a presenter of `experiment.session`."""
+
+    def __init__(self, config: ExperimentConfig, effects: Effects, rng: np.random.Generator, clip_seed: int):
+        self.gain_db = 0.0
+        self.config, self.effects, self.rng, self.clip_seed = config, effects, rng, clip_seed
+        p = effects.preference
+        self.careless = bool(rng.random() < p.careless)
+        self.liking = rng.normal(0, p.participant_sd)
+        self.style = rng.normal(0, effects.ratings.participant_sd)
+        self._latent: dict[int, dict[str, float]] = {}
+
+    def consent(self) -> tuple[bool, bool]:
+        """Agree to everything."""
+        return True, True
+
+    def sound_check(self) -> dict[str, Any] | None:
+        """Bots hear nothing."""
+        return None
+
+    def adjust_level(self, softest: int) -> float | None:
+        """Bots hear nothing."""
+        return None
+
+    def screen_headphones(self, test: str, trials: list[HeadphoneTrial]) -> list[int] | None:
+        """Bots hear nothing."""
+        return None
+
+    def practice(self, question: Question) -> None:
+        """Bots need none."""
+
+    def page(self, title: str, text: str) -> None:
+        """Read on."""
+
+    def listen(self, clips: list[Stimulus], titles: list[str]) -> list[dict[str, Any]]:
+        """Bots hear nothing, so no onset is stored."""
+        return []
+
+    def ask(self, question: Question, trial: Trial, progress: tuple[int, int]) -> Answer:
+        """Answer from the effect model."""
+        rt = float(self.rng.lognormal(0.8, 0.4))
+        if question.kind == "number":
+            age = round(float(np.clip(self.rng.gamma(6.0, 2.2) + 18.5, 19, 75)))
+            return Answer(value=max(age, self.config.minimum_age), response_time=rt)
+        if question.kind == "choice":
+            assert question.options is not None
+            known = SHARES.get(question.item, {})
+            keys = [k for k in question.options if k in known] or list(question.options)
+            weights = np.array([known.get(k, 1) for k in keys], dtype=float)
+            return Answer(choice=str(self.rng.choice(keys, p=weights / weights.sum())), response_time=rt)
+        if trial.block not in ("preference", "ratings"):
+            middle = self.rng.normal((question.low + question.high) / 2, (question.high - question.low) / 5)
+            return Answer(value=float(np.clip(round(middle), question.low, question.high)), response_time=rt)
+        if self.careless:
+            return Answer(value=float(self.rng.integers(question.low, question.high + 1)), response_time=rt)
+        if question.kind == "slider":
+            return Answer(value=self._preference(question, trial), response_time=rt)
+        return Answer(value=self._rating(question, trial), response_time=rt)
+
+    def _clip_effect(self, stimulus_id: int | None, name: str, sd: float) -> float:
+        # A clip is the same for everyone: its effect depends on the clip alone.
+        seed = [self.clip_seed, int(stimulus_id or 0), sum(map(ord, name))]
+        return float(np.random.default_rng(seed).normal(0, sd))
+
+    def _preference(self, question: Question, trial: Trial) -> float:
+        p = self.effects.preference
+        assert trial.first is not None
+        middle = (question.low + question.high) / 2
+        tuned = trial.second if trial.first.model == "base" else trial.first
+        score = p.mean.get(str(trial.taste), middle) + self.liking
+        score += self._clip_effect(tuned.id if tuned else 0, "preference", p.clip_sd)
+        score += self.rng.normal(0, p.residual_sd)
+        answer = score if trial.first.model == "base" else question.low + question.high - score
+        return float(np.clip(round(answer), question.low, question.high))
+
+    def _rating(self, question: Question, trial: Trial) -> float:
+        r = self.effects.ratings
+        assert self.config.ratings is not None
+        if trial.id not in self._latent:
+            items = [a.name for a in self.config.ratings.adjectives]
+            noise = self.effects.covariance_root(items) @ self.rng.standard_normal(len(items))
+            self._latent[trial.id] = dict(zip(items, noise, strict=True))
+        middle = 3.0 if question.item == trial.taste else 2.0
+        mean = r.mean.get(str(trial.taste), {}).get(question.item, middle)
+        mu = latent_mean(mean, r.spread, question.low, question.high)
+        mu += self.style + self._clip_effect(trial.first_id, question.item, r.clip_sd)
+        return float(np.clip(round(mu + r.spread * self._latent[trial.id][question.item]), question.low, question.high))
+
+
+def simulate(
+    store: Store,
+    begin: Callable[[int, str], int],
+    config: ExperimentConfig,
+    effects: Effects,
+    n: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[int]:
+    """Run `n` simulated participants; those that are already in the database are not run again.
+
+    Parameters
+    ----------
+    begin : callable
+        ``begin(index, code) -> session id``; raises nothing for a new code, returns -1 for a finished one.
+    """
+    done = []
+    for i in range(n):
+        code = f"bot-{seed}-{i:04d}"
+        session_id = begin(i, code)
+        if session_id >= 0:
+            bot = Bot(config, effects, np.random.default_rng([seed, i]), seed)
+            run_session(store, session_id, config, bot)
+            done.append(session_id)
+        if progress:
+            progress(i + 1, n)
+    return done

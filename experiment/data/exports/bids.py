@@ -1,0 +1,52 @@
+"""BIDS 1.10, behavioural data without other modalities: one beh.tsv a participant and block, with its JSON sidecar."""
+
+from __future__ import annotations
+
+import re
+
+from experiment.data.exports.tidy import COLUMNS, MEANINGS, UNITS, Tidy, dump, table
+
+PEOPLE = {
+    "kind": MEANINGS["kind"],
+    "status": MEANINGS["status"],
+    "language": MEANINGS["language"],
+    "age_band": "age in years, in bands",
+    "sex": "answer to the question for one's sex",
+}
+OMITTED = ("participant", "kind", "status", "language", "block")
+
+
+def files(data: Tidy) -> dict[str, str]:
+    """Texts by path of a BIDS dataset: description, participants, and per participant and block a table."""
+    columns = tuple(c for c in COLUMNS if c not in OMITTED)
+    sidecar = {c: {"Description": MEANINGS[c], **({"Units": UNITS[c]} if c in UNITS else {})} for c in columns}
+    out: dict[str, str] = {}
+    people = []
+    for number, rows in sorted(data.people().items()):
+        answers = {r["item"]: r["choice"] for r in rows if r["block"] == "demographics"}
+        people.append(
+            {
+                "participant_id": f"sub-{number:03d}",
+                **{k: rows[0][k] for k in ("kind", "status", "language")},
+                "age_band": answers.get("age"),
+                "sex": answers.get("sex"),
+            }
+        )
+        for block in dict.fromkeys(r["block"] for r in rows):
+            task = re.sub(r"[^a-zA-Z0-9]", "", block)
+            stem = f"sub-{number:03d}/beh/sub-{number:03d}_task-{task}_beh"
+            out[f"{stem}.tsv"] = table([r for r in rows if r["block"] == block], columns, "\t")
+            out[f"{stem}.json"] = dump({"TaskName": block, **sidecar})
+    out["participants.tsv"] = table(people, ("participant_id", *PEOPLE), "\t")
+    out["participants.json"] = dump({k: {"Description": v} for k, v in PEOPLE.items()})
+    out["dataset_description.json"] = dump(
+        {
+            "Name": data.title,
+            "BIDSVersion": "1.10.0",
+            "DatasetType": "raw",
+            "License": "n/a",
+            "GeneratedBy": [{"Name": "tastelab"}],
+        }
+    )
+    out["README"] = f"{data.title}\n\nAnswers of listening sessions, exported by tastelab; no codes, ages in bands.\n"
+    return out

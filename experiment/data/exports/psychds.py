@@ -1,0 +1,37 @@
+"""Psych-DS 1.0 (psych-ds.github.io): tidy CSV under data/, described by dataset_description.json in schema.org's words."""
+
+from __future__ import annotations
+
+import re
+
+from experiment.data.exports.tidy import COLUMNS, MEANINGS, NUMBERS, UNITS, Tidy, dump, table
+
+
+def files(data: Tidy) -> dict[str, str]:
+    """One data file a participant, named by keywords; every column is declared in ``variableMeasured``."""
+    label = re.sub(r"[^a-zA-Z0-9]", "", data.study)
+    out = {
+        f"data/study-{label}_sub-{number:03d}_data.csv": table(rows) for number, rows in sorted(data.people().items())
+    }
+    out["dataset_description.json"] = dump(
+        {
+            "@context": "https://schema.org",
+            "@type": "Dataset",
+            "name": data.study,
+            "description": f"{data.title}: one row an answer; ages in bands, special-category answers left out.",
+            "schemaVersion": "Psych-DS 1.0.0",
+            "variableMeasured": [
+                {
+                    "@type": "PropertyValue",
+                    "name": name,
+                    "description": MEANINGS[name],
+                    **({"unitText": UNITS[name]} if name in UNITS else {}),
+                    "valueType": "number" if name in NUMBERS else "string",
+                }
+                for name in COLUMNS
+            ],
+        }
+    )
+    out["README.md"] = f"# {data.title}\n\nPsych-DS dataset; columns are described in dataset_description.json.\n"
+    out["CHANGES.md"] = "# Changes\n\nExported from participants.db; export again after a withdrawal.\n"
+    return out

@@ -1,0 +1,136 @@
+"""What leaves the database: one tidy table of answers, which every format writes.
+
+Codes never leave; participants are numbered anew in each export. Special-category answers (ethnicity, impairments) stay
+behind, ages are banded, and a withdrawn person is in none of them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from experiment.data.store import Store
+from experiment.data.tables import Response, SessionRow, Stimulus, StudyRow, Trial
+from experiment.design import SPECIAL
+
+AGE_BANDS = ((0, 17), (18, 24), (25, 34), (35, 44), (45, 54), (55, 64), (65, 120))
+SMALL_CELL = 5  # an age band or answer that fewer people share is flagged before the data is published
+MEANINGS = {
+    "participant": "number within this export, in order of first session; not the code",
+    "kind": "person, driven (test on a virtual desk), bot (simulated) or imported",
+    "status": "complete, stopped or running",
+    "language": "language of the session",
+    "block": "demographics, preference, ratings or another questionnaire of the study",
+    "trial": "position of the trial in the session, from 0",
+    "taste": "taste asked about (preference) or prompted (ratings; not shown to the participant)",
+    "first_clip": "clip heard first",
+    "second_clip": "clip heard second (preference only)",
+    "first_model": "model of the first clip: base, finetuned or given",
+    "item": "what was asked: preference, an adjective, or a question (age in bands)",
+    "value": "number on the item's scale; preference: low = first clip, high = second clip",
+    "choice": "option chosen",
+    "response_time": "seconds from the question to the answer, monotonic clock",
+}
+COLUMNS = tuple(MEANINGS)
+UNITS = {"response_time": "s"}
+NUMBERS = ("participant", "trial", "value", "response_time")
+
+
+@dataclass(frozen=True)
+class Tidy:
+    """A study's answers, one row each in the order given, with what describes them."""
+
+    study: str
+    title: str
+    rows: list[dict[str, Any]]
+    small_cells: list[str]
+
+    def people(self) -> dict[int, list[dict[str, Any]]]:
+        """Rows by participant."""
+        found: dict[int, list[dict[str, Any]]] = {}
+        for row in self.rows:
+            found.setdefault(row["participant"], []).append(row)
+        return found
+
+
+def tidy(store: Store, study: str) -> Tidy:
+    """Read a study's answers as they may leave the database."""
+    row = store.study(study)
+    rows: list[dict[str, Any]] = []
+    numbers: dict[int, int] = {}
+    with store.transaction() as s:
+        clips = {c.id: c for c in s.scalars(select(Stimulus).where(Stimulus.study_id == row.id))}
+        query = (
+            select(SessionRow, Trial, Response)
+            .join(Trial, Trial.session_id == SessionRow.id)
+            .join(Response, Response.trial_id == Trial.id)
+            .join(StudyRow, StudyRow.id == SessionRow.study_id)
+            .where(StudyRow.name == study, SessionRow.status != "withdrawn")
+            .order_by(SessionRow.id, Trial.position, Response.id)
+        )
+        for session, trial, response in s.execute(query):
+            if response.item in SPECIAL:
+                continue
+            first, second = clips.get(trial.first_id or 0), clips.get(trial.second_id or 0)
+            value: float | None = response.value
+            choice: str | None = response.choice
+            if response.item == "age" and response.value is not None:
+                value, choice = None, age_band(response.value)
+            rows.append(
+                {
+                    "participant": numbers.setdefault(session.participant_id, len(numbers) + 1),
+                    "kind": session.kind,
+                    "status": session.status,
+                    "language": session.language,
+                    "block": trial.block,
+                    "trial": trial.position,
+                    "taste": trial.taste,
+                    "first_clip": first.clip if first else None,
+                    "second_clip": second.clip if second else None,
+                    "first_model": first.model if first else None,
+                    "item": response.item,
+                    "value": value,
+                    "choice": choice,
+                    "response_time": response.response_time,
+                }
+            )
+    return Tidy(study, row.title, rows, _small_cells(rows))
+
+
+def age_band(age: float) -> str:
+    """The band of an age in years, e.g. ``"25-34"``."""
+    band = next((b for b in AGE_BANDS if b[0] <= age <= b[1]), AGE_BANDS[-1])
+    return f"{band[0]}-{band[1]}"
+
+
+def _small_cells(rows: list[dict[str, Any]]) -> list[str]:
+    """Options of demographic questions that fewer than `SMALL_CELL` people of one kind chose."""
+    counts: dict[tuple[str, str, str], int] = {}
+    for r in rows:
+        if r["block"] == "demographics" and r["choice"] is not None and r["kind"] in ("person", "imported"):
+            key = (r["kind"], r["item"], r["choice"])
+            counts[key] = counts.get(key, 0) + 1
+    return [f"{item} = {choice}: {n}" for (_, item, choice), n in sorted(counts.items()) if n < SMALL_CELL]
+
+
+def table(rows: list[dict[str, Any]], columns: tuple[str, ...] = COLUMNS, delimiter: str = ",") -> str:
+    """Rows as CSV or TSV text; BIDS writes a missing value as ``n/a``, CSV leaves it empty."""
+    out = io.StringIO()
+    writer = csv.DictWriter(
+        out, columns, delimiter=delimiter, lineterminator="\n", restval="n/a" if delimiter == "\t" else ""
+    )
+    writer.writeheader()
+    for row in rows:
+        kept = {k: v for k, v in row.items() if k in columns}
+        writer.writerow({k: v for k, v in kept.items() if v is not None} if delimiter == "\t" else kept)
+    return out.getvalue()
+
+
+def dump(value: Any) -> str:
+    """JSON text."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,15 @@
+"""Alembic's entry: run by experiment.store.open_database with a connection at hand, never by hand."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from experiment.data.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,82 @@
+"""A stored session as it went: what was shown, heard and answered, in time order; nothing is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from experiment.data.store import Store
+from experiment.data.tables import Event, Participant, Response, SessionRow, Trial
+from experiment.errors import ExperimentError
+
+
+def timeline(store: Store, study_id: int, code: str) -> list[dict[str, Any]]:
+    """Events and answers of a participant's last session, one row each.
+
+    Returns
+    -------
+    list of dict
+        In the order in which it happened: ``time`` (UTC, of answers), ``at`` (s of the sitting's monotonic clock, of events), ``trial``, ``block``, ``what``,
+        ``detail``. Events of a resumed session begin again at 0 s.
+
+    Raises
+    ------
+    ExperimentError
+        If the participant has no session in this study, or withdrew.
+    """
+    with store.transaction() as s:
+        session = s.scalar(
+            select(SessionRow)
+            .join(Participant)
+            .where(Participant.code == code, SessionRow.study_id == study_id)
+            .order_by(SessionRow.id.desc())
+        )
+        if session is None:
+            raise ExperimentError(f"participant {code} has no session in this study")
+        if session.status == "withdrawn":
+            raise ExperimentError(f"participant {code} has withdrawn; there is nothing to replay")
+        trials = {t.id: t for t in s.scalars(select(Trial).where(Trial.session_id == session.id))}
+        clips = {t.id: [c.clip for c in (t.first, t.second) if c is not None] for t in trials.values()}
+        events = list(s.scalars(select(Event).where(Event.session_id == session.id).order_by(Event.id)))
+        answers = list(
+            s.scalars(select(Response).where(Response.trial_id.in_(trials)).order_by(Response.answered_at, Response.id))
+        )
+    waiting = {(r.trial_id, r.item): r for r in answers}
+    rows: list[dict[str, Any]] = []
+    for event in events:
+        trial = trials.get(event.trial_id or 0)
+        if event.name != "answer":
+            rows.append(_row(None, event.at, trial, event.name, _short(event.detail)))
+            continue
+        answer = waiting.pop((event.trial_id or 0, event.detail["item"]), None)
+        if answer is not None:
+            more = {k: v for k, v in event.detail.items() if k != "item" and v}
+            rows.append(_answered(answer, event.at, trial, _short(more)))
+    # Bots' and imported answers came about unseen: they stand in the order of the plan.
+    for answer in sorted(waiting.values(), key=lambda r: (trials[r.trial_id].position, r.id)):
+        heard = " / ".join(clips[answer.trial_id])
+        rows.append(_answered(answer, None, trials[answer.trial_id], heard))
+    return rows
+
+
+def _answered(answer: Response, at: float | None, trial: Trial | None, more: str) -> dict[str, Any]:
+    given = answer.choice if answer.value is None else f"{answer.value:g}"
+    took = "" if answer.response_time is None else f" after {answer.response_time:.1f} s"
+    detail = f"{given}{took}" + (f" ({more})" if more else "")
+    return _row(f"{answer.answered_at:%H:%M:%S}", at, trial, answer.item, detail)
+
+
+def _row(time: str | None, at: float | None, trial: Trial | None, what: str, detail: str) -> dict[str, Any]:
+    return {
+        "time": time,
+        "at": None if at is None else round(at, 3),
+        "trial": trial.position if trial else None,
+        "block": trial.block if trial else None,
+        "what": what,
+        "detail": detail,
+    }
+
+
+def _short(detail: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in detail.items())

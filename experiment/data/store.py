@@ -1,0 +1,383 @@
+"""participants.db as sessions see it: transactions that outlast a restart, and the few writes they are made of."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from experiment.config import ExperimentConfig
+from experiment.data.connect import DEFAULT_URL, create, first_line, migrate, passing, shown
+from experiment.data.tables import (
+    Consent,
+    Event,
+    Participant,
+    Response,
+    Screening,
+    SessionRow,
+    Stimulus,
+    StudyRow,
+    Trial,
+    utc_now,
+)
+from experiment.design import PlannedTrial
+from experiment.errors import ExperimentError
+
+PATIENCE = 90.0  # s that a booth waits for a server that restarts, or for a lock, before it gives up
+T = TypeVar("T")
+Row = TypeVar("Row", Consent, Event, Screening)
+Interaction = tuple[int, float, dict[str, Any]]  # session, s since its start, how an answer came about
+
+
+class Store:
+    """A database of one URL, at the present schema."""
+
+    def __init__(self, url: str = DEFAULT_URL, wait: float = 30.0):
+        self.url = url
+        self.engine = create(url, wait)
+        try:
+            self.patiently(lambda: migrate(self.engine), min(wait, 10.0))
+            self.patiently(self._writable, min(wait, 10.0))
+        except (OperationalError, DBAPIError) as error:
+            raise ExperimentError(f"--db {shown(url)}: {first_line(error)}") from None
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    def close(self) -> None:
+        """Release all connections."""
+        self.engine.dispose()
+
+    def _writable(self) -> None:
+        """Fail now, not after the first answer, where the database can only be read."""
+        with self.engine.begin() as connection:
+            connection.execute(update(StudyRow).where(StudyRow.id == -1).values(name=StudyRow.name))
+
+    def do(self, work: Callable[[Session], T]) -> T:
+        """Do `work` in one transaction, patiently.
+
+        It may be done again, even when it was committed and only the acknowledgement was lost: doing it twice must be as
+        doing it once. A new row is for `add`.
+        """
+
+        def once() -> T:
+            with self.transaction() as s:
+                return work(s)
+
+        return self.patiently(once)
+
+    def patiently(self, work: Callable[[], T], patience: float = PATIENCE) -> T:
+        """Do one transaction's work; again while a server restarts or a lock is held, for up to `patience` seconds.
+
+        Where it clashed with a row that is there already it is done once more: another booth may have entered the same
+        study, clip or code between our look and our write, and a second look sees it.
+
+        Raises
+        ------
+        ExperimentError
+            When patience ends: what the database said last.
+        """
+        deadline, wait, clashed = time.monotonic() + patience, 0.05, False
+        while True:
+            try:
+                return work()
+            except IntegrityError:
+                if clashed:
+                    raise
+                clashed = True
+            except (OperationalError, DBAPIError) as error:
+                if not passing(error):
+                    raise
+                if time.monotonic() > deadline:
+                    raise ExperimentError(
+                        f"the database {shown(self.url)} did not come back within {patience:.0f} s "
+                        f"({first_line(error)}); what was answered is stored, go on with --resume"
+                    ) from None
+            time.sleep(wait)
+            wait = min(2.0, 2 * wait)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on an error."""
+        with self._sessions.begin() as session:
+            yield session
+
+    def study(self, name: str) -> StudyRow:
+        """Return a study by name, or raise with the names there are."""
+
+        def find(s: Session) -> StudyRow:
+            row = s.scalar(select(StudyRow).where(StudyRow.name == name))
+            if row is None:
+                known = ", ".join(s.scalars(select(StudyRow.name))) or "none"
+                raise ExperimentError(
+                    f"study {name!r} is not in {shown(self.url)} (there: {known}); run a session first"
+                )
+            return row
+
+        return self.do(find)
+
+    def ensure_study(self, name: str, title: str, definition: dict[str, Any]) -> int:
+        """Return the id of a study, entering it on the first call.
+
+        Raises
+        ------
+        ExperimentError
+            If the database holds sessions of this study under another definition of its design.
+        """
+
+        def enter(s: Session) -> int:
+            row = s.scalar(select(StudyRow).where(StudyRow.name == name))
+            if row is None:
+                row = StudyRow(name=name, title=title, definition=definition)
+                s.add(row)
+                s.flush()
+            elif not _same_design(row.definition, definition):
+                used = s.scalar(
+                    select(SessionRow.id).where(SessionRow.study_id == row.id, SessionRow.kind != "imported").limit(1)
+                )
+                if used is not None:
+                    raise ExperimentError(
+                        f"study {name!r} already has sessions under another [experiment] table; give the new design "
+                        "another name, or another --db"
+                    )
+                row.definition = definition
+            return row.id
+
+        return self.do(enter)
+
+    def ensure_stimuli(self, study_id: int, rows: list[dict[str, Any]]) -> list[Stimulus]:
+        """Enter clips (by study and clip name); a clip whose file changed after it was heard is refused."""
+
+        def enter(s: Session) -> list[Stimulus]:
+            known = {x.clip: x for x in s.scalars(select(Stimulus).where(Stimulus.study_id == study_id))}
+            out = []
+            for row in rows:
+                old = known.get(row["clip"])
+                if old is None:
+                    old = Stimulus(study_id=study_id, **row)
+                    s.add(old)
+                elif old.sha256 != row.get("sha256"):
+                    heard = s.scalar(
+                        select(Trial.id).where((Trial.first_id == old.id) | (Trial.second_id == old.id)).limit(1)
+                    )
+                    if heard is not None:
+                        raise ExperimentError(
+                            f"clip {row['clip']} differs from the one that earlier sessions heard; "
+                            "restore it, or use another --db or study name"
+                        )
+                    for key, value in row.items():
+                        setattr(old, key, value)
+                else:
+                    old.path = row.get("path")
+                out.append(old)
+            s.flush()
+            return out
+
+        return self.do(enter)
+
+    def begin(
+        self,
+        study_id: int,
+        code: str,
+        kind: str,
+        plan_for_row: Any,
+        *,
+        seed: int,
+        station: str,
+        language: str,
+        versions: dict[str, Any],
+        calibration: dict[str, Any] | None = None,
+        overrides: list[str] | None = None,
+        period: int = 1,
+        lapse_hours: float = 24.0,
+    ) -> int:
+        """Reserve a design row and write the whole plan, in one transaction; returns the session's id.
+
+        Where the server went away between the commit and its acknowledgement, the session is there already: it is found
+        by its start, which is the call's.
+
+        Parameters
+        ----------
+        plan_for_row : callable
+            ``plan_for_row(row) -> list of PlannedTrial``. The row is one that no running or complete session of this
+            study and kind holds, so that a dropout gives its row back and two booths never take the same: of the cells
+            of the design (rows modulo `period`) one that was taken least often, and in it the lowest row.
+        lapse_hours : float
+            A session of which nothing was heard for so long is a dropout too (a booth that lost its power).
+        """
+        started = utc_now()
+        return self.patiently(
+            lambda: self._begin(
+                study_id, code, kind, plan_for_row, period, lapse_hours,
+                dict(seed=seed, station=station, language=language, versions=versions, calibration=calibration,
+                     overrides=overrides, started_at=started),
+            )
+        )  # fmt: skip
+
+    def _begin(
+        self,
+        study_id: int,
+        code: str,
+        kind: str,
+        plan_for_row: Callable[[int], list[PlannedTrial]],
+        period: int,
+        lapse_hours: float,
+        header: dict[str, Any],
+    ) -> int:
+        with self.transaction() as s:
+            if self.engine.dialect.name == "sqlite":
+                # A write that changes nothing takes SQLite's one write lock before anything is read.
+                s.execute(update(StudyRow).where(StudyRow.id == -1).values(name=StudyRow.name))
+            else:
+                s.execute(select(StudyRow).where(StudyRow.id == study_id).with_for_update())
+            person = s.scalar(select(Participant).where(Participant.code == code))
+            if person is None:
+                person = Participant(code=code)
+                s.add(person)
+                s.flush()
+            elif person.withdrawn_at is not None:
+                raise ExperimentError(f"participant {code} has withdrawn; use another code")
+            own = select(SessionRow.id).where(SessionRow.participant_id == person.id, SessionRow.study_id == study_id)
+            written = s.scalar(own.filter_by(station=header["station"], started_at=header["started_at"]))
+            if written is not None:
+                return written
+            if s.scalar(own.where(SessionRow.status.in_(("running", "complete")))) is not None:
+                raise ExperimentError(
+                    f"participant {code} already has a session in this study; "
+                    f"'tastelab experiment run --resume {code}' goes on with an unfinished one"
+                )
+            _lapse(s, study_id, lapse_hours)
+            taken = list(
+                s.scalars(
+                    select(SessionRow.design_row).where(
+                        SessionRow.study_id == study_id,
+                        SessionRow.kind == kind,
+                        SessionRow.status.in_(("running", "complete")),
+                    )
+                )
+            )
+            row = free_row([r for r in taken if r is not None], period)
+            session = SessionRow(study_id=study_id, participant_id=person.id, kind=kind, design_row=row, **header)
+            s.add(session)
+            s.flush()
+            for position, trial in enumerate(plan_for_row(row)):
+                s.add(
+                    Trial(
+                        session_id=session.id,
+                        position=position,
+                        block=trial.block,
+                        taste=trial.taste,
+                        first_id=trial.first,
+                        second_id=trial.second,
+                        items=list(trial.items),
+                    )
+                )
+            return session.id
+
+    def record(
+        self,
+        trial_id: int,
+        item: str,
+        value: float | None,
+        choice: str | None,
+        response_time: float | None,
+        interaction: Interaction | None = None,
+    ) -> None:
+        """Write one answer in one transaction, with how it came about where that was seen.
+
+        Where the server went away between the commit and its acknowledgement, the answer may be there already: the same
+        one is then taken as written.
+        """
+        number = None if value is None else float(value)
+
+        def write() -> None:
+            with self.transaction() as s:
+                s.add(Response(trial_id=trial_id, item=item, value=number, choice=choice, response_time=response_time))
+                if interaction is not None:
+                    session_id, at, detail = interaction
+                    s.add(Event(session_id=session_id, trial_id=trial_id, name="answer", at=at, detail=detail))
+
+        try:
+            self.patiently(write)
+        except IntegrityError:
+            old = self.do(
+                lambda s: s.scalar(select(Response).where(Response.trial_id == trial_id, Response.item == item))
+            )
+            if old is None or (old.value, old.choice, old.response_time) != (number, choice, response_time):
+                raise
+
+    def add(self, kind: type[Row], **values: Any) -> Row:
+        """Write one row in one transaction, once.
+
+        Where the server went away between the commit and its acknowledgement, the row is there already and is not
+        written again. It is found by the number that the first try got; another's row may have that number if the first
+        try was lost, so that what can be compared is.
+        """
+        tried: list[int] = []
+        plain = {k: v for k, v in values.items() if not isinstance(v, dict)}
+
+        def write() -> Row:
+            with self.transaction() as s:
+                for number in tried:
+                    old = s.get(kind, number)
+                    if old is not None and all(getattr(old, k) == v for k, v in plain.items()):
+                        return old
+                row = kind(**values)
+                s.add(row)
+                s.flush()
+                tried.append(row.id)
+                return row
+
+        return self.patiently(write)
+
+    def log(self, session_id: int, name: str, at: float, trial_id: int | None = None, **detail: Any) -> None:
+        """Write one event."""
+        self.add(Event, session_id=session_id, trial_id=trial_id, name=name, at=float(at), detail=detail)
+
+
+def free_row(taken: list[int], period: int) -> int:
+    """The lowest free design row of a cell (row modulo `period`) that was taken least often."""
+    cells = Counter(row % period for row in taken)
+    least = min(cells.get(cell, 0) for cell in range(period))
+    used = set(taken)
+    return next(
+        row for row in range(period * (len(taken) + 1)) if cells.get(row % period, 0) == least and row not in used
+    )
+
+
+def _lapse(s: Session, study_id: int, hours: float) -> None:
+    """Running sessions of which nothing was heard for `hours` become stopped; they can be gone on with no more."""
+    limit = datetime.now(UTC) - timedelta(hours=hours)
+    last = (
+        select(func.max(Response.answered_at))
+        .join(Trial, Trial.id == Response.trial_id)
+        .where(Trial.session_id == SessionRow.id)
+        .scalar_subquery()
+    )
+    silent = s.scalars(
+        select(SessionRow).where(
+            SessionRow.study_id == study_id,
+            SessionRow.status == "running",
+            func.coalesce(last, SessionRow.started_at) < limit,
+        )
+    )
+    for row in silent:
+        row.status, row.ended_at = "stopped", utc_now()
+
+
+def _same_design(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether two definitions declare the same sessions; options that came later have their defaults in the older one."""
+    from pydantic import ValidationError
+
+    try:
+        # Where texts lie, fonts and disk space differ from booth to booth and are no part of the design.
+        kinds = {"texts", "font", "disk_gb"}
+        tables = [ExperimentConfig.model_validate(d.get("experiment")).model_dump(exclude=kinds) for d in (old, new)]
+    except ValidationError:
+        return old.get("experiment") == new.get("experiment")
+    return tables[0] == tables[1]

@@ -1,0 +1,342 @@
+"""What a station needs before a participant sits down: each check says what was found and, where it fails, the mend."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import select, text
+
+from experiment.config import ExperimentConfig
+from experiment.data.connect import shown
+from experiment.data.store import Store
+from experiment.data.tables import Calibration, Participant, SessionRow, StudyRow, utc_now
+from experiment.errors import ExperimentError
+
+State = Literal["ok", "warning", "FAILED"]
+RATE = 48000
+LOCKED = ("tastelab", "psychopy", "psychtoolbox")  # what a participant sees and hears depends on these
+FIRM = ("display", "database", "stimuli")  # without these there is no session, or not the study's
+DOCTOR_PATIENCE = 3.0  # s that the doctor waits for a lock that a running session would hold far shorter
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding."""
+
+    check: str
+    state: State
+    found: str
+    mend: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """As a table shows it."""
+        return {"check": self.check, "state": self.state, "found": self.found, "mend": self.mend}
+
+
+@dataclass(frozen=True)
+class Device:
+    """The sound card that will be used: its name, rate in Hz and number of output channels."""
+
+    name: str
+    rate: float
+    channels: int
+
+
+def output_device() -> Device | None:
+    """The default output: PulseAudio's or PipeWire's own sink where they run, else what PortAudio calls default."""
+    sink = _pulse_sink()
+    if sink is not None:
+        return sink
+    try:
+        import sounddevice
+
+        found = sounddevice.query_devices(kind="output")
+    except Exception:  # sounddevice raises its own, ValueError and OSError
+        return None
+    channels = int(found["max_output_channels"])
+    return Device(str(found["name"]), float(found["default_samplerate"]), channels) if channels else None
+
+
+def _pulse_sink() -> Device | None:
+    if shutil.which("pactl") is None:
+        return None
+
+    def ask(*arguments: str) -> str:
+        done = subprocess.run(["pactl", *arguments], capture_output=True, text=True, timeout=5)
+        return done.stdout if done.returncode == 0 else ""
+
+    try:
+        name = ask("get-default-sink").strip()
+        listed = ask("-f", "json", "list", "sinks")
+        for sink in json.loads(listed) if name and listed else []:
+            if sink["name"] == name:
+                # e.g. "float32le 2ch 48000Hz"
+                _, channels, rate = sink["sample_specification"].split()
+                return Device(str(sink["description"] or name), float(rate[:-2]), int(channels[:-2]))
+    except (subprocess.TimeoutExpired, ValueError, KeyError, OSError):
+        return None
+    return None
+
+
+def check_python() -> Check:
+    """Python's version."""
+    good = (3, 11) <= sys.version_info[:2] <= (3, 12)
+    return Check("python", "ok" if good else "FAILED", sys.version.split()[0], "" if good else "install Python 3.11")
+
+
+def check_disk(folder: Path, needed_gb: float) -> Check:
+    """Free space where the database and the backups are written."""
+    free = shutil.disk_usage(folder if folder.is_dir() else ".").free / 1e9
+    if free >= needed_gb:
+        return Check("disk", "ok", f"{free:.1f} GB free")
+    return Check("disk", "FAILED", f"{free:.1f} GB free", f"free some: this study wants {needed_gb:g} GB (disk_gb)")
+
+
+def check_sound() -> Check:
+    """Name, rate and channels of the sound card."""
+    device = output_device()
+    if device is None:
+        return Check("sound", "FAILED", "no audio device", "plug in headphones or a sound card, and log in again")
+    found = f"{device.name}, {device.rate:.0f} Hz, {device.channels} channels"
+    if device.channels < 2:
+        return Check(
+            "sound", "FAILED", found, "choose a stereo output: left and right are checked and stimuli need both"
+        )
+    if device.rate != RATE:
+        return Check(
+            "sound", "FAILED", found, "set the sound card to 48000 Hz in the system's sound settings: clips are 48 kHz"
+        )
+    return Check("sound", "ok", found)
+
+
+def check_display() -> Check:
+    """Whether there is a display at all."""
+    native = sys.platform in ("win32", "darwin")
+    if not native and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return Check("display", "FAILED", "no display", "run this on the booth's own screen, logged in to its desktop")
+    return Check("display", "ok", "native" if native else os.environ.get("DISPLAY") or os.environ["WAYLAND_DISPLAY"])
+
+
+def check_screen(seconds: float = 0.7) -> list[Check]:
+    """Open a window: refresh rate, dropped frames, keyboard."""
+    from experiment.lab.window import open_window
+
+    try:
+        window = open_window(fullscreen=False)
+    except ExperimentError as error:
+        return [Check("screen", "FAILED", str(error), "run this on the booth's own screen")]
+    try:
+        moments = []
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            window.flip()
+            moments.append(time.perf_counter())
+        gaps = sorted(b - a for a, b in itertools.pairwise(moments[5:]))
+        usual = gaps[len(gaps) // 2]
+        size = f"{window.size[0]:.0f} x {window.size[1]:.0f} window"
+        screen = Check("screen", "ok", size)
+        software = _software_renderer()
+        if software or usual < 0.004:
+            why = f"drawn in software ({software})" if software else f"{1 / usual:.0f} flips/s"
+            found = f"not measurable: {why}, so nothing waits for the display"
+            mend = (
+                "install the graphics card's driver" if software else "switch vertical sync on in the graphics driver"
+            )
+            refresh = Check("refresh", "warning", found, mend)
+        else:
+            dropped = sum(g > 1.5 * usual for g in gaps)
+            state: State = "ok" if dropped == 0 else "warning"
+            mend = "" if dropped == 0 else "close other programs"
+            refresh = Check("refresh", state, f"{1 / usual:.1f} Hz, {dropped} of {len(gaps)} frames dropped", mend)
+        return [screen, refresh, _keyboard()]
+    finally:
+        window.close()
+
+
+def _software_renderer() -> str:
+    """Name of the software that draws the open window where no graphics card does, else nothing."""
+    from pyglet.gl import gl_info
+
+    name = str(gl_info.get_renderer()).split(" ")[0]
+    return name if name.lower() in ("llvmpipe", "softpipe", "swrast", "gdi") else ""
+
+
+def _keyboard() -> Check:
+    try:
+        from psychopy.hardware import keyboard
+
+        keyboard.Keyboard(backend="ptb").getKeys()
+    except Exception as error:  # psychtoolbox raises bare Exceptions
+        return Check(
+            "keyboard",
+            "FAILED",
+            f"cannot be read ({type(error).__name__})",
+            "plug in a keyboard; on macOS allow input monitoring",
+        )
+    return Check("keyboard", "ok", "read by psychtoolbox")
+
+
+def check_clock(store: Store | None) -> Check:
+    """This computer's clock beside the database server's; stored times are UTC."""
+    if datetime.now(UTC).year < 2026:
+        return Check("clock", "FAILED", f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "set the computer's date")
+    if store is not None and store.engine.dialect.name == "postgresql":
+        with store.engine.connect() as connection:
+            server = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        off = (datetime.now(UTC) - server).total_seconds()
+        state: State = "ok" if abs(off) < 2 else "FAILED"
+        return Check(
+            "clock", state, f"{off:+.2f} s from the server's", "" if state == "ok" else "switch network time on"
+        )
+    return Check("clock", "ok", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+
+
+def check_database(url: str) -> tuple[Check, Store | None]:
+    """Write and roll back."""
+    from sqlalchemy import insert
+
+    try:
+        store = Store(url, wait=DOCTOR_PATIENCE)
+        with store.engine.connect() as connection, connection.begin() as transaction:
+            connection.execute(insert(Participant).values(code="doctor", created_at=utc_now()))
+            transaction.rollback()
+    except ExperimentError as error:
+        mend = "close what holds it, or give booths a PostgreSQL" if "locked" in str(error) else "see --db"
+        return Check("database", "FAILED", str(error), mend), None
+    except Exception as error:  # drivers' own
+        return Check("database", "FAILED", f"{type(error).__name__}: {str(error).splitlines()[0]}", "see --db"), None
+    return Check("database", "ok", f"{shown(url)}: written and rolled back"), store
+
+
+def check_stimuli(folder: Path) -> Check:
+    """Every clip against its hash in the manifest."""
+    from stimuli.errors import StimulusError
+    from stimuli.manifest import read_manifest, verify
+
+    mend = "run 'tastelab stimuli generate'"
+    try:
+        problems = verify(folder)
+        n = len(read_manifest(folder))
+    except StimulusError as error:
+        return Check("stimuli", "FAILED", str(error), mend)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        return Check("stimuli", "FAILED", problems[0] + more, mend)
+    return Check("stimuli", "ok", f"{n} clips, all hashes right")
+
+
+def valid_calibration(store: Store, station: str) -> Calibration | None:
+    """The station's last calibration that has not expired."""
+    with store.transaction() as s:
+        return s.scalar(
+            select(Calibration)
+            .where(Calibration.station == station, Calibration.expires_at > utc_now())
+            .order_by(Calibration.made_at.desc())
+        )
+
+
+def check_calibration(store: Store | None, config: ExperimentConfig, station: str) -> Check:
+    """The station's calibration, its device and its expiry."""
+    if config.level.by != "station":
+        return Check("calibration", "ok", "not asked for by this study (level.by)")
+    found = valid_calibration(store, station) if store is not None else None
+    mend = f"run 'tastelab experiment calibrate --station {station}'"
+    if found is None:
+        return Check("calibration", "FAILED", f"station {station} has none that is valid", mend)
+    device = output_device()
+    if device is None or device.name != found.device:
+        return Check(
+            "calibration", "FAILED", f"made with {found.device}, now {device.name if device else 'none'}", mend
+        )
+    expires = found.expires_at.replace(tzinfo=found.expires_at.tzinfo or UTC)
+    left = expires - datetime.now(UTC)
+    words = f"{found.level_dba + found.gain_db:.1f} dB(A), {found.gain_db:+.1f} dB, until {expires:%Y-%m-%d}"
+    if left < timedelta(days=3):
+        return Check("calibration", "warning", words, f"soon: {mend}")
+    return Check("calibration", "ok", words)
+
+
+def check_versions(store: Store | None, study: str) -> Check:
+    """Versions that participants' screens depend on, beside those of the study's first session."""
+    now = {}
+    for name in LOCKED:
+        try:
+            now[name] = version(name)
+        except PackageNotFoundError:
+            return Check("versions", "FAILED", f"{name} is not installed", "pip install 'tastelab[lab]'")
+    first: dict[str, Any] = {}
+    if store is not None:
+        with store.transaction() as s:
+            began = s.scalar(
+                select(SessionRow.versions)
+                .join(StudyRow)
+                .where(StudyRow.name == study, SessionRow.kind == "person")
+                .order_by(SessionRow.id)
+            )
+            first = began or {}
+    words = ", ".join(f"{k} {v}" for k, v in now.items())
+    for name in LOCKED:
+        if first.get(name, now[name]) != now[name]:
+            found = f"{name} {now[name]}, but the study began with {first[name]}"
+            return Check("versions", "FAILED", found, f"pip install {name}=={first[name]}")
+    return Check("versions", "ok", words)
+
+
+def station_checks(
+    url: str, study: str, config: ExperimentConfig, stimuli: Path, station: str, screen: bool = True
+) -> Iterator[Check]:
+    """All checks, in the order in which they are quickest to mend.
+
+    Parameters
+    ----------
+    screen : bool
+        Whether to open a window for a moment.
+    """
+    yield check_python()
+    yield check_disk(stimuli, config.disk_gb)
+    display = check_display()
+    yield display
+    yield check_sound()
+    if screen and display.state == "ok":
+        yield from check_screen()
+    database, store = check_database(url)
+    yield database
+    try:
+        yield check_clock(store)
+        yield check_stimuli(stimuli)
+        yield check_calibration(store, config, station)
+        yield check_versions(store, study)
+    finally:
+        if store is not None:
+            store.close()
+
+
+def refuse(checks: Iterator[Check], overrides: list[str], say: Callable[[str], None]) -> list[str]:
+    """Raise at the first failed check that is not overridden; returns the overrides that were needed.
+
+    Raises
+    ------
+    ExperimentError
+        Names the check, what was found and the mend.
+    """
+    used = []
+    for check in checks:
+        if check.state == "FAILED" and (check.check in FIRM or check.check not in overrides):
+            way = "" if check.check in FIRM else f" (or --override {check.check}, which is stored)"
+            raise ExperimentError(f"{check.check}: {check.found}; {check.mend}{way}")
+        if check.state == "FAILED":
+            used.append(f"{check.check}: {check.found}")
+            say(f"overridden: {check.check}: {check.found}")
+    return used

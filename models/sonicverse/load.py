@@ -1,0 +1,32 @@
+"""Captioners by name: the shipped one, or one in a directory, of either size."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from models.errors import ModelError
+from models.sonicverse.captioner import Captioner
+from models.weights import file_sha256, weights_directory
+
+
+def caption_sha256(name: str = "nano") -> str:
+    """Fingerprint of a captioner's trained weights, without loading its language model."""
+    directory = weights_directory("sonicverse-nano") if name == "nano" else Path(name)
+    weights = directory / "model.safetensors"
+    if not weights.exists():
+        raise ModelError(f"no captioner in {directory}: model.safetensors is missing")
+    return file_sha256(weights)
+
+
+@lru_cache(maxsize=2)
+def load_captioner(name: str = "nano") -> Captioner:
+    """Load the shipped captioner (``"nano"``) or one in a directory, of either size."""
+    directory = weights_directory("sonicverse-nano") if name == "nano" else Path(name)
+    config = directory / "config.json"
+    if config.exists() and "dual" in json.loads(config.read_text()):
+        from models.sonicverse.full.captioner import DualCaptioner
+
+        return DualCaptioner(directory)
+    return Captioner(directory)

@@ -1,0 +1,79 @@
+"""Intervals for crossed participants and clips: known values, what they must do, and that they cover."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.engines.crossed import crossed_intervals
+from analysis.preference.paper import cluster_interval, rank_biserial
+
+
+def study(rng: np.random.Generator, participant_sd: float, clip_sd: float, mean: float = 0.0) -> tuple[np.ndarray, ...]:
+    """Fifty people, each hearing two clips of every taste; five clips a taste, whole points of a 0-10 scale."""
+    who = np.repeat(np.arange(50), 8)
+    taste = np.tile(np.repeat(np.arange(4), 2), 50)
+    clip = 5 * taste + (who + np.tile([0, 2], 200)) % 5
+    y = 5 + mean + rng.normal(0, participant_sd, 50)[who] + rng.normal(0, clip_sd, 20)[clip] + rng.normal(0, 2, 400)
+    return np.clip(np.round(y), 0, 10), who, clip, taste
+
+
+def test_effects_are_the_measures_themselves() -> None:
+    x = np.array([7.0, 8, 5, 2, 9, 9])
+    found = crossed_intervals(
+        x, np.array([1, 1, 2, 2, 3, 3]), np.array([1, 2] * 3), np.zeros(6), 5.0, 500, np.random.default_rng(0)
+    )
+    assert found["cliffs_delta"].effect == pytest.approx((4 - 1) / 6)
+    assert found["rank_biserial"].effect == pytest.approx(rank_biserial(x, 5.0))
+    assert found["cliffs_delta"].low <= 0.5 <= found["cliffs_delta"].high
+
+
+def test_variance_of_clips_makes_the_interval_wide() -> None:
+    rng = np.random.default_rng(1)
+    y, who, clip, taste = study(rng, 0.5, 1.5)
+    low, high = cluster_interval(y, who, 5.0, 1000, rng)
+    both = crossed_intervals(y, who, clip, taste, 5.0, 1000, rng)["rank_biserial"]
+    assert both.high - both.low > 1.5 * (high - low)
+    assert both.se_clips > both.se_participants
+    assert both.df < 40
+
+
+def test_interval_covers_nothing_where_nothing_is() -> None:
+    """Type I error at 5 % over 250 studies lies within the binomial's 99.9 % range around it; that of people alone over it."""
+    rng = np.random.default_rng(2)
+    errors = np.zeros(2)
+    for _ in range(250):
+        y, who, clip, taste = study(rng, 0.6, 1.0)
+        both = crossed_intervals(y, who, clip, taste, 5.0, 300, rng)["rank_biserial"]
+        low, high = cluster_interval(y, who, 5.0, 300, rng)
+        errors += [not both.low <= 0 <= both.high, not low <= 0 <= high]
+    assert errors[0] <= 25
+    assert errors[1] > 40
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31))
+def test_mirrored_answers_mirror_the_interval(seed: int) -> None:
+    y, who, clip, taste = study(np.random.default_rng(seed), 0.6, 0.6, 0.4)
+    one = crossed_intervals(y, who, clip, taste, 5.0, 400, np.random.default_rng(seed))
+    other = crossed_intervals(10 - y, who, clip, taste, 5.0, 400, np.random.default_rng(seed))
+    for name, a in one.items():
+        b = other[name]
+        assert a.effect == pytest.approx(-b.effect)
+        assert -1 <= a.low <= a.effect <= a.high <= 1
+        # Draws land on other answers, so the ends agree within the bootstrap's own error.
+        assert a.low == pytest.approx(-b.high, abs=0.05)
+
+
+def test_one_clip_or_one_person_or_one_answer_for_all() -> None:
+    rng = np.random.default_rng(3)
+    y, who, _, taste = study(rng, 0.6, 0.0)
+    alone = crossed_intervals(y, who, taste, taste, 5.0, 300, rng)["cliffs_delta"]  # a single clip a taste
+    assert np.isnan(alone.se_clips)
+    assert alone.low < alone.effect < alone.high
+    nobody = crossed_intervals(y[:1], who[:1], taste[:1], taste[:1], 5.0, 300, rng)["cliffs_delta"]
+    assert np.isnan(nobody.low)
+    same = crossed_intervals(np.full(400, 9.0), who, taste, taste, 5.0, 300, rng)["rank_biserial"]
+    assert (same.low, same.effect, same.high) == (1.0, 1.0, 1.0)

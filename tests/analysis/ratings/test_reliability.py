@@ -1,0 +1,84 @@
+"""Agreement of listeners, order and side, what could have been found."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from analysis.preference.sensitivity import detectable, order_and_side
+from analysis.ratings.reliability import agreement
+
+
+def full_table(seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    d = pd.DataFrame([(i, j) for i in range(40) for j in range(12)], columns=["participant", "clip"])
+    people, clips = rng.normal(0, 0.5, 40), rng.normal(0, 0.6, 12)
+    d["value"] = np.round(3 + people[d["participant"]] + clips[d["clip"]] + rng.normal(size=len(d)))
+    return d.assign(adjective="x")
+
+
+def test_on_a_full_table_it_is_pingouins_icc() -> None:
+    """ICC(A,1) and ICC(A,k) of McGraw & Wong, from mean squares; REML gives the same on balanced data."""
+    import pingouin
+
+    data = full_table()
+    row = agreement(data)[0]
+    table = pingouin.intraclass_corr(data, targets="clip", raters="participant", ratings="value").set_index("Type")[
+        "ICC"
+    ]
+    assert row["icc_21"] == pytest.approx(table["ICC(A,1)"], rel=1e-4)
+    assert row["icc_2k"] == pytest.approx(table["ICC(A,k)"], rel=1e-4)
+    assert row["ci_low"] < row["icc_2k"] < row["ci_high"]
+
+
+def test_it_holds_on_a_sparse_table() -> None:
+    """Three clips a person, as in the study: the agreement that the full table has comes back, on average."""
+    found = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        data = full_table(seed)
+        kept = [set(rng.choice(12, 3, replace=False)) for _ in range(40)]
+        some = data[[c in kept[p] for p, c in zip(data["participant"], data["clip"], strict=True)]]
+        found.append((agreement(data)[0]["icc_21"], agreement(some)[0]["icc_21"]))
+    full, sparse = np.array(found).T
+    assert float((sparse - full).mean()) == pytest.approx(0, abs=0.08)
+
+
+def test_clips_that_do_not_differ_are_said_so() -> None:
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"participant": np.arange(200) // 4, "clip": np.arange(200) % 4, "adjective": "x"})
+    data["value"] = rng.normal(size=50)[data["participant"]] * 3 + np.tile([1.0, -1.0, -1.0, 1.0], 50) * rng.choice(
+        [-1, 1], 50
+    ).repeat(4)
+    row = agreement(data)[0]
+    assert row["icc_2k"] == 0
+    assert row["note"] == "clips do not differ"
+
+
+def preference(order: float, side: float) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    rows = []
+    for p in range(120):
+        for trial in range(5):
+            first = "base" if rng.random() < 0.5 else "finetuned"
+            pull = side if first == "base" else -side
+            rows.append((p, trial, first, f"c{rng.integers(10)}", 5 + order * trial + pull + rng.normal()))
+    return pd.DataFrame(rows, columns=["participant", "trial", "first_model", "clip_finetuned", "score"])
+
+
+def test_order_and_side_come_back() -> None:
+    rows = {r["bias"]: r for r in order_and_side(preference(0.2, 0.5), 5)}
+    assert rows["order"]["difference"] == pytest.approx(0.2, abs=0.06)
+    assert rows["side"]["difference"] == pytest.approx(0.5, abs=0.1)
+    assert rows["side"]["p"] < 1e-6
+    nothing = {r["bias"]: r for r in order_and_side(preference(0, 0), 5)}
+    assert nothing["order"]["p"] > 0.01
+    assert nothing["side"]["p"] > 0.01
+
+
+def test_detectable_effect_has_the_asked_power() -> None:
+    test = {"taste": "all", "alternative": "greater", "effect": 0.6, "statistic": 3.0, "df": 20.0, "p": 0.003}
+    row = detectable([test], 0.05)[0]
+    shift = row["detectable"] / 0.2
+    assert stats.nct.sf(stats.t.ppf(0.95, 20), 20, shift) == pytest.approx(0.8, abs=1e-6)
+    assert detectable([{**test, "p": None}], 0.05) == []

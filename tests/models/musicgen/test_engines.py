@@ -1,0 +1,214 @@
+"""One MusicGen through both engines and both formats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.errors import ModelError
+from models.musicgen.checkpoints import find, split_parts
+from models.musicgen.convert import codec_to_transformers, language_to_audiocraft, language_to_transformers
+from models.musicgen.engines import AudiocraftEngine, TransformersEngine
+from models.musicgen.generate import MusicGenerator, load_generator
+from models.musicgen.sampling import Sampling
+from tests.models.sonicverse.released import PROMPT, transformers_checkpoint
+
+GREEDY = Sampling(top_k=1, guidance=3.0)
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["mono", "stereo"])
+def formats(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same random checkpoint in transformers' and, converted, in audiocraft's format."""
+    from models.musicgen.audiocraft_format import write_audiocraft
+
+    folder = tmp_path_factory.mktemp("formats")
+    ours = transformers_checkpoint(folder / "transformers", request.param)
+    return ours, write_audiocraft(find(str(ours)), folder / "audiocraft")
+
+
+def teacher_forced(engine: TransformersEngine | AudiocraftEngine, codes: torch.Tensor) -> torch.Tensor:
+    """Logits of every step for given tokens (clips, codebooks, steps), with guidance's second half."""
+    with engine.start([PROMPT] * len(codes), True, codes.shape[-1]) as step:
+        return torch.stack([step(codes[..., t]) for t in range(codes.shape[-1])])
+
+
+def test_engines_and_formats_agree(formats: tuple[Path, Path]) -> None:
+    engines = [kind(find(str(path))) for path in formats for kind in (TransformersEngine, AudiocraftEngine)]
+    books = len(engines[0].delays)
+    codes = torch.randint(0, 33, (2, books, 12), generator=torch.Generator().manual_seed(1))
+    first = teacher_forced(engines[0], codes)
+    assert first.std() > 0.1
+    for other in engines[1:]:
+        assert other.delays == engines[0].delays
+        assert (teacher_forced(other, codes) - first).abs().max() < 1e-4
+    audio = [MusicGenerator("x", e, "x").generate(PROMPT, 1.0, [0, 1], GREEDY) for e in engines]
+    assert audio[0].shape == (2, books // 4, 16000)
+    assert np.abs(audio[0]).max() > 1e-3
+    for other in audio[1:]:
+        assert np.abs(other - audio[0]).max() < 1e-5
+
+
+def test_logits_are_those_of_transformers_itself(formats: tuple[Path, Path]) -> None:
+    from transformers import AutoTokenizer, MusicgenForConditionalGeneration
+
+    model = MusicgenForConditionalGeneration.from_pretrained(formats[0]).eval()
+    read = AutoTokenizer.from_pretrained(formats[0])([PROMPT], return_tensors="pt")
+    books = model.config.decoder.num_codebooks
+    codes = torch.randint(0, 33, (1, books, 9), generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        theirs = model(**read, decoder_input_ids=codes[0]).logits.view(books, 9, -1)
+    own = teacher_forced(TransformersEngine(find(str(formats[0]))), codes)[:, 0].transpose(0, 1)
+    assert (own - theirs).abs().max() < 1e-4
+
+
+def test_round_trip_keeps_every_bit(formats: tuple[Path, Path], tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    from models.musicgen.audiocraft_format import write_transformers
+
+    back = write_transformers(find(str(formats[1])), tmp_path / "back")
+    before, after = (load_file(path / "model.safetensors") for path in (formats[0], back))
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[k], after[k]) for k in before)
+
+
+def test_a_prompt_means_the_same_beside_longer_ones(formats: tuple[Path, Path]) -> None:
+    engine = TransformersEngine(find(str(formats[0])))
+    tokens = torch.zeros(1, len(engine.delays), dtype=torch.long)
+    with engine.start(["bitter"], False, 2) as step:
+        alone = step(tokens)
+    with engine.start(["bitter", PROMPT + " and dark low brass"], False, 2) as step:
+        beside = step(tokens.expand(2, -1))
+    assert (alone[0] - beside[0]).abs().max() < 1e-5
+
+
+SIZES = {"small": (1024, 24, 16), "medium": (1536, 48, 24), "large": (2048, 48, 32)}
+
+
+@pytest.mark.parametrize("channels", [1, 2], ids=["mono", "stereo"])
+@pytest.mark.parametrize("size", SIZES)
+def test_released_names_and_shapes_agree_at_full_size(size: str, channels: int) -> None:
+    """musicgen-small, -medium, -large and -stereo-*: every key of both formats, on the meta device (no memory)."""
+    from audiocraft.models.builders import get_compression_model
+    from omegaconf import OmegaConf
+    from transformers import EncodecConfig, EncodecModel, MusicgenDecoderConfig, MusicgenForCausalLM, T5Config
+
+    from models.musicgen.audiocraft_format import audiocraft_configs, build_language
+    from models.musicgen.checkpoints import Parts
+    from models.musicgen.convert import stereo_delays
+
+    width, layers, heads = SIZES[size]
+    config = MusicgenDecoderConfig(
+        vocab_size=2048, num_hidden_layers=layers, ffn_dim=4 * width, num_attention_heads=heads, hidden_size=width,
+        num_codebooks=4 * channels, audio_channels=channels,
+    )  # fmt: skip
+    # facebook/encodec_32khz, as its config.json describes it (Copet et al. 2023, section 3.1: 4 x 2048 codes, 50 Hz).
+    codec_config = EncodecConfig(
+        target_bandwidths=[2.2], sampling_rate=32000, audio_channels=1, num_filters=64, upsampling_ratios=[8, 5, 4, 4],
+        use_causal_conv=False, codebook_size=2048, num_lstm_layers=2, use_conv_shortcut=False,
+    )  # fmt: skip
+    with torch.device("meta"):
+        decoder, codec = MusicgenForCausalLM(config), EncodecModel(codec_config)
+
+    class Encoder:
+        config = T5Config(d_model=768)
+
+    parts = Parts(decoder.state_dict(), config, stereo_delays(4 * channels, channels), {}, codec, Encoder(), None)
+    language, compression = audiocraft_configs(parts)
+    with torch.device("meta"):
+        lm = build_language(language, Encoder(), None, "meta")
+        theirs = get_compression_model(OmegaConf.create({**compression, "device": "meta"}))
+    named = language_to_transformers(lm.state_dict())
+    state, projection = split_parts(named)
+    assert {k: v.shape for k, v in state.items()} == {k: v.shape for k, v in decoder.state_dict().items()}
+    assert projection["weight"].shape == (width, 768)
+    back = language_to_audiocraft(named)
+    assert {k: v.shape for k, v in back.items()} == {k: v.shape for k, v in lm.state_dict().items()}
+    ours = codec_to_transformers(theirs.state_dict())
+    assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in codec.state_dict().items()}
+
+
+def test_nano_is_the_same_on_both_engines() -> None:
+    one, other = load_generator("nano-base"), load_generator("nano-base", "audiocraft")
+    codes = torch.randint(0, 512, (2, 6, 20), generator=torch.Generator().manual_seed(0))
+    assert (teacher_forced(one.engine, codes) - teacher_forced(other.engine, codes)).abs().max() < 1e-4
+    a, b = (g.generate(PROMPT, 1.0, [3], GREEDY) for g in (one, other))
+    assert np.abs(a).max() > 1e-3
+    assert np.abs(a - b).max() < 1e-4
+
+
+def test_a_misread_checkpoint_is_noticed_before_it_generates() -> None:
+    from models.musicgen.engines import load_engine
+    from models.musicgen.generate import oracle_difference
+
+    checkpoint = find("nano-base")
+    generator = MusicGenerator("nano-base", load_engine(checkpoint), checkpoint.sha256)
+    difference = oracle_difference(generator, PROMPT)
+    assert difference is not None
+    assert 0 <= difference < 1e-4
+    generator.engine.decoder.layers[2].out.weight.mul_(1.05)
+    with pytest.raises(ModelError, match="off audiocraft's"):
+        oracle_difference(generator, PROMPT)
+    assert oracle_difference(load_generator("nano-base", "audiocraft"), PROMPT) is None
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_lower_precision_stays_close(precision: str) -> None:
+    codes = torch.randint(0, 512, (2, 6, 20), generator=torch.Generator().manual_seed(0))
+    exact = teacher_forced(load_generator("nano-base").engine, codes)
+    close = teacher_forced(load_generator("nano-base", "transformers", precision).engine, codes)
+    error = (close - exact).square().mean().sqrt() / exact.std()
+    assert 0 < error < 0.05
+    with pytest.raises(ModelError, match="engine = 'transformers'"):
+        load_generator("nano-base", "audiocraft", precision)
+
+
+def broken(formats: tuple[Path, Path], tmp_path: Path, which: int) -> Path:
+    """A copy of a checkpoint, to be broken."""
+    import shutil
+
+    find.cache_clear()
+    return Path(shutil.copytree(formats[which], tmp_path / "copy"))
+
+
+@pytest.mark.parametrize(
+    "which, file", [(0, "model.safetensors"), (1, "state_dict.bin"), (1, "compression_state_dict.bin")]
+)
+def test_truncated_files_are_one_line(formats: tuple[Path, Path], tmp_path: Path, which: int, file: str) -> None:
+    copy = broken(formats, tmp_path, which)
+    data = (copy / file).read_bytes()
+    (copy / file).write_bytes(data[: len(data) // 2])
+    for kind in (TransformersEngine, AudiocraftEngine):
+        with pytest.raises(ModelError, match=file) as told:
+            kind(find(str(copy)))
+        assert "\n" not in str(told.value)
+
+
+def test_tampered_and_wrong_files_are_one_line(formats: tuple[Path, Path], tmp_path: Path) -> None:
+    copy = broken(formats, tmp_path, 0)
+    (copy / "pulled.json").write_text(json.dumps({"files": {"model.safetensors": {"sha256": "0" * 64}}}))
+    with pytest.raises(ModelError, match="not the file that was pulled"):
+        TransformersEngine(find(str(copy)))
+    (copy / "pulled.json").unlink()
+    described = json.loads((copy / "config.json").read_text())
+    described["decoder"]["ffn_dim"] = 64
+    (copy / "config.json").write_text(json.dumps(described))
+    with pytest.raises(ModelError, match=r"do not fit|cannot be read"):
+        TransformersEngine(find(str(copy)))
+
+
+def test_a_pickle_with_code_is_refused(formats: tuple[Path, Path], tmp_path: Path) -> None:
+    import os
+
+    class Code:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.system, ("true",)
+
+    copy = broken(formats, tmp_path, 1)
+    torch.save({"best_state": Code(), "xp.cfg": ""}, copy / "state_dict.bin")
+    with pytest.raises(ModelError, match=r"state_dict.bin cannot be read as weights"):
+        TransformersEngine(find(str(copy)))

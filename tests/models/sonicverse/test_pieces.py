@@ -1,0 +1,273 @@
+"""Long pieces: windows that cover, changes that are found, words that are checked, audio of every kind."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from itertools import pairwise
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.errors import ModelError
+from models.sonicverse.captioner import RATE, Description
+from models.sonicverse.load import load_captioner
+from models.sonicverse.pieces.windows import HOP, TAIL, WINDOW, Piece, Segment, changes, clock, describe_piece, windows
+from models.sonicverse.pieces.wording import KEY, EndpointWriter, faithful, open_writer, reword, story
+
+
+@given(st.floats(1, 11_000, allow_nan=False))
+def test_windows_cover_the_piece(seconds: float) -> None:
+    found = windows(seconds)
+    assert found[0][0] == 0
+    assert found[-1][1] == pytest.approx(seconds)
+    assert all(b[0] <= a[1] + 1e-9 for a, b in pairwise(found))
+    assert all(end - start <= WINDOW + max(TAIL, HOP) + 1e-6 for start, end in found)
+    if seconds > WINDOW + TAIL:
+        assert all(end - start >= WINDOW - 1e-6 for start, end in found)
+
+
+def heard(kind: int) -> dict[str, np.ndarray]:
+    one = np.eye(4)[kind]
+    return {"instrument": one, "register": one[:3] + 1e-3, "tempo": one[:3] + 1e-3, "articulation": one[:2] + 1e-3}
+
+
+def test_changes_are_where_the_music_changes() -> None:
+    spans = windows(90.0)
+    # A window over a change hears a little of both.
+    share = [min(1.0, max(0.0, (30 - start) / (end - start))) for start, end in spans]
+    later = [min(1.0, max(0.0, (end - 60) / (end - start))) for start, end in spans]
+    mixed = [
+        {h: x * heard(0)[h] + (1 - x - y) * heard(1)[h] + y * heard(2)[h] for h in heard(0)}
+        for x, y in zip(share, later, strict=True)
+    ]
+    assert changes(spans, mixed) == [30.0, 60.0]
+    assert changes(spans, [heard(1)] * len(spans)) == []
+
+
+def rendered(instruments: tuple[str, ...], register: str, seconds: float, seed: int) -> np.ndarray:
+    from stimuli.dataset.arrange import arrange
+    from stimuli.dataset.render import render
+    from tests.stimuli.dataset.test_dataset import SKELETON, attributes
+
+    a = attributes(instruments=instruments, register=register, articulation="legato")
+    return render(arrange(SKELETON, a, seconds, np.random.default_rng(seed)), instruments, seconds, RATE)
+
+
+@pytest.fixture(scope="module")
+def spliced() -> np.ndarray:
+    """20 s of low brass, 20 s of silence, 20 s of high flute."""
+    return np.concatenate(
+        [rendered(("deep brass",), "low", 20, 0), np.zeros(20 * RATE, np.float32), rendered(("flute",), "high", 20, 1)]
+    ).astype(np.float32)
+
+
+def spans_of(audio: np.ndarray) -> list[np.ndarray]:
+    return [audio[round(a * RATE) : round(b * RATE)] for a, b in windows(len(audio) / RATE)]
+
+
+def test_a_spliced_piece_is_told_apart(spliced: np.ndarray) -> None:
+    piece = describe_piece(load_captioner(), spans_of(spliced), len(spliced) / RATE)
+    assert [d.reason for d in piece.dropped if d.start >= 19] == ["silence"]
+    registers = [s.description.top("register")[0] for s in piece.segments]
+    assert registers[0] == "low"
+    assert registers[-1] == "high"
+    assert all(0 <= s.start < s.end <= 60 for s in piece.segments)
+    listed = piece.to_json()
+    assert json.loads(json.dumps(listed)) == listed
+    assert piece.prose().startswith("0:00 to ")
+
+
+def test_silence_and_crumbs() -> None:
+    piece = describe_piece(load_captioner(), [np.zeros(5 * RATE, np.float32)], 5.0)
+    assert piece.segments == []
+    assert piece.prose() == "Silence."
+    with pytest.raises(ModelError, match="too short"):
+        describe_piece(load_captioner(), [np.zeros(1600, np.float32)], 0.1)
+
+
+SAID = "A slow piece in the low register, played by harp and strings, in D minor, legato, with consonant harmony."
+
+
+@pytest.mark.parametrize(
+    ("sentence", "good"),
+    [
+        ("Harp and strings play slow, legato music in D minor, in the low register with consonant harmony.", True),
+        (
+            "A slow low piece for harp, strings and piano in D minor, legato with consonant harmony.",
+            False,
+        ),  # invented piano
+        ("A slow low piece for harp in D minor, legato with consonant harmony.", False),  # strings lost
+        ("A fast piece in the low register, played by harp and strings, in D minor, legato, consonant.", False),
+        ("A slow piece in the low register, played by harp and strings, in E minor, legato, consonant harmony.", False),
+        ("At 2:31 harp and strings play slow, low, legato music in D minor with consonant harmony.", False),  # a time
+        ("Sure!", False),
+        ("", False),
+    ],
+)
+def test_only_faithful_sentences_pass(sentence: str, good: bool) -> None:
+    assert faithful(sentence, SAID) == good
+
+
+def piece_of(*captions: str) -> Piece:
+    segments = [Segment(30.0 * i, 30.0 * i + 30, Description(c, {})) for i, c in enumerate(captions)]
+    return Piece(30.0 * len(captions), segments)
+
+
+class Parrot:
+    """Answers with given sentences in turn."""
+
+    def __init__(self, *answers: str):
+        self.answers, self.asked = list(answers), []
+
+    def write(self, prompt: str) -> str:
+        self.asked.append(prompt)
+        return self.answers.pop(0)
+
+
+def test_a_writer_that_invents_is_not_believed() -> None:
+    good = "Harp and strings play slow, legato music in D minor, in the low register with consonant harmony"
+    writer = Parrot(good, "A lovely song by a famous band, with vocals and piano.")
+    sentences, taken = reword(piece_of(SAID, SAID), writer)
+    assert taken == 1
+    assert sentences == [good + ".", SAID]
+    assert all(SAID in prompt for prompt in writer.asked)
+    assert story(piece_of(SAID, SAID), sentences) == f"It begins (0:00): {good}. From 0:30: {SAID}"
+    assert reword(piece_of(SAID), None) == ([SAID], 0)
+
+
+def test_smollm2_says_nothing_that_is_not_there() -> None:
+    sentences, _ = reword(piece_of(SAID, SAID.replace("harp", "organ")), open_writer("smollm2"))
+    assert faithful(sentences[0], SAID) or sentences[0] == SAID
+    assert "organ" in sentences[1]
+
+
+class Endpoint(http.server.BaseHTTPRequestHandler):
+    seen: ClassVar[list[dict]] = []
+    answer: ClassVar[dict] = {"choices": [{"message": {"content": "Fine."}}]}
+    status = 200
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        Endpoint.seen.append({"path": self.path, "key": self.headers.get("Authorization"), **body})
+        self.send_response(Endpoint.status)
+        self.end_headers()
+        self.wfile.write(json.dumps(Endpoint.answer).encode())
+
+    def log_message(self, *args: object) -> None: ...
+
+
+def test_an_endpoint_is_asked_as_openai_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = http.server.HTTPServer(("127.0.0.1", 0), Endpoint)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/v1"
+    monkeypatch.setenv(KEY, "secret-key")
+    assert EndpointWriter(url, "some-model").write("Hello") == "Fine."
+    asked = Endpoint.seen[-1]
+    assert (asked["path"], asked["key"], asked["model"]) == ("/v1/chat/completions", "Bearer secret-key", "some-model")
+    Endpoint.status = 401
+    with pytest.raises(ModelError, match="answers 401") as error:
+        EndpointWriter(url, "m").write("Hello")
+    assert "secret" not in str(error.value)
+    Endpoint.status, Endpoint.answer = 200, {"unexpected": True}
+    with pytest.raises(ModelError, match="no answer"):
+        EndpointWriter(url, "m").write("Hello")
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(ModelError, match="no answer"):
+        EndpointWriter(url, "m", timeout=2).write("Hello")
+    with pytest.raises(ModelError, match="https"):
+        EndpointWriter("http://example.org/v1", "m")
+    with pytest.raises(ModelError, match="name of its model"):
+        open_writer("https://example.org/v1")
+
+
+def test_clock() -> None:
+    assert [clock(s) for s in (0, 65, 3599.6, 3725)] == ["0:00", "1:05", "1:00:00", "1:02:05"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["8 kHz", "6 channels", "mp3", "silence", "0.1 s", "text", "cut", "empty", "nan", "directory", "missing"]
+)
+def test_files_of_every_kind(kind: str, tmp_path: Path) -> None:
+    """A caption, or one line that names the file: never a traceback, and nothing captioned before all are looked at."""
+    from stimuli.describe import describe_files
+    from stimuli.errors import StimulusError
+
+    rate = 8000 if kind == "8 kHz" else 44100
+    tone = 0.2 * np.sin(2 * np.pi * 330 * np.arange(2 * rate) / rate)
+    path = tmp_path / f"a.{'mp3' if kind == 'mp3' else 'wav'}"
+    words = {
+        "0.1 s": "at least 1 s", "text": "cannot be read", "cut": "", "empty": "cannot be read", "nan": "not numbers",
+        "directory": "does not exist", "missing": "does not exist",
+    }.get(kind)  # fmt: skip
+    match kind:
+        case "6 channels":
+            soundfile.write(path, np.stack([tone] * 6, 1), rate)
+        case "silence":
+            soundfile.write(path, np.zeros(2 * rate), rate)
+        case "0.1 s":
+            soundfile.write(path, tone[: rate // 10], rate)
+        case "text":
+            path.write_text("no audio")
+        case "empty":
+            path.touch()
+        case "nan":
+            soundfile.write(path, np.where(np.arange(len(tone)) == 99, np.nan, tone), rate, subtype="FLOAT")
+        case "directory":
+            path.mkdir()
+        case "missing":
+            pass
+        case _:
+            soundfile.write(path, tone, rate)
+            if kind == "cut":
+                path.write_bytes(path.read_bytes()[:120_000])
+    if words:
+        with pytest.raises(StimulusError, match=words) as error:
+            describe_files([path], "nano", "none")
+        assert "\n" not in str(error.value)
+        assert "a.wav" in str(error.value)
+        return
+    tables = describe_files([path], "nano", "none")
+    caption = tables["captions"][0]["caption"]
+    assert caption == "Silence." if kind == "silence" else len(caption) > 20
+
+
+def test_memory_does_not_grow_with_the_piece(tmp_path: Path) -> None:
+    """Windows are read one by one: 10 minutes at 48 kHz stereo (230 MB as floats) take a few megabytes to read."""
+    import tracemalloc
+
+    from stimuli.audio import length, load_spans
+
+    path = tmp_path / "long.wav"
+    with soundfile.SoundFile(path, "w", 48000, 2) as file:
+        block = (0.1 * np.random.default_rng(0).normal(size=(48000 * 10, 2))).astype(np.float32)
+        for _ in range(60):
+            file.write(block)
+    tracemalloc.start()
+    count = sum(1 for _ in load_spans(path, RATE, windows(length(path))))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == len(windows(600.0)) == 119
+    assert peak < 30e6
+
+
+def test_a_page_of_described_files(tmp_path: Path) -> None:
+    """Players beside captions; what is not ASCII in a name is quoted, what is HTML in it escaped."""
+    from stimuli.describe import describe_files, write_page
+
+    path = tmp_path / "música <b> & 1.wav"
+    soundfile.write(path, 0.2 * np.sin(2 * np.pi * 330 * np.arange(2 * RATE) / RATE), RATE)
+    (tmp_path / "pages").mkdir()
+    page = write_page(describe_files([path], "nano", "none"), tmp_path / "pages" / "page.html", "nano")
+    text = page.read_text(encoding="utf-8")
+    assert 'src="../m%C3%BAsica%20%3Cb%3E%20%26%201.wav"' in text
+    assert "<b>" not in text
+    assert text.count("<article>") == 1
+    assert "<meter" in text
