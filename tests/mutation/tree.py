@@ -1,0 +1,66 @@
+"""A copy of the working tree in which code may be broken: tests run there, the tree itself is never touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("models/weights", "docs/images")  # read by tests, broken by none: linked instead of copied
+
+
+@contextmanager
+def copied(folder: Path) -> Iterator[Path]:
+    """Copy what git tracks or would track into `folder`; the copy goes when the block ends."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    for name in filter(None, listed):
+        source, target = ROOT / name, folder / name
+        if not source.is_file():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name.startswith(HEAVY):
+            target.symlink_to(source)
+        else:
+            shutil.copy2(source, target)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def broken(path: Path, text: str) -> Iterator[None]:
+    """Let a file of a copy read `text` for the time of the block."""
+    was = path.read_bytes()
+    path.write_text(text, encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_bytes(was)
+
+
+def environment(copy: Path) -> dict[str, str]:
+    """Variables for a process that is to import from `copy`, whatever is installed."""
+    found = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    found.setdefault("TASTELAB_CACHE", str(ROOT / ".pytest_cache" / "tastelab"))
+    return found
+
+
+def pytest(copy: Path, tests: Sequence[str], seconds: float) -> tuple[int, str]:
+    """Run tests in a copy, the first failure ends it; returns pytest's status (124: out of time) and its output."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    try:
+        ran = subprocess.run(
+            command, cwd=copy, env=environment(copy), capture_output=True, text=True, timeout=seconds
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as late:
+        return 124, str(late.output or "")
+    return ran.returncode, ran.stdout + ran.stderr
