@@ -13,12 +13,7 @@ study: setup
 
 test:
 	@sh scripts/setup.sh test
-	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/mypy
-	@$(VENV)/bin/lint-imports
-	@# Two at a time, but for the sessions on the virtual desk: those have the machine to themselves. 5: ARGS chose none here.
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not desk" $(ARGS) || test $$? -eq 5
-	@$(VENV)/bin/python -m pytest -m desk $(ARGS) || test $$? -eq 5
+	@sh scripts/test.sh $(ARGS)
 
 evidence:
 	@sh scripts/setup.sh evidence

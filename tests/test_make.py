@@ -1,0 +1,147 @@
+"""`make test` tries everything, whatever failed before; set-up names what a bare Debian lacks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sysconfig
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+STUB = """#!/bin/sh
+echo "$(basename "$0") $*" >> "$RECORD"
+case "$(basename "$0") $*" in {patterns}) exit {status} ;; esac
+"""
+
+
+def run_checks(
+    tmp_path: Path, failing: str = "nothing", status: int = 1, arguments: tuple[str, ...] = ()
+) -> tuple[int, list[str], str]:
+    """Run scripts/test.sh where each program only notes its call; those that fit `failing` fail. Status, calls, stderr."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "test.sh", tmp_path / "scripts")
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("ruff", "mypy", "lint-imports", "python"):
+        (programs / name).write_text(STUB.format(patterns=failing, status=status))
+        (programs / name).chmod(0o755)
+    record = tmp_path / "calls"
+    command = ["sh", "scripts/test.sh", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env={"RECORD": str(record), "PATH": "/usr/bin:/bin"},
+                          capture_output=True, text=True)  # fmt: skip
+    return done.returncode, record.read_text().splitlines(), done.stderr
+
+
+ALL = [
+    "ruff check .",
+    "mypy ",
+    "lint-imports ",
+    "python -m pytest -n 2 --dist loadfile -m not desk",
+    "python -m pytest -m desk",
+]
+
+
+def test_every_check_is_made_when_all_is_well(tmp_path: Path) -> None:
+    status, calls, told = run_checks(tmp_path)
+    assert (status, calls, told) == (0, ALL, "")
+
+
+@pytest.mark.parametrize(
+    ("failing", "named"),
+    [
+        ("ruff*", "ruff"),
+        ("mypy*", "mypy"),
+        ("lint-imports*", "lint-imports"),
+        ('*"not desk"*', "tests"),
+        ('*"-m desk"*', "sessions on the desk"),
+        ('ruff*|*"-m desk"*', "ruff, sessions on the desk"),
+        ("*", "ruff, mypy, lint-imports, tests, sessions on the desk"),
+    ],
+)
+def test_what_fails_is_named_and_the_rest_is_tried(tmp_path: Path, failing: str, named: str) -> None:
+    status, calls, told = run_checks(tmp_path, failing)
+    assert status != 0
+    assert calls == ALL
+    assert told.splitlines()[-1] == f"FAILED: {named}"
+
+
+def test_arguments_reach_both_runs_and_may_choose_nothing_in_one_of_them(tmp_path: Path) -> None:
+    status, calls, _ = run_checks(tmp_path, '*"-m desk"*', 5, ("-k", "a b"))
+    assert status == 0
+    assert calls[-2:] == [f"{ALL[-2]} -k a b", f"{ALL[-1]} -k a b"]
+
+
+def test_arguments_that_choose_no_test_at_all_are_no_success(tmp_path: Path) -> None:
+    status, _, told = run_checks(tmp_path, "*pytest*", 5)
+    assert status != 0
+    assert "no test was chosen" in told
+
+
+def test_skips_and_failures_are_listed_with_their_reasons() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    listed = re.findall(r"-r(\w+)", settings["addopts"])
+    assert len(listed) == 1
+    assert {"f", "E", "s"} <= set(listed[0])
+
+
+def test_make_test_is_what_continuous_integration_runs() -> None:
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make test"
+    done = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [x.split() for x in done.stdout.splitlines()] == [
+        ["sh", "scripts/setup.sh", "test"],
+        ["sh", "scripts/test.sh"],
+    ]
+
+
+def test_files_that_the_makefile_names_are_there() -> None:
+    text = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"\b(?:tests|scripts|benchmarks)/[\w/]+\.\w+", text))
+    named |= {f"{m.replace('.', '/')}.py" for m in re.findall(r"-m (benchmarks\.\w+)", text)}
+    assert len(named) >= 5
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
+COMPILED = ("pedalboard", "psychtoolbox", "_soundfile_data", "pyworld", "soxr", "onnxruntime", "psycopg_binary")
+
+
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="no Debian: its packages can't be asked what they bring")
+def test_set_up_installs_what_the_compiled_packages_want_of_the_system() -> None:
+    """Every system library that a wheel's own libraries load belongs to what set-up installs, or to what that needs."""
+    site = Path(sysconfig.get_paths()["platlib"])
+    files = [str(p) for name in COMPILED for p in [*site.glob(f"{name}*.so"), *(site / name).rglob("*.so*")]]
+    assert any("pedalboard" in f for f in files)
+    linked = subprocess.run(["ldd", *files], capture_output=True, text=True).stdout
+    wanted = {Path(x).resolve() for x in re.findall(r"=> (/\S+)", linked)}
+    wanted = {p for p in wanted if not p.is_relative_to(site.resolve())}
+    assert "not found" not in "".join(x for x in linked.splitlines(True) if "libpython" not in x)
+
+    text = (ROOT / "scripts" / "setup.sh").read_text()
+    always = re.search(r'PACKAGES="([^"]*)"', text)
+    assert always is not None
+    shown = "${Package}\t${Depends}, ${Pre-Depends}\t${Provides}\n"
+    installed = subprocess.run(["dpkg-query", "-W", "-f", shown], capture_output=True, text=True, check=True).stdout
+    depends, provided = {}, {}
+    for line in installed.splitlines():
+        package, needs, provides = line.split("\t")
+        depends[package] = set(re.findall(r"([a-z0-9][a-z0-9+.-]+)(?::\w+)?(?: \([^)]*\))?(?=[,|]| |$)", needs))
+        for name in re.findall(r"[a-z0-9][a-z0-9+.-]+", provides):
+            provided.setdefault(name, package)
+    reached: set[str] = set()
+    waiting = [*always[1].split(), "python3", "python3-venv", "make", "git", "ca-certificates"]
+    while waiting:
+        name = waiting.pop()
+        name = name if name in depends else provided.get(name, name)
+        if name in depends and name not in reached:
+            reached.add(name)
+            waiting += depends[name]
+    # dpkg knows some libraries by their place before /usr.
+    places = [place for p in wanted for place in (str(p), str(p).removeprefix("/usr"))]
+    owners = subprocess.run(["dpkg-query", "-S", *places], capture_output=True, text=True).stdout
+    owned = [line.split(": ") for line in owners.splitlines()]
+    assert len(owned) >= len(wanted) > 5
+    assert {path: owner for owner, path in owned if owner.partition(":")[0] not in reached} == {}
