@@ -215,13 +215,14 @@ def second() -> dict[str, Any]:
     """Captions of the second set against what its makers declared: tempo class, electronic or acoustic, nobody sings."""
     from models.sonicverse.evaluation.attributes import evaluate, named
     from models.sonicverse.load import load_captioner
-    from models.sonicverse.nano.labels import FAMILIES, INSTRUMENTS, tempo_word
+    from models.sonicverse.nano.labels import FAMILIES, INSTRUMENTS
+    from models.tempo import tempo_class
     from stimuli.audio import load_mono
 
     captioner = load_captioner()
     rows = second_set()
     found = captioner.describe([load_mono(r["path"], RATE)[: 30 * RATE] for r in rows])
-    labels = [{"tempo": [tempo_word(r["bpm"])], "key": [r["key"]]} for r in rows]
+    labels = [{"tempo": [tempo_class(r["bpm"])], "key": [r["key"]]} for r in rows]
     electronic = np.array([r["kind"] == "electronic" for r in rows])
     strength = np.array([max(d.features["instrument"][i] for i in FAMILIES["electronic"]) for d in found])
     guitar = np.array([d.features["instrument"]["guitar"] for d in found])

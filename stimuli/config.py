@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from models.tempo import tempo_class
+
 
 class TasteConfig(BaseModel):
     """One taste and what its prompt asks for.
@@ -90,8 +92,7 @@ def render_prompt(taste: TasteConfig, setting: str) -> str:
     lead = f"{taste.name}, {taste.character}" if taste.character else taste.name
     fields = []
     if taste.bpm:
-        word = "slow" if taste.bpm < 80 else "moderate" if taste.bpm < 115 else "fast"
-        fields.append(f"{word} tempo, {taste.bpm} BPM")
+        fields.append(f"{tempo_class(taste.bpm)} tempo, {taste.bpm} BPM")
     fields += [f for f in (taste.pitch, taste.articulation, taste.harmony) if f]
     if taste.instruments:
         *others, last = taste.instruments

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.tempo import tempo_class
 from tastelab.context import open_store, progress, say, stimuli_folder, tastelab_version
 from tastelab.errors import UserError
 from tastelab.study import Study, study_digest
@@ -43,7 +44,7 @@ def asked_words(study: Study) -> dict[str, dict[str, list[str]]]:
     for taste in study.stimuli.tastes:
         words: dict[str, list[str]] = {}
         if taste.bpm:
-            words["tempo"] = ["slow" if taste.bpm < 80 else "moderate" if taste.bpm < 115 else "fast"]
+            words["tempo"] = [tempo_class(taste.bpm)]
         register = next((r for r in ("high", "mid", "low") if taste.pitch.startswith(r)), None)
         if register:
             words["register"] = [register]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.tempo import tempo_class
 from stimuli.dataset.arrange import Attributes
 
-TEMPO_WORDS = (("slow", 80), ("moderate", 115), ("fast", 1000))
 REGISTER_WORDS = {
     "low": ("low-pitched", "low register", "deep and low"),
     "mid": ("mid-range", "middle register", "mid-pitched"),
@@ -23,11 +23,6 @@ HARMONY_WORDS = {
 }
 DYNAMICS_WORDS = {"soft": ("soft", "gentle"), "moderate": ("", ""), "loud": ("loud", "forceful")}
 SETTINGS = ("background music", "background music for a fine restaurant", "instrumental music", "music")
-
-
-def tempo_class(bpm: float) -> str:
-    """Return ``"slow"`` (under 80 BPM), ``"moderate"`` (under 115) or ``"fast"``."""
-    return next(word for word, limit in TEMPO_WORDS if bpm < limit)
 
 
 def character(a: Attributes) -> list[str]:

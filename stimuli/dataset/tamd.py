@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from models.tempo import tempo_class
 from stimuli.audio import opened
 from stimuli.dataset.build import begin, write_metadata
-from stimuli.dataset.captions import tempo_class
 from stimuli.dataset.estimate import RATE as ESTIMATE_RATE
 from stimuli.dataset.estimate import estimate_key, estimate_tempo
 from stimuli.dataset.taste import TASTES, THRESHOLD, taste_words

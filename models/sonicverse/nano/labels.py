@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.sonicverse.tags import GENRES
+from models.tempo import TEMPI, tempo_class
 
 INSTRUMENTS = (
     "piano",
@@ -45,7 +46,6 @@ FAMILY_OF = {name: family for family, names in FAMILIES.items() for name in name
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 KEYS = tuple(f"{t} major" for t in TONICS) + tuple(f"{t} minor" for t in TONICS)
 MOODS = ("flowing", "warm", "crisp", "bright", "sharp", "rhythmic", "grounded", "deep", "heavy", "reflective")
-TEMPI = ("slow", "moderate", "fast")
 REGISTERS = ("low", "mid", "high")
 ARTICULATIONS = ("legato", "staccato")
 HARMONIES = ("consonant", "tense", "dissonant")
@@ -67,11 +67,6 @@ HEADS: dict[str, tuple[tuple[str, ...], bool]] = {
 }
 
 
-def tempo_word(bpm: float) -> str:
-    """Tempo class: slow under 80 BPM, moderate under 115, else fast."""
-    return "slow" if bpm < 80 else "moderate" if bpm < 115 else "fast"
-
-
 def labels_of(row: dict[str, Any]) -> dict[str, list[str]]:
     """Labels per head of one corpus row (its exact `attributes`); a head whose truth is not known is left out.
 
@@ -87,7 +82,7 @@ def labels_of(row: dict[str, Any]) -> dict[str, list[str]]:
     return {
         "instrument": played,
         "mood": list(row["moods"]),
-        "tempo": [tempo_word(a["bpm"])],
+        "tempo": [tempo_class(a["bpm"])],
         "key": [row["key"]],
         "register": [a["register"]],
         "articulation": [a["articulation"]],

@@ -8,9 +8,10 @@ import pytest
 import soundfile
 
 from models.sonicverse.nano.labels import labels_of
+from models.tempo import tempo_class
 from stimuli.dataset.arrange import Attributes, arrange, draw_attributes
 from stimuli.dataset.build import build_base, split_of
-from stimuli.dataset.captions import caption, tempo_class
+from stimuli.dataset.captions import caption
 from stimuli.dataset.render import render
 from stimuli.dataset.scores import Skeleton
 from stimuli.dataset.taste import TASTES, build_taste, draw_track, ratings, taste_words
