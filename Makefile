@@ -3,7 +3,7 @@ VENV := .venv
 RUN := $(VENV)/bin/tastelab
 STUDY ?= study.toml
 
-.PHONY: setup study test evidence lint clean
+.PHONY: setup study test evidence mutants lint clean
 
 setup:
 	@sh scripts/setup.sh
@@ -21,6 +21,11 @@ evidence:
 	@$(VENV)/bin/python -m benchmarks.evidence
 	@test -f docs/evidence/generate.json || $(VENV)/bin/python -m benchmarks.generate
 	@test -f docs/evidence/fad.json || $(VENV)/bin/python -m benchmarks.fad
+
+# How many single faults, drawn over all packages, the tests notice (an hour or two; it goes on where it was stopped).
+mutants:
+	@sh scripts/setup.sh evidence
+	@$(VENV)/bin/python -m tests.mutation.mutants $(ARGS)
 
 lint: setup
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports

@@ -1,0 +1,213 @@
+"""How many single faults the tests notice: ``make mutants``, or ``python -m tests.mutation.mutants``.
+
+`N` faults are drawn over the logic of all packages: first a kind, then a place, each alike likely (`draw`). The seed is the
+commit's hash, so that nobody chooses the faults after the tests, and the tests are those of the commit: a tree that differs from
+it is refused. Each fault is put into a copy, and the tests that run through the changed line (a map made by coverage, the
+first time for a commit) are run there, those beside the module first, until one fails. A fault that no test notices is a
+survivor; one that changes nothing counts as one too. docs/evidence/mutants.json has the rates with 95 % intervals (Wilson)
+and every survivor. It can be stopped and goes on where it was.
+
+With ``--only 'analysis/engines/*'`` it serves while tests are written: nothing is kept, any tree will do, and the tests are
+those beside the module, of its own name where there is such a file (or those named by ``--tests``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, nullcontext
+from dataclasses import asdict
+from fnmatch import fnmatch
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+from tests.mutation.draw import Mutant, mutants, parses
+from tests.mutation.tree import ROOT, broken, copied, pytest
+from tests.mutation.which import PACKAGES, beside, lines
+
+EVIDENCE = ROOT / "docs" / "evidence" / "mutants.json"
+DESK = threading.Lock()  # sessions on the virtual desk go one at a time
+
+
+def drawn(n: int, seed: str, only: str | None = None) -> list[Mutant]:
+    """Draw `n` different faults: a kind, then a place of that kind; the same for the same text and seed."""
+    by_kind: dict[str, list[Mutant]] = {}
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for file in sorted(listed.splitlines()):
+        if file.split("/")[0] in PACKAGES and "/migrations/" not in file and (only is None or fnmatch(file, only)):
+            for mutant in mutants(file, (ROOT / file).read_text(encoding="utf-8")):
+                by_kind.setdefault(mutant.kind, []).append(mutant)
+    rng = random.Random(seed)
+    found: list[Mutant] = []
+    while len(found) < n and any(by_kind.values()):
+        places = by_kind[rng.choice(sorted(k for k in by_kind if by_kind[k]))]
+        mutant = places.pop(rng.randrange(len(places)))
+        if parses(mutant.applied(ROOT)):
+            found.append(mutant)
+    return found
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    if n == 0:
+        return 0.0, 1.0
+    z, p = 1.959964, hits / n
+    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+
+
+Group = tuple[list[str], float]  # tests, and how long they may take in seconds
+
+
+def noticed(mutant: Mutant, copy: Path, groups: list[Group]) -> str | None:
+    """The test that noticed a fault, or None; tests are run group by group."""
+    with broken(copy / mutant.file, mutant.applied(ROOT)):
+        for tests, seconds in groups:
+            if not tests:
+                continue
+            with DESK if any(t.startswith("tests/desk") for t in tests) else nullcontext():
+                status, output = pytest(copy, tests, seconds)
+            if status == 124:
+                return f"out of time ({seconds:.0f} s)"
+            if status not in (0, 5):
+                said = [x for x in output.splitlines() if x.startswith(("FAILED", "ERROR"))] or output.split("\n")[-2:]
+                return said[0][:160]
+    return None
+
+
+def run(chosen: list[Mutant], tests: Callable[[Mutant], list[Group]], jobs: int, known: dict[str, Any]) -> None:
+    """Put each fault into one of `jobs` copies; results are added to `known`, by the fault's own key."""
+    copies: Queue[Path] = Queue()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
+        for i in range(jobs):
+            copies.put(held.enter_context(copied(Path(folder) / str(i))))
+
+        def work(place: int) -> None:
+            mutant = chosen[place]
+            if key(mutant) in known:
+                return
+            copy = copies.get()
+            started = time.monotonic()
+            try:
+                by = known[key(mutant)] = noticed(mutant, copy, tests(mutant))
+            finally:
+                copies.put(copy)
+            state = "noticed " if by else "SURVIVED"
+            sys.stdout.write(
+                f"{place + 1:4d}/{len(chosen)} {state} {time.monotonic() - started:5.0f} s  {mutant.file}:{mutant.line} "
+                f"{mutant.kind}: {short(mutant.old)} -> {short(mutant.new)}   {(by or '')[:90]}\n"
+            )
+            sys.stdout.flush()
+
+        pool = ThreadPoolExecutor(jobs)
+        try:
+            list(pool.map(work, range(len(chosen))))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def key(mutant: Mutant) -> str:
+    """What makes a fault the same one in another run."""
+    return hashlib.sha256(repr(asdict(mutant)).encode()).hexdigest()[:16]
+
+
+def short(text: str) -> str:
+    """One line of at most 60 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:57]}..."
+
+
+def rates(chosen: list[Mutant], known: dict[str, Any], by: Callable[[Mutant], str]) -> list[dict[str, Any]]:
+    """Faults, noticed ones and their share with interval, by group and over all."""
+    groups: dict[str, list[bool]] = {}
+    for mutant in chosen:
+        for name in (by(mutant), "all"):
+            groups.setdefault(name, []).append(known[key(mutant)] is not None)
+    rows = []
+    for name, hits in sorted(groups.items(), key=lambda kv: (kv[0] == "all", kv[0])):
+        low, high = wilson(sum(hits), len(hits))
+        rows.append(
+            {"of": name, "faults": len(hits), "noticed": sum(hits), "rate": round(sum(hits) / len(hits), 3),
+             "low": round(low, 3), "high": round(high, 3)}
+        )  # fmt: skip
+    return rows
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def main() -> int:
+    """Draw, run, and write down what survived."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-n", type=int, default=200, help="how many faults")
+    parser.add_argument("--only", help="faults of files that match this pattern; nothing is kept")
+    parser.add_argument("--tests", nargs="*", help="with --only: tests to run instead of those beside the module")
+    parser.add_argument("--seed", help="with --only: another draw")
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args()
+    commit = _git("rev-parse", "HEAD")
+    known: dict[str, Any] = {}
+    if given.only:
+        chosen = drawn(given.n, given.seed or commit, given.only)
+        run(
+            chosen,
+            lambda m: [(g, 900.0) for g in ([given.tests] if given.tests else beside(m.file)[:1])],
+            given.jobs,
+            known,
+        )
+        for row in rates(chosen, known, lambda m: m.file):
+            sys.stdout.write(f"{row['noticed']:4d} of {row['faults']:4d}  {row['of']}\n")
+        return 0
+    if _git("status", "--porcelain"):
+        sys.stderr.write(
+            "the tree differs from its commit: commit first, so that the faults are drawn after the tests\n"
+        )
+        return 2
+    chosen = drawn(given.n, commit)
+    kept = ROOT / ".pytest_cache" / f"mutants-{commit[:12]}-{given.n}.json"
+    if kept.exists():
+        known.update(json.loads(kept.read_text(encoding="utf-8")))
+    known_lines = lines(commit)
+    started = time.monotonic()
+    try:
+        run(chosen, lambda m: [(g, known_lines.limit(g)) for g in known_lines.of(m.file, m.line)], given.jobs, known)
+    finally:
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(known), encoding="utf-8")
+    survivors = [m for m in chosen if known[key(m)] is None]
+    told = {
+        "commit": commit,
+        "seed": "the commit's hash",
+        "machine": f"{platform.processor() or platform.machine()}, Python {platform.python_version()}",
+        "minutes": round((time.monotonic() - started) / 60, 1),
+        "by_package": rates(chosen, known, lambda m: m.file.split("/")[0]),
+        "by_kind": rates(chosen, known, lambda m: m.kind),
+        "survivors": [
+            {"file": m.file, "line": m.line, "kind": m.kind, "old": short(m.old), "new": short(m.new)}
+            for m in survivors
+        ],
+    }
+    EVIDENCE.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    for row in told["by_package"]:  # type: ignore[attr-defined]
+        sys.stdout.write(
+            f"{row['of']:<12} {row['noticed']:4d} of {row['faults']:4d}  {100 * row['rate']:.0f} % "
+            f"[{100 * row['low']:.0f}, {100 * row['high']:.0f}]\n"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
