@@ -25,6 +25,7 @@ DEMOGRAPHICS = (
     "device",
 )
 SPECIAL = ("ethnicity", "hearing_impairments", "taste_impairments")
+REUSED_TRIALS = (1, 3, 4)  # preference trials, counted from 1, whose tastes the paper's ratings take
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def _rated(
     if not pool:
         raise ExperimentError(f"there are no clips of {', '.join(config.ratings.models)} to rate")
     if config.preference and config.preference.replicate:
-        numbers = [pairs[i % len(pairs)] for i in (0, 2, 3)][:n]
+        numbers = [pairs[(k - 1) % len(pairs)] for k in REUSED_TRIALS][:n]
         start = int(rng.integers(1, 3))
         count = max(c.number for c in pool) + 1
         return [next(c for c in pool if c.taste == t and c.number == (number + start) % count) for t, number in numbers]

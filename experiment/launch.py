@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import platform
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from sqlalchemy.orm import Session
 from experiment.bots import bots
 from experiment.bots.effects import Effects
 from experiment.config import ExperimentConfig
-from experiment.data.store import Store
+from experiment.data.store import Header, Store
 from experiment.data.tables import Participant, Response, SessionRow, Stimulus, Trial, utc_now
 from experiment.design import Clip, period, plan
 from experiment.errors import ExperimentError
@@ -107,14 +106,8 @@ def begin(
     return prepared.store.begin(
         prepared.study_id,
         code,
-        kind,
+        Header(kind, station, language, prepared.config.seed, versions(), calibration, overrides),
         lambda row: plan(prepared.config, clips, row),
-        seed=prepared.config.seed,
-        station=station,
-        language=language,
-        versions=versions(),
-        calibration=calibration,
-        overrides=overrides,
         period=period(prepared.config, clips),
         lapse_hours=prepared.config.resume_hours,
     )
@@ -201,48 +194,3 @@ def simulate(
         return resume(prepared, code)[0] if old.status in ("running", "stopped") else -1
 
     return len(bots.simulate(prepared.store, start, prepared.config, effects, n, seed, progress))
-
-
-def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
-    """One row a session: study, kind, status, answers given and expected (special categories included), times in UTC.
-
-    Codes are shown: this is the booth's view.
-    """
-    from experiment.data.tables import StudyRow
-
-    query = (
-        select(
-            SessionRow.id,
-            StudyRow.name.label("study"),
-            Participant.code.label("participant"),
-            SessionRow.kind,
-            SessionRow.status,
-            SessionRow.station,
-            SessionRow.started_at,
-            func.count(Response.id).label("answers"),
-            func.max(Response.answered_at).label("last_answer"),
-        )
-        .join(StudyRow, StudyRow.id == SessionRow.study_id)
-        .join(Participant, Participant.id == SessionRow.participant_id)
-        .outerjoin(Trial, Trial.session_id == SessionRow.id)
-        .outerjoin(Response, Response.trial_id == Trial.id)
-        .group_by(SessionRow.id, StudyRow.name, Participant.code)
-        .order_by(SessionRow.id)
-    )
-    if study is not None:
-        query = query.where(StudyRow.name == study)
-    expected: Counter[int] = Counter()
-    rows = []
-    with store.engine.connect() as connection:
-        for session_id, items in connection.execute(select(Trial.session_id, Trial.items)):
-            expected[session_id] += len(items)
-        for found in connection.execute(query).mappings():
-            row = {k: (_utc(v) if isinstance(v, datetime) else v) for k, v in found.items()}
-            row["expected"] = expected[int(row.pop("id"))]
-            rows.append(row)
-    return rows
-
-
-def _utc(moment: datetime) -> str:
-    """SQLite gives back UTC without a zone, PostgreSQL the server's zone."""
-    return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime("%Y-%m-%d %H:%M:%S")

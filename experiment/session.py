@@ -18,6 +18,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, selectinload
 
 from experiment.config import ExperimentConfig
+from experiment.data.queries import consent_to
 from experiment.data.store import Store
 from experiment.data.tables import Consent, Event, Response, Screening, SessionRow, Stimulus, Trial, utc_now
 from experiment.design import SPECIAL
@@ -215,10 +216,7 @@ def _read(s: Session, session_id: int) -> tuple[SessionRow, Sequence[Trial], Con
         .order_by(Trial.position)
         .options(selectinload(Trial.responses), selectinload(Trial.first), selectinload(Trial.second))
     ).all()
-    agreed = s.scalar(
-        select(Consent).where(Consent.participant_id == session.participant_id, Consent.study_id == session.study_id)
-    )
-    return session, rows, agreed
+    return session, rows, consent_to(s, session)
 
 
 def _prepare_ears(
@@ -333,7 +331,7 @@ def unanswered(store: Store, session_id: int) -> tuple[int, int]:
     with store.transaction() as s:
         session = s.get_one(SessionRow, session_id)
         trials = s.scalars(select(Trial).where(Trial.session_id == session_id)).all()
-        given = s.scalar(select(Consent).where(Consent.participant_id == session.participant_id))
+        given = consent_to(s, session)
         special = bool(given and given.special_categories)
         expected = sum(1 for t in trials for i in t.items if special or i not in SPECIAL)
         ids = [t.id for t in trials]

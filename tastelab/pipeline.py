@@ -189,8 +189,8 @@ def desk_session(study: Study, study_path: Path, db: str, out: Path, update: Pro
     """Run one real PsychoPy session on a virtual desk and hold what was stored and heard against what was given."""
     import numpy as np
 
+    from experiment.data.queries import status_rows
     from experiment.lab.desk import RATE, compare_capture, drive, virtual_desk
-    from experiment.launch import status_rows
     from stimuli.manifest import read_manifest
 
     record = out / study.name / "desk.json"

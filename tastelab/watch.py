@@ -47,7 +47,7 @@ def watch(store: Store, study: str | None, bots: bool, every: float) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    from experiment.launch import status_rows
+    from experiment.data.queries import status_rows
 
     def present() -> Table:
         rows = store.patiently(lambda: status_rows(store, study))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 KINDS = {"bot": "SIMULATED", "person": "people", "driven": "DRIVEN TEST SESSION", "imported": "imported"}
-AGE_BANDS = (0, 18, 25, 35, 45, 55, 65, 200)
 
 
 @dataclass(frozen=True)
@@ -217,7 +216,7 @@ def rated_clips(ratings: pd.DataFrame, items: list[str] | None = None) -> pd.Dat
 
 def demographics(people: pd.DataFrame) -> list[dict[str, Any]]:
     """Counts per answer, ages in bands; cells under 5 are flagged as small."""
-    import pandas as pd
+    from experiment.data.ages import BANDS, age_band
 
     rows: list[dict[str, Any]] = []
     for item in [
@@ -228,9 +227,9 @@ def demographics(people: pd.DataFrame) -> list[dict[str, Any]]:
         for answer, n in people[item].value_counts().items():
             rows.append({"item": item, "answer": str(answer), "n": int(n), "small": bool(n < 5)})
     if "age" in people:
-        bands = pd.cut(people["age"], AGE_BANDS, right=False)
-        for band, n in bands.value_counts(sort=False).items():
+        given = people["age"].dropna().map(age_band)
+        for band in BANDS:
+            n = int((given == band).sum())
             if n:
-                label = f"{int(band.left)}-{int(band.right) - 1}"
-                rows.append({"item": "age", "answer": label, "n": int(n), "small": bool(n < 5)})
+                rows.append({"item": "age", "answer": band, "n": n, "small": n < 5})
     return rows

@@ -21,7 +21,7 @@ from sqlalchemy import select
 from experiment.config import ExperimentConfig
 from experiment.data.store import Store
 from experiment.data.tables import Participant, Response, SessionRow, Stimulus, Trial, utc_now
-from experiment.design import DEMOGRAPHICS
+from experiment.design import DEMOGRAPHICS, REUSED_TRIALS
 from experiment.errors import ExperimentError
 
 CODES: dict[str, dict[str, str]] = {
@@ -33,8 +33,7 @@ CODES: dict[str, dict[str, str]] = {
     "device": {"1": "headphones", "2": "speakers", "3": "hifi", "4": "other"},
 }
 COLUMNS = {"sex": ("anagrafica", "gender"), "ethnicity": ("etnia", "ethnicity")}
-REUSED_TRIALS = (1, 3, 4)  # task 2 takes the tastes of these preference trials
-REUSED_CLIPS = (4, 5, 1)  # and its clips from these random numbers
+REUSED_CLIPS = (4, 5, 1)  # random numbers that the clips of task 2 come from, in the order of REUSED_TRIALS
 CLIPS = 25
 
 

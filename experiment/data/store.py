@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from experiment.config import ExperimentConfig
+from experiment.data.allotment import free_row, lapse, taken_rows
 from experiment.data.connect import DEFAULT_URL, create, first_line, migrate, passing, shown
 from experiment.data.tables import (
     Consent,
@@ -34,6 +35,27 @@ PATIENCE = 90.0  # s that a booth waits for a server that restarts, or for a loc
 T = TypeVar("T")
 Row = TypeVar("Row", Consent, Event, Screening)
 Interaction = tuple[int, float, dict[str, Any]]  # session, s since its start, how an answer came about
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a session's row says of how it was run.
+
+    Attributes
+    ----------
+    calibration : dict or None
+        How the station's level was set.
+    overrides : list of str or None
+        Checks that failed and were overridden.
+    """
+
+    kind: str
+    station: str
+    language: str
+    seed: int
+    versions: dict[str, Any]
+    calibration: dict[str, Any] | None = None
+    overrides: list[str] | None = None
 
 
 class Store:
@@ -184,15 +206,9 @@ class Store:
         self,
         study_id: int,
         code: str,
-        kind: str,
-        plan_for_row: Any,
+        header: Header,
+        plan_for_row: Callable[[int], list[PlannedTrial]],
         *,
-        seed: int,
-        station: str,
-        language: str,
-        versions: dict[str, Any],
-        calibration: dict[str, Any] | None = None,
-        overrides: list[str] | None = None,
         period: int = 1,
         lapse_hours: float = 24.0,
     ) -> int:
@@ -211,23 +227,17 @@ class Store:
             A session of which nothing was heard for so long is a dropout too (a booth that lost its power).
         """
         started = utc_now()
-        return self.patiently(
-            lambda: self._begin(
-                study_id, code, kind, plan_for_row, period, lapse_hours,
-                dict(seed=seed, station=station, language=language, versions=versions, calibration=calibration,
-                     overrides=overrides, started_at=started),
-            )
-        )  # fmt: skip
+        return self.patiently(lambda: self._begin(study_id, code, header, plan_for_row, period, lapse_hours, started))
 
     def _begin(
         self,
         study_id: int,
         code: str,
-        kind: str,
+        header: Header,
         plan_for_row: Callable[[int], list[PlannedTrial]],
         period: int,
         lapse_hours: float,
-        header: dict[str, Any],
+        started: datetime,
     ) -> int:
         with self.transaction() as s:
             if self.engine.dialect.name == "sqlite":
@@ -243,7 +253,7 @@ class Store:
             elif person.withdrawn_at is not None:
                 raise ExperimentError(f"participant {code} has withdrawn; use another code")
             own = select(SessionRow.id).where(SessionRow.participant_id == person.id, SessionRow.study_id == study_id)
-            written = s.scalar(own.filter_by(station=header["station"], started_at=header["started_at"]))
+            written = s.scalar(own.filter_by(station=header.station, started_at=started))
             if written is not None:
                 return written
             if s.scalar(own.where(SessionRow.status.in_(("running", "complete")))) is not None:
@@ -251,18 +261,11 @@ class Store:
                     f"participant {code} already has a session in this study; "
                     f"'tastelab experiment run --resume {code}' goes on with an unfinished one"
                 )
-            _lapse(s, study_id, lapse_hours)
-            taken = list(
-                s.scalars(
-                    select(SessionRow.design_row).where(
-                        SessionRow.study_id == study_id,
-                        SessionRow.kind == kind,
-                        SessionRow.status.in_(("running", "complete")),
-                    )
-                )
+            lapse(s, study_id, lapse_hours)
+            row = free_row(taken_rows(s, study_id, header.kind), period)
+            session = SessionRow(
+                study_id=study_id, participant_id=person.id, design_row=row, started_at=started, **vars(header)
             )
-            row = free_row([r for r in taken if r is not None], period)
-            session = SessionRow(study_id=study_id, participant_id=person.id, kind=kind, design_row=row, **header)
             s.add(session)
             s.flush()
             for position, trial in enumerate(plan_for_row(row)):
@@ -338,36 +341,6 @@ class Store:
     def log(self, session_id: int, name: str, at: float, trial_id: int | None = None, **detail: Any) -> None:
         """Write one event."""
         self.add(Event, session_id=session_id, trial_id=trial_id, name=name, at=float(at), detail=detail)
-
-
-def free_row(taken: list[int], period: int) -> int:
-    """The lowest free design row of a cell (row modulo `period`) that was taken least often."""
-    cells = Counter(row % period for row in taken)
-    least = min(cells.get(cell, 0) for cell in range(period))
-    used = set(taken)
-    return next(
-        row for row in range(period * (len(taken) + 1)) if cells.get(row % period, 0) == least and row not in used
-    )
-
-
-def _lapse(s: Session, study_id: int, hours: float) -> None:
-    """Running sessions of which nothing was heard for `hours` become stopped; they can be gone on with no more."""
-    limit = datetime.now(UTC) - timedelta(hours=hours)
-    last = (
-        select(func.max(Response.answered_at))
-        .join(Trial, Trial.id == Response.trial_id)
-        .where(Trial.session_id == SessionRow.id)
-        .scalar_subquery()
-    )
-    silent = s.scalars(
-        select(SessionRow).where(
-            SessionRow.study_id == study_id,
-            SessionRow.status == "running",
-            func.coalesce(last, SessionRow.started_at) < limit,
-        )
-    )
-    for row in silent:
-        row.status, row.ended_at = "stopped", utc_now()
 
 
 def _same_design(old: dict[str, Any], new: dict[str, Any]) -> bool:

@@ -114,8 +114,8 @@ def launch(
     out: OutOption = OUT,
 ) -> None:
     """Ask for code, language and station in a dialog, then run the session."""
+    from experiment.data.queries import status_rows
     from experiment.lab.dialog import ask
-    from experiment.launch import status_rows
 
     loaded = read_study(study)
     with open_store(db) as store:
@@ -180,7 +180,7 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show sessions: who, where, how far, last answer, problems."""
-    from experiment.launch import status_rows
+    from experiment.data.queries import status_rows
 
     loaded = read_study(study)
     if watch:

@@ -14,11 +14,11 @@ from typing import Any
 
 from sqlalchemy import select
 
+from experiment.data.ages import age_band
 from experiment.data.store import Store
 from experiment.data.tables import Response, SessionRow, Stimulus, StudyRow, Trial
 from experiment.design import SPECIAL
 
-AGE_BANDS = ((0, 17), (18, 24), (25, 34), (35, 44), (45, 54), (55, 64), (65, 120))
 SMALL_CELL = 5  # an age band or answer that fewer people share is flagged before the data is published
 MEANINGS = {
     "participant": "number within this export, in order of first session; not the code",
@@ -100,12 +100,6 @@ def tidy(store: Store, study: str) -> Tidy:
                 }
             )
     return Tidy(study, row.title, rows, _small_cells(rows))
-
-
-def age_band(age: float) -> str:
-    """The band of an age in years, e.g. ``"25-34"``."""
-    band = next((b for b in AGE_BANDS if b[0] <= age <= b[1]), AGE_BANDS[-1])
-    return f"{band[0]}-{band[1]}"
 
 
 def _small_cells(rows: list[dict[str, Any]]) -> list[str]:

@@ -21,12 +21,13 @@ from experiment import launch
 from experiment.bots.bots import Bot
 from experiment.bots.effects import load_effects
 from experiment.config import ExperimentConfig
+from experiment.data.ages import age_band
 from experiment.data.backups import MARKER, apply_marker, backup, forget
-from experiment.data.exports.tidy import COLUMNS, age_band, tidy
+from experiment.data.exports.tidy import COLUMNS, tidy
 from experiment.data.exports.write import export
 from experiment.data.keyfile import KeyFile
 from experiment.data.replay import timeline
-from experiment.data.store import Store
+from experiment.data.store import Header, Store
 from experiment.data.tables import Base, Event, Participant, Response, SessionRow, Stimulus, Trial
 from experiment.data.withdrawal import studies_of, withdraw
 from experiment.design import SPECIAL, PlannedTrial, plan
@@ -152,8 +153,7 @@ def test_an_unknown_format_names_the_known(filled: Prepared, tmp_path: Path) -> 
 def test_small_cells_are_flagged_for_people(prepared: Prepared) -> None:
     for i in range(6):
         session = prepared.store.begin(
-            prepared.study_id, f"p{i}", "person", lambda row: plan(prepared.config, prepared.clips, row),
-            seed=0, station="x", language="en", versions={},
+            prepared.study_id, f"p{i}", Header("person", "x", "en", 0, {}), lambda row: plan(prepared.config, prepared.clips, row),
         )  # fmt: skip
         run_session(
             prepared.store, session, prepared.config, Bot(prepared.config, load_effects(), np.random.default_rng(i), 0)
@@ -259,8 +259,7 @@ def test_an_answer_survives_a_crash_of_the_server() -> None:
         store = Store(server.database("crash"))
         study_id = store.ensure_study("s", "S", {})
         session = store.begin(
-            study_id, "A", "person", lambda row: [PlannedTrial("demographics", None, None, None, ("sex", "age"))],
-            seed=0, station="x", language="en", versions={},
+            study_id, "A", Header("person", "x", "en", 0, {}), lambda row: [PlannedTrial("demographics", None, None, None, ("sex", "age"))],
         )  # fmt: skip
         with store.transaction() as s:
             trial = s.scalars(select(Trial.id)).one()
@@ -361,9 +360,7 @@ def test_booths_that_open_a_new_study_at_once_share_it(postgres: Postgres) -> No
         rows = [{"clip": f"c{k}", "number": k, **clip} for k in range(5)]
         clips = [x.id for x in stores[number].ensure_stimuli(study_id, rows)]
         gate.wait()
-        session = stores[number].begin(
-            study_id, f"{name}-{number}", "bot", lambda row: [], seed=0, station="x", language="en", versions={}
-        )
+        session = stores[number].begin(study_id, f"{name}-{number}", Header("bot", "x", "en", 0, {}), lambda row: [])
         return study_id, clips, session
 
     with ThreadPoolExecutor(8) as pool:

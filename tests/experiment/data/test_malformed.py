@@ -19,7 +19,7 @@ from experiment.data.backups import MARKER, apply_marker
 from experiment.data.exports.write import export
 from experiment.data.imports import import_psytoolkit
 from experiment.data.keyfile import KeyFile
-from experiment.data.store import Store
+from experiment.data.store import Header, Store
 from experiment.data.tables import Participant, Response, SessionRow, Trial
 from experiment.design import plan
 from experiment.errors import ExperimentError
@@ -65,8 +65,7 @@ def one_line(error: BaseException) -> None:
 
 def begin(world: Prepared, code: str) -> int:
     return world.store.begin(
-        world.study_id, code, "bot", lambda row: plan(world.config, world.clips, row),
-        seed=0, station="x", language="en", versions={},
+        world.study_id, code, Header("bot", "x", "en", 0, {}), lambda row: plan(world.config, world.clips, row),
     )  # fmt: skip
 
 

@@ -1,0 +1,64 @@
+"""What is asked of the database in more than one place: who agreed to what, how far sessions are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from experiment.data.store import Store
+from experiment.data.tables import Consent, Participant, Response, SessionRow, StudyRow, Trial
+
+
+def consent_to(s: Session, session: SessionRow) -> Consent | None:
+    """The consent that a session's participant gave to its study; consent to another study is none."""
+    given = select(Consent).where(
+        Consent.participant_id == session.participant_id, Consent.study_id == session.study_id
+    )
+    return s.scalar(given.order_by(Consent.id))
+
+
+def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
+    """One row a session: study, kind, status, answers given and expected (special categories included), times in UTC.
+
+    Codes are shown: this is the booth's view.
+    """
+    query = (
+        select(
+            SessionRow.id,
+            StudyRow.name.label("study"),
+            Participant.code.label("participant"),
+            SessionRow.kind,
+            SessionRow.status,
+            SessionRow.station,
+            SessionRow.started_at,
+            func.count(Response.id).label("answers"),
+            func.max(Response.answered_at).label("last_answer"),
+        )
+        .join(StudyRow, StudyRow.id == SessionRow.study_id)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .outerjoin(Trial, Trial.session_id == SessionRow.id)
+        .outerjoin(Response, Response.trial_id == Trial.id)
+        .group_by(SessionRow.id, StudyRow.name, Participant.code)
+        .order_by(SessionRow.id)
+    )
+    if study is not None:
+        query = query.where(StudyRow.name == study)
+    expected: Counter[int] = Counter()
+    rows = []
+    with store.engine.connect() as connection:
+        for session_id, items in connection.execute(select(Trial.session_id, Trial.items)):
+            expected[session_id] += len(items)
+        for found in connection.execute(query).mappings():
+            row = {k: (_utc(v) if isinstance(v, datetime) else v) for k, v in found.items()}
+            row["expected"] = expected[int(row.pop("id"))]
+            rows.append(row)
+    return rows
+
+
+def _utc(moment: datetime) -> str:
+    """SQLite gives back UTC without a zone, PostgreSQL the server's zone."""
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime("%Y-%m-%d %H:%M:%S")
