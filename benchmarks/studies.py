@@ -20,7 +20,8 @@ def nulls() -> dict[str, Any]:
     """False positives without any effect, and a declared effect: engine beside generator."""
     from scipy import stats
 
-    from analysis.power.power import clip_table, generate, null, power, signed_rank_p
+    from analysis.engines.ranks import signed_rank
+    from analysis.power.power import Simulation, clip_table, generate, null, power
     from experiment.bots.effects import load_effects
     from tastelab.study import load_study
     from tests.analysis.power.test_power import through_the_engine
@@ -35,9 +36,9 @@ def nulls() -> dict[str, Any]:
             for seed in range(studies):
                 rows = through_the_engine(Path(folder), effects, PEOPLE, seed)
                 scores.append(rows[:, 1].astype(float))
-                p.append(float(signed_rank_p(scores[-1], 5.0, "greater")))
+                p.append(float(signed_rank(scores[-1], 5.0, "greater")[1]))
         drawn = generate(study.experiment, effects, clips, PEOPLE, 400, np.random.default_rng(1))
-        theirs = signed_rank_p(drawn.scores.reshape(400, -1), 5.0, "greater")
+        theirs = signed_rank(drawn.scores.reshape(400, -1), 5.0, "greater")[1]
         out[f"{name}: engine"] = {
             "studies": studies,
             "significant": int(np.sum(np.array(p) < 0.05)),
@@ -53,10 +54,11 @@ def nulls() -> dict[str, Any]:
         same_p = stats.ks_2samp(p, theirs).pvalue
         means = stats.ks_2samp([s.mean() for s in scores], drawn.scores.mean(axis=(1, 2))).pvalue
         out[f"{name}: Kolmogorov-Smirnov p"] = {"p_values": float(same_p), "study_means": float(means)}
-    rows = power(study.experiment, null(load_effects(), 5.0), clips, study.analysis, [PEOPLE], 1000, 1)
-    out["1,000 null studies through the generator"] = rows
-    foretold = power(study.experiment, load_effects(), clips, study.analysis, [PEOPLE], 1000, 1)
-    out["power foretold"] = foretold
+    for name, effects in (
+        ("1,000 null studies through the generator", null(load_effects(), 5.0)), ("power foretold", load_effects())
+    ):  # fmt: skip
+        simulation = Simulation(study.experiment, effects, tuple(clips), study.analysis, 1000, 1)
+        out[name] = power(simulation, [PEOPLE])
     return out
 
 
@@ -64,8 +66,8 @@ def coverage(studies: int = 600) -> dict[str, Any]:
     """False positives at 5 % of the tests and bootstraps, with and without variance of participants and clips; coverage."""
     from analysis.engines.crossed import crossed_intervals
     from analysis.engines.mixed import fit
-    from analysis.power.power import clip_table, generate, signed_rank_p
-    from analysis.preference.paper import cluster_interval
+    from analysis.engines.ranks import cluster_interval, signed_rank
+    from analysis.power.power import clip_table, generate
     from experiment.bots.effects import load_effects
     from tastelab.study import load_study
 
@@ -92,13 +94,9 @@ def coverage(studies: int = 600) -> dict[str, Any]:
         covered = 0
         for scores in drawn.scores:
             y = scores.ravel() - 5.0
-            found["paper: Wilcoxon of all answers"].append(float(signed_rank_p(y, 0.0, "greater")))
+            found["paper: Wilcoxon of all answers"].append(float(signed_rank(y, 0.0, "greater")[1]))
             means = np.array([s.mean() for s in scores]) - 5.0
-            from scipy.stats import wilcoxon
-
-            kept = means[means != 0]
-            p = wilcoxon(kept, alternative="greater", correction=True, method="approx").pvalue
-            found["Wilcoxon of participants' means"].append(float(p))
+            found["Wilcoxon of participants' means"].append(float(signed_rank(means, 0.0, "greater")[1]))
             test = fit(y, x, [people, heard]).test(np.array([1.0, 0, 0, 0]), "greater")
             found["mixed model"].append(test.p)
             covered += test.ci_low <= 0 <= test.ci_high

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.engines.ranks import AT_ONCE, cliffs_delta, rank_biserial
+
 MEASURES = ("rank_biserial", "cliffs_delta")
-DRAWS_AT_ONCE = 4_000_000  # weights held in memory
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,12 @@ def _measures(counts: np.ndarray, levels: np.ndarray) -> np.ndarray:
         Cliff's delta.
     """
     size = np.unique(np.abs(levels[levels != 0]))
-    plus = np.zeros((len(counts), len(size)))
-    minus = np.zeros_like(plus)
+    above = np.zeros((len(counts), len(size)))
+    below = np.zeros_like(above)
     for k, level in enumerate(levels):
         if level:
-            (plus if level > 0 else minus)[:, np.searchsorted(size, abs(level))] += counts[:, k]
-    n = plus + minus
-    ranks = np.cumsum(n, axis=1) - (n - 1) / 2
-    total = (n * ranks).sum(axis=1)
-    rank = ((plus - minus) * ranks).sum(axis=1) / np.where(total > 0, total, 1)
-    delta = (plus - minus).sum(axis=1) / np.maximum(counts.sum(axis=1), 1)
-    return np.column_stack([rank, delta])
+            (above if level > 0 else below)[:, np.searchsorted(size, abs(level))] += counts[:, k]
+    return np.column_stack([rank_biserial(above, below), cliffs_delta(above, below, counts.sum(axis=1))])
 
 
 def _variance(
@@ -70,7 +66,7 @@ def _variance(
     if free < 1:
         return np.full(len(MEASURES), np.nan), 0
     values = []
-    step = max(1, DRAWS_AT_ONCE // n)
+    step = max(1, AT_ONCE // n)
     for start in range(0, resamples, step):
         weights = np.zeros((min(step, resamples - start), n))
         for rows in groups:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.engines.tails import p_value
 from analysis.errors import AnalysisError
 
 LARGEST = 50.0  # of a random effect's deviation over the residual's: a first step far out would lose all digits
@@ -54,8 +55,7 @@ class Fit:
         error = float(np.sqrt(c @ self.covariance @ c))
         df = self._model.satterthwaite(np.array([*self.sd, self.residual_sd]), c)
         t = estimate / error
-        upper = float(stats.t.sf(t, df))
-        p = upper if alternative == "greater" else 1 - upper if alternative == "less" else 2 * min(upper, 1 - upper)
+        p = float(p_value(stats.t.sf(t, df), stats.t.cdf(t, df), alternative))
         half = float(stats.t.ppf(0.975, df)) * error
         return Contrast(estimate, t, df, p, estimate - half, estimate + half)
 

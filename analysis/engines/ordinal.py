@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.engines.tails import p_value
 from analysis.errors import AnalysisError
 
 Deviance = Callable[[np.ndarray], float]
@@ -50,9 +51,7 @@ class OrdinalFit:
         estimate = float(c @ self.beta)
         error = float(np.sqrt(c @ self.covariance[:p, :p] @ c))
         z = estimate / error
-        upper = float(ndtr(-z))
-        value = upper if alternative == "greater" else 1 - upper if alternative == "less" else 2 * min(upper, 1 - upper)
-        return estimate, error, z, value
+        return estimate, error, z, float(p_value(ndtr(-z), ndtr(z), alternative))
 
 
 class _Ordinal:
@@ -66,7 +65,7 @@ class _Ordinal:
         self.columns = [f + starts[i] for i, f in enumerate(factors)]
         self.q = int(starts[-1])
         self.u = np.zeros(self.q)
-        # As in `analysis.mixed`: the block of the factor with most levels is diagonal and is eliminated.
+        # As in `analysis.engines.mixed`: the block of the factor with most levels is diagonal and is eliminated.
         large = int(np.argmax(self.sizes)) if self.sizes else 0
         self.large = slice(int(starts[large]), int(starts[large + 1]))
         self.rest = np.setdiff1d(np.arange(self.q), np.arange(self.large.start, self.large.stop))

@@ -6,20 +6,40 @@ arrays instead of sessions; `tests/analysis/power/test_power.py` holds the two e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from analysis.config import AnalysisConfig
+from analysis.engines.ranks import signed_rank
+from analysis.engines.tails import adjust
 from analysis.errors import AnalysisError
+from analysis.preference.questions import questions
 from experiment.bots.effects import Effects
 from experiment.config import ExperimentConfig
 from experiment.design import Clip, plan
 
+NO_TASK = "this study has no preference task; power is worked out for [experiment.preference]"
 BATCH = 200  # simulated studies drawn at once, so that memory does not grow with their number
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What is simulated: a study and its declared tests, the effects that people are given, how many studies a size.
+
+    The same seed gives the same numbers.
+    """
+
+    experiment: ExperimentConfig
+    effects: Effects
+    clips: tuple[Clip, ...]
+    analysis: AnalysisConfig
+    studies: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -56,7 +76,7 @@ def generate(
         If the study has no preference task.
     """
     if config.preference is None:
-        raise AnalysisError("this study has no preference task; power is worked out for [experiment.preference]")
+        raise AnalysisError(NO_TASK)
     p, low, high = effects.preference, config.preference.low, config.preference.high
     names = tuple(sorted({c.taste for c in clips}))
     tuned = {c.id: k for k, c in enumerate(clips) if c.model == "finetuned"}
@@ -82,77 +102,36 @@ def generate(
     return Answers(np.where(second, answer, low + high - answer), tastes, names)
 
 
-def signed_rank_p(scores: np.ndarray, middle: float, alternative: str) -> np.ndarray:
-    """p-values of Wilcoxon's signed-rank test along the last axis, as `analysis.preference.signed_rank` gives them.
-
-    Answers are whole numbers, so the ranks follow from how often each distance from the middle occurs: zeros are dropped,
-    ties get mid-ranks, normal approximation with continuity correction (R's wilcox.test). nan where nothing differs.
-    """
-    from scipy.special import ndtr
-
-    difference = scores - middle
-    distances = np.unique(np.abs(difference))
-    distances = distances[distances > 0]
-    if len(distances) == 0:
-        return np.full(difference.shape[:-1], np.nan)
-    above = np.stack([(difference == d).sum(axis=-1) for d in distances], axis=-1).astype(float)
-    below = np.stack([(difference == -d).sum(axis=-1) for d in distances], axis=-1).astype(float)
-    tied = above + below
-    ranks = np.cumsum(tied, axis=-1) - tied + (tied + 1) / 2
-    v = (above * ranks).sum(axis=-1)
-    n = tied.sum(axis=-1)
-    centre = v - n * (n + 1) / 4
-    variance = n * (n + 1) * (2 * n + 1) / 24 - (tied**3 - tied).sum(axis=-1) / 48
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correction = {"greater": 0.5, "less": -0.5}.get(alternative, 0.5 * np.sign(centre))
-        z = (centre - correction) / np.sqrt(variance)
-        p = ndtr(-z) if alternative == "greater" else ndtr(z) if alternative == "less" else 2 * ndtr(-np.abs(z))
-    return np.where(n > 0, np.minimum(p, 1.0), np.nan)
-
-
 def detected(answers: Answers, middle: float, config: AnalysisConfig) -> dict[tuple[str, str], np.ndarray]:
     """Which studies find each declared effect, after correction over the tastes: (name, alternative) -> (studies,) bool."""
-    declared = {h.taste: h.alternative for h in config.hypotheses}
-    studies = len(answers.scores)
-    flat, tastes = answers.scores.reshape(studies, -1), answers.tastes.ravel()
-    found = {("all", "greater"): signed_rank_p(flat, middle, "greater") < config.alpha}
-    kinds = [(name, declared.get(name, "two-sided")) for name in answers.names]
-    p = np.stack([signed_rank_p(flat[:, tastes == k], middle, kind) for k, (_, kind) in enumerate(kinds)])
-    adjusted = _adjusted(np.nan_to_num(p, nan=1.0), config.correction)
+    flat, tastes = answers.scores.reshape(len(answers.scores), -1), answers.tastes.ravel()
+    overall, *per_taste = questions(answers.names, config)
+    found = {(overall.taste, overall.alternative): signed_rank(flat, middle, overall.alternative)[1] < config.alpha}
+    p = np.stack(
+        [signed_rank(flat[:, tastes == answers.names.index(q.taste)], middle, q.alternative)[1] for q in per_taste]
+    )
+    adjusted = adjust(np.nan_to_num(p, nan=1.0), config.correction)
     found["any taste", "corrected"] = np.asarray((adjusted < config.alpha).any(axis=0))
-    return found | {kind: adjusted[k] < config.alpha for k, kind in enumerate(kinds)}
+    return found | {(q.taste, q.alternative): adjusted[k] < config.alpha for k, q in enumerate(per_taste)}
 
 
-def _adjusted(p: np.ndarray, method: str) -> np.ndarray:
-    """Bonferroni's or Holm's adjustment along the first axis."""
-    m = len(p)
-    if method == "bonferroni":
-        return np.minimum(1.0, m * p)
-    order = np.argsort(p, axis=0)
-    steps = (m - np.arange(m))[:, None] * np.take_along_axis(p, order, axis=0)
-    out = np.empty_like(p)
-    np.put_along_axis(out, order, np.minimum(1.0, np.maximum.accumulate(steps, axis=0)), axis=0)
-    return out
-
-
-def _one_size(
-    arguments: tuple[ExperimentConfig, Effects, list[Clip], AnalysisConfig, int, int, int],
-) -> list[dict[str, Any]]:
-    config, effects, clips, analysis, n, simulations, seed = arguments
-    assert config.preference is not None
-    middle = (config.preference.low + config.preference.high) / 2
-    hits: dict[tuple[str, str], int] = {}
-    for batch, start in enumerate(range(0, simulations, BATCH)):
-        studies = min(BATCH, simulations - start)
-        drawn = generate(config, effects, clips, n, studies, np.random.default_rng([seed, n, batch]))
-        for key, found in detected(drawn, middle, analysis).items():
-            hits[key] = hits.get(key, 0) + int(found.sum())
+def _one_size(simulation: Simulation, n: int) -> list[dict[str, Any]]:
     from scipy.stats import binomtest
 
+    asked, simulations = simulation.experiment.preference, simulation.studies
+    assert asked is not None
+    middle = (asked.low + asked.high) / 2
+    hits: dict[tuple[str, str], int] = {}
+    for batch, start in enumerate(range(0, simulations, BATCH)):
+        rng = np.random.default_rng([simulation.seed, n, batch])
+        studies = min(BATCH, simulations - start)
+        drawn = generate(simulation.experiment, simulation.effects, simulation.clips, n, studies, rng)
+        for key, found in detected(drawn, middle, simulation.analysis).items():
+            hits[key] = hits.get(key, 0) + int(found.sum())
     rows = []
     for (name, alternative), k in hits.items():
         interval = binomtest(k, simulations).proportion_ci(method="wilson")
-        declared = effects.preference.mean.get(name)
+        declared = simulation.effects.preference.mean.get(name)
         rows.append(
             {
                 "taste": name,
@@ -169,15 +148,7 @@ def _one_size(
 
 
 def power(
-    config: ExperimentConfig,
-    effects: Effects,
-    clips: Sequence[Clip],
-    analysis: AnalysisConfig,
-    sizes: Sequence[int],
-    simulations: int,
-    seed: int,
-    jobs: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    simulation: Simulation, sizes: Sequence[int], jobs: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> list[dict[str, Any]]:
     """Power of the declared tests at each number of participants, with Wilson's 95 % interval; `jobs` sizes at a time.
 
@@ -185,21 +156,24 @@ def power(
     """
     from concurrent.futures import ProcessPoolExecutor
 
-    if config.preference is None:
-        raise AnalysisError("this study has no preference task; power is worked out for [experiment.preference]")
-    tasks = [(config, effects, list(clips), analysis, n, simulations, seed) for n in sizes]
+    if simulation.experiment.preference is None:
+        raise AnalysisError(NO_TASK)
+    work = partial(_one_size, simulation)
+    if jobs == 1 or len(sizes) == 1:
+        return _collected(map(work, sizes), len(sizes), progress)
+    with ProcessPoolExecutor(min(jobs, len(sizes))) as pool:
+        return _collected(pool.map(work, sizes), len(sizes), progress)
+
+
+def _collected(
+    parts: Iterable[list[dict[str, Any]]], total: int, progress: Callable[[int, int], None] | None
+) -> list[dict[str, Any]]:
+    """Rows of all parts, telling after each how many are done."""
     rows: list[dict[str, Any]] = []
-    if jobs == 1 or len(tasks) == 1:
-        for k, task in enumerate(tasks):
-            rows += _one_size(task)
-            if progress:
-                progress(k + 1, len(tasks))
-        return rows
-    with ProcessPoolExecutor(min(jobs, len(tasks))) as pool:
-        for k, found in enumerate(pool.map(_one_size, tasks)):
-            rows += found
-            if progress:
-                progress(k + 1, len(tasks))
+    for k, found in enumerate(parts):
+        rows += found
+        if progress:
+            progress(k + 1, total)
     return rows
 
 

@@ -14,83 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.config import AnalysisConfig
-from analysis.errors import AnalysisError
+from analysis.engines.ranks import cluster_interval, counted, rank_biserial, signed_rank
+from analysis.engines.tails import adjust
+from analysis.preference.questions import Question, answered, questions
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def signed_rank(scores: np.ndarray, middle: float, alternative: str) -> tuple[float, float]:
-    """One-sample Wilcoxon signed-rank test against `middle` as R does it.
-
-    Returns
-    -------
-    tuple
-        V (sum of positive ranks) and p; (nan, nan) where no score differs from the middle.
-    """
-    from scipy import stats
-
-    difference = np.asarray(scores, dtype=float) - middle
-    kept = difference[difference != 0]
-    if len(kept) == 0:
-        return float("nan"), float("nan")
-    ranks = stats.rankdata(np.abs(kept))
-    v = float(ranks[kept > 0].sum())
-    found = stats.wilcoxon(kept, zero_method="wilcox", correction=True, alternative=alternative, method="approx")
-    return v, float(found.pvalue)
-
-
-def rank_biserial(scores: np.ndarray, middle: float) -> float:
-    """Matched-pairs rank-biserial correlation: (favourable - unfavourable rank sum) / total; 0 where all are equal."""
-    from scipy import stats
-
-    difference = np.asarray(scores, dtype=float) - middle
-    kept = difference[difference != 0]
-    if len(kept) == 0:
-        return 0.0
-    ranks = stats.rankdata(np.abs(kept))
-    return float((ranks[kept > 0].sum() - ranks[kept < 0].sum()) / ranks.sum())
-
-
-def cluster_interval(
-    scores: np.ndarray, people: np.ndarray, middle: float, resamples: int, rng: np.random.Generator, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the rank-biserial correlation, participants drawn with all their answers.
-
-    Answers are counted once per participant and distance from the middle; a resample is then a weighted sum of these
-    counts, and its mid-ranks follow from their running total: nothing is sorted again.
-    """
-    from scipy.sparse import csr_array
-
-    difference = np.asarray(scores, dtype=float) - middle
-    who, codes = np.unique(people, return_inverse=True)
-    levels, at = np.unique(np.abs(difference), return_inverse=True)
-    shape = (len(who), len(levels))
-    sign = [csr_array(((difference * s > 0).astype(float), (codes, at)), shape=shape) for s in (1, -1)]
-    values = []
-    step = max(1, 4_000_000 // len(who))
-    for start in range(0, resamples, step):
-        drawn = rng.integers(len(who), size=(min(step, resamples - start), len(who)))
-        weights = np.stack([np.bincount(row, minlength=len(who)) for row in drawn]).astype(float)
-        plus, minus = (weights @ s for s in sign)
-        n = plus + minus
-        ranks = np.cumsum(n, axis=1) - (n - 1) / 2
-        total = (n * ranks).sum(axis=1)
-        values.append(((plus - minus) * ranks).sum(axis=1) / np.where(total > 0, total, 1))
-    tail = (1 - level) / 2
-    low, high = np.quantile(np.concatenate(values), [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def adjust(p: np.ndarray, method: str) -> np.ndarray:
-    """Adjust p-values, ``"bonferroni"`` or ``"holm"`` (pingouin.multicomp)."""
-    import pingouin
-
-    kept = ~np.isnan(p)
-    out = np.full(len(p), np.nan)
-    if kept.any():
-        out[kept] = pingouin.multicomp(p[kept], method=method)[1]
-    return out
 
 
 def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
@@ -113,47 +42,40 @@ def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[s
     """
     import pingouin
 
-    data = data.dropna(subset=["score"])
-    if data.empty:
-        raise AnalysisError("there are no preference answers in this study; task 1 was not run")
+    data = answered(data)
     tastes = sorted(data["taste"].unique())
-    declared = {h.taste: h.alternative for h in config.hypotheses}
     rng = np.random.default_rng(config.seed)
-    tests = []
 
-    def test(name: str, part: pd.DataFrame, alternative: str, status: str) -> dict[str, Any]:
+    def test(asked: Question) -> dict[str, Any]:
+        part = asked.part(data)
         scores, people = part["score"].to_numpy(float), part["participant"].to_numpy()
-        statistic, p = signed_rank(scores, middle, alternative)
+        statistic, p = signed_rank(scores, middle, asked.alternative)
         low, high = cluster_interval(scores, people, middle, config.resamples, rng)
         return {
-            "taste": name,
+            "taste": asked.taste,
             "test": "wilcoxon",
-            "alternative": alternative,
+            "alternative": asked.alternative,
             "n": len(scores),
             "n_participants": int(part["participant"].nunique()),
             "mean": float(scores.mean()),
             "median": float(np.median(scores)),
-            "statistic": statistic,
-            "p": p,
+            "statistic": float(statistic),
+            "p": float(p),
             "p_adjusted": None,
-            "effect": rank_biserial(scores, middle),
+            "effect": float(rank_biserial(*counted(scores - middle))),
             "ci_low": low,
             "ci_high": high,
-            "status": status,
+            "status": asked.status,
         }
 
-    tests.append(test("all", data, "greater", "declared"))
-    per_taste = [
-        test(t, data[data["taste"] == t], declared.get(t, "two-sided"), "declared" if t in declared else "exploratory")
-        for t in tastes
-    ]
-    adjusted = adjust(np.array([row["p"] for row in per_taste]), config.correction)
-    for row, value in zip(per_taste, adjusted, strict=True):
+    asked = questions(tastes, config)
+    tests = [test(question) for question in asked]
+    adjusted = adjust(np.array([row["p"] for row in tests[1:]]), config.correction)
+    for row, value in zip(tests[1:], adjusted, strict=True):
         row["p_adjusted"] = float(value)
-    tests += per_taste
-    if "salty" in tastes and declared.get("salty") == "greater":
+    if Question("salty", "greater", "declared") in asked:
         # The seed paper looked at salty the other way too, uncorrected; so it is marked.
-        tests.append(test("salty", data[data["taste"] == "salty"], "less", "exploratory"))
+        tests.append(test(Question("salty", "less", "exploratory")))
     normality = []
     for name, part in [("all", data), *((t, data[data["taste"] == t]) for t in tastes)]:
         scores = part["score"].to_numpy(float)
@@ -262,8 +184,8 @@ def _sides(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
         {
             "n": len(answers),
             "mean_answer": float(answers.mean()),
-            "statistic": statistic,
-            "p": p,
+            "statistic": float(statistic),
+            "p": float(p),
             "share_finetuned_first": first,
         }
     ]

@@ -2,8 +2,8 @@
 
 The seed paper's tests treat the answers of one person, and all answers about one clip, as independent; under ordinary
 variances of people and clips they find effects that are not there (docs/evidence/coverage.json). Here every question is a
-contrast of a linear mixed model with both as random intercepts (`analysis.mixed`), so that a result speaks of other people
-and other clips; beside it stand rank-biserial correlation and Cliff's delta with intervals for both (`analysis.crossed`).
+contrast of a linear mixed model with both as random intercepts (`analysis.engines.mixed`), so that a result speaks of other people
+and other clips; beside it stand rank-biserial correlation and Cliff's delta with intervals for both (`analysis.engines.crossed`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from analysis.config import AnalysisConfig
 from analysis.engines.crossed import Crossed, crossed_intervals
 from analysis.engines.mixed import fit
 from analysis.engines.ordinal import fit_ordinal
+from analysis.engines.tails import adjust
 from analysis.engines.threads import one_thread
 from analysis.errors import AnalysisError
-from analysis.preference.paper import adjust
+from analysis.preference.questions import answered, questions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,14 +27,17 @@ if TYPE_CHECKING:
     from analysis.engines.mixed import Fit
 
 
-def _factors(part: pd.DataFrame, names: tuple[str, ...]) -> tuple[list[np.ndarray], list[str]]:
+RANDOM = ("participant", "clip")
+
+
+def random_effects(part: pd.DataFrame, names: tuple[str, ...] = RANDOM) -> tuple[list[np.ndarray], list[str]]:
     """The random effects that the data can tell apart: more than one level, and levels with several answers."""
     kept = [n for n in names if 1 < part[n].nunique() < len(part)]
     return [part[n].to_numpy() for n in kept], kept
 
 
-def _fitted(y: np.ndarray, x: np.ndarray, part: pd.DataFrame, names: tuple[str, ...]) -> tuple[Fit | None, list[str]]:
-    factors, kept = _factors(part, names)
+def _fitted(y: np.ndarray, x: np.ndarray, part: pd.DataFrame) -> tuple[Fit | None, list[str]]:
+    factors, kept = random_effects(part)
     try:
         return fit(y, x, factors), kept
     except AnalysisError:
@@ -46,7 +50,7 @@ def _row(found: Fit | None, kept: list[str], contrast: np.ndarray, alternative: 
     if found is None:
         return {**empty, "converged": False, "note": "too few answers for the model"}
     c = found.test(contrast, alternative)
-    missing = [n for n in ("participant", "clip") if n not in kept]
+    missing = [n for n in RANDOM if n not in kept]
     note = f"no variance of {' and '.join(missing)} can be told" if missing else ""
     return {
         "effect": c.estimate, "ci_low": c.ci_low, "ci_high": c.ci_high, "statistic": c.t, "df": c.df, "p": c.p,
@@ -58,7 +62,7 @@ def _row(found: Fit | None, kept: list[str], contrast: np.ndarray, alternative: 
 def _spread(found: Fit | None, kept: list[str]) -> dict[str, float | None]:
     """Standard deviations of participants, clips and residual; empty where they can't be told."""
     known = {} if found is None else dict(zip(kept, found.sd, strict=True)) | {"residual": found.residual_sd}
-    return {f"sd_{name}": known.get(name) for name in ("participant", "clip", "residual")}
+    return {f"sd_{name}": known.get(name) for name in (*RANDOM, "residual")}
 
 
 def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
@@ -88,36 +92,30 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
 def _preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
     import pandas as pd
 
-    data = data.dropna(subset=["score"]).rename(columns={"clip_finetuned": "clip"})
-    if data.empty:
-        raise AnalysisError("there are no preference answers in this study; task 1 was not run")
-    tastes = sorted(data["taste"].unique())
-    declared = {h.taste: h.alternative for h in config.hypotheses}
+    data = answered(data).rename(columns={"clip_finetuned": "clip"})
     rng = np.random.default_rng(config.seed)
     rows, sizes = [], []
-    for name in ["all", *tastes]:
-        part = data if name == "all" else data[data["taste"] == name]
-        alternative = "greater" if name == "all" else declared.get(name, "two-sided")
-        if name == "all" and len(tastes) > 1:
+    for asked in questions(data["taste"], config):
+        part = asked.part(data)
+        if part["taste"].nunique() > 1:
             # Sum contrasts: the intercept is the mean over tastes, each with the same weight.
             dummies = pd.get_dummies(part["taste"]).to_numpy(float)
             x = np.column_stack([np.ones(len(part)), dummies[:, :-1] - dummies[:, -1:]])
         else:
             x = np.ones((len(part), 1))
         y = part["score"].to_numpy(float) - middle
-        found, kept = _fitted(y, x, part, ("participant", "clip"))
+        found, kept = _fitted(y, x, part)
         scores, people = part["score"].to_numpy(float), part["participant"].to_numpy()
         clips, strata = part["clip"].to_numpy(), part["taste"].to_numpy()
         effects = crossed_intervals(scores, people, clips, strata, middle, config.resamples, rng)
-        status = "declared" if name == "all" or name in declared else "exploratory"
         rows.append(
-            {"taste": name, "test": "lmm", "alternative": alternative, "n": len(part)}
-            | _row(found, kept, np.eye(x.shape[1])[0], alternative)
-            | {"status": status}
+            {"taste": asked.taste, "test": "lmm", "alternative": asked.alternative, "n": len(part)}
+            | _row(found, kept, np.eye(x.shape[1])[0], asked.alternative)
+            | {"status": asked.status}
         )
         sizes.append(
             {
-                "taste": name, "n_participants": int(part["participant"].nunique()), "n_clips": int(part["clip"].nunique()),
+                "taste": asked.taste, "n_participants": int(part["participant"].nunique()), "n_clips": int(part["clip"].nunique()),
                 **_ends("rank_biserial", "rank", effects), **_ends("cliffs_delta", "delta", effects), **_spread(found, kept),
             }
         )  # fmt: skip
@@ -146,7 +144,7 @@ def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[s
     -------
     dict
         ``own_word``: one row a taste among the adjectives, the declared question of task 2, one-sided, Holm over tastes;
-        ``own_word_ordinal``: the same by a cumulative link mixed model (`analysis.ordinal`), effects in log odds;
+        ``own_word_ordinal``: the same by a cumulative link mixed model (`analysis.engines.ordinal`), effects in log odds;
         ``prompts``: every adjective and prompt against the mean of the other prompts, two-sided, exploratory, Holm over
         all.
     """
@@ -166,7 +164,7 @@ def _ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[
         if len(there) < 2:
             continue
         x = np.column_stack([(part["prompt"] == p).to_numpy(float) for p in there])
-        found, kept = _fitted(part["value"].to_numpy(float), x, part, ("participant", "clip"))
+        found, kept = _fitted(part["value"].to_numpy(float), x, part)
         for k, prompt in enumerate(there):
             contrast = np.where(np.arange(len(there)) == k, 1.0, -1.0 / (len(there) - 1))
             head = {"prompt": prompt, "adjective": adjective, "test": "lmm", "n": len(part)}

@@ -9,6 +9,7 @@ import numpy as np
 from analysis.config import AnalysisConfig
 from analysis.engines.mixed import fit
 from analysis.errors import AnalysisError
+from analysis.preference import robust
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ def order_and_side(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
     if not kept or len(data) < 20:
         return []
     x = np.column_stack([np.ones(len(data)), *kept.values()])
-    factors = [data[c].to_numpy() for c in ("participant", "clip_finetuned") if 1 < data[c].nunique() < len(data)]
+    factors, _ = robust.random_effects(data, ("participant", "clip_finetuned"))
     try:
         found = fit(data["score"].to_numpy(float) - middle, x, factors)
     except AnalysisError:
@@ -84,7 +85,6 @@ def detectable(tests: list[dict[str, Any]], alpha: float, power: float = 0.8) ->
 def with_and_without(data: StudyData, people: set[int], config: AnalysisConfig) -> list[dict[str, Any]]:
     """The overall test of task 1 with everybody and without some people (those that the careless indices mark)."""
     from analysis.data.careless import without
-    from analysis.preference import robust
 
     rows = []
     for label, part in (("everybody", data), ("without marked", without(data, people))):

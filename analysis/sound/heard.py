@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.preference.paper import adjust
+from analysis.engines.ranks import rank_sum
+from analysis.engines.tails import adjust
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,9 +37,7 @@ def _holm(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def feature_tests(frame: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]:
-    """Mann-Whitney tests between tastes per model (pingouin.mwu), Holm-corrected within a feature and model."""
-    import pingouin
-
+    """Mann-Whitney tests between tastes per model , Holm-corrected within a feature and model."""
     out = []
     for model in sorted(frame["model"].unique()):
         for name in names:
@@ -48,7 +47,7 @@ def feature_tests(frame: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]
                 y = frame[(frame["taste"] == b) & (frame["model"] == model)][name].to_numpy(float)
                 if len(x) < 3 or len(y) < 3:
                     continue
-                found = pingouin.mwu(x, y).iloc[0]
+                u, p, biserial = rank_sum(x, y)
                 rows.append(
                     {
                         "model": model,
@@ -59,9 +58,9 @@ def feature_tests(frame: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]
                         "n2": len(y),
                         "mean1": float(x.mean()),
                         "mean2": float(y.mean()),
-                        "U": float(found["U_val"]),
-                        "p": float(found["p_val"]),
-                        "rank_biserial": float(found["RBC"]),
+                        "U": u,
+                        "p": p,
+                        "rank_biserial": biserial,
                     }
                 )
             if rows:
@@ -84,8 +83,6 @@ CORRESPONDENCES = (
 
 def correspondences(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Do the clips have what was published of their tastes? One-sided Mann-Whitney tests, Holm within a model."""
-    import pingouin
-
     out: list[dict[str, Any]] = []
     for model in sorted(frame["model"].unique()):
         rows: list[dict[str, Any]] = []
@@ -98,12 +95,12 @@ def correspondences(frame: pd.DataFrame) -> list[dict[str, Any]]:
             ]
             if min(len(s) for s in sides) < 3:
                 continue
-            found = pingouin.mwu(*sides, alternative="greater").iloc[0]
+            u, p, biserial = rank_sum(sides[0], sides[1], "greater")
             rows.append(
                 {
                     "model": model, "feature": feature, "higher": more, "lower": less, "n1": len(sides[0]), "n2": len(sides[1]),
-                    "difference": float(np.mean(sides[0]) - np.mean(sides[1])), "U": float(found["U_val"]),
-                    "p": float(found["p_val"]), "p_adjusted": None, "rank_biserial": float(found["RBC"]), "source": source,
+                    "difference": float(np.mean(sides[0]) - np.mean(sides[1])), "U": u,
+                    "p": p, "p_adjusted": None, "rank_biserial": biserial, "source": source,
                 }
             )  # fmt: skip
         if rows:
@@ -117,8 +114,6 @@ def words_against_ratings(rows: list[ClipRow], ratings: pd.DataFrame, shown: int
     Mean ratings of a clip are the unit; Mann-Whitney U, Holm over all words and adjectives; the `shown` smallest p.
     """
     import re
-
-    import pingouin
 
     captions = {r.clip: set(re.findall(r"[a-z]+", r.caption.lower())) for r in rows if r.caption}
     if ratings.empty or not captions:
@@ -141,12 +136,12 @@ def words_against_ratings(rows: list[ClipRow], ratings: pd.DataFrame, shown: int
             x, y = means[adjective].to_numpy(float)[has], means[adjective].to_numpy(float)[~has]
             if np.isnan(x).any() or np.isnan(y).any() or np.ptp(np.concatenate([x, y])) == 0:
                 continue
-            found = pingouin.mwu(x, y).iloc[0]
+            u, p, biserial = rank_sum(x, y)
             out.append(
                 {
                     "word": word, "adjective": str(adjective), "n_with": len(x), "n_without": len(y), "mean_with": float(x.mean()),
-                    "mean_without": float(y.mean()), "U": float(found["U_val"]), "p": float(found["p_val"]), "p_adjusted": None,
-                    "rank_biserial": float(found["RBC"]), "status": "exploratory",
+                    "mean_without": float(y.mean()), "U": u, "p": p, "p_adjusted": None,
+                    "rank_biserial": biserial, "status": "exploratory",
                 }
             )  # fmt: skip
     if not out:

@@ -295,7 +295,7 @@ def power(
     quiet: QuietOption = False,
 ) -> None:
     """How often a study with so many participants finds the declared effects."""
-    from analysis.power.power import clip_table, null, plot
+    from analysis.power.power import Simulation, clip_table, null, plot
     from analysis.power.power import power as run_power
     from experiment.bots.effects import load_effects
 
@@ -309,10 +309,10 @@ def power(
     told, config = load_effects(effects), loaded.experiment
     if no_effect and config.preference is not None:
         told = null(told, (config.preference.low + config.preference.high) / 2)
-    clips = clip_table([t.name for t in loaded.stimuli.tastes], loaded.stimuli.clips_per_taste)
+    clips = tuple(clip_table([t.name for t in loaded.stimuli.tastes], loaded.stimuli.clips_per_taste))
     chosen = loaded.analysis.seed if seed is None else seed
     with progress("power", quiet) as update:
-        rows = run_power(config, told, clips, loaded.analysis, numbers, simulations, chosen, jobs, update)
+        rows = run_power(Simulation(config, told, clips, loaded.analysis, simulations, chosen), numbers, jobs, update)
     show("power", loaded.analysis.plan, None, {"power": rows}, as_json, csv)
     for suffix in ("svg", "png"):
         plot(rows, loaded.analysis.alpha, out / loaded.name / f"power.{suffix}")

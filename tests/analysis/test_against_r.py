@@ -14,13 +14,13 @@ import pytest
 from analysis.agreement.agreement import mantel, procrustes
 from analysis.engines.mixed import fit
 from analysis.engines.ordinal import fit_ordinal
+from analysis.engines.ranks import signed_rank
 from analysis.engines.threads import one_thread
 from analysis.factors.extraction import extract
 from analysis.factors.invariance import fit_groups
 from analysis.factors.polychoric import polychoric
 from analysis.factors.retention import adequacy, parallel_analysis, reduced_eigenvalues
 from analysis.factors.trust import congruence, omega
-from analysis.preference.paper import signed_rank
 from analysis.ratings.paper import anova, tukey
 
 PACKAGES = ("psych", "GPArotation", "vegan", "lme4", "lmerTest", "ordinal", "lavaan")

@@ -6,14 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.config import AnalysisConfig
 from analysis.data.frames import load
-from analysis.power.power import Answers, _adjusted, clip_table, detected, generate, null, power, signed_rank_p
-from analysis.preference.paper import adjust, signed_rank
+from analysis.power.power import Answers, Simulation, clip_table, detected, generate, null, power
 from experiment import launch
 from experiment.bots.effects import Effects, load_effects
 from experiment.data.store import Store
@@ -25,21 +22,9 @@ STUDY = load_study(ROOT / "study.toml")
 TASTES = [t.name for t in STUDY.stimuli.tastes]
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    scores=st.lists(st.integers(0, 10), min_size=1, max_size=60),
-    alternative=st.sampled_from(["greater", "less", "two-sided"]),
-)
-def test_the_fast_test_is_the_analysis_test(scores: list[int], alternative: str) -> None:
-    x = np.array(scores, dtype=float)
-    mine, theirs = float(signed_rank_p(x, 5.0, alternative)), signed_rank(x, 5.0, alternative)[1]
-    assert (np.isnan(mine) and np.isnan(theirs)) or mine == pytest.approx(theirs, rel=1e-9)
-
-
-@settings(max_examples=50, deadline=None)
-@given(p=st.lists(st.floats(1e-6, 1), min_size=2, max_size=6), method=st.sampled_from(["bonferroni", "holm"]))
-def test_the_adjustment_is_the_analysis_adjustment(p: list[float], method: str) -> None:
-    assert _adjusted(np.array(p)[:, None], method)[:, 0] == pytest.approx(adjust(np.array(p), method))
+def simulation(effects: Effects, studies: int, seed: int = 0, analysis: AnalysisConfig = STUDY.analysis) -> Simulation:
+    """The default study with five clips a taste."""
+    return Simulation(STUDY.experiment, effects, tuple(clip_table(TASTES, 5)), analysis, studies, seed)
 
 
 def through_the_engine(folder: Path, effects: Effects, n: int, seed: int) -> np.ndarray:
@@ -75,18 +60,16 @@ def test_generator_and_engine_draw_from_the_same_distribution(tmp_path: Path) ->
 
 
 def test_false_positives_are_as_declared_and_power_grows() -> None:
-    clips = clip_table(TASTES, 5)
-    nothing = null(load_effects(), 5.0)
-    rows = power(STUDY.experiment, nothing, clips, STUDY.analysis, [60], 4000, 0)
+    rows = power(simulation(null(load_effects(), 5.0), 4000), [60])
     overall = next(r for r in rows if r["taste"] == "all")
     assert overall["power"] == pytest.approx(0.05, abs=4 * (0.05 * 0.95 / 4000) ** 0.5)
     family = next(r for r in rows if r["taste"] == "any taste")
     assert family["power"] <= 0.06
-    rows = power(STUDY.experiment, load_effects(), clips, STUDY.analysis, [20, 80, 200], 400, 0, jobs=2)
+    rows = power(simulation(load_effects(), 400), [20, 80, 200], jobs=2)
     sweet = [r["power"] for r in rows if r["taste"] == "sweet"]
     assert sweet == sorted(sweet)
     assert sweet[0] < 0.6 < 0.9 < sweet[2]
-    assert power(STUDY.experiment, load_effects(), clips, STUDY.analysis, [20, 80, 200], 400, 0) == rows
+    assert power(simulation(load_effects(), 400), [20, 80, 200]) == rows
 
 
 def test_detection_follows_the_declared_direction() -> None:
