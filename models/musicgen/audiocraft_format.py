@@ -11,6 +11,7 @@ from models.errors import ModelError
 from models.musicgen.checkpoints import Checkpoint, Parts, read_parts, text_encoder_of
 from models.musicgen.convert import codec_to_audiocraft, language_to_audiocraft
 from models.musicgen.nano import fit, load_codec, load_language_model
+from models.musicgen.positions import settle_rotary, without_constants
 from models.weights import load_pickle
 
 
@@ -36,7 +37,7 @@ def _from_audiocraft(checkpoint: Checkpoint) -> tuple[Any, Any]:
     described = (config.get("conditioners") or {}).get("description") or {}
     text = text_encoder_of(checkpoint.directory, config) if described.get("model") == "t5" else (None, None)
     lm = build_language(config, *text)
-    fit(lm, package["best_state"], checkpoint.files[0])
+    fit(lm, without_constants(package["best_state"]), checkpoint.files[0])
     if "pretrained" in compression:
         raise ModelError(f"{checkpoint.files[1]} only names {compression['pretrained']}; use engine = 'transformers'")
     settings = yaml.safe_load(compression["xp.cfg"])
@@ -71,7 +72,7 @@ def build_language(config: dict[str, Any], text_encoder: Any, tokenizer: Any, de
     if text_encoder is not None:
         width = settings["transformer_lm"]["dim"]
         lm.condition_provider.conditioners["description"] = _t5_conditioner(text_encoder, tokenizer, width)
-    return lm
+    return settle_rotary(lm)
 
 
 def _t5_conditioner(text_encoder: Any, tokenizer: Any, width: int) -> Any:
@@ -224,11 +225,21 @@ def audiocraft_configs(parts: Parts) -> tuple[dict[str, Any], dict[str, Any]]:
     return language, codec
 
 
+def _convertible(checkpoint: Checkpoint) -> Parts:
+    parts = read_parts(checkpoint)
+    if parts.positions != "sin":
+        raise ModelError(
+            f"{checkpoint.name} has rotary positions (positional_embedding = {parts.positions!r}), which transformers' MusicGen "
+            "does not know; it stays in audiocraft's format"
+        )
+    return parts
+
+
 def write_audiocraft(checkpoint: Checkpoint, out: Path) -> Path:
     """Write a released checkpoint in audiocraft's format; T5, which audiocraft only names, goes to ``text_encoder/``."""
     import yaml
 
-    parts = read_parts(checkpoint)
+    parts = _convertible(checkpoint)
     config, codec_config = audiocraft_configs(parts)
     out.mkdir(parents=True, exist_ok=True)
     for name, cfg, state in (
@@ -252,7 +263,7 @@ def write_transformers(checkpoint: Checkpoint, out: Path) -> Path:
     """Write a released checkpoint in transformers' format (config.json, model.safetensors, tokenizer)."""
     from transformers import MusicgenConfig, MusicgenForConditionalGeneration
 
-    parts = read_parts(checkpoint)
+    parts = _convertible(checkpoint)
     config = MusicgenConfig(
         text_encoder=parts.text_encoder.config, audio_encoder=parts.codec.config, decoder=parts.config
     )

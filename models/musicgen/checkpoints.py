@@ -17,9 +17,11 @@ from models.musicgen.convert import (
     delays_of,
     encodec_config,
     language_to_transformers,
+    positions_of,
     stereo_delays,
 )
 from models.musicgen.nano import CODEC, described_in, fit, language_files
+from models.musicgen.positions import without_constants
 from models.weights import file_sha256, load_pickle, load_tensors, weights_directory
 
 if TYPE_CHECKING:
@@ -122,7 +124,7 @@ class Parts:
     """A released MusicGen in transformers' names, whichever format it came in.
 
     `decoder` has the names of ``MusicgenForCausalLM``, `projection` is weight and bias from the text encoder's width,
-    `codec` and `text_encoder` are transformers' modules.
+    `codec` and `text_encoder` are transformers' modules; for `positions` see `models.musicgen.positions`.
     """
 
     decoder: dict[str, torch.Tensor]
@@ -132,6 +134,7 @@ class Parts:
     codec: Any
     text_encoder: Any
     tokenizer: Any
+    positions: str = "sin"
 
 
 def read_parts(checkpoint: Checkpoint) -> Parts:
@@ -187,7 +190,7 @@ def _from_audiocraft(checkpoint: Checkpoint) -> Parts:
     package, compression = (load_pickle(p) for p in checkpoint.files)
     config = yaml.safe_load(package["xp.cfg"])
     text_encoder, tokenizer = text_encoder_of(checkpoint.directory, config)
-    decoder, projection = split_parts(language_to_transformers(package["best_state"]))
+    decoder, projection = split_parts(language_to_transformers(without_constants(package["best_state"])))
     if "pretrained" in compression:
         codec = EncodecModel.from_pretrained(_pulled(compression["pretrained"]), local_files_only=True)
     else:
@@ -203,6 +206,7 @@ def _from_audiocraft(checkpoint: Checkpoint) -> Parts:
         codec.eval(),
         text_encoder,
         tokenizer,
+        positions_of(config),
     )
 
 

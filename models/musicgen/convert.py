@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from models.errors import ModelError
+from models.musicgen.positions import LONGEST_PERIOD
 
 State = dict[str, torch.Tensor]
 
@@ -133,6 +134,20 @@ def delays_of(config: dict[str, Any]) -> list[int]:
     if delay.get("flatten_first") or delay.get("empty_initial"):
         raise ModelError("delay patterns with flatten_first or empty_initial are not supported")
     return [int(x) for x in delay.get("delays") or range(n_q)]
+
+
+def positions_of(config: dict[str, Any]) -> str:
+    """What an audiocraft configuration says of positions: ``"sin"``, ``"rope"`` or ``"sin_rope"``.
+
+    Raises
+    ------
+    ModelError
+        For scaled or decaying positions, which no recipe here and no released model has.
+    """
+    lm = config["transformer_lm"]
+    if lm.get("xpos") or lm.get("positional_scale", 1) != 1 or lm.get("max_period", LONGEST_PERIOD) != LONGEST_PERIOD:
+        raise ModelError("scaled or decaying positions (positional_scale, max_period, xpos) are not supported")
+    return str(lm.get("positional_embedding", "sin"))
 
 
 def stereo_delays(codebooks: int, channels: int) -> list[int]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from models.musicgen.positions import POSITIONS, rotations, sinusoids, turned
+
 PRECISIONS = ("float32", "bfloat16", "int8")
 
 
@@ -57,14 +59,6 @@ class _Layer:
     down: Product
 
 
-def sinusoids(positions: int, width: int) -> torch.Tensor:
-    """Positional embeddings (positions, width): cosines, then sines, as in audiocraft and transformers."""
-    half = width // 2
-    inverse = torch.exp(torch.arange(half).float() * -(torch.log(torch.tensor(10000.0)) / (half - 1)))
-    phase = torch.arange(positions).float()[:, None] * inverse[None]
-    return torch.cat([phase.cos(), phase.sin()], dim=1)
-
-
 class Decoder:
     """MusicGen's transformer from a state dict in transformers' names (``model.decoder.*``, ``lm_heads.*``).
 
@@ -76,11 +70,18 @@ class Decoder:
         Attention heads.
     precision : {"float32", "bfloat16", "int8"}
         Of products and caches; norms, sums and logits stay float32.
+    positions : {"sin", "rope", "sin_rope"}
+        Sinusoids on the inputs, as in every release; turned queries and keys; or both.
     """
 
-    def __init__(self, state: dict[str, torch.Tensor], heads: int, precision: str = "float32") -> None:
+    def __init__(
+        self, state: dict[str, torch.Tensor], heads: int, precision: str = "float32", positions: str = "sin"
+    ) -> None:
         if precision not in PRECISIONS:
             raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
+        if positions not in POSITIONS:
+            raise ValueError(f"positions {positions!r} are none of {', '.join(POSITIONS)}")
+        self.positions = positions
         self.heads = heads
         self.precision = precision
         self.cache_type = torch.float32 if precision == "float32" else torch.bfloat16
@@ -147,7 +148,8 @@ class Decoding:
         shape = (len(d.layers), self.rows, d.heads, steps, self.size)
         self.keys = torch.zeros(shape, dtype=d.cache_type)
         self.values = torch.zeros(shape, dtype=d.cache_type)
-        self.places = sinusoids(steps, d.width)
+        self.places = torch.zeros(steps, d.width) if d.positions == "rope" else sinusoids(steps, d.width)
+        self.turns = None if d.positions == "sin" else rotations(steps, self.size)
         self.mask = None if mask is None or bool(mask.all()) else mask[:, None, None, :].bool()
         self.cross = []
         for layer in d.layers:
@@ -163,6 +165,8 @@ class Decoding:
             x = x.repeat(2, 1)
         for i, layer in enumerate(d.layers):
             q, k, v = self._split(layer.qkv(_normed(x, layer.norm1)), 3)
+            if self.turns is not None:
+                q, k = turned(q, self.turns[t]), turned(k, self.turns[t])
             self.keys[i, :, :, t] = k
             self.values[i, :, :, t] = v
             x = x + layer.out(self._attend(q, self.keys[i, :, :, : t + 1], self.values[i, :, :, : t + 1]))

@@ -12,6 +12,7 @@ from models.errors import ModelError
 from models.musicgen.checkpoints import Checkpoint, Parts, read_parts, split_parts
 from models.musicgen.convert import language_to_transformers
 from models.musicgen.decoder import Decoder
+from models.musicgen.language import LanguageConfig
 from models.musicgen.nano import CODEC, NanoSound, described_in, language_state
 from models.musicgen.sampling import Step
 from models.weights import weights_directory
@@ -100,17 +101,18 @@ class TransformersEngine:
         self.text: NanoText | T5Text
         self.sound: NanoSound | EncodecSound
         if checkpoint.format == "nano":
-            described = described_in(checkpoint.directory)["language"]
+            language = LanguageConfig(**described_in(checkpoint.directory)["language"])
             state, projection = split_parts(language_to_transformers(language_state(checkpoint.directory)))
-            heads, self.delays = described["heads"], list(range(described["n_q"]))
+            heads, self.delays, positions = language.heads, list(range(language.n_q)), language.positional_embedding
             self.text, self.sound = NanoText(projection), NanoSound(weights_directory(CODEC))
             self.rate, self.frame_rate = self.sound.config.sample_rate, float(self.sound.config.frame_rate)
         else:
             parts = read_parts(checkpoint)
             state, heads, self.delays = parts.decoder, parts.config.num_attention_heads, parts.delays
+            positions = parts.positions
             self.text, self.sound = T5Text(parts), EncodecSound(parts.codec, parts.config.audio_channels)
             self.rate, self.frame_rate = parts.codec.config.sampling_rate, float(parts.codec.config.frame_rate)
-        self.decoder = Decoder(state, heads, precision)
+        self.decoder = Decoder(state, heads, precision, positions)
         self.special = self.decoder.card
         self.cache_bytes = self.decoder.cache_bytes
 

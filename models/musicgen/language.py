@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from models.errors import ModelError
+from models.musicgen.positions import POSITIONS, settle_rotary
+
 if TYPE_CHECKING:
     from audiocraft.models.lm import LMModel
 
@@ -21,7 +24,7 @@ HEAD_SCALE = 0.12
 
 @dataclass(frozen=True)
 class LanguageConfig:
-    """Shape of a nano language model over `n_q` codebooks of `bins` codes."""
+    """Shape of a nano language model over `n_q` codebooks of `bins` codes; see `positions` for `positional_embedding`."""
 
     n_q: int = 6
     bins: int = 512
@@ -32,6 +35,13 @@ class LanguageConfig:
     dropout: float = 0.0
     cfg_dropout: float = 0.15
     cfg_coef: float = 3.0
+    positional_embedding: str = "sin"
+
+    def __post_init__(self) -> None:
+        if self.positional_embedding not in POSITIONS:
+            raise ModelError(
+                f"positional_embedding {self.positional_embedding!r} is not known; there are: {', '.join(POSITIONS)}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return a plain dictionary for a JSON file."""
@@ -99,6 +109,7 @@ def build_language_model(config: LanguageConfig) -> LMModel:
         causal=True,
         memory_efficient=True,
         cross_attention=True,
+        positional_embedding=config.positional_embedding,
     )
     # audiocraft's gaussian init leaves code embeddings at 1 / sqrt(width), far under the positions' amplitude of 1: a
     # small model then sees positions and hardly the codes for thousands of steps.
@@ -109,4 +120,4 @@ def build_language_model(config: LanguageConfig) -> LMModel:
         torch.nn.init.normal_(embedding.weight, std=EMBEDDING_STD)
         with torch.no_grad():
             head.weight.copy_(embedding.weight[: config.bins] * HEAD_SCALE)
-    return lm
+    return settle_rotary(lm)
