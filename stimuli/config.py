@@ -99,3 +99,25 @@ def render_prompt(taste: TasteConfig, setting: str) -> str:
         fields.append("with " + (f"{', '.join(others)} and {last}" if others else last))
     text = f"{lead} {setting}" + (": " + ", ".join(fields) if fields else "") + "."
     return text[0].upper() + text[1:]
+
+
+def asked_words(config: StimuliConfig) -> dict[str, dict[str, list[str]]]:
+    """What each taste's prompt asks for, as words that a caption may use: taste -> attribute -> words.
+
+    Fields alone are read; a prompt of the study's own words (`TasteConfig.prompt`) is not understood.
+    """
+    asked = {}
+    for taste in config.tastes:
+        words: dict[str, list[str]] = {}
+        if taste.bpm:
+            words["tempo"] = [tempo_class(taste.bpm)]
+        register = next((r for r in ("high", "mid", "low") if taste.pitch.startswith(r)), None)
+        if register:
+            words["register"] = [register]
+        articulation = next((a for a in ("legato", "staccato") if a in taste.articulation), None)
+        if articulation:
+            words["articulation"] = [articulation]
+        if taste.instruments:
+            words["instrument"] = list(taste.instruments)
+        asked[taste.name] = words
+    return asked

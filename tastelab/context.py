@@ -9,28 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from tastelab.errors import UserError
 
 if TYPE_CHECKING:
     from experiment.data.store import Store
+    from experiment.launch import Prepared
     from tastelab.study import Study
-
-StudyOption = Annotated[Path, typer.Option("--study", help="Study file (TOML).")]
-DbOption = Annotated[str, typer.Option("--db", help="Database URL.")]
-OutOption = Annotated[Path, typer.Option("--out", help="Where outputs go.")]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Overrides the study file's seed.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress, results only.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the first table to this file.")]
-KindOption = Annotated[str | None, typer.Option("--kind", help="Kind of session: person, imported, bot or driven.")]
-
-STUDY = Path("study.toml")
-DB = "sqlite:///participants.db"
-OUT = Path("outputs")
 
 
 def tastelab_version() -> str:
@@ -63,6 +49,16 @@ def open_store(url: str) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def prepared(store: Store, study: Study, out: Path) -> Prepared:
+    """Enter a study and its clips into an open database."""
+    from experiment.launch import prepare
+    from stimuli.manifest import read_manifest
+
+    folder = stimuli_folder(study, out)
+    definition: dict[str, Any] = json.loads(study.model_dump_json())
+    return prepare(store, study.name, study.title, definition, study.experiment, read_manifest(folder), folder)
 
 
 @contextmanager

@@ -1,16 +1,17 @@
-"""What is asked of the database in more than one place: who agreed to what, how far sessions are."""
+"""What is asked of the database in more than one place: who agreed to what, how far sessions are, what was answered."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from experiment.data.store import Store
-from experiment.data.tables import Consent, Participant, Response, SessionRow, StudyRow, Trial
+from experiment.data.tables import Consent, Participant, Response, SessionRow, Stimulus, StudyRow, Trial
 
 
 def consent_to(s: Session, session: SessionRow) -> Consent | None:
@@ -57,6 +58,57 @@ def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
             row["expected"] = expected[int(row.pop("id"))]
             rows.append(row)
     return rows
+
+
+def last_status(store: Store, study: str, code: str) -> str | None:
+    """Status of a participant's last session in a study; none where there is no session."""
+    query = (
+        select(SessionRow.status)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .join(StudyRow, StudyRow.id == SessionRow.study_id)
+        .where(StudyRow.name == study, Participant.code == code)
+        .order_by(SessionRow.id.desc())
+    )
+    with store.engine.connect() as connection:
+        return connection.execute(query).scalars().first()
+
+
+def answers_of(store: Store, study: str, code: str) -> list[tuple[str, str | None, float | None]]:
+    """A participant's answers to a study, in the order in which they were stored: item, choice, value."""
+    query = (
+        select(Response.item, Response.choice, Response.value)
+        .join(Trial, Trial.id == Response.trial_id)
+        .join(SessionRow, SessionRow.id == Trial.session_id)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .join(StudyRow, StudyRow.id == SessionRow.study_id)
+        .where(StudyRow.name == study, Participant.code == code)
+        .order_by(Response.id)
+    )
+    with store.engine.connect() as connection:
+        return [(str(i), c, v) for i, c, v in connection.execute(query)]
+
+
+def answers_to(store: Store, study: str, clips: Sequence[str]) -> list[dict[str, Any]]:
+    """How often clips of a study were answered about, and the mean answer: a row a clip, kind of session, block and item."""
+    query = (
+        select(
+            Stimulus.clip,
+            SessionRow.kind,
+            Trial.block,
+            Response.item,
+            func.count(Response.id).label("answers"),
+            func.avg(Response.value).label("mean"),
+        )
+        .join(Trial, or_(Trial.first_id == Stimulus.id, Trial.second_id == Stimulus.id))
+        .join(SessionRow, SessionRow.id == Trial.session_id)
+        .join(StudyRow, StudyRow.id == SessionRow.study_id)
+        .join(Response, Response.trial_id == Trial.id)
+        .where(StudyRow.name == study, Stimulus.clip.in_(clips))
+        .group_by(Stimulus.clip, SessionRow.kind, Trial.block, Response.item)
+        .order_by(Stimulus.clip, SessionRow.kind, Trial.block, Response.item)
+    )
+    with store.engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _utc(moment: datetime) -> str:

@@ -8,34 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tastelab.context import (
-    DB,
-    OUT,
-    STUDY,
-    CsvOption,
-    DbOption,
-    JsonOption,
+from tastelab.context import open_store, progress, read_study, say, show, stimuli_folder
+from tastelab.errors import UserError
+from tastelab.options import (
+    Answers,
+    Clips,
+    EffectsOption,
     KindOption,
-    OutOption,
+    Place,
+    PlanOption,
     QuietOption,
     SeedOption,
-    StudyOption,
-    open_store,
-    progress,
-    read_study,
-    say,
-    show,
-    stimuli_folder,
+    Shown,
+    grouped,
 )
-from tastelab.errors import UserError
 
 if TYPE_CHECKING:
     from analysis.data.frames import StudyData
     from tastelab.study import Study
 
 app = typer.Typer(no_args_is_help=True)
-PlanOption = Annotated[str | None, typer.Option("--plan", help="robust (mixed models) or paper; default: the study's.")]
-SnapshotOption = Annotated[Path | None, typer.Option("--snapshot", help="A frozen snapshot instead of the database.")]
 
 
 def load_data(
@@ -66,6 +58,11 @@ def load_data(
     return data
 
 
+def load_answers(study: Study, answers: Answers, shown: Shown) -> StudyData:
+    """Read the answers that a command's options name; says what they are where a person reads."""
+    return load_data(study, answers.db, answers.kind, answers.snapshot, shown.as_json)
+
+
 def _plan(plan: str | None, default: str, known: tuple[str, ...] = ("robust", "paper")) -> str:
     chosen = plan or (default if default in known else known[0])
     if chosen not in known:
@@ -74,85 +71,80 @@ def _plan(plan: str | None, default: str, known: tuple[str, ...] = ("robust", "p
 
 
 @app.command()
-def freeze(study: StudyOption = STUDY, db: DbOption = DB, out: OutOption = OUT, kind: KindOption = None) -> None:
+@grouped
+def freeze(place: Place, *, kind: KindOption = None) -> None:
     """Freeze a study's answers into a checksummed snapshot."""
     from analysis.data.freeze import freeze as run
 
-    loaded = read_study(study)
-    data = load_data(loaded, db, kind, whole=True)
-    folder = out / loaded.name / "snapshots"
+    loaded = read_study(place.study)
+    data = load_data(loaded, place.db, kind, whole=True)
+    folder = place.out / loaded.name / "snapshots"
     folder.mkdir(parents=True, exist_ok=True)
     say(f"frozen in {run(data, json.loads(loaded.model_dump_json()), folder)}")
 
 
 @app.command()
+@grouped
 def preference(
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    snapshot: SnapshotOption = None,
-    kind: KindOption = None,
+    answers: Answers,
+    *,
     plan: PlanOption = None,
     correction: Annotated[str | None, typer.Option("--correction", help="bonferroni or holm.")] = None,
     seed: SeedOption = None,
-    as_json: JsonOption = False,
-    csv: CsvOption = None,
+    shown: Shown,
 ) -> None:
     """Test task 1: is the fine-tuned model preferred?"""
     from analysis.preference import paper, robust
 
-    loaded = read_study(study)
+    loaded = read_study(answers.study)
     chosen = _plan(plan, loaded.analysis.plan)
     if correction not in (None, "bonferroni", "holm"):
         raise UserError(f"--correction {correction!r} is not known; there are: bonferroni, holm")
     changes: dict[str, Any] = {k: v for k, v in (("correction", correction), ("seed", seed)) if v is not None}
-    data = load_data(loaded, db, kind, snapshot, as_json)
+    data = load_answers(loaded, answers, shown)
     analyse = robust.preference if chosen == "robust" else paper.analyse
     tables = analyse(data.preference, data.middle, loaded.analysis.model_copy(update=changes))
-    show("preference", chosen, data.digest, tables, as_json, csv)
+    show("preference", chosen, data.digest, tables, shown.as_json, shown.csv)
 
 
 @app.command()
+@grouped
 def ratings(
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    snapshot: SnapshotOption = None,
-    kind: KindOption = None,
+    answers: Answers,
+    *,
     plan: PlanOption = None,
-    as_json: JsonOption = False,
-    csv: CsvOption = None,
+    shown: Shown,
 ) -> None:
     """Analyse task 2: mixed models of the adjectives; the paper's ANOVA, Tukey, means, correlations."""
     from analysis.preference import robust
     from analysis.ratings import paper
 
-    loaded = read_study(study)
+    loaded = read_study(answers.study)
     chosen = _plan(plan, loaded.analysis.plan)
-    data = load_data(loaded, db, kind, snapshot, as_json)
+    data = load_answers(loaded, answers, shown)
     tables = paper.analyse(data.ratings, data.people)
     if chosen == "robust":
         tables = robust.ratings(data.ratings, loaded.analysis) | {k: tables[k] for k in ("means", "icc")}
-    show("ratings", chosen, data.digest, tables, as_json, csv)
+    show("ratings", chosen, data.digest, tables, shown.as_json, shown.csv)
 
 
 @app.command()
+@grouped
 def factors(
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    snapshot: SnapshotOption = None,
-    kind: KindOption = None,
+    answers: Answers,
+    *,
     plan: PlanOption = None,
     number: Annotated[int | None, typer.Option("--factors", min=1, help="How many; default: the study's.")] = None,
     seed: SeedOption = None,
-    as_json: JsonOption = False,
-    csv: CsvOption = None,
+    shown: Shown,
 ) -> None:
     """Factor analysis of the ratings: the paper's, or on polychoric correlations with intervals and reliability."""
     from analysis.factors import trust
     from analysis.factors.paper import analyse
 
-    loaded = read_study(study)
+    loaded = read_study(answers.study)
     chosen = _plan(plan, loaded.analysis.plan)
-    data = load_data(loaded, db, kind, snapshot, as_json)
+    data = load_answers(loaded, answers, shown)
     asked, drawn = number or loaded.analysis.factors, loaded.analysis.seed if seed is None else seed
     tables = analyse(data.ratings, asked, drawn, ordinal=chosen == "robust")
     del tables["scores"]  # one row a clip: the report's CSV has them
@@ -161,137 +153,132 @@ def factors(
         structure = trust.analyse(data, used, loaded.analysis.groups, drawn)
         tables["notes"] += structure.pop("notes")
         tables |= structure
-    show("factors", chosen, data.digest, tables, as_json, csv)
+    show("factors", chosen, data.digest, tables, shown.as_json, shown.csv)
 
 
 @app.command()
+@grouped
 def mediation(
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    snapshot: SnapshotOption = None,
-    kind: KindOption = None,
+    answers: Answers,
+    *,
     seed: SeedOption = None,
-    as_json: JsonOption = False,
-    csv: CsvOption = None,
+    shown: Shown,
 ) -> None:
     """Does music reach the taste word by way of valence, arousal or temperature? (exploratory)"""
     from analysis.ratings.mediation import analyse
 
-    loaded = read_study(study)
-    data = load_data(loaded, db, kind, snapshot, as_json)
+    loaded = read_study(answers.study)
+    data = load_answers(loaded, answers, shown)
     drawn = loaded.analysis.seed if seed is None else seed
     rows = analyse(data.ratings, data.affect, None, loaded.analysis.resamples, drawn)
-    show("mediation", "robust", data.digest, {"paths": rows}, as_json, csv)
+    show("mediation", "robust", data.digest, {"paths": rows}, shown.as_json, shown.csv)
 
 
 @app.command()
+@grouped
 def agreement(
     targets: Annotated[Path, typer.Option("--targets", help="Target vectors, xlsx or csv, one row a track.")],
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    snapshot: SnapshotOption = None,
-    kind: KindOption = None,
+    answers: Answers,
+    *,
     permutations: Annotated[int, typer.Option(min=99)] = 9999,
     seed: SeedOption = None,
-    as_json: JsonOption = False,
-    csv: CsvOption = None,
+    shown: Shown,
 ) -> None:
     """Compare mean ratings with target vectors: Mantel, Procrustes, permutation of targets."""
     from analysis.agreement.agreement import analyse, read_targets
 
-    loaded = read_study(study)
-    data = load_data(loaded, db, kind, snapshot, as_json)
+    loaded = read_study(answers.study)
+    data = load_answers(loaded, answers, shown)
     items = list(dict.fromkeys(data.ratings["adjective"]))
     tables = analyse(
         data.ratings, read_targets(targets, sorted(items)), permutations, loaded.analysis.seed if seed is None else seed
     )
-    show("agreement", "paper", data.digest, tables, as_json, csv)
+    show("agreement", "paper", data.digest, tables, shown.as_json, shown.csv)
 
 
 @app.command()
+@grouped
 def fad(
-    study: StudyOption = STUDY,
-    out: OutOption = OUT,
+    clips: Clips,
+    *,
     reference: Annotated[
         str | None, typer.Option("--reference", help="Directory of audio; default: the study's.")
     ] = None,
-    as_json: JsonOption = False,
-    csv: CsvOption = None,
+    shown: Shown,
     quiet: QuietOption = False,
 ) -> None:
     """Fréchet Audio Distance per model, taste and embedding."""
     from analysis.sound.distances import analyse
     from stimuli.manifest import read_manifest
 
-    loaded = read_study(study)
-    folder = stimuli_folder(loaded, out)
-    with progress("embedding", quiet or as_json) as update:
+    loaded = read_study(clips.study)
+    folder = stimuli_folder(loaded, clips.out)
+    with progress("embedding", quiet or shown.as_json) as update:
         tables = analyse(
             read_manifest(folder),
             folder,
             list(loaded.models.embedders),
             reference or loaded.analysis.reference,
-            out / loaded.name / "embeddings",
+            clips.out / loaded.name / "embeddings",
             seed=loaded.analysis.seed,
             progress=update,
         )
-    show("fad", "paper", None, tables, as_json, csv)
+    show("fad", "paper", None, tables, shown.as_json, shown.csv)
 
 
 @app.command()
-def captions(
-    study: StudyOption = STUDY, out: OutOption = OUT, as_json: JsonOption = False, csv: CsvOption = None
-) -> None:
+@grouped
+def captions(clips: Clips, shown: Shown) -> None:
     """Do captions say what prompts asked for?"""
     from analysis.sound.heard import caption_check
+    from stimuli.config import asked_words
     from stimuli.manifest import read_manifest
-    from tastelab.pipeline import asked_words
 
-    loaded = read_study(study)
-    rows = caption_check(read_manifest(stimuli_folder(loaded, out)), asked_words(loaded))
+    loaded = read_study(clips.study)
+    rows = caption_check(read_manifest(stimuli_folder(loaded, clips.out)), asked_words(loaded.stimuli))
     if not rows:
         raise UserError("no clip of this study has a caption yet; run 'tastelab stimuli caption'")
-    show("captions", "paper", None, {"captions": rows}, as_json, csv)
+    show("captions", "paper", None, {"captions": rows}, shown.as_json, shown.csv)
 
 
 @app.command()
+@grouped
 def report(
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    out: OutOption = OUT,
+    place: Place,
+    *,
     kind: KindOption = None,
     check: Annotated[bool, typer.Option("--check", help="Only say whether the report still matches.")] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Freeze the data and build the report: every analysis that the data allow."""
-    from tastelab.pipeline import build_report, check_report
+    from tastelab.report import build_report, check_report
 
-    loaded = read_study(study)
+    loaded = read_study(place.study)
     if check:
-        problems = check_report(loaded, db, out, kind)
+        problems = check_report(loaded, place.db, place.out, kind)
         if problems:
             raise UserError(f"the report is not current: {'; '.join(problems)}; run 'tastelab analysis report'")
         say("the report matches data, code, study and its own files", quiet)
         return
     with progress("report", quiet) as update:
-        path, built = build_report(loaded, db, out, kind, update)
+        path, built = build_report(loaded, place.db, place.out, kind, update)
     say(f"{path}{'' if built else ' (nothing has changed)'}", quiet)
 
 
 @app.command()
+@grouped
 def power(
+    *,
     sizes: Annotated[
         str, typer.Option("--n", help="Numbers of participants, with commas.")
     ] = "20,40,60,80,111,150,200",
     simulations: Annotated[int, typer.Option("--simulations", min=20, help="Simulated studies a number.")] = 1000,
-    effects: Annotated[Path | None, typer.Option("--effects", help="Declared effects (TOML).")] = None,
+    effects: EffectsOption = None,
     no_effect: Annotated[bool, typer.Option("--null", help="No effect at all: shows the false positives.")] = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes.")] = 2,
-    study: StudyOption = STUDY,
-    out: OutOption = OUT,
+    clips: Clips,
     seed: SeedOption = None,
-    as_json: JsonOption = False,
-    csv: CsvOption = None,
+    shown: Shown,
     quiet: QuietOption = False,
 ) -> None:
     """How often a study with so many participants finds the declared effects."""
@@ -299,7 +286,7 @@ def power(
     from analysis.power.power import power as run_power
     from experiment.bots.effects import load_effects
 
-    loaded = read_study(study)
+    loaded = read_study(clips.study)
     try:
         numbers = sorted({int(x) for x in sizes.split(",")})
     except ValueError:
@@ -309,11 +296,11 @@ def power(
     told, config = load_effects(effects), loaded.experiment
     if no_effect and config.preference is not None:
         told = null(told, (config.preference.low + config.preference.high) / 2)
-    clips = tuple(clip_table([t.name for t in loaded.stimuli.tastes], loaded.stimuli.clips_per_taste))
+    table = tuple(clip_table([t.name for t in loaded.stimuli.tastes], loaded.stimuli.clips_per_taste))
     chosen = loaded.analysis.seed if seed is None else seed
     with progress("power", quiet) as update:
-        rows = run_power(Simulation(config, told, clips, loaded.analysis, simulations, chosen), numbers, jobs, update)
-    show("power", loaded.analysis.plan, None, {"power": rows}, as_json, csv)
+        rows = run_power(Simulation(config, told, table, loaded.analysis, simulations, chosen), numbers, jobs, update)
+    show("power", loaded.analysis.plan, None, {"power": rows}, shown.as_json, shown.csv)
     for suffix in ("svg", "png"):
-        plot(rows, loaded.analysis.alpha, out / loaded.name / f"power.{suffix}")
-    say(f"figure {out / loaded.name / 'power.svg'}", quiet or as_json)
+        plot(rows, loaded.analysis.alpha, clips.out / loaded.name / f"power.{suffix}")
+    say(f"figure {clips.out / loaded.name / 'power.svg'}", quiet or shown.as_json)

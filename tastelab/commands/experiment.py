@@ -3,87 +3,73 @@
 from __future__ import annotations
 
 import json
-import platform
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
-from tastelab.context import (
-    DB,
-    OUT,
-    STUDY,
-    DbOption,
-    JsonOption,
-    OutOption,
-    QuietOption,
-    StudyOption,
-    open_store,
-    progress,
-    read_study,
-    say,
-    show,
-    stimuli_folder,
-)
+from tastelab.context import open_store, prepared, progress, read_study, say, show, stimuli_folder
 from tastelab.errors import UserError
-
-if TYPE_CHECKING:
-    from experiment.data.store import Store
-    from experiment.launch import Prepared
-    from tastelab.study import Study
+from tastelab.options import (
+    DB,
+    STATION,
+    STUDY,
+    Booth,
+    DbOption,
+    EffectsOption,
+    JsonOption,
+    Place,
+    QuietOption,
+    StationOption,
+    StudyOption,
+    grouped,
+)
 
 app = typer.Typer(no_args_is_help=True)
 
 
-def prepared(store: Store, study: Study, out: Path) -> Prepared:
-    """Enter a study and its clips into an open database."""
-    from experiment.launch import prepare
-    from stimuli.manifest import read_manifest
-
-    folder = stimuli_folder(study, out)
-    definition: dict[str, Any] = json.loads(study.model_dump_json())
-    return prepare(store, study.name, study.title, definition, study.experiment, read_manifest(folder), folder)
-
-
 @app.command()
+@grouped
 def run(
+    *,
     code: Annotated[str | None, typer.Option("--code", help="Pseudonymous code of the participant.")] = None,
     resume: Annotated[str | None, typer.Option("--resume", metavar="CODE", help="Go on with CODE's session.")] = None,
     language: Annotated[str | None, typer.Option("--language", help="Language of the screens.")] = None,
-    station: Annotated[str, typer.Option("--station", help="Name of this booth.")] = platform.node() or "station",
-    window: Annotated[bool, typer.Option("--window", help="A window instead of the whole screen.")] = False,
+    booth: Booth,
     override: Annotated[
         list[str] | None, typer.Option("--override", help="Go on although this check failed; stored in the session.")
     ] = None,
-    markers: Annotated[
-        bool, typer.Option("--markers", help="Print a JSON line a screen (for tests).", hidden=True)
-    ] = False,
-    driven: Annotated[bool, typer.Option("--driven", help="Mark as a test, not a person.", hidden=True)] = False,
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    out: OutOption = OUT,
+    place: Place,
 ) -> None:
     """Run one session on this screen."""
+    if (code is None) == (resume is None):
+        raise UserError("give either --code CODE (a new session) or --resume CODE (go on with one)")
+    _sit(code, resume, language, booth, override or [], place)
+
+
+def _sit(
+    code: str | None, resume: str | None, language: str | None, booth: Booth, override: list[str], place: Place
+) -> None:
+    """Check the station, begin or resume a session, show it, and say what was stored."""
     from experiment import launch
     from experiment.data.backups import backup
     from experiment.lab.station import refuse, station_checks
     from experiment.session import run_session, unanswered
 
-    if (code is None) == (resume is None):
-        raise UserError("give either --code CODE (a new session) or --resume CODE (go on with one)")
-    loaded = read_study(study)
+    loaded = read_study(place.study)
     chosen = language or loaded.experiment.languages[0]
-    checks = station_checks(db, loaded.name, loaded.experiment, stimuli_folder(loaded, out), station, screen=False)
-    overridden = refuse(checks, override or [], say)
-    with open_store(db) as store:
-        ready = prepared(store, loaded, out)
+    folder = stimuli_folder(loaded, place.out)
+    checks = station_checks(place.db, loaded.name, loaded.experiment, folder, booth.station, screen=False)
+    overridden = refuse(checks, override, say)
+    with open_store(place.db) as store:
+        ready = prepared(store, loaded, place.out)
         if resume is not None:
             session_id, chosen = launch.resume(ready, resume, overridden)
         else:
-            level = launch.station_level(store, loaded.experiment, station)
-            kind = "driven" if driven else "person"
-            session_id = launch.begin(ready, str(code), kind, chosen, station, level, overridden)
+            level = launch.station_level(store, loaded.experiment, booth.station)
+            kind = "driven" if booth.driven else "person"
+            session_id = launch.begin(ready, str(code), kind, chosen, booth.station, level, overridden)
         from experiment.lab.screens import Screens
 
         def mark(marker: dict[str, Any]) -> None:
@@ -91,7 +77,8 @@ def run(
             sys.stdout.flush()
 
         asked = loaded.experiment
-        screens = Screens(chosen, asked.replays, not window, mark if markers else None, asked.font, asked.texts)
+        told = mark if booth.markers else None
+        screens = Screens(chosen, asked.replays, not booth.window, told, asked.font, asked.texts)
         try:
             status = run_session(store, session_id, loaded.experiment, screens)
         finally:
@@ -104,34 +91,27 @@ def run(
 
 
 @app.command()
-def launch(
-    station: Annotated[str, typer.Option("--station", help="Name of this booth.")] = platform.node() or "station",
-    window: Annotated[bool, typer.Option("--window", help="A window instead of the whole screen.")] = False,
-    markers: Annotated[bool, typer.Option("--markers", hidden=True)] = False,
-    driven: Annotated[bool, typer.Option("--driven", hidden=True)] = False,
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    out: OutOption = OUT,
-) -> None:
+@grouped
+def launch(booth: Booth, place: Place) -> None:
     """Ask for code, language and station in a dialog, then run the session."""
     from experiment.data.queries import status_rows
     from experiment.lab.dialog import ask
 
-    loaded = read_study(study)
-    with open_store(db) as store:
+    loaded = read_study(place.study)
+    with open_store(place.db) as store:
         rows = status_rows(store, loaded.name)
     open_ones = [str(r["participant"]) for r in rows if r["status"] in ("running", "stopped") and r["kind"] != "bot"]
-    chosen = ask(loaded.title, loaded.experiment.languages, station, open_ones)
+    chosen = ask(loaded.title, loaded.experiment.languages, booth.station, open_ones)
     if chosen is None:
         say("cancelled; nothing was started")
         return
     code, again = (None, chosen.code) if chosen.resume else (chosen.code, None)
-    run(code, again, chosen.language, chosen.station or station, window, None, markers, driven, study, db, out)
+    _sit(code, again, chosen.language, replace(booth, station=chosen.station or booth.station), [], place)
 
 
 @app.command()
 def calibrate(
-    station: Annotated[str, typer.Option("--station", help="Name of this booth.")] = platform.node() or "station",
+    station: StationOption = STATION,
     study: StudyOption = STUDY,
     db: DbOption = DB,
 ) -> None:
@@ -150,23 +130,23 @@ def calibrate(
 
 
 @app.command()
+@grouped
 def simulate(
+    *,
     n: Annotated[int, typer.Option("-n", min=1, help="Simulated participants.")] = 111,
-    effects: Annotated[Path | None, typer.Option("--effects", help="Declared effects (TOML).")] = None,
+    effects: EffectsOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the participants.")] = 1,
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    out: OutOption = OUT,
+    place: Place,
     quiet: QuietOption = False,
 ) -> None:
     """Run simulated participants through the same engine and database as people."""
     from experiment import launch
     from experiment.bots.effects import load_effects
 
-    loaded = read_study(study)
+    loaded = read_study(place.study)
     told = load_effects(effects)
-    with open_store(db) as store, progress("bots", quiet) as update:
-        ran = launch.simulate(prepared(store, loaded, out), told, n, seed, update)
+    with open_store(place.db) as store, progress("bots", quiet) as update:
+        ran = launch.simulate(prepared(store, loaded, place.out), told, n, seed, update)
     say(f"{ran} simulated sessions run, {n - ran} were there already", quiet)
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tastelab.context import JsonOption, QuietOption, progress, say, show
+from tastelab.context import progress, say, show
 from tastelab.errors import UserError
+from tastelab.options import JsonOption, QuietOption
 
 app = typer.Typer(no_args_is_help=True)
 Corpus = Annotated[Path, typer.Option(help="Corpus directory (metadata.jsonl).")]

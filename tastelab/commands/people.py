@@ -9,31 +9,25 @@ from typing import Annotated
 import typer
 
 from tastelab.commands.experiment import app
-from tastelab.context import (
+from tastelab.context import open_store, progress, read_study, say, show
+from tastelab.errors import UserError
+from tastelab.options import (
     DB,
     OUT,
     STUDY,
+    CodeArgument,
     DbOption,
     JsonOption,
+    Keys,
     OutOption,
+    Place,
     QuietOption,
     StudyOption,
-    open_store,
-    progress,
-    read_study,
-    say,
-    show,
+    grouped,
 )
-from tastelab.errors import UserError
 
-KEY = Path("participants.key")
 key_app = typer.Typer(no_args_is_help=True)
 app.add_typer(key_app, name="key", help="Who is behind a code: kept apart from the database, for its owner alone.")
-KeyOption = Annotated[Path, typer.Option("--key", help="The key file.")]
-PassphraseOption = Annotated[
-    str | None,
-    typer.Option("--passphrase", envvar="TASTELAB_KEY_PASSPHRASE", help="Of an encrypted key file.", show_envvar=True),
-]
 
 
 @app.command("import")
@@ -60,30 +54,31 @@ def import_(
 
 
 @app.command()
+@grouped
 def export(
+    *,
     format: Annotated[str, typer.Option("--format", help="csv, psychds, bids or psychopy")] = "csv",
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    out: OutOption = OUT,
+    place: Place,
 ) -> None:
     """Write answers for others: no codes, no special categories, ages in bands."""
     from experiment.data.exports.write import export as run_export
 
-    loaded = read_study(study)
-    with open_store(db) as store:
-        path, data = run_export(store, loaded.name, format, out / loaded.name / "export")
+    loaded = read_study(place.study)
+    with open_store(place.db) as store:
+        path, data = run_export(store, loaded.name, format, place.out / loaded.name / "export")
     say(f"{len(data.rows)} answers of {len(data.people())} participants in {path}")
     if data.small_cells:
         say(f"before publishing, look at answers that fewer than 5 people gave: {'; '.join(data.small_cells)}")
 
 
 @app.command()
+@grouped
 def withdraw(
-    code: Annotated[str, typer.Argument(help="Code of the participant.")],
+    code: CodeArgument,
+    *,
     db: DbOption = DB,
     out: OutOption = OUT,
-    key: KeyOption = KEY,
-    passphrase: PassphraseOption = None,
+    keys: Keys,
     backups: Annotated[Path | None, typer.Option("--backups", help="Folder of the backups.")] = None,
 ) -> None:
     """Delete everything a participant answered: database, backups, key file, exports; a tombstone stays."""
@@ -94,14 +89,15 @@ def withdraw(
     from experiment.data.withdrawal import studies_of
     from experiment.data.withdrawal import withdraw as run_withdraw
 
-    keys = KeyFile(key, passphrase) if key.exists() else None  # asks for the passphrase before anything is deleted
+    # Before anything is deleted: it may want a passphrase.
+    contacts = KeyFile(keys.key, keys.passphrase) if keys.key.exists() else None
     stale: list[str] = []
     with open_store(db) as store:
         names = studies_of(store, code)
         gone = run_withdraw(store, code)
         say(f"{gone['answers']} answers of {gone['sessions']} session(s) deleted; a tombstone stays")
-        if keys is not None and keys.remove(code):
-            say(f"{key}: the contact is deleted")
+        if contacts is not None and contacts.remove(code):
+            say(f"{keys.key}: the contact is deleted")
         held, there = forget(backups or folder_for(db), code)
         say(f"deleted from {held} of {there} backups")
         for name in names:
@@ -156,7 +152,7 @@ def restore(
 
 @app.command()
 def replay(
-    code: Annotated[str, typer.Argument(help="Code of the participant.")],
+    code: CodeArgument,
     study: StudyOption = STUDY,
     db: DbOption = DB,
     as_json: JsonOption = False,
@@ -171,33 +167,36 @@ def replay(
 
 
 @key_app.command()
+@grouped
 def add(
     code: Annotated[str, typer.Argument()],
+    *,
     contact: Annotated[str, typer.Option("--contact", prompt=True, help="Name, mail or telephone.")],
-    key: KeyOption = KEY,
-    passphrase: PassphraseOption = None,
+    keys: Keys,
 ) -> None:
     """Enter who is behind a code."""
     from experiment.data.keyfile import KeyFile
     from experiment.launch import check_code
 
     check_code(code)
-    KeyFile(key, passphrase).add(code, contact)
-    say(f"code {code} entered in {key}")
+    KeyFile(keys.key, keys.passphrase).add(code, contact)
+    say(f"code {code} entered in {keys.key}")
 
 
 @key_app.command("show")
-def show_key(code: Annotated[str, typer.Argument()], key: KeyOption = KEY, passphrase: PassphraseOption = None) -> None:
+@grouped
+def show_key(code: Annotated[str, typer.Argument()], keys: Keys) -> None:
     """Print who is behind a code."""
     from experiment.data.keyfile import KeyFile
 
-    say(KeyFile(key, passphrase).show(code))
+    say(KeyFile(keys.key, keys.passphrase).show(code))
 
 
 @key_app.command()
+@grouped
 def encrypt(
-    key: KeyOption = KEY,
-    passphrase: PassphraseOption = None,
+    keys: Keys,
+    *,
     new: Annotated[
         str | None,
         typer.Option("--new", prompt="New passphrase", hide_input=True, confirmation_prompt=True, help="Passphrase."),
@@ -208,5 +207,5 @@ def encrypt(
 
     if not new:
         raise UserError("an empty passphrase protects nothing; give one")
-    KeyFile(key, passphrase).encrypt(new)
-    say(f"{key} is encrypted; without the passphrase nobody can read it, neither can we")
+    KeyFile(keys.key, keys.passphrase).encrypt(new)
+    say(f"{keys.key} is encrypted; without the passphrase nobody can read it, neither can we")

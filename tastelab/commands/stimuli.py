@@ -7,21 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tastelab.context import (
-    OUT,
-    STUDY,
-    JsonOption,
-    OutOption,
-    QuietOption,
-    SeedOption,
-    StudyOption,
-    progress,
-    read_study,
-    say,
-    show,
-    stimuli_folder,
-)
+from tastelab.context import progress, read_study, say, show, stimuli_folder
 from tastelab.errors import UserError
+from tastelab.options import OUT, STUDY, JsonOption, OutOption, QuietOption, SeedOption, StudyOption
 
 app = typer.Typer(no_args_is_help=True)
 dataset = typer.Typer(no_args_is_help=True)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tastelab.context import DB, OUT, STUDY, DbOption, OutOption, QuietOption, StudyOption, read_study, say
+from tastelab.context import read_study, say
+from tastelab.options import Place, QuietOption, grouped
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -18,10 +19,10 @@ def _study() -> None:
 
 
 @app.command()
+@grouped
 def run(
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    out: OutOption = OUT,
+    place: Place,
+    *,
     clips: Annotated[
         int | None, typer.Option("--clips", min=1, help="Clips per taste and model (the paper: 25).")
     ] = None,
@@ -31,16 +32,16 @@ def run(
     quiet: QuietOption = False,
 ) -> None:
     """Stimuli, captions, sessions, report. Run again: what is done stays."""
-    from tastelab.pipeline import run_study
+    from tastelab.stages import Run, run_study
 
     started = time.monotonic()
-    loaded = read_study(study)
+    loaded = read_study(place.study)
     if clips is not None:
         loaded = loaded.model_copy(update={"stimuli": loaded.stimuli.model_copy(update={"clips_per_taste": clips})})
-    path = run_study(loaded, study, db, out, participants, person, seed, quiet)
+    path = run_study(Run(loaded, place.study, place.db, place.out, participants, person, seed, quiet))
     say(f"\nReport: {path}   ({time.monotonic() - started:.0f} s)")
     say("Next:")
-    say(f"  a real session:            tastelab experiment run --code P001 --study {study}")
+    say(f"  a real session:            tastelab experiment run --code P001 --study {place.study}")
     say(
         "  with the released models:  tastelab models pull NAME (e.g. facebook/musicgen-small), NAME in [models] of the study file"
     )

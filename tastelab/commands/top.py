@@ -3,45 +3,34 @@
 from __future__ import annotations
 
 import json
-import platform
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tastelab.context import (
-    DB,
-    OUT,
-    STUDY,
-    DbOption,
-    JsonOption,
-    OutOption,
-    StudyOption,
-    open_store,
-    read_study,
-    say,
-    show,
-)
-from tastelab.context import stimuli_folder as folder_of
+from tastelab.context import open_store, read_study, say, show, stimuli_folder
 from tastelab.errors import UserError
+from tastelab.options import STATION, JsonOption, Place, StationOption, grouped
+
+if TYPE_CHECKING:
+    from stimuli.manifest import ClipRow
 
 
+@grouped
 def doctor(
-    station: Annotated[str, typer.Option("--station", help="Name of this booth.")] = platform.node() or "station",
+    *,
+    station: StationOption = STATION,
     tones: Annotated[bool, typer.Option("--tones", help="Play a tone left, then right.")] = False,
     screen: Annotated[bool, typer.Option("--screen/--no-screen", help="Open a window for a moment.")] = True,
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    out: OutOption = OUT,
+    place: Place,
     as_json: JsonOption = False,
 ) -> None:
     """Check what a session needs on this machine: sound, screen, database, stimuli, disk, calibration, versions."""
-    from experiment.lab.station import Check, station_checks
+    from experiment.lab.station import station_checks
 
-    loaded = read_study(study)
-    found: list[Check] = []
-    for check in station_checks(db, loaded.name, loaded.experiment, folder_of(loaded, out), station, screen):
-        found.append(check)
+    loaded = read_study(place.study)
+    folder = stimuli_folder(loaded, place.out)
+    found = list(station_checks(place.db, loaded.name, loaded.experiment, folder, station, screen))
     if tones:
         from experiment.lab.playback import play_tone
 
@@ -54,26 +43,19 @@ def doctor(
         raise UserError(f"not ready for a session: {', '.join(failed)}; the table says what to do")
 
 
+@grouped
 def trace(
     what: Annotated[str, typer.Argument(help="A clip's name or hash, or part of a prompt.")],
-    study: StudyOption = STUDY,
-    db: DbOption = DB,
-    out: OutOption = OUT,
+    place: Place,
+    *,
     as_json: JsonOption = False,
 ) -> None:
     """Follow a clip: prompt, checkpoint, seed, hash, trials, answers, tests."""
-    from sqlalchemy import func, or_, select
-
-    from experiment.data.tables import Participant, Response, SessionRow, Stimulus, StudyRow, Trial
+    from experiment.data.queries import answers_to
     from stimuli.manifest import read_manifest
 
-    loaded = read_study(study)
-    rows = [
-        r
-        for r in read_manifest(folder_of(loaded, out))
-        if what in (r.clip, r.sha256)
-        or (len(what) >= 6 and (r.sha256.startswith(what) or what.lower() in (r.prompt or "").lower()))
-    ]
+    loaded = read_study(place.study)
+    rows = [r for r in read_manifest(stimuli_folder(loaded, place.out)) if _meant(what, r)]
     if not rows:
         raise UserError(f"no clip of {loaded.name} is named {what!r}, has that hash, or was prompted with it")
     made = [
@@ -89,31 +71,19 @@ def trace(
         }
         for r in rows
     ]
-    names = [r.clip for r in rows]
-    query = (
-        select(
-            Stimulus.clip,
-            SessionRow.kind,
-            Trial.block,
-            Response.item,
-            func.count(Response.id).label("answers"),
-            func.avg(Response.value).label("mean"),
-        )
-        .join(Trial, or_(Trial.first_id == Stimulus.id, Trial.second_id == Stimulus.id))
-        .join(SessionRow, SessionRow.id == Trial.session_id)
-        .join(Participant, Participant.id == SessionRow.participant_id)
-        .join(StudyRow, StudyRow.id == SessionRow.study_id)
-        .join(Response, Response.trial_id == Trial.id)
-        .where(StudyRow.name == loaded.name, Stimulus.clip.in_(names))
-        .group_by(Stimulus.clip, SessionRow.kind, Trial.block, Response.item)
-        .order_by(Stimulus.clip, SessionRow.kind, Trial.block, Response.item)
-    )
-    with open_store(db) as store, store.engine.connect() as connection:
-        answers = [dict(row) for row in connection.execute(query).mappings()]
-    tests = _tests(out / loaded.name, {r.taste for r in rows})
+    with open_store(place.db) as store:
+        answers = answers_to(store, loaded.name, [r.clip for r in rows])
+    tests = _tests(place.out / loaded.name, {r.taste for r in rows})
     show("trace", "paper", None, {"clips": made, "answers": answers, "tests": tests}, as_json, None)
     if not as_json and not answers:
         say("No session has heard it yet.")
+
+
+def _meant(what: str, row: ClipRow) -> bool:
+    """Whether a clip has this name or hash, or (from six letters on) a hash that begins so or a prompt that says so."""
+    if what in (row.clip, row.sha256):
+        return True
+    return len(what) >= 6 and (row.sha256.startswith(what) or what.lower() in (row.prompt or "").lower())
 
 
 def _tests(folder: Path, tastes: set[str]) -> list[dict[str, Any]]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from types import SimpleNamespace
-from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from models.tempo import TEMPI, tempo_class
-from stimuli.config import TasteConfig, render_prompt
+from stimuli.config import StimuliConfig, TasteConfig, asked_words, render_prompt
 from tests.stimuli.dataset.test_dataset import attributes
 
 CLASSES = [
@@ -36,7 +34,6 @@ def test_everything_that_names_a_tempo_names_this_one(bpm: int, word: str) -> No
     from models.sonicverse.nano.labels import labels_of
     from stimuli.dataset.captions import caption
     from stimuli.dataset.tamd import caption as tamd_caption
-    from tastelab.pipeline import asked_words
 
     a = attributes(bpm=bpm)
     taste = TasteConfig(name="sweet", bpm=bpm)
@@ -46,8 +43,7 @@ def test_everything_that_names_a_tempo_names_this_one(bpm: int, word: str) -> No
         assert f"{word} tempo, {bpm} BPM" in text or f"{word}, {bpm} BPM" in text.replace(word.capitalize(), word)
     row = {"attributes": a.__dict__, "moods": [], "key": "C major"}
     assert labels_of(row)["tempo"] == [word]
-    study = cast(Any, SimpleNamespace(stimuli=SimpleNamespace(tastes=[taste])))
-    assert asked_words(study)["sweet"]["tempo"] == [word]
+    assert asked_words(StimuliConfig(tastes=[taste]))["sweet"]["tempo"] == [word]
     rated = {"sweet": 60.0, "sour": 0.0, "salty": 0.0, "bitter": 0.0}
     assert f"{word} tempo, {bpm} BPM" in tamd_caption("", "", "C major", bpm, rated)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tastelab.pipeline import run_study
+from tastelab.stages import Run, run_study
 from tastelab.study import load_study
 
 FIXED = {"torch", "audiocraft", "pandas", "pingouin", "factor_analyzer", "statsmodels", "seaborn", "sqlalchemy"}
@@ -39,7 +39,7 @@ def run(small_study_file: Path, stimuli_folder: Path, outputs: Path) -> dict[str
         path.unlink()
     sys.setprofile(note)
     try:
-        report = run_study(study, small_study_file, db, outputs, 40, False, 1, True)
+        report = run_study(Run(study, small_study_file, db, outputs, 40, quiet=True))
     finally:
         sys.setprofile(None)
     return {"report": report, "called": called, "functions": functions, "db": db, "study": study, "out": outputs}
@@ -101,14 +101,14 @@ def test_a_second_run_reuses_everything(run: dict[str, Any], small_study_file: P
     before = {
         p: p.stat().st_mtime_ns for p in run["report"].parent.rglob("*") if p.is_file() and p.name != "manifest.json"
     }
-    again = run_study(run["study"], small_study_file, run["db"], run["out"], 40, False, 1, True)
+    again = run_study(Run(run["study"], small_study_file, run["db"], run["out"], 40, quiet=True))
     assert again == run["report"]
     changed = [p.name for p, t in before.items() if p.exists() and p.stat().st_mtime_ns != t]
     assert changed == []
 
 
 def test_check_says_what_no_longer_matches(run: dict[str, Any]) -> None:
-    from tastelab.pipeline import check_report
+    from tastelab.report import check_report
 
     study, db, out = run["study"], run["db"], run["out"]
     assert check_report(study, db, out, "bot") == []

@@ -1,0 +1,131 @@
+"""The options that commands share, each written once, and the groups in which they always come together.
+
+A command takes a group as one parameter; `grouped` shows its fields to the command line as options of their own::
+
+    @app.command()
+    @grouped
+    def freeze(place: Place, *, kind: KindOption = None) -> None: ...
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import platform
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+StudyOption = Annotated[Path, typer.Option("--study", help="Study file (TOML).")]
+DbOption = Annotated[str, typer.Option("--db", help="Database URL.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Where outputs go.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Overrides the study file's seed.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress, results only.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the first table to this file.")]
+KindOption = Annotated[str | None, typer.Option("--kind", help="Kind of session: person, imported, bot or driven.")]
+SnapshotOption = Annotated[Path | None, typer.Option("--snapshot", help="A frozen snapshot instead of the database.")]
+PlanOption = Annotated[str | None, typer.Option("--plan", help="robust (mixed models) or paper; default: the study's.")]
+EffectsOption = Annotated[Path | None, typer.Option("--effects", help="Declared effects (TOML).")]
+StationOption = Annotated[str, typer.Option("--station", help="Name of this booth.")]
+CodeArgument = Annotated[str, typer.Argument(help="Code of the participant.")]
+KeyOption = Annotated[Path, typer.Option("--key", help="The key file.")]
+PassphraseOption = Annotated[
+    str | None,
+    typer.Option("--passphrase", envvar="TASTELAB_KEY_PASSPHRASE", help="Of an encrypted key file.", show_envvar=True),
+]
+
+STUDY = Path("study.toml")
+DB = "sqlite:///participants.db"
+OUT = Path("outputs")
+KEY = Path("participants.key")
+STATION = platform.node() or "station"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A study, its database, and where its outputs go."""
+
+    study: StudyOption = STUDY
+    db: DbOption = DB
+    out: OutOption = OUT
+
+
+@dataclass(frozen=True)
+class Clips:
+    """A study and where its clips lie."""
+
+    study: StudyOption = STUDY
+    out: OutOption = OUT
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Whose answers an analysis reads."""
+
+    study: StudyOption = STUDY
+    db: DbOption = DB
+    snapshot: SnapshotOption = None
+    kind: KindOption = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How an analysis' tables are shown."""
+
+    as_json: JsonOption = False
+    csv: CsvOption = None
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The key file, and what opens it."""
+
+    key: KeyOption = KEY
+    passphrase: PassphraseOption = None
+
+
+@dataclass(frozen=True)
+class Booth:
+    """Where and how a session is shown."""
+
+    station: StationOption = STATION
+    window: Annotated[bool, typer.Option("--window", help="A window instead of the whole screen.")] = False
+    markers: Annotated[bool, typer.Option("--markers", help="Print a JSON line a screen (for tests).", hidden=True)] = (
+        False
+    )
+    driven: Annotated[bool, typer.Option("--driven", help="Mark as a test, not a person.", hidden=True)] = False
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Show each parameter that is a group of options as that group's fields; the command still gets the group."""
+    shown: list[inspect.Parameter] = []
+    groups: dict[str, type] = {}
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        if not (isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation)):
+            shown.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        group = groups[parameter.name] = parameter.annotation
+        hints = get_type_hints(group, include_extras=True)
+        for field in fields(group):
+            default = inspect.Parameter.empty if field.default is MISSING else field.default
+            shown.append(
+                inspect.Parameter(
+                    field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name]
+                )
+            )
+
+    @functools.wraps(command)
+    def called(**given: Any) -> None:
+        made = {
+            name: group(**{f.name: given.pop(f.name) for f in fields(group) if f.name in given})
+            for name, group in groups.items()
+        }
+        command(**made, **given)
+
+    called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    called.__annotations__ = {p.name: p.annotation for p in shown}
+    return called

@@ -1,0 +1,73 @@
+"""From a study's database and clips to its report: what goes into it, building it, holding it against what it was made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tastelab.context import open_store, stimuli_folder, tastelab_version
+from tastelab.study import Study, study_digest
+
+if TYPE_CHECKING:
+    from analysis.page.inputs import Inputs
+
+DRIVEN = "desk.json"  # in a study's outputs: the record of the session that a hand drove on a virtual desk
+
+
+def build_report(
+    study: Study,
+    db: str,
+    out: Path,
+    kind: str | None,
+    update: Callable[..., None] | None = None,
+    timings: dict[str, float] | None = None,
+) -> tuple[Path, bool]:
+    """Freeze the data of one kind of session and build the report from the snapshot; its path, and whether it was built."""
+    from analysis.report.build import build
+
+    return build(inputs(study, db, out, kind, timings), update)
+
+
+def check_report(study: Study, db: str, out: Path, kind: str | None) -> list[str]:
+    """What of a report no longer matches data, code, study or its own files; empty where all is current."""
+    from analysis.report.provenance import check
+
+    return check(inputs(study, db, out, kind))
+
+
+def inputs(study: Study, db: str, out: Path, kind: str | None, timings: dict[str, float] | None = None) -> Inputs:
+    """Everything that a report on one kind of session is made of; the answers come from a snapshot frozen now."""
+    from analysis.data import careless
+    from analysis.data.frames import load
+    from analysis.data.freeze import freeze, thaw
+    from analysis.page.inputs import Inputs
+    from experiment.bots.effects import load_effects
+    from stimuli.config import asked_words
+    from stimuli.manifest import FILE, read_manifest
+
+    with open_store(db) as store:
+        data = load(store.engine, study.name, kind)
+    base = out / study.name
+    (base / "snapshots").mkdir(parents=True, exist_ok=True)
+    frozen = thaw(freeze(data, json.loads(study.model_dump_json()), base / "snapshots"))
+    kept, excluded = careless.apply(frozen, study.analysis.exclude)
+    folder = stimuli_folder(study, out)
+    record = base / DRIVEN
+    return Inputs(
+        title=study.title,
+        data=kept,
+        config=study.analysis,
+        embedders=list(study.models.embedders),
+        clips=read_manifest(folder) if (folder / FILE).exists() else [],
+        folder=folder,
+        out=base,
+        version=tastelab_version(),
+        study_sha256=study_digest(study),
+        asked=asked_words(study.stimuli),
+        effects=load_effects() if frozen.kind == "bot" else None,
+        desk=json.loads(record.read_text(encoding="utf-8")) if record.exists() else None,
+        timings=timings or {},
+        excluded=excluded,
+    )
