@@ -12,6 +12,8 @@ from tastelab.commands import analysis, models, people, stimuli, study, top
 from tastelab.context import tastelab_version
 from tastelab.errors import UserError
 
+INTERRUPTED = 130  # the status that shells give to what Ctrl-C ended
+
 app = typer.Typer(
     name="tastelab",
     help="Psychophysics of music and taste: make stimuli, run sessions, draw conclusions.",
@@ -60,22 +62,26 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     quiet_libraries()
     try:
-        app(standalone_mode=False)
+        status = app(standalone_mode=False)
     except typer.Exit as leaving:
-        sys.exit(leaving.exit_code)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; run the same command again to go on\n")
-        sys.exit(130)
+        status = leaving.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        status = INTERRUPTED
     except user_errors() as error:
         sys.stderr.write(f"tastelab: {error}\n")
         sys.exit(2)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's own usage errors
-            sys.stderr.write(f"tastelab: {error.format_message()}\n")
+            told = error.format_message()
+            if told:  # without a command the help was shown, which says it all
+                sys.stderr.write(f"tastelab: {told}\n")
             sys.exit(2)
         raise
+    # Commands return nothing: a number is the status of an `Exit`, which typer also makes of Ctrl-C.
+    if status == INTERRUPTED:
+        sys.stderr.write("stopped; run the same command again to go on\n")
+    if status:
+        sys.exit(status)
 
 
 def quiet_libraries() -> None:
