@@ -91,10 +91,12 @@ class _Model:
 
     def __init__(self, y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]):
         self.n, self.p = x.shape
+        # Without random effects the answers are one group without variance of its own: ordinary least squares.
+        factors = factors or [np.zeros(self.n, dtype=int)]
         sizes = [int(f.max()) + 1 for f in factors]
         # The factor with most levels (people) has a diagonal block: it is eliminated, so that only the others' (clips)
         # are factored, and ten thousand people cost a hundred times what a hundred do, not a million times.
-        self.large = int(np.argmax(sizes)) if sizes else 0
+        self.large = int(np.argmax(sizes))
         self.rest = [k for k in range(len(sizes)) if k != self.large]
         self.sizes = [sizes[k] for k in self.rest]
         starts = np.concatenate([[0], np.cumsum(self.sizes)]).astype(int)
@@ -120,12 +122,13 @@ class _Model:
 
         theta = np.asarray(theta, dtype=float)
         scale = np.repeat(theta[self.rest], self.sizes)
-        diagonal = theta[self.large] ** 2 * self.counts + 1
-        r1 = theta[self.large] * self.large_right
+        spread = theta[self.large] if len(theta) else 0.0
+        diagonal = spread**2 * self.counts + 1
+        r1 = spread * self.large_right
         product = r1.T @ (r1 / diagonal[:, None])
         log_det = float(np.log(diagonal).sum())
         if len(scale):
-            b = theta[self.large] * self.cross * scale
+            b = spread * self.cross * scale
             thin = b / diagonal[:, None]
             inner = scale[:, None] * self.small * scale + np.eye(len(scale)) - b.T @ thin
             r2 = scale[:, None] * self.small_right - thin.T @ r1
@@ -203,6 +206,25 @@ class _Model:
         return float(2 * v**2 / spread) if spread > 0 else float(self.n - self.p)
 
 
+def _best(model: _Model, factors: int) -> np.ndarray:
+    """Relative standard deviations at the smallest criterion, from a large and a small start."""
+    from scipy.optimize import minimize
+
+    best = None
+    for start in (0.5, 0.05):
+        found = minimize(
+            model.criterion,
+            np.full(factors, start),
+            method="L-BFGS-B",
+            bounds=[(0, LARGEST)] * factors,
+            options={"ftol": 1e-13, "gtol": 1e-7, "maxiter": 300},
+        )
+        if best is None or found.fun < best.fun - 1e-9:
+            best = found
+    assert best is not None
+    return np.where(best.x < 1e-5, 0.0, best.x)
+
+
 def fit(y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]) -> Fit:
     """Fit by REML.
 
@@ -213,7 +235,7 @@ def fit(y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]) -> Fit:
     x : ndarray
         (n, p) fixed effects of full column rank.
     factors : sequence of ndarray
-        For each random intercept (n,) labels of any kind.
+        For each random intercept (n,) labels of any kind; none: ordinary least squares.
 
     Raises
     ------
@@ -221,8 +243,6 @@ def fit(y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]) -> Fit:
         If there is nothing to fit: fewer answers than unknowns, constant answers, dependent columns, or a factor with
         a single level, or as many as answers.
     """
-    from scipy.optimize import minimize
-
     y, x = np.asarray(y, dtype=float), np.asarray(x, dtype=float)
     codes = [np.unique(f, return_inverse=True)[1] for f in factors]
     if not np.isfinite(y).all() or not np.isfinite(x).all():
@@ -237,19 +257,7 @@ def fit(y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]) -> Fit:
                 f"random effect {k + 1} of the mixed model has {f.max() + 1} levels in {len(y)} answers"
             )
     model = _Model(y, x, codes)
-    best = None
-    for start in (0.5, 0.05):
-        found = minimize(
-            model.criterion,
-            np.full(len(codes), start),
-            method="L-BFGS-B",
-            bounds=[(0, LARGEST)] * len(codes),
-            options={"ftol": 1e-13, "gtol": 1e-7, "maxiter": 300},
-        )
-        if best is None or found.fun < best.fun - 1e-9:
-            best = found
-    assert best is not None
-    theta = np.where(best.x < 1e-5, 0.0, best.x)
+    theta = _best(model, len(codes)) if codes else np.zeros(0)
     h = 1e-5
     slope = np.array(
         [

@@ -60,26 +60,26 @@ class _Ordinal:
     def __init__(self, y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]):
         self.y, self.x = y, x
         self.k = int(y.max()) + 1
-        self.sizes = [int(f.max()) + 1 for f in factors]
+        self.sizes = [int(f.max()) + 1 for f in factors]  # none: proportional odds without random effects
         starts = np.concatenate([[0], np.cumsum(self.sizes)])
         self.columns = [f + starts[i] for i, f in enumerate(factors)]
         self.q = int(starts[-1])
         self.u = np.zeros(self.q)
         # As in `analysis.engines.mixed`: the block of the factor with most levels is diagonal and is eliminated.
         large = int(np.argmax(self.sizes)) if self.sizes else 0
-        self.large = slice(int(starts[large]), int(starts[large + 1]))
+        self.large = slice(int(starts[large]), int(starts[large + 1])) if self.sizes else slice(0, 0)
         self.rest = np.setdiff1d(np.arange(self.q), np.arange(self.large.start, self.large.stop))
-        self.first = factors[large]
+        self.first = factors[large] if self.sizes else np.zeros(0, dtype=int)
         place = np.zeros(self.q, dtype=int)
         place[self.rest] = np.arange(len(self.rest))
         self.others = [place[c] for k, c in enumerate(self.columns) if k != large]
 
     def parts(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Effects, increasing thresholds (first, then log gaps) and standard deviations from the free parameters."""
-        p, m = self.x.shape[1], len(self.sizes)
+        p, m = self.x.shape[1], len(parameters) - len(self.sizes)
         gaps = parameters[p : p + self.k - 1]
         thresholds = gaps[0] + np.concatenate([[0.0], np.cumsum(np.exp(gaps[1:]))])
-        return parameters[:p], thresholds, np.exp(parameters[-m:])
+        return parameters[:p], thresholds, np.exp(parameters[m:])
 
     def _terms(self, eta: np.ndarray, thresholds: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Log-likelihood, its slope and minus its curvature in eta, per answer."""
@@ -129,6 +129,8 @@ class _Ordinal:
 
         size = self.large.stop - self.large.start
         s1, s2 = scale[self.large], scale[self.rest]
+        if size == 0:
+            return gradient, 0.0
         diagonal = 1 + s1**2 * np.bincount(self.first, weight, minlength=size)
         step = np.empty_like(gradient)
         g1, g2 = gradient[self.large], gradient[self.rest]

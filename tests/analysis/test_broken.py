@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from analysis.config import AnalysisConfig
 from analysis.errors import AnalysisError
@@ -73,6 +74,23 @@ def calm(work: Callable[[], Any]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         return work()
+
+
+def test_one_answer_a_person_about_one_clip_is_the_t_test_and_says_so() -> None:
+    """No variance of people or clips can be told then; task 2 by the ordinal model too."""
+    data = choices(24)
+    data = data[data["taste"] == "sweet"].assign(clip_finetuned="sweet-finetuned-0")
+    test = robust.preference(data, 5.0, CONFIG)["tests"][0]
+    plain = stats.ttest_1samp(data["score"], 5, alternative="greater")
+    assert (test["statistic"], test["p"]) == pytest.approx((plain.statistic, plain.pvalue), rel=1e-4)
+    assert test["note"] == "no variance of participant and clip can be told"
+    words = rated(48)
+    words = words[words["trial"] == words["participant"] % 3]
+    words["clip"] = [f"{p}-{t}" for p, t in zip(words["prompt"], words["participant"], strict=True)]
+    found = robust.ratings(words, CONFIG)
+    for row in (*found["own_word"], *found["own_word_ordinal"]):
+        assert 0 < row["p"] < 1
+        assert row["converged"]
 
 
 def told(error: AnalysisError) -> None:
