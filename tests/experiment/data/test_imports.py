@@ -1,76 +1,367 @@
+"""Survey files become the rows that they say: every answer at its clip, its side, its adjective, its person."""
+
 from __future__ import annotations
 
 import csv
+import itertools
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
 
-from experiment.config import ExperimentConfig
-from experiment.data.imports import import_psytoolkit
+from analysis.data.frames import load
+from experiment.config import ExperimentConfig, ImportConfig
+from experiment.data.exports.tidy import tidy
+from experiment.data.imports import import_psytoolkit, read_rows
 from experiment.data.store import Store
+from experiment.data.tables import Base, Participant, Response, SessionRow, Stimulus, Trial
 from experiment.errors import ExperimentError
 from tastelab.study import load_study
-from tests.conftest import ROOT, TASTES
+from tests.conftest import ROOT
+from tests.experiment.data.surveys import ANSWERS, Seen, Stored, seen
+
+some = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+fresh = itertools.count()
 
 
-def seed_row(**changes: str) -> dict[str, str]:
-    """A row in the seed study's format."""
-    row = {"participant": "s.1.txt", "random_number_1_1": "24", "random_number_4_1": "3", "random_number_5_1": "4"}
-    for k in range(1, 6):
-        row[f"random_taste_label_{k}_1"] = TASTES[(k - 1) % 4]
-        row[f"rng_model_label_{k}_1"] = "finetuned" if k % 2 else "base"
-        row[f"task1_{k}_1"] = str(2 * (k - 1))
-    for j in range(1, 4):
-        for i in range(1, 13):
-            row[f"task_2_{j}_{i}"] = str(1 + (i + j) % 5)
-    row |= {"anagrafica_1": "2", "age_1": "33", "etnia_1": "9", "hearing_experience_1": "1", "eating_experience_1": "3"}
-    return row | changes
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    opened = Store(f"sqlite:///{tmp_path_factory.mktemp('imports') / 'p.db'}")
+    yield opened
+    opened.close()
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> Path:
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
     return path
 
 
-def test_seed_format(store: Store, config: ExperimentConfig, tmp_path: Path) -> None:
-    file = write(tmp_path / "x.csv", [seed_row(), seed_row(participant="s.2.txt", task1_2_1="11")])
-    study = store.ensure_study("s", "S", {"experiment": config.model_dump(mode="json")})
-    report = import_psytoolkit(store, study, config, file)
-    assert report.imported == 1
-    assert report.skipped == [(3, "task1_2_1 is outside 0-10")]
-    assert import_psytoolkit(store, study, config, file).already == 1
-    from analysis.data.frames import load
-
-    data = load(store.engine, "s")
-    # Score is 10 - answer where the left clip is the fine-tuned model's; trial k used clip (24 + k - 1) mod 25.
-    assert data.preference["answer"].tolist() == [0, 2, 4, 6, 8]
-    assert data.preference["score"].tolist() == [10, 2, 6, 6, 2]
-    assert data.preference["clip_base"].tolist()[:2] == ["bitter-base-024", "salty-base-000"]
-    assert sorted(data.ratings["prompt"].unique()) == ["bitter", "sour", "sweet"]
-    assert len(data.ratings) == 36
-    assert data.people.loc[0, "sex"] == "female"
+def study(store: Store, config: ExperimentConfig) -> tuple[str, int]:
+    """A study of its own."""
+    name = f"s{next(fresh)}"
+    return name, store.ensure_study(name, "S", {"experiment": config.model_dump(mode="json")})
 
 
-def test_unknown_columns(store: Store, config: ExperimentConfig, tmp_path: Path) -> None:
-    file = write(tmp_path / "x.csv", [{"a": "1"}])
+def stored(store: Store, study_id: int) -> list[list[Stored]]:
+    """Every answer of a study by session, in the order of the plan."""
+    with store.transaction() as s:
+        clips = {c.id: c.clip for c in s.scalars(select(Stimulus))}
+        out = []
+        for session in s.scalars(select(SessionRow).where(SessionRow.study_id == study_id).order_by(SessionRow.id)):
+            query = select(Trial, Response).join(Response).where(Trial.session_id == session.id)
+            out.append(
+                [
+                    (
+                        t.block,
+                        t.taste,
+                        clips.get(t.first_id or 0),
+                        clips.get(t.second_id or 0),
+                        r.item,
+                        r.value,
+                        r.choice,
+                    )
+                    for t, r in s.execute(query.order_by(Trial.position, Response.id))
+                ]
+            )
+        return out
+
+
+@some
+@given(people=st.lists(seen(), min_size=1, max_size=3))
+def test_every_answer_is_stored_as_the_survey_gave_it(
+    db: Store, config: ExperimentConfig, tmp_path: Path, people: list[Seen]
+) -> None:
+    name, study_id = study(db, config)
+    file = write(tmp_path / "x.csv", [p.row(f"s.{i}.txt") for i, p in enumerate(people)])
+    report = import_psytoolkit(db, study_id, config, file)
+    assert (report.imported, report.already, report.skipped) == (len(people), 0, [])
+    expected = [p.stored() for p in people]
+    assert report.answers == sum(map(len, expected))
+    assert stored(db, study_id) == expected
+    # The same again, under any name of the file, changes nothing.
+    again = import_psytoolkit(db, study_id, config, file.rename(tmp_path / "y.csv"))
+    assert (again.imported, again.answers, again.already, again.skipped) == (0, 0, len(people), [])
+    assert stored(db, study_id) == expected
+    # Scores over the middle are the fine-tuned model's, whichever side it was on.
+    data = load(db.engine, name)
+    rows = data.preference.drop(columns=["participant", "response_time"]).to_dict("records")
+    assert rows == [
+        {
+            "trial": k,
+            "taste": taste,
+            "first_model": "finetuned" if left else "base",
+            "clip_base": base,
+            "clip_finetuned": tuned,
+            "answer": value,
+            "score": 10 - value if left else value,
+        }
+        for p in people
+        for k, (taste, base, tuned, left, value) in enumerate(p.pairs(), start=1)
+    ]
+    rows = data.ratings[["participant", "prompt", "model", "clip", "adjective", "value"]].to_dict("records")
+    assert rows == [
+        {"participant": i, "prompt": taste, "model": "finetuned", "clip": clip, "adjective": a, "value": v}
+        for i, p in enumerate(people, start=1)
+        for taste, clip, values in p.rated()
+        for a, v in values.items()
+    ]
+    # And an export says the same, ages in bands and special categories apart.
+    special = ("hearing_impairments", "taste_impairments")
+    left = [[r for r in rows if r[4] not in special] for rows in expected]
+    found = tidy(db, name).people()
+    for rows, told in zip(left, found.values(), strict=True):
+        got = [
+            tuple(r[c] for c in ("block", "taste", "first_clip", "second_clip", "item", "value", "choice"))
+            for r in told
+        ]
+        assert [r for r in got if r[4] != "age"] == [r for r in rows if r[4] != "age"]
+
+
+@pytest.mark.parametrize("item", ANSWERS)
+def test_codes_of_the_survey_say_what_people_chose(
+    db: Store, config: ExperimentConfig, tmp_path: Path, item: str
+) -> None:
+    """One person a code; words as this study's own sessions store them."""
+    from experiment.texts import texts
+
+    _, meant = ANSWERS[item]
+    _, study_id = study(db, config)
+    rows = [Seen(codes={item: code}).row(f"s.{code}.txt") for code in meant]
+    import_psytoolkit(db, study_id, config, write(tmp_path / "x.csv", rows))
+    choices = [[r[6] for r in answers if r[4] == item] for answers in stored(db, study_id)]
+    assert choices == [[word] for word in meant.values()]
+    assert set(meant.values()) == set(texts("en", None)["demographics"][item]["options"])
+
+
+@pytest.mark.parametrize(
+    ("column", "item", "raw", "expected"),
+    [
+        ("gender_1", "sex", "1", (None, "male")),
+        ("gender", "sex", "2", (None, "female")),
+        ("sex", "sex", "3", (None, "other")),
+        ("age", "age", " 47 ", (47.0, None)),
+        ("etnia_1", "ethnicity", "white", (None, "white")),
+        ("ethnicity", "ethnicity", "latino", (None, "latino")),
+        ("device", "device", "2", (None, "speakers")),
+    ],
+)
+def test_columns_have_more_than_one_name(
+    db: Store, config: ExperimentConfig, tmp_path: Path, column: str, item: str, raw: str, expected: tuple
+) -> None:
+    row = Seen(codes={}).row("s.1.txt")
+    del row["age_1"], row["anagrafica_1"], row["device_1"]
+    row[column] = raw
+    _, study_id = study(db, config)
+    import_psytoolkit(db, study_id, config, write(tmp_path / "x.csv", [row]))
+    assert [r[5:] for r in stored(db, study_id)[0] if r[4] == item] == [expected]
+
+
+def test_an_empty_cell_is_no_answer(db: Store, config: ExperimentConfig, tmp_path: Path) -> None:
+    """Ratings not given are missing, not 0; a clip of which nothing was rated is not there."""
+    person = Seen(ratings=[[None] * 12, [1] + [None] * 11, [None] * 11 + [5]], codes={})
+    row = person.row("s.1.txt") | {"age_1": "  ", "task_2_1_3": "   "}
+    _, study_id = study(db, config)
+    report = import_psytoolkit(db, study_id, config, write(tmp_path / "x.csv", [row]))
+    assert report.answers == 5 + 2
+    assert [r[4:6] for r in stored(db, study_id)[0] if r[0] != "preference"] == [("salty", 1.0), ("cold", 5.0)]
+
+
+def test_what_an_import_leaves_of_its_origin(store: Store, config: ExperimentConfig, tmp_path: Path) -> None:
+    """Kind, status, language and a code that tells nothing; clips with what they are; no name of the survey's."""
+    _, study_id = study(store, config)
+    file = write(tmp_path / "secret-clinic.csv", [Seen().row("Rossi-Maria.txt")])
+    calls: list[tuple[int, int]] = []
+    import_psytoolkit(store, study_id, config, file, lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 1)]
+    with store.transaction() as s:
+        session = s.scalars(select(SessionRow)).one()
+        told = (session.kind, session.status, session.station, session.language, session.design_row, session.versions)
+        assert told == ("imported", "complete", "import", "it", None, {})
+        assert session.ended_at is not None
+        assert re.fullmatch("imp-[0-9a-f]{12}", s.scalars(select(Participant.code)).one())
+        clips = {c.clip: (c.taste, c.model, c.number) for c in s.scalars(select(Stimulus))}
+        assert clips["bitter-base-024"] == ("bitter", "base", 24)
+        assert clips["salty-finetuned-000"] == ("salty", "finetuned", 0)
+        assert len(clips) == 5 * 2 + 2  # pairs and rated clips, of which the first was in a pair
+        trials = s.scalars(select(Trial).order_by(Trial.position)).all()
+        assert [t.position for t in trials] == list(range(9))
+        assert [t.items for t in trials[:2]] == [
+            ["sex", "age", "hearing_experience", "eating_experience"],
+            ["preference"],
+        ]
+        text = str([[tuple(r) for r in s.execute(select(*t.c))] for t in Base.metadata.sorted_tables])
+    assert "Rossi" not in text
+    assert "clinic" not in text
+
+
+def test_the_same_name_in_two_studies_is_two_people(db: Store, config: ExperimentConfig, tmp_path: Path) -> None:
+    file = write(tmp_path / "x.csv", [Seen().row("s.1.txt")])
+    studies = [study(db, config)[1] for _ in range(2)]
+    assert [import_psytoolkit(db, x, config, file).imported for x in studies] == [1, 1]
+    with db.transaction() as s:
+        query = select(SessionRow.participant_id).where(SessionRow.study_id.in_(studies))
+        assert len(set(s.scalars(query))) == 2
+
+
+def test_a_row_that_stands_twice_is_one_person(db: Store, config: ExperimentConfig, tmp_path: Path) -> None:
+    row = Seen().row("s.1.txt")
+    _, study_id = study(db, config)
+    report = import_psytoolkit(db, study_id, config, write(tmp_path / "x.csv", [row, row]))
+    assert (report.imported, report.already, report.answers) == (1, 1, 4 + 5 + 36)
+    assert stored(db, study_id) == [Seen().stored()]
+
+
+def test_clips_of_two_people_are_one_clip(db: Store, config: ExperimentConfig, tmp_path: Path) -> None:
+    _, study_id = study(db, config)
+    import_psytoolkit(db, study_id, config, write(tmp_path / "x.csv", [Seen().row("a"), Seen().row("b")]))
+    with db.transaction() as s:
+        names = s.scalars(select(Stimulus.clip).where(Stimulus.study_id == study_id)).all()
+    assert len(names) == len(set(names)) == 12
+
+
+def test_a_row_that_cannot_be_read_is_listed_and_the_others_stand(
+    db: Store, config: ExperimentConfig, tmp_path: Path
+) -> None:
+    good = Seen()
+    changes = [
+        ({"task1_2_1": "11"}, "task1_2_1 is outside 0-10"),
+        ({"task1_1_1": "-1"}, "task1_1_1 is outside 0-10"),
+        ({"task1_5_1": "seven"}, "task1_5_1 is not a number"),
+        ({"task_2_3_12": "6"}, "task_2_3_12 is outside 1-5"),
+        ({"task_2_1_1": "0"}, "task_2_1_1 is outside 1-5"),
+        ({"task_2_2_6": "nan"}, "task_2_2_6 is outside 1-5"),
+        ({"age_1": "121"}, "age is outside 0-120"),
+        ({"age_1": "old"}, "age is not a number"),
+        ({"random_number_1_1": "-1"}, "random_number_1_1 is outside 0-10000"),
+        ({"random_number_4_1": "10001"}, "random_number is outside 0-10000"),
+    ]
+    rows = [good.row("first"), *(good.row(f"bad.{i}") | change for i, (change, _) in enumerate(changes))]
+    empty = dict.fromkeys(rows[0], "") | {"participant": "nobody"}
+    rows += [empty, good.row("last") | {"task1_1_1": "0", "task1_2_1": "10", "task_2_1_1": "5", "age_1": "120"}]
+    _, study_id = study(db, config)
+    report = import_psytoolkit(db, study_id, config, write(tmp_path / "x.csv", rows))
+    assert report.skipped == [*((i + 3, reason) for i, (_, reason) in enumerate(changes)), (13, "no answers")]
+    assert (report.imported, report.already) == (2, 0)
+    first, last = stored(db, study_id)
+    assert first == good.stored()
+    assert [r[5] for r in last if r[0] == "preference"] == [0, 10, 4, 6, 8]
+    assert last[1][5] == 120
+
+
+def test_a_study_without_the_survey_s_tasks_takes_no_row(db: Store, config: ExperimentConfig, tmp_path: Path) -> None:
+    file = write(tmp_path / "x.csv", [Seen().row("a")])
+    for lacking in ("preference", "ratings"):
+        less = config.model_copy(update={lacking: None})
+        _, study_id = study(db, less)
+        report = import_psytoolkit(db, study_id, less, file)
+        assert report.imported == 0
+        assert [line for line, _ in report.skipped] == [2]
+        assert "declares no preference or no ratings" in report.skipped[0][1]
+
+
+@some
+@given(
+    tracks=st.lists(st.from_regex(r"[a-z]{1,8}(_[a-z]{1,5})?", fullmatch=True), min_size=1, max_size=4, unique=True),
+    data=st.data(),
+)
+def test_a_declared_wide_file_is_read_by_its_columns(
+    db: Store, config: ExperimentConfig, tmp_path: Path, tracks: list[str], data: st.DataObject
+) -> None:
+    """One column a track and adjective, in the order in which the study file declares the adjectives."""
+    items = data.draw(st.permutations(["salty", "sweet", "bitter", "sour"]))
+    asked = config.model_copy(update={"psytoolkit": ImportConfig(items=items)})
+    cell = st.one_of(st.none(), st.integers(1, 5))
+    people = data.draw(
+        st.lists(
+            st.fixed_dictionaries({t: st.lists(cell, min_size=4, max_size=4) for t in tracks}), min_size=1, max_size=3
+        )
+    )
+    rows = [
+        {"participant": str(i)}
+        | {f"{t}_{k + 1}": "" if v is None else str(v) for t in tracks for k, v in enumerate(person[t])}
+        for i, person in enumerate(people)
+    ]
+    name, study_id = study(db, asked)
+    report = import_psytoolkit(db, study_id, asked, write(tmp_path / "x.csv", rows))
+    expected = []
+    for person in people:
+        answers = {
+            (t, item): float(v) for t in tracks for item, v in zip(items, person[t], strict=True) if v is not None
+        }
+        if answers:
+            expected.append(answers)
+    assert report.imported == len(expected)
+    assert [reason for _, reason in report.skipped] == ["no answers"] * (len(people) - len(expected))
+    assert [{(r[2], r[4]): r[5] for r in rows} for rows in stored(db, study_id)] == expected
+    if expected:
+        frame = load(db.engine, name).ratings
+        assert set(frame["prompt"]) == set(frame["clip"]) == {t for answers in expected for t, _ in answers}
+        assert set(frame["model"]) == {"given"}
+
+
+def test_a_file_that_is_no_survey(db: Store, config: ExperimentConfig, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    with pytest.raises(ExperimentError, match="does not exist"):
+        read_rows(path)
+    path.write_bytes(b"a,b\n\xff\xfe,1\n")
+    with pytest.raises(ExperimentError, match="not a CSV in UTF-8"):
+        read_rows(path)
+    for nothing in ("", "a,b\n"):
+        path.write_text(nothing)
+        with pytest.raises(ExperimentError, match="has no rows"):
+            read_rows(path)
+    write(path, [{"a": "1"}])
     with pytest.raises(ExperimentError, match="random_taste_label_1_1"):
-        import_psytoolkit(store, 1, config, file)
+        import_psytoolkit(db, 1, config, path)
+    wide = config.model_copy(update={"psytoolkit": ImportConfig(items=["salty", "sweet"])})
+    write(path, [{"track_1": "1", "track_3": "1"}])
+    with pytest.raises(ExperimentError, match=r"<track>_1 \.\. <track>_2"):
+        import_psytoolkit(db, 1, wide, path)
+    less = wide.model_copy(update={"ratings": None})
+    write(path, [{"track_1": "1", "track_2": "1"}])
+    assert import_psytoolkit(db, 1, less, path).skipped == [(2, "the study file declares no ratings")]
+
+
+def test_a_spreadsheet_s_mark_at_the_start_and_a_short_line(
+    db: Store, config: ExperimentConfig, tmp_path: Path
+) -> None:
+    """A byte order mark is no part of the first column's name; a line that ends early has empty cells."""
+    path = tmp_path / "x.csv"
+    path.write_text("\ufeffparticipant,age_1,gender_1\ns.1,30\n", encoding="utf-8")
+    assert read_rows(path) == [{"participant": "s.1", "age_1": "30", "gender_1": ""}]
 
 
 @pytest.mark.reference
-def test_followup(store: Store, reference_data: Path) -> None:
-    study = load_study(ROOT / "studies" / "five-tastes.toml")
-    study_id = store.ensure_study(study.name, study.title, study.model_dump(mode="json"))
-    report = import_psytoolkit(store, study_id, study.experiment, reference_data / "followup-study" / "data.csv")
-    assert report.imported == 49
-    assert report.skipped == []
+def test_the_followup_study(store: Store, reference_data: Path) -> None:
+    """Its published table: 49 people, columns <track>_1 salty, 2 sweet, 3 sour, 4 bitter, 5 spicy; empty = not heard."""
+    loaded = load_study(ROOT / "studies" / "five-tastes.toml")
+    study_id = store.ensure_study(loaded.name, loaded.title, loaded.model_dump(mode="json"))
+    file = reference_data / "followup-study" / "data.csv"
+    report = import_psytoolkit(store, study_id, loaded.experiment, file)
+    assert (report.imported, report.skipped) == (49, [])
+    words = {"1": "salty", "2": "sweet", "3": "sour", "4": "bitter", "5": "spicy"}
+    with file.open(newline="", encoding="utf-8-sig") as opened:
+        published = [
+            {
+                (column[:-2], words[column[-1]]): float(value)
+                for column, value in row.items()
+                if column[-2:-1] == "_" and column[-1] in words and value.strip()
+            }
+            for row in csv.DictReader(opened)
+        ]
+    assert [{(r[2], r[4]): r[5] for r in rows if r[0] == "ratings"} for rows in stored(store, study_id)] == published
     from analysis.agreement.agreement import analyse, read_targets
-    from analysis.data.frames import load
 
-    data = load(store.engine, study.name)
+    data = load(store.engine, loaded.name)
     assert data.kind == "imported"
     assert data.ratings["clip"].nunique() == 20
     items = sorted(data.ratings["adjective"].unique())
@@ -79,3 +370,5 @@ def test_followup(store: Store, reference_data: Path) -> None:
     assert tests["mantel"]["p"] < 0.01
     assert tests["procrustes"]["p"] < 0.01
     assert tests["permutation"]["n"] == 20
+    with store.transaction() as s:
+        assert s.scalar(select(func.count(Response.id))) == report.answers

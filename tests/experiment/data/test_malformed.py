@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import csv
+import itertools
 import os
 import tempfile
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,6 +31,7 @@ from experiment.launch import Prepared, check_code
 from tastelab.errors import UserError
 from tastelab.study import load_study
 from tests.conftest import ROOT
+from tests.experiment.data.surveys import seen
 
 EXAMPLES = int(os.environ.get("TASTELAB_EXAMPLES", "150"))
 many = settings(
@@ -153,36 +158,135 @@ def test_answers_are_stored_as_they_are(world: Prepared, item: str, choice: str 
     assert counts(world.store) == before
 
 
-@many
-@given(
-    head=st.lists(
-        st.one_of(
-            nasty,
-            st.sampled_from(
-                ["participant", "random_taste_label_1_1", "rng_model_label_1_1", "task1_1", "task_2_1_1", "gender_1"]
-            ),
-        ),
-        max_size=8,
-    ),
-    rows=st.lists(st.lists(nasty, max_size=8), max_size=4),
-    raw=st.binary(max_size=200),
-    binary=st.booleans(),
-)
-def test_imports(world: Prepared, head: list[str], rows: list[list[str]], raw: bytes, binary: bool) -> None:
-    before = counts(world.store)
-    text = "\n".join(",".join(cell.replace(",", ";") for cell in row) for row in [head, *rows])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "survey.csv"
-        path.write_bytes(raw if binary else text.encode("utf-8", "surrogatepass"))
-        try:
+def beyond(low: float, high: float, text: str) -> bool:
+    return not low <= float(text) <= high
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+# Cells of a good row, what they may hold at most and at least, and how a complaint calls them.
+LIMITED = {
+    "task1_1_1": (0, 10, "task1_1_1"),
+    "task1_5_1": (0, 10, "task1_5_1"),
+    "task_2_1_1": (1, 5, "task_2_1_1"),
+    "task_2_3_12": (1, 5, "task_2_3_12"),
+    "age_1": (0, 120, "age"),
+    "random_number_1_1": (0, 10_000, "random_number_1_1"),
+    "random_number_5_1": (0, 10_000, "random_number"),
+}
+fresh = itertools.count()
+REASONS = ("good", "again", "empty", *(f"{column}: {how}" for column in LIMITED for how in ("words", "outside")))
+
+
+@st.composite
+def rows_of_surveys(draw: st.DrawFn) -> list[tuple[str, dict[str, str], str | None]]:
+    """Rows of the seed survey, each with what was done to it and the complaint that must come of it."""
+    out: list[tuple[str, dict[str, str], str | None]] = []
+    for number in range(draw(st.integers(1, 4))):
+        row = draw(seen()).row(str(number)) | {"random_number_5_1": "4"}
+        row |= {f"task_2_{j}_1": "3" for j in (1, 2, 3)}  # of every clip something is rated
+        how = draw(st.sampled_from(REASONS))
+        if how == "again" and number:
+            row, told = dict(out[0][1]), out[0][2]
+            out.append(("again", row, told))
+            continue
+        if how == "empty":
+            out.append((how, dict.fromkeys(row, "") | {"participant": row["participant"]}, "no answers"))
+            continue
+        column, _, kind = how.partition(": ")
+        if kind == "words":
+            row[column] = draw(nasty.filter(lambda x: x.strip() and not is_number(x) and "\x00" not in x))
+            out.append((how, row, f"{LIMITED[column][2]} is not a number"))
+        elif kind == "outside":
+            low, high, name = LIMITED[column]
+            wild = (
+                st.floats().map(repr)
+                | st.integers().map(str)
+                | st.sampled_from(["inf", "-inf", "nan", "1e400", " -1 "])
+            )
+            row[column] = draw(wild.filter(partial(beyond, low, high)))
+            out.append((how, row, f"{name} is outside {low}-{high}"))
+        else:
+            out.append(("good", row, None))
+    return out
+
+
+def test_rows_of_imports(world: Prepared) -> None:
+    """Whatever stands in one cell, its row is listed with the reason and the others are imported; every check is met."""
+    met: Counter[str] = Counter()
+
+    @many
+    @given(rows=rows_of_surveys())
+    def attempt(rows: list[tuple[str, dict[str, str], str | None]]) -> None:
+        before = counts(world.store)
+        session = next(fresh)
+        for _, row, _ in rows:
+            row["participant"] = f"{session}-{row['participant']}"
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "survey.csv"
+            with path.open("w", newline="", encoding="utf-8", errors="surrogatepass") as file:
+                writer = csv.DictWriter(file, list(rows[0][1]))
+                writer.writeheader()
+                writer.writerows(row for _, row, _ in rows)
             report = import_psytoolkit(world.store, world.study_id, world.config, path)
-        except ExperimentError as error:
-            one_line(error)
-            assert counts(world.store) == before
-            return
-    people, sessions, _, answers = counts(world.store)
-    assert people - before[0] == sessions - before[1] == report.imported
-    assert answers - before[3] == report.answers
+        assert report.skipped == [(i, told) for i, (_, _, told) in enumerate(rows, start=2) if told is not None]
+        new = {row["participant"] for _, row, told in rows if told is None}
+        assert (report.imported, report.already) == (len(new), sum(told is None for _, _, told in rows) - len(new))
+        people, sessions, _, answers = counts(world.store)
+        assert people - before[0] == sessions - before[1] == report.imported
+        assert answers - before[3] == report.answers
+        met.update(how for how, _, _ in rows)
+
+    attempt()
+    assert {how: met[how] for how in REASONS if met[how] < EXAMPLES / 50} == {}
+
+
+def test_files_of_imports(world: Prepared) -> None:
+    """Files that are no surveys at all: one line says so, and nothing is written."""
+    told: Counter[str] = Counter()
+    cells = st.one_of(
+        nasty,
+        st.sampled_from(
+            ["participant", "random_taste_label_1_1", "rng_model_label_1_1", "task1_1_1", "task_2_1_1", "gender_1"]
+        ),
+    )
+    heads = st.lists(cells, max_size=8) | st.lists(cells, max_size=7).map(lambda x: [*x, "random_taste_label_1_1"])
+    table = st.tuples(heads, st.lists(st.lists(cells, max_size=9), max_size=4)).map(
+        lambda t: "\n".join(",".join(c.replace(",", ";") for c in row) for row in [t[0], *t[1]]).encode(
+            "utf-8", "surrogatepass"
+        )
+    )
+    wide = b"participant," + b"x" * 200_000 + b"\n1,2\n"
+
+    @many
+    @given(raw=st.one_of(table, table, st.binary(max_size=200), st.sampled_from([b"", b"a,b\n", wide])))
+    def attempt(raw: bytes) -> None:
+        before = counts(world.store)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "survey.csv"
+            path.write_bytes(raw)
+            try:
+                report = import_psytoolkit(world.store, world.study_id, world.config, path)
+            except ExperimentError as error:
+                one_line(error)
+                assert counts(world.store) == before
+                told[
+                    next((w for w in ("has no rows", "is not a CSV", "no column") if w in str(error)), str(error))
+                ] += 1
+                return
+        people, sessions, _, answers = counts(world.store)
+        assert people - before[0] == sessions - before[1] == report.imported
+        assert answers - before[3] == report.answers
+        told["read"] += 1
+
+    attempt()
+    assert set(told) == {"has no rows", "is not a CSV", "no column", "read"}
 
 
 @many
