@@ -37,12 +37,16 @@ class MusicGenerator:
         seeds: list[int],
         sampling: Sampling | None = None,
         progress: Progress | None = None,
+        heard: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Sample codes (clips, codebooks, frames): one clip a prompt, each from a generator of its own."""
+        """Sample codes (clips, codebooks, frames): one clip a prompt, each from a generator of its own.
+
+        With `heard` (clips, codebooks, fewer frames) clips begin with these codes, and go on from them.
+        """
         sampling = sampling or Sampling()
         guided = sampling.guidance != 1
         with self.engine.start(prompts, guided, frames + max(self.engine.delays)) as step:
-            return sample_codes(step, self.engine.delays, self.engine.special, frames, seeds, sampling, progress)
+            return sample_codes(step, self.engine.delays, self.engine.special, frames, seeds, sampling, progress, heard)
 
     def sound(self, codes: torch.Tensor, seconds: float) -> np.ndarray:
         """Decode codes to audio (clips, channels, samples), float32, exactly ``round(seconds * rate)`` samples."""

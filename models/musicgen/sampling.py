@@ -35,6 +35,7 @@ def sample_codes(
     seeds: list[int],
     sampling: Sampling,
     progress: Progress | None = None,
+    heard: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Sample codes (clips, codebooks, frames), int64.
 
@@ -47,6 +48,8 @@ def sample_codes(
         Codebook k lags `delays[k]` frames behind (Copet et al. 2023, arXiv 2306.05284, section 2.1).
     special : int
         The token that stands where a codebook has no frame.
+    heard : torch.Tensor, optional
+        Codes (clips, codebooks, fewer frames) that clips begin with: what is sampled goes on from there.
     """
     n = len(seeds)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -63,6 +66,9 @@ def sample_codes(
         drawn = draw(logits, sampling, generators)
         places = position - lags
         valid = (places >= 0) & (places < frames)
+        if heard is not None:
+            given = valid & (places < heard.shape[-1])
+            drawn[:, given] = heard[:, books[given], places[given]]
         codes[:, books[valid], places[valid]] = drawn[:, valid]
         tokens = torch.where(valid, drawn, special)
         if progress:

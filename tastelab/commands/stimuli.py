@@ -126,7 +126,7 @@ def build(
     what: Annotated[
         str,
         typer.Argument(
-            help="base (no taste word), varied (of many sounds), taste (graded ratings), sung (with --speech), "
+            help="base (no taste word), varied (of many sounds), pulse (bands that keep time), taste (graded ratings), sung (with --speech), "
             "generated (with --captions) or tamd (with --tamd)."
         ),
     ],
@@ -156,12 +156,13 @@ def build(
     """Make a training corpus: rendered from public-domain scores, generated, or one's own copy of the study's database."""
     from stimuli.dataset.build import build_base
     from stimuli.dataset.generated import build_generated
+    from stimuli.dataset.pulse.build import build_pulse
     from stimuli.dataset.sung import build_over, build_sung
     from stimuli.dataset.tamd import build_tamd
     from stimuli.dataset.taste import build_taste
     from stimuli.dataset.varied import build_varied
 
-    rendered = {"base": build_base, "varied": build_varied, "taste": build_taste}
+    rendered = {"base": build_base, "varied": build_varied, "pulse": build_pulse, "taste": build_taste}
     if what not in (*rendered, "sung", "generated", "tamd"):
         raise UserError(f"dataset {what!r} is not known; there are: {', '.join(rendered)}, sung, generated, tamd")
     if split not in ("train", "test"):

@@ -1,0 +1,58 @@
+"""Write a corpus of bands: clips with a clear pulse at a known tempo, and what is true of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stimuli.dataset.build import WORDINGS, begin, save, write_metadata
+from stimuli.dataset.pulse.band import draw_band, draw_programs, play
+from stimuli.dataset.pulse.sound import LEVELS, SHARES, opened, steadied
+from stimuli.dataset.pulse.words import wordings
+from stimuli.dataset.render import Voicing, find_soundfont, render
+from stimuli.dataset.scores import key_name
+
+Progress = Callable[[int, int], None]
+STREAM = 90  # of random numbers, beside those of other corpora
+
+
+def build_pulse(
+    out: Path, n: int, seconds: float, rate: int, seed: int, split: str = "train", progress: Progress | None = None
+) -> Path:
+    """Write `n` clips of bands of one split; returns the metadata file.
+
+    Clip k depends on (`seed`, k) alone, and finished clips are not rendered again, so the command can be interrupted.
+    """
+    begin(out, {"kind": "pulse", "seconds": seconds, "rate": rate, "seed": seed, "split": split})
+    rows: list[dict[str, Any]] = []
+    for k in range(n):
+        rng = np.random.default_rng([seed, STREAM, k])
+        band = draw_band(rng)
+        voicing = Voicing(
+            draw_programs(band, rng), int(rng.choice((0, 0, 8, 16))),
+            (112, int(rng.integers(70, 96)), int(rng.integers(90, 116)), int(rng.integers(80, 112))), find_soundfont(),
+        )  # fmt: skip
+        texts = wordings(band, WORDINGS, rng)
+        low, high = SHARES
+        share, room = float(np.exp(rng.uniform(np.log(low), np.log(high)))), float(rng.uniform(0.05, 0.5))
+        notes, made = play(band, seconds, split, rng)
+        wav = out / "audio" / f"{k:05d}.wav"
+        if not wav.exists():
+            audio = render(notes, band.instruments, seconds, rate, room, voicing)
+            save(wav, steadied(opened(audio, rate, share), rate, LEVELS[band.dynamics]), rate)
+        rows.append(
+            {
+                "path": f"audio/{wav.name}", "name": wav.stem, "title": f"band {k}", "artist": "composed by rule",
+                "sample_rate": rate, "file_extension": "wav", "duration": seconds, "description": texts[0], "wordings": texts,
+                "key": key_name(band.tonic, band.mode), "bpm": band.bpm, "genre": band.style,
+                "instrument": ", ".join(dict.fromkeys(band.instruments)), "moods": [], "keywords": "",
+                "attributes": asdict(band), "composed": made,
+            }
+        )  # fmt: skip
+        if progress:
+            progress(k + 1, n)
+    return write_metadata(out, rows)
