@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from models.errors import ModelError
 from models.musicgen.positions import POSITIONS, rotations, sinusoids, turned
 
 PRECISIONS = ("float32", "bfloat16", "int8")
@@ -25,6 +26,10 @@ class Product:
         self.precision = precision
         self.scale: torch.Tensor | None = None
         if precision == "int8":
+            if weight.shape[1] % 16:  # torch's kernel reads sixteen at a time, over the end
+                raise ModelError(
+                    f"precision 'int8' needs layers of a multiple of 16 in width, not {weight.shape[1]}; use 'bfloat16'"
+                )
             scale = weight.abs().amax(1).clamp(min=1e-12) / 127
             self.weight = (weight / scale[:, None]).round().to(torch.int8).contiguous()
             self.scale = scale.bfloat16()

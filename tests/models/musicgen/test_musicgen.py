@@ -113,11 +113,11 @@ def test_two_processes_train_to_the_losses_of_one(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from tests.models.test_musicgen import SPREAD, trained
+from tests.models.musicgen.test_musicgen import SPREAD, trained
 trained(Path(sys.argv[1]), SPREAD, dropout=0.0)
 """
     (tmp_path / "run.py").write_text(script)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29533"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "PYTHONPATH": str(WEIGHTS.parents[1]), "OMP_NUM_THREADS": "1"}
     subprocess.run(
         [*torchrun, str(tmp_path / "run.py"), str(tmp_path / "two.pt")],

@@ -1,0 +1,168 @@
+"""Captions and features: each clip gets its own, once, and again only by another captioner; words and page of what was heard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from models.config import ModelsConfig
+from stimuli.describe import describe, described_lines, said, write_page
+from stimuli.manifest import ClipRow, read_manifest, write_manifest
+
+CLIPS = 10
+
+
+def tone(frequency: float, rate: int) -> np.ndarray:
+    return 0.3 * np.sin(2 * np.pi * frequency * np.arange(rate) / rate)
+
+
+def strongest(audio: np.ndarray) -> int:
+    """Frequency in Hz of a second of sound, to 100."""
+    return int(round(np.abs(np.fft.rfft(audio)).argmax(), -2))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Clip n is a second of a tone of 200 + 100 n Hz."""
+    (tmp_path / "clips").mkdir()
+    rows = []
+    for n in range(CLIPS):
+        name = f"sweet-base-{n:03d}"
+        soundfile.write(tmp_path / "clips" / f"{name}.wav", np.stack([tone(200 + 100 * n, 48000)] * 2, axis=1), 48000)
+        rows.append(
+            ClipRow(name, "sweet", "base", n, f"clips/{name}.wav", "0" * 64, 1.0, 48000, loudness=-23, peak=-1, gain=0)
+        )
+    write_manifest(tmp_path, rows)
+    return tmp_path
+
+
+@pytest.fixture
+def captioner(monkeypatch: pytest.MonkeyPatch) -> Any:
+    from models.sonicverse import load
+
+    heard: list[list[int]] = []
+
+    def describe_audio(clips: list[np.ndarray]) -> list[Any]:
+        pitches = [strongest(c) for c in clips]
+        assert {len(c) for c in clips} == {16000}
+        heard.append(pitches)
+        return [SimpleNamespace(caption=f"A tone of {p} Hz.", features={"pitch": {str(p): 1.0}}) for p in pitches]
+
+    made = SimpleNamespace(rate=16000, sha256="a" * 64, sampling="at random", describe=describe_audio, heard=heard)
+    monkeypatch.setattr(load, "caption_sha256", lambda name: made.sha256)
+    monkeypatch.setattr(load, "load_captioner", lambda name: made)
+    return made
+
+
+def test_every_clip_gets_the_caption_of_its_own_sound(folder: Path, captioner: Any) -> None:
+    told: list[tuple[int, int, str]] = []
+    rows = describe(folder, "captions", ModelsConfig(), lambda *x: told.append(x))
+    assert rows == read_manifest(folder)
+    for row in rows:
+        hertz = 200 + 100 * row.number
+        assert row.caption == f"A tone of {hertz} Hz."
+        assert row.caption_features == {"pitch": {str(hertz): 1.0}}
+        assert row.captioner_sha256 == "a" * 64
+    assert [len(x) for x in captioner.heard] == [8, 2]
+    assert told == [(8, 10, "sweet-base-007"), (10, 10, "sweet-base-009")]
+    assert captioner.sampling is None
+
+
+def test_what_is_captioned_stays_until_another_captioner_comes(folder: Path, captioner: Any) -> None:
+    describe(folder, "captions", ModelsConfig())
+    rows = read_manifest(folder)
+    rows[3].captioner_sha256 = rows[3].caption = None
+    write_manifest(folder, rows)
+    captioner.heard.clear()
+    describe(folder, "captions", ModelsConfig())
+    assert captioner.heard == [[500]]
+    describe(folder, "captions", ModelsConfig())
+    assert captioner.heard == [[500]]
+    captioner.sha256 = "b" * 64
+    describe(folder, "captions", ModelsConfig())
+    assert len(captioner.heard) == 3
+    assert {r.captioner_sha256 for r in read_manifest(folder)} == {"b" * 64}
+
+
+def test_every_clip_gets_the_features_of_its_own_sound(folder: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    rows = describe(folder, "features", ModelsConfig(), lambda *x: told.append(x))
+    for row in rows:
+        assert row.features["pitch_height"] == pytest.approx(69 + 12 * np.log2((200 + 100 * row.number) / 440), abs=0.6)
+        assert all(v == round(v, 5) for v in row.features.values())
+    assert told == [(n + 1, CLIPS, f"sweet-base-{n:03d}") for n in range(CLIPS)]
+    kept = read_manifest(folder)
+    assert kept == rows
+    kept[0].features = {"tempo": 1.0}
+    write_manifest(folder, kept)
+    told.clear()
+    assert describe(folder, "features", ModelsConfig(), lambda *x: told.append(x))[0].features == {"tempo": 1.0}
+    assert told == []
+
+
+def test_what_was_heard_is_over_one_half_else_the_likeliest_unsure() -> None:
+    heard = {
+        "mood": {"calm": 0.9, "sad": 0.51, "happy": 0.5},
+        "genre": {"jazz": 0.3, "rock": 0.4},
+    }
+    assert said(heard) == [("calm", 0.9, True), ("sad", 0.51, True), ("rock", 0.4, False)]
+
+
+def test_who_sings_is_said_only_where_somebody_does() -> None:
+    for vocals, named in ((0.51, True), (0.5, False)):
+        found = said({"vocals": {"vocals": vocals}, "gender": {"female": 0.8}})
+        assert ("female" in {label for label, _, _ in found}) == named
+    assert said({"gender": {"female": 0.8}}) == [("female", 0.8, True)]
+
+
+TABLES: dict[str, list[dict[str, Any]]] = {
+    "captions": [
+        {"file": "music/long one.mp3", "seconds": 75.0, "caption": "First calm, then <loud>.", "worded_by_writer": "1 of 2 parts"},
+        {"file": "music/short.wav", "seconds": 4.0, "caption": "A tone."},
+    ],
+    "segments": [
+        {"file": "music/long one.mp3", "start": 0.0, "end": 40.0, "probabilities": {"mood": {"calm": 0.9, "sad": 0.2}}},
+        {"file": "music/long one.mp3", "start": 45.0, "end": 75.0, "probabilities": {"mood": {"calm": 0.1, "sad": 0.4}}},
+        {"file": "music/short.wav", "start": 0.0, "end": 4.0, "probabilities": {"mood": {"sad": 0.75}}},
+    ],
+    "dropped": [{"file": "music/long one.mp3", "start": 40.0, "end": 45.0, "reason": "silence"}],
+}  # fmt: skip
+
+
+def test_lines_for_a_person() -> None:
+    assert described_lines(TABLES) == [
+        "music/long one.mp3 (1:15)",
+        "  First calm, then <loud>.",
+        "    0:00-0:40  calm 0.90",
+        "    0:45-1:15  (sad 0.40)",
+        "    left out 0:40-0:45: silence",
+        "    worded by the language model: 1 of 2 parts; it changed the facts of the others",
+        "music/short.wav (0:04)",
+        "  A tone.",
+        "    sad 0.75",
+    ]
+
+
+def test_the_page_plays_each_file_from_where_it_lies(tmp_path: Path) -> None:
+    import re
+
+    (tmp_path / "pages").mkdir()
+    tables = {name: [{**r, "file": str(tmp_path / r["file"])} for r in rows] for name, rows in TABLES.items()}
+    page = write_page(tables, tmp_path / "pages" / "described.html", "nano")
+    text = page.read_text(encoding="utf-8")
+    assert "2 files, captioner nano" in text
+    articles = text.split("<article>")[1:]
+    assert [re.findall(r'src="([^"]*)"', a) for a in articles] == [["../music/long%20one.mp3"], ["../music/short.wav"]]
+    long, short = articles
+    assert "First calm, then &lt;loud&gt;." in long
+    assert re.findall(r'class="time">([^<]*)<', long) == ["0:00 to 0:40", "0:45 to 1:15"]
+    assert re.findall(r"<span>([^<]*)</span><meter", long) == ["calm", "(sad)"]
+    assert "Left out: 0:40 to 0:45, silence" in long
+    assert re.findall(r"<span>([^<]*)</span><meter", short) == ["sad"]
+    assert 'class="time"' not in short
+    assert [p.name for p in (tmp_path / "pages").iterdir()] == ["described.html"]
