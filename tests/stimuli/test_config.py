@@ -98,3 +98,28 @@ def test_what_no_clip_could_be_made_with_is_refused(fields: dict[str, Any], told
     import re
 
     assert re.search(told, problem["msg"])
+
+
+def test_what_a_prompt_asks_for_as_words_of_a_caption() -> None:
+    from stimuli.config import asked_words
+
+    made = config(
+        tastes=[
+            {
+                "name": "sweet",
+                "pitch": "high-pitched",
+                "bpm": 70,
+                "articulation": "legato, soft",
+                "instruments": ["harp"],
+            },
+            {"name": "sour", "pitch": "mid-range", "bpm": 90, "articulation": "very staccato"},
+            {"name": "salty", "pitch": "low-pitched", "bpm": 140, "harmony": "dissonant harmony"},
+            {"name": "bitter", "pitch": "not high", "articulation": "soft", "prompt": "its own words"},
+        ]
+    )
+    assert asked_words(made) == {
+        "sweet": {"tempo": ["slow"], "register": ["high"], "articulation": ["legato"], "instrument": ["harp"]},
+        "sour": {"tempo": ["moderate"], "register": ["mid"], "articulation": ["staccato"]},
+        "salty": {"tempo": ["fast"], "register": ["low"]},
+        "bitter": {},
+    }
