@@ -8,7 +8,7 @@ import warnings
 
 import typer
 
-from tastelab.commands import analysis, models, people, stimuli, study, top
+from tastelab.commands import analysis, data, models, stimuli, study, top
 from tastelab.context import tastelab_version
 from tastelab.errors import UserError
 
@@ -26,7 +26,7 @@ app.command("trace")(top.trace)
 app.add_typer(study.app, name="study", help="The whole way, from prompts to report.")
 app.add_typer(stimuli.app, name="stimuli", help="Clips: generate, caption, measure, verify; training corpora.")
 app.add_typer(models.app, name="models", help="Networks: what is there, training, fine-tuning.")
-app.add_typer(people.app, name="experiment", help="Sessions with people and bots; their data.")
+app.add_typer(data.app, name="experiment", help="Sessions with people and bots; their data.")
 app.add_typer(analysis.app, name="analysis", help="From answers and audio to tests, tables, figures, report.")
 
 

@@ -48,7 +48,7 @@ class NanoText:
 
     def __call__(self, prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return states (prompts, 64, width) and no mask."""
-        from models.embeddings.minilm import shared_minilm
+        from models.minilm import shared_minilm
         from models.musicgen.language import TEXT_TOKENS
 
         width = self.projection["weight"].shape[0]

@@ -58,7 +58,7 @@ def build_language_model(config: LanguageConfig) -> LMModel:
     from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
     from audiocraft.modules.conditioners import ConditionFuser, ConditioningProvider, TextConditioner
 
-    from models.embeddings.minilm import WIDTH, shared_minilm
+    from models.minilm import WIDTH, shared_minilm
 
     class MiniLMConditioner(TextConditioner):
         """Token states of a frozen MiniLM, projected; empty text is all zeros."""

@@ -116,7 +116,7 @@ def meteor(caption: str, refs: Sequence[str]) -> float:
 
 def similarity(captions: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
     """Cosine of sentence vectors (all-MiniLM-L6-v2) with the nearest reference."""
-    from models.embeddings.minilm import shared_minilm
+    from models.minilm import shared_minilm
 
     known: dict[str, np.ndarray] = {}
     for text in dict.fromkeys([*captions, *(r for refs in references for r in refs)]):

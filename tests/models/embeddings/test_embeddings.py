@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from models.embeddings import musicnn, yamnet
-from models.embeddings.minilm import shared_minilm
 from models.embeddings.tensor_bundle import read_tensor_bundle
 from models.errors import ModelError
+from models.minilm import shared_minilm
 
 
 def render(instrument: str) -> np.ndarray:

@@ -178,7 +178,7 @@ def test_assess_on_a_small_corpus(tmp_path: Path) -> None:
 
 
 def test_bertscore_is_one_of_itself_symmetric_and_takes_the_best_reference() -> None:
-    from models.embeddings.minilm import minilm_directory
+    from models.minilm import minilm_directory
 
     score = BertScore(str(minilm_directory()))
     slow, fast = "a slow piece for piano", "a fast dance for drums"
