@@ -8,6 +8,7 @@ import warnings
 
 import typer
 
+from tastelab.clash import clash
 from tastelab.commands import analysis, data, models, stimuli, study, top
 from tastelab.context import tastelab_version
 from tastelab.errors import UserError
@@ -55,6 +56,10 @@ def user_errors() -> tuple[type[BaseException], ...]:
 
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit status 2, Ctrl-C is 130."""
+    hidden = clash()
+    if hidden:
+        sys.stderr.write(f"tastelab: {hidden}\n")
+        sys.exit(2)
     # xformers says at import that it was built for another torch; it is imported by audiocraft and never used here.
     os.environ.setdefault("XFORMERS_IGNORE_FLASH_VERSION_CHECK", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")  # progress is shown by tastelab itself

@@ -108,7 +108,7 @@ def analyse(
     Parameters
     ----------
     ratings : DataFrame
-        `analysis.frames.StudyData.ratings`; clips are matched to the targets' rows by name.
+        `analysis.data.frames.StudyData.ratings`; clips are matched to the targets' rows by name.
 
     Raises
     ------

@@ -28,7 +28,7 @@ def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[s
     Parameters
     ----------
     data : DataFrame
-        `analysis.frames.StudyData.preference`.
+        `analysis.data.frames.StudyData.preference`.
 
     Returns
     -------

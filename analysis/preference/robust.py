@@ -71,7 +71,7 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
     Parameters
     ----------
     data : DataFrame
-        `analysis.frames.StudyData.preference`.
+        `analysis.data.frames.StudyData.preference`.
 
     Returns
     -------

@@ -35,7 +35,7 @@ def mediators(wide: pd.DataFrame, affect: pd.DataFrame | None = None) -> pd.Data
     Parameters
     ----------
     wide : DataFrame
-        `analysis.frames.rated_clips`.
+        `analysis.data.frames.rated_clips`.
     affect : DataFrame, optional
         participant, clip, item, value: answers to the affect grid; they replace the words that stand for them.
     """

@@ -1,4 +1,4 @@
-# The R calls behind tests/analysis/test_structure.py and test_invariance.py; run in this folder.
+# The R calls behind tests/analysis/factors/test_trust.py; run in this folder.
 # R 4.2.2, psych 2.2.9, lavaan 0.6.14.
 options(digits=10)
 suppressMessages({library(psych);library(GPArotation);library(lavaan)})

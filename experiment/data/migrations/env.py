@@ -1,4 +1,4 @@
-"""Alembic's entry: run by experiment.store.open_database with a connection at hand, never by hand."""
+"""Alembic's entry: run by experiment.data.connect.migrate with a connection at hand, never by hand."""
 
 from __future__ import annotations
 
