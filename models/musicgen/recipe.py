@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from models.musicgen.codec import CodecConfig
@@ -14,7 +14,7 @@ from models.musicgen.train_language import TrainSettings, load_training_set, tra
 
 CODEC_STEPS = 1900
 DECODER_STEPS = 1800
-BASE_STEPS = 8000
+BASE = TrainSettings(8000, batch=8, lr=1.5e-3, warmup=100, ema=0.998)
 Report = Callable[[int, int, dict[str, float]], None]
 
 
@@ -39,33 +39,33 @@ def train_nano_decoder(
 
 
 def train_nano_base(
-    corpus: Path,
+    corpora: Sequence[Path],
     held_out: Path,
     out: Path,
     codec_directory: Path | None = None,
-    steps: int = BASE_STEPS,
-    seed: int = 0,
+    config: LanguageConfig | None = None,
+    settings: TrainSettings | None = None,
     report: Report | None = None,
 ) -> Path:
-    """Train a base language model on a corpus without taste words; writes ``out/nano-base``."""
+    """Train a base language model on corpora without taste words; writes ``out/nano-base``.
+
+    Without `config` and `settings` it is the shipped model's recipe.
+    """
     import torch
 
+    config, settings = config or LanguageConfig(), settings or BASE
     codec = load_codec(codec_directory)
     state = out / "state"
-    codes, texts, _ = load_training_set(codec, corpus, state / "codes-train.pt")
+    codes: list[torch.Tensor] = []
+    texts: list[Sequence[str]] = []
+    for i, corpus in enumerate(corpora):
+        own, said, _ = load_training_set(codec, corpus, state / ("codes-train.pt" if i == 0 else f"codes-train-{i}.pt"))
+        codes += own
+        texts += said
     held_codes, held_texts, _ = load_training_set(codec, held_out, state / "codes-test.pt")
-    config = LanguageConfig()
-    torch.manual_seed(seed)
+    torch.manual_seed(settings.seed)
     lm = build_language_model(config)
     held = (held_codes[:48], held_texts[:48])
-    train_language_model(
-        lm,
-        codes,
-        texts,
-        state / "base.pt",
-        TrainSettings(steps, batch=8, lr=1.5e-3, warmup=100, seed=seed, ema=0.998),
-        held_out=held,
-        report=report,
-    )
+    train_language_model(lm, codes, texts, state / "base.pt", settings, held_out=held, report=report)
     save_language_model(lm, config, out / "nano-base")
     return out / "nano-base"

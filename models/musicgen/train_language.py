@@ -57,6 +57,8 @@ class TrainSettings:
         Where the curve goes beside the JSON lines.
     replay : int
         Clips a step of the corpus that the model was trained on before, beside `batch`.
+    codebooks : tuple of float
+        How much each codebook's loss counts, from the first; without any all count alike. Losses shown and held out are not weighted.
     """
 
     steps: int
@@ -74,6 +76,7 @@ class TrainSettings:
     segment: int = 100_000
     tracker: str = "none"
     replay: int = 0
+    codebooks: tuple[float, ...] = ()
 
 
 @torch.no_grad()
@@ -229,6 +232,11 @@ def train_language_model(
         "corpus": digest([*codes, *texts, *others[0], *others[1]]),
         "model": digest([trained[0], trained[-1], sum(p.numel() for p in trained)]),
     }
+    if s.codebooks:
+        made["codebooks"] = s.codebooks
+    if lm.transformer.positional_embedding != "sin":
+        made["positions"] = lm.transformer.positional_embedding
+    weights = _weights(s.codebooks, codes[0].shape[0])
     state = load_state(state_path, made) or {"step": 0, "best_loss": float("inf"), "since": 0}
     if "model" in state:
         lm.load_state_dict(state["model"])
@@ -255,7 +263,8 @@ def train_language_model(
         with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=half):
             losses = model(batch[rank::world].to(accelerator.device), asked[rank::world])
         optimizer.zero_grad(set_to_none=True)
-        accelerator.backward(losses.mean())
+        weighted = losses.mean() if weights is None else (losses * weights.to(losses.device)).sum()
+        accelerator.backward(weighted)
         accelerator.clip_grad_norm_(lm.parameters(), 1.0)
         optimizer.step()
         if average:
@@ -297,6 +306,16 @@ def train_language_model(
     elif average:
         _copy(average.shadow, lm)
     return lm.eval()
+
+
+def _weights(codebooks: tuple[float, ...], n: int) -> torch.Tensor | None:
+    if not codebooks:
+        return None
+    if len(codebooks) != n or min(codebooks) < 0 or sum(codebooks) <= 0:
+        raise ModelError(
+            f"{len(codebooks)} weights of losses for {n} codebooks; give one each, none under zero and not all zero"
+        )
+    return torch.tensor(codebooks) / sum(codebooks)
 
 
 def _check_tracker(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -76,9 +77,16 @@ def train_nano(
     corpus: Corpus,
     out: RunFolder = Path("outputs/training"),
     held_out: Annotated[Path | None, typer.Option(help="Held-out corpus (base).")] = None,
-    also: Annotated[list[Path] | None, typer.Option(help="Further corpora (captioner), e.g. a sung one.")] = None,
+    also: Annotated[list[Path] | None, typer.Option(help="Further corpora (base, captioner), e.g. a sung one.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="Captioner to go on from: nano or a directory.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps; default: the recipe's.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Clips a step (base); default: the recipe's.")] = None,
+    positions: Annotated[str, typer.Option(help="sin, rope or sin_rope (base).")] = "sin",
+    layers: Annotated[int, typer.Option(min=1, help="Of the transformer (base).")] = 5,
+    width: Annotated[int, typer.Option(min=64, help="Of the transformer (base): a head for every 64.")] = 256,
+    codebooks: Annotated[
+        str | None, typer.Option(help="Weight of each codebook's loss (base), e.g. 3,2,1,0.5,0.25,0.25.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=1)] = 1,
     seed: Annotated[int, typer.Option("--seed")] = 0,
     quiet: QuietOption = False,
@@ -99,11 +107,21 @@ def train_nano(
 
             done = train_nano_decoder(corpus, out, steps or DECODER_STEPS, report=report)
         elif what == "base":
-            from models.musicgen.recipe import BASE_STEPS, train_nano_base
+            from models.musicgen.language import LanguageConfig
+            from models.musicgen.recipe import BASE, train_nano_base
 
             if held_out is None:
                 raise UserError("train-nano base needs --held-out CORPUS for its validation loss")
-            done = train_nano_base(corpus, held_out, out, out / "codec-nano", steps or BASE_STEPS, seed, report)
+            if width % 64:
+                raise UserError(f"--width {width} is no multiple of 64, the width of a head")
+            config = LanguageConfig(
+                width=width, layers=layers, heads=width // 64, positional_embedding=positions
+            )  # fmt: skip
+            settings = replace(
+                BASE, steps=steps or BASE.steps, batch=batch or BASE.batch, seed=seed, codebooks=_numbers(codebooks)
+            )
+            corpora = [corpus, *(also or [])]
+            done = train_nano_base(corpora, held_out, out, out / "codec-nano", config, settings, report)
         elif what == "captioner":
             from models.sonicverse.nano.train import CAPTION_STEPS, train_nano_captioner
 
@@ -111,6 +129,13 @@ def train_nano(
         else:
             raise UserError(f"train-nano {what!r} is not known; there are: codec, decoder, base, captioner")
     say(f"weights in {done}", quiet)
+
+
+def _numbers(text: str | None) -> tuple[float, ...]:
+    try:
+        return tuple(float(x) for x in text.split(",")) if text else ()
+    except ValueError:
+        raise UserError(f"--codebooks {text!r} is not numbers with commas between them") from None
 
 
 @app.command()

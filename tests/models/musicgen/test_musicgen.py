@@ -108,6 +108,71 @@ def test_training_resumes_to_the_same_losses(tmp_path: Path) -> None:
         trained(tmp_path / "b.pt", replace(settings, steps=9, lr=1e-2, seed=4))
 
 
+def test_a_codebook_that_counts_for_nothing_is_not_learned(tmp_path: Path) -> None:
+    """Its head only shrinks (weight decay); the other's turns. Losses are shown of both, unweighted."""
+    settings = TrainSettings(6, batch=4, warmup=1, precision="no", report_every=1)
+    config, _, _ = random_corpus()
+    torch.manual_seed(0)
+    before = build_language_model(config)
+    heads = {}
+    for weights in ((), (3.0, 0.0)):
+        lm = trained(tmp_path / f"{len(weights)}.pt", replace(settings, codebooks=weights), dropout=0.0)
+        heads[weights] = [
+            float(torch.cosine_similarity(a.weight.flatten(), b.weight.flatten(), dim=0).detach())
+            for a, b in zip(before.linears, lm.linears, strict=True)
+        ]
+    assert max(heads[()]) < 0.9999
+    assert heads[(3.0, 0.0)][0] < 0.9999
+    assert heads[(3.0, 0.0)][1] == pytest.approx(1, abs=1e-6)
+    first = [json.loads((tmp_path / f"{n}.jsonl").read_text().splitlines()[0]) for n in (0, 2)]
+    assert all(first[0][k] == first[1][k] for k in ("loss", "codebook_1", "codebook_2"))
+    with pytest.raises(ModelError, match="3 weights of losses for 2 codebooks"):
+        trained(tmp_path / "x.pt", replace(settings, codebooks=(1.0, 1.0, 1.0)))
+    with pytest.raises(ModelError, match="begun with another codebooks"):
+        trained(tmp_path / "0.pt", replace(settings, codebooks=(1.0, 2.0)), dropout=0.0)
+
+
+def test_a_training_does_not_go_on_with_other_positions(tmp_path: Path) -> None:
+    config, codes, texts = random_corpus()
+    settings = TrainSettings(2, batch=4, precision="no")
+    for positions in ("rope", "sin_rope", "sin"):
+        torch.manual_seed(0)
+        lm = build_language_model(replace(config, positional_embedding=positions))
+        if positions == "rope":
+            train_language_model(lm, codes, texts, tmp_path / "a.pt", settings)
+        else:
+            with pytest.raises(ModelError, match="begun with another positions"):
+                train_language_model(lm, codes, texts, tmp_path / "a.pt", settings)
+
+
+def test_the_recipe_of_a_base_model_has_the_shape_and_corpora_asked(tmp_path: Path) -> None:
+    from models.musicgen.recipe import BASE, train_nano_base
+    from stimuli.dataset.build import save, write_metadata
+
+    for name, n in (("a", 2), ("b", 1), ("held", 1)):
+        (tmp_path / name / "audio").mkdir(parents=True)
+        rows = []
+        for k in range(n):
+            save(tmp_path / name / "audio" / f"{k}.wav", music(1.0), 16000)
+            rows.append({"path": f"audio/{k}.wav", "duration": 1.0, "description": f"{name} {k}"})
+        write_metadata(tmp_path / name, rows)
+    config = LanguageConfig(width=64, layers=2, heads=1, positional_embedding="sin_rope")
+    seen: list[int] = []
+    settings = replace(BASE, steps=2, batch=3, codebooks=(3, 2, 1, 0.5, 0.25, 0.25))
+    out = train_nano_base(
+        [tmp_path / "a", tmp_path / "b"], tmp_path / "held", tmp_path / "out", None, config, settings,
+        report=lambda step, total, row: seen.append(total),
+    )  # fmt: skip
+    assert set(seen) == {2}
+    back = load_language_model(out)
+    assert back.transformer.positional_embedding == "sin_rope"
+    assert len(back.transformer.layers) == 2
+    assert [
+        len(torch.load(p, weights_only=True)["codes"])
+        for p in sorted((tmp_path / "out" / "state").glob("codes-train*"))
+    ] == [1, 2]
+
+
 def test_two_processes_train_to_the_losses_of_one(tmp_path: Path) -> None:
     """torchrun with two processes on CPU (gloo): the same clips a step, gradients averaged."""
     script = """
