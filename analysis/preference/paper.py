@@ -40,7 +40,7 @@ def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[s
     AnalysisError
         If there are no answers.
     """
-    import pingouin
+    from scipy import stats
 
     data = answered(data)
     tastes = sorted(data["taste"].unique())
@@ -80,14 +80,14 @@ def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[s
     for name, part in [("all", data), *((t, data[data["taste"] == t]) for t in tastes)]:
         scores = part["score"].to_numpy(float)
         if len(scores) >= 3 and np.ptp(scores) > 0:
-            found = pingouin.normality(scores, method="shapiro")
+            found = stats.shapiro(scores)
             normality.append(
                 {
                     "taste": name,
                     "test": "shapiro-wilk",
                     "n": len(scores),
-                    "statistic": float(found["W"].iloc[0]),
-                    "p": float(found["pval"].iloc[0]),
+                    "statistic": float(found.statistic),
+                    "p": float(found.pvalue),
                 }
             )
     return {

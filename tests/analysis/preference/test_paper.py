@@ -1,5 +1,7 @@
 """The seed paper's tests of task 1: what is asked, of whom, in which direction, and how it is corrected."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,22 +24,160 @@ def _frame(n: int = 40, lift: float = 1.0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def test_analysis_has_declared_tests_corrected_and_the_rest_marked_exploratory() -> None:
-    config = AnalysisConfig(
-        hypotheses=[Hypothesis(taste=t) for t in ("sweet", "sour", "salty")],
-        equivalence=[Equivalence(taste="salty", bound=1.0)],
-        resamples=100,
+DECLARED = AnalysisConfig(
+    hypotheses=[
+        Hypothesis(taste="sour"), Hypothesis(taste="bitter", alternative="less"), Hypothesis(taste="salty"),
+    ],
+    equivalence=[Equivalence(taste="salty", bound=1.0), Equivalence(taste="sweet", bound=0.5)],
+    resamples=100, seed=5,
+)  # fmt: skip
+TABLES = analyse(_frame(), 5, DECLARED)
+
+
+def _tests(tables: dict[str, list[dict[str, Any]]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(r["taste"], r["alternative"]): r for r in tables["tests"]}
+
+
+def test_every_taste_is_tested_in_its_declared_direction() -> None:
+    """R 4.2.2: wilcox.test(score, mu = 5, alternative = ..., exact = FALSE) of all answers and of each taste's."""
+    wanted = [
+        ("all", "greater", 160, 6125, 3.242611406931e-05, "declared"),
+        ("bitter", "less", 40, 434, 0.9762825239155, "declared"),
+        ("salty", "greater", 40, 268, 0.4735079780937, "declared"),
+        ("sour", "greater", 40, 532, 0.0001694488028307, "declared"),
+        ("sweet", "two-sided", 40, 345, 0.019030183929, "exploratory"),
+        ("salty", "less", 40, 268, 0.53404481537, "exploratory"),
+    ]
+    assert [(r["taste"], r["alternative"], r["n"], r["statistic"], r["status"]) for r in TABLES["tests"]] == [
+        (*w[:4], w[5]) for w in wanted
+    ]
+    assert [r["p"] for r in TABLES["tests"]] == pytest.approx([w[4] for w in wanted], rel=1e-10)
+    assert [r["test"] for r in TABLES["tests"]] == ["wilcoxon"] * 6
+    assert [r["n_participants"] for r in TABLES["tests"]] == [40] * 6
+
+
+@pytest.mark.parametrize("method", ["bonferroni", "holm"])
+def test_the_four_tastes_are_corrected_for_each_other_and_nothing_else(method: str) -> None:
+    """R: p.adjust(c(bitter, salty, sour, sweet), method); the overall test and the look the other way stay as they are."""
+    rows = analyse(_frame(), 5, DECLARED.model_copy(update={"correction": method}))["tests"]
+    wanted = {
+        "bonferroni": [1, 1, 0.0006777952113228, 0.076120735716],
+        "holm": [0.9762825239155, 0.9470159561874, 0.0006777952113228, 0.057090551787],
+    }
+    assert [r["p_adjusted"] for r in rows[1:5]] == pytest.approx(
+        [min(1, max(w, 0.9470159561874)) if method == "holm" and k == 0 else w for k, w in enumerate(wanted[method])]
     )
-    tables = analyse(_frame(), 5, config)
-    tests = {(r["taste"], r["alternative"]): r for r in tables["tests"]}
-    assert tests["sweet", "greater"]["p_adjusted"] == pytest.approx(min(1, 4 * tests["sweet", "greater"]["p"]))
-    assert tests["bitter", "two-sided"]["status"] == "exploratory"
-    assert tests["salty", "less"]["status"] == "exploratory"
-    assert tests["salty", "less"]["p_adjusted"] is None
-    assert tests["all", "greater"]["n"] == 160
-    assert tables["equivalence"][0]["p"] < 0.05
-    assert {r["taste"] for r in tables["bayes"]} == {"all", "bitter", "salty", "sour", "sweet"}
-    assert tables["agreement"][0]["ci_low"] <= tables["agreement"][0]["value"] <= tables["agreement"][0]["ci_high"]
+    assert rows[0]["p_adjusted"] is None
+    assert rows[5]["p_adjusted"] is None
+
+
+def test_salty_is_looked_at_the_other_way_only_where_it_was_declared_greater() -> None:
+    for hypotheses in ([], [Hypothesis(taste="salty", alternative="less")], [Hypothesis(taste="sweet")]):
+        rows = analyse(_frame(), 5, AnalysisConfig(hypotheses=hypotheses, resamples=100))["tests"]
+        assert [r["taste"] for r in rows] == ["all", "bitter", "salty", "sour", "sweet"]
+
+
+def test_effects_and_intervals_are_those_of_the_taste() -> None:
+    """Rank-biserial by hand: 2 V / (n (n + 1) / 2) - 1 with n answers off the middle; intervals hold people together."""
+    frame = _frame()
+    for row in TABLES["tests"]:
+        part = frame if row["taste"] == "all" else frame[frame["taste"] == row["taste"]]
+        n = int((part["score"] != 5).sum())
+        assert row["effect"] == pytest.approx(4 * row["statistic"] / (n * (n + 1)) - 1)
+        assert row["ci_low"] < row["effect"] < row["ci_high"]
+        assert row["mean"] == pytest.approx(part["score"].sum() / len(part))
+        assert row["median"] == part["score"].quantile(0.5)
+    twice = analyse(frame, 5, DECLARED)
+    assert twice["tests"] == TABLES["tests"]
+    other = analyse(frame, 5, DECLARED.model_copy(update={"seed": 6}))
+    assert other["tests"][0]["ci_low"] != TABLES["tests"][0]["ci_low"]
+
+
+def test_the_overall_interval_draws_people_not_answers() -> None:
+    """Everybody answers alike four times: the interval is as wide as that of a quarter of the answers."""
+    one = _frame().query("taste == 'sour'")
+    four = pd.concat([one.assign(taste=t) for t in ("bitter", "salty", "sour", "sweet")])
+    config = AnalysisConfig(resamples=2000)
+    alone, together = (analyse(d, 5, config)["tests"][0] for d in (one, four))
+    assert together["effect"] == pytest.approx(alone["effect"], abs=0.02)
+    width = alone["ci_high"] - alone["ci_low"]
+    assert together["ci_high"] - together["ci_low"] == pytest.approx(width, rel=0.1)
+
+
+def test_normality_is_shapiro_test_of_r() -> None:
+    """shapiro.test(score): of all answers and of each taste's"""
+    wanted = {
+        "all": (0.9715788595359, 0.002209135258312), "bitter": (0.9605815430558, 0.1753380198757),
+        "salty": (0.9609503850623, 0.1804912100981), "sour": (0.9654572242174, 0.2560992974264),
+        "sweet": (0.948692964886, 0.06837612828773),
+    }  # fmt: skip
+    assert {r["taste"]: (r["statistic"], r["p"]) for r in TABLES["normality"]} == {
+        t: pytest.approx(w, rel=1e-4) for t, w in wanted.items()
+    }
+    assert [r["n"] for r in TABLES["normality"]] == [160, 40, 40, 40, 40]
+    few = analyse(_frame(3), 5, DECLARED)["normality"]
+    assert {r["taste"]: r["n"] for r in few}["sour"] == 3  # the fewest that Shapiro and Wilk's test takes
+    assert [r["taste"] for r in analyse(_frame(2), 5, DECLARED)["normality"]] == ["all"]
+
+
+def test_bayes_factors_are_against_the_middle() -> None:
+    """R: t.test(means, mu = 5) of participants' means; the JZS Bayes factor by Rouder et al. 2009, eq. 1, r = .707:
+    integrate(function(g) (1 + n*g*r^2)^(-.5) * (1 + t^2 / ((1 + n*g*r^2)*(n - 1)))^(-n/2) * (2*pi)^(-.5) * g^(-1.5) *
+    exp(-1 / (2*g)), 0, Inf) / (1 + t^2 / (n - 1))^(-n/2). Intervals are to two digits, Bayes factors to three."""
+    wanted = {
+        "all": (3.961940790796, 0.0003068096549301, 5.333451216011, 6.029048783989, 5.68125, 0.6264378426822, 88.04429571801),
+        "bitter": (1.988441120706, 0.05381322881025, 4.986651053328, 6.563348946672, 5.775, 0.3144001467285, 1.008436943031),
+        "salty": (0.07260153280208, 0.9424942774243, 4.328495793418, 5.721504206582, 5.025, 0.0114793102637, 0.1710254861945),
+        "sour": (4.186795351955, 0.0001560301176698, 5.671954448449, 6.928045551551, 6.3, 0.6619904704591, 162.3013420408),
+        "sweet": (2.501604106678, 0.01666884053276, 5.119651523137, 6.130348476863, 5.625, 0.3955383390566, 2.643453047307),
+    }  # fmt: skip
+    assert [r["taste"] for r in TABLES["bayes"]] == list(wanted)
+    for row in TABLES["bayes"]:
+        t, p, low, high, mean, d, bf = wanted[row["taste"]]
+        assert (row["t"], row["p"], row["mean"], row["cohen_d"]) == pytest.approx((t, p, mean, d), rel=1e-9)
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx((low, high), abs=0.0051)
+        assert row["bf10"] == pytest.approx(bf, rel=1e-3)
+        assert (row["n"], row["df"]) == (40, 39)
+
+
+def test_equivalence_is_the_larger_of_two_one_sided_tests() -> None:
+    """R: max of t.test(score, mu = 5 - bound, alternative = 'greater') and t.test(score, mu = 5 + bound, 'less')"""
+    salty, sweet = TABLES["equivalence"]
+    assert (salty["taste"], salty["bound"], salty["n"], salty["df"]) == ("salty", 1.0, 40, 39)
+    assert salty["p"] == pytest.approx(max(0.002493028663945, 0.003645831609954), rel=1e-9)
+    assert sweet["p"] == pytest.approx(max(2.96262939462e-05, 0.6901695600779), rel=1e-9)
+    turned = _frame().assign(score=lambda d: 10 - d["score"])
+    assert analyse(turned, 5, DECLARED)["equivalence"][1]["p"] == pytest.approx(0.6901695600779, rel=1e-9)
+
+
+def test_agreement_is_psychs_icc() -> None:
+    """psych: ICC(people x trials, lmer = FALSE)$results[1, ]"""
+    (row,) = TABLES["agreement"]
+    assert row["value"] == pytest.approx(0.02328615696863, rel=1e-9)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((-0.08812373974593, 0.1837757276336), abs=0.0051)
+    assert (row["F"], row["p"], row["n"]) == pytest.approx((1.095365319678, 0.3463473042606, 40), rel=1e-9)
+    assert analyse(_frame(4), 5, DECLARED)["agreement"] == []
+    assert len(analyse(_frame(5), 5, DECLARED)["agreement"]) == 1
+
+
+def test_the_side_is_tested_on_the_slider_as_it_stood() -> None:
+    """R: wilcox.test(answer, mu = 5, exact = FALSE)"""
+    (row,) = TABLES["sides"]
+    assert (row["mean_answer"], row["statistic"], row["n"]) == (5.26875, 4985, 160)
+    assert row["p"] == pytest.approx(0.1704993084056, rel=1e-9)
+    assert row["share_finetuned_first"] == 0.5
+    frame = _frame()
+    frame.loc[frame["trial"] > 1, "first_model"] = "finetuned"
+    assert analyse(frame, 5, DECLARED)["sides"][0]["share_finetuned_first"] == pytest.approx(
+        (120 + 20) / 160
+    )  # half of the first trials already had it
+
+
+def test_missing_answers_are_left_out_everywhere() -> None:
+    frame = _frame()
+    gone = frame.assign(score=frame["score"].where(frame["participant"] != 3), answer=frame["answer"])
+    less = frame[frame["participant"] != 3]
+    assert analyse(gone, 5, DECLARED) == analyse(less, 5, DECLARED)
 
 
 def test_no_answers_is_one_clear_line() -> None:
