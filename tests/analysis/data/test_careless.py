@@ -1,13 +1,15 @@
 """Careless answering: the indices find what was put in, nobody is left out undeclared, and the flow adds up."""
 
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from analysis.config import AnalysisConfig, Exclude
-from analysis.data.careless import analyse, apply, flow, indices
+from analysis.data.careless import analyse, apply, flow, indices, marked
 from analysis.data.frames import StudyData
 from analysis.preference.sensitivity import with_and_without
 
@@ -58,6 +60,107 @@ def test_indices_find_what_was_put_in() -> None:
     assert {r["index"]: r["marked"] for r in found["careless"]}["any"] == 3
 
 
+def test_indices_are_those_of_r() -> None:
+    """R 4.2.2, v <- value - ave(value, prompt, adjective): pchisq(mahalanobis(w, colMeans(w), cov(w)), 5, lower.tail = FALSE)
+    with w <- tapply(v, list(participant, adjective), mean); tapply(value, participant, sd);
+    tapply(value, participant, function(v) max(rle(v)$lengths) / length(v)); participants 1, 2, 3, 7, 60."""
+    table = indices(study()).set_index("participant").loc[[1, 2, 3, 7, 60]]
+    wanted = [4.754215608743e-01, 4.974812811519e-01, 9.818764512694e-08, 1.997986586784e-01, 9.389639603777e-01]
+    assert table["distance_p"].tolist() == pytest.approx(wanted, rel=1e-8)
+    spread = [0, 0.8280786712108, 1.5796322658258, 0.7237468644557, 0.9856107606092]
+    assert table["spread"].tolist() == pytest.approx(spread, rel=1e-9)
+    assert table["long_string"].tolist() == pytest.approx([1, 3 / 15, 2 / 15, 3 / 15, 4 / 15])
+    # Five choices and fifteen ratings each: of 3.0 and 2.5 s, the second person's of 0.1 and 0.2 s.
+    assert table["seconds"].tolist() == [2.5, 0.2, 2.5, 2.5, 2.5]
+
+
+def test_runs_go_by_the_order_in_which_the_answers_were_given() -> None:
+    """Rows of the frame may come in any order; missing answers and times are passed over."""
+    data = study()
+    # Person 5: alternating within a trial would be one long run if it were sorted by anything else than the trial.
+    mine = data.ratings["participant"] == 5
+    data.ratings.loc[mine, "value"] = [1.0, 2, 3, 4, 4, 4, 4, 5, 1, 2, 3, np.nan, 3, 1, 2]
+    shuffled = pd.concat([data.ratings[data.ratings["trial"] == t] for t in (7, 5, 6)])
+    for frame in (data.ratings, shuffled):
+        table = indices(replace(data, ratings=frame)).set_index("participant")
+        assert table.loc[5, "long_string"] == pytest.approx(4 / 14)
+    assert table.loc[5, "spread"] == pytest.approx(np.std([1, 2, 3, 4, 4, 4, 4, 5, 1, 2, 3, 3, 1, 2], ddof=1))
+
+
+def test_who_has_no_such_answers_has_no_index_and_no_mark() -> None:
+    data = study()
+    bare = replace(data, ratings=data.ratings[data.ratings["participant"] != 6], preference=data.preference.iloc[:0])
+    row = indices(bare).set_index("participant").loc[6]
+    assert row.isna().all()
+    assert not marked(indices(bare), Exclude()).set_index("participant").loc[6].any()
+    nothing = indices(replace(data, ratings=data.ratings.iloc[:0]))
+    assert nothing["seconds"].notna().all()
+    assert nothing[["long_string", "spread", "distance_p"]].isna().all().all()
+    # Five adjectives want fifteen people: with fewer a distance says nothing.
+    counts = {
+        n: indices(replace(data, ratings=data.ratings[data.ratings["participant"] <= n]))["distance_p"].count()
+        for n in (14, 15)
+    }
+    assert counts == {14: 0, 15: 15}
+
+
+def test_marks_lie_at_the_limits() -> None:
+    """Four fifths in a row or more; a spread under a quarter; one in a thousand; faster than 0.6 s; declared ones instead."""
+    table = pd.DataFrame(
+        {
+            "participant": [1, 2, 3], "long_string": [0.79, 0.8, 0.95], "spread": [0.25, 0.24, 0.0],
+            "distance_p": [0.001, 0.0009, 0.5], "seconds": [0.6, 0.59, 2.0],
+        }
+    )  # fmt: skip
+    usual = marked(table, Exclude())
+    assert usual["long_string"].tolist() == [False, True, True]
+    assert usual["spread"].tolist() == [False, True, True]
+    assert usual["distance"].tolist() == [False, True, False]
+    assert usual["seconds"].tolist() == [False, True, False]
+    declared = marked(table, Exclude(long_string=0.9, spread=0.1, distance_p=0.6, seconds=3.0))
+    assert declared["long_string"].tolist() == [False, False, True]
+    assert declared["spread"].tolist() == [False, False, True]
+    assert declared["distance"].tolist() == [True, True, True]
+    assert declared["seconds"].tolist() == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("rules", "gone"),
+    [
+        ({"incomplete": True}, {"incomplete": [4]}),
+        ({"long_string": 0.9}, {"long_string": [1]}),
+        ({"spread": 0.3}, {"spread": [1]}),
+        ({"distance_p": 0.001}, {"distance_p": [3]}),
+        ({"seconds": 1.0}, {"seconds": [2]}),
+        ({"seconds": 0.1}, {"seconds": []}),
+    ],
+)
+def test_each_rule_leaves_out_whom_it_names(rules: dict[str, Any], gone: dict[str, list[int]]) -> None:
+    data, left = apply(study(), Exclude(**rules))
+    assert left == gone
+    missing = set(range(1, 61)) - set(data.people["participant"])
+    assert missing == {p for who in gone.values() for p in who}
+    for frame in (data.preference, data.ratings):
+        assert set(frame["participant"]) == set(data.people["participant"])
+        assert frame.index.tolist() == list(range(len(frame)))
+
+
+def test_the_table_says_the_rules_in_words_and_counts_whom_they_mark() -> None:
+    rows = {r["index"]: r for r in analyse(study(), Exclude(long_string=0.9, seconds=0.15))["careless"]}
+    assert rows["long_string"]["rule"] == "one answer for 90% of the ratings or more, in a row"
+    assert rows["spread"]["rule"] == "sd of the ratings under 0.25"
+    assert rows["distance"]["rule"] == "Mahalanobis distance, p < 0.001"
+    assert rows["seconds"]["rule"] == "median answer under 0.15 s"
+    assert {k: r["marked"] for k, r in rows.items()} == {
+        "long_string": 1, "spread": 1, "distance": 1, "seconds": 0, "any": 2,
+    }  # fmt: skip
+    assert {r["n"] for r in rows.values()} == {60}
+    data = study()
+    some = replace(data, ratings=data.ratings[data.ratings["participant"] > 10])
+    rows = {r["index"]: r["n"] for r in analyse(some, Exclude())["careless"]}
+    assert rows == {"long_string": 50, "spread": 50, "distance": 50, "seconds": 60, "any": 60}
+
+
 def test_nobody_is_left_out_undeclared() -> None:
     data, left = apply(study(), Exclude())
     assert left == {}
@@ -71,7 +174,14 @@ def test_declared_rules_leave_out_once_and_the_flow_adds_up() -> None:
     assert len(data.people) == 57
     assert not set(data.ratings["participant"]) & {1, 2, 4}
     rows = flow(data, left)
-    assert rows[0]["n"] == 63
+    # 59 complete, one stopped, one running without an answer, two withdrawn.
+    assert [(r["step"], r["n"], r["lost"]) for r in rows] == [
+        ("sessions begun", 63, 0), ("not withdrawn", 61, 2), ("with answers", 60, 1), ("after rule 'incomplete'", 59, 1),
+        ("after rule 'long_string'", 58, 1), ("after rule 'spread'", 58, 0), ("after rule 'seconds'", 57, 1),
+        ("analysed: preference", 57, 0), ("analysed: ratings", 57, 0),
+    ]  # fmt: skip
+    part = replace(data, ratings=data.ratings[data.ratings["participant"] > 9], preference=data.preference.iloc[:0])
+    assert [(r["step"], r["n"], r["lost"]) for r in flow(part, left)][7:] == [("analysed: ratings", 51, 6)]
     for before, after in pairwise(rows):
         if not after["step"].startswith("analysed"):
             assert before["n"] - after["lost"] == after["n"]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from analysis.config import AnalysisConfig
 from analysis.data.frames import load
-from analysis.power.power import Answers, Simulation, clip_table, detected, generate, null, power
+from analysis.errors import AnalysisError
+from analysis.power.power import Answers, Simulation, clip_table, detected, generate, null, plot, power
+from analysis.preference import paper
 from experiment import launch
 from experiment.bots.effects import Effects, load_effects
+from experiment.config import ExperimentConfig
 from experiment.data.store import Store
 from experiment.launch import Prepared
 from tastelab.study import load_study
@@ -27,10 +32,14 @@ def simulation(effects: Effects, studies: int, seed: int = 0, analysis: Analysis
     return Simulation(STUDY.experiment, effects, tuple(clip_table(TASTES, 5)), analysis, studies, seed)
 
 
-def through_the_engine(folder: Path, effects: Effects, n: int, seed: int) -> np.ndarray:
+SHORT = STUDY.experiment.model_copy(update={"ratings": None, "affect": []})  # sessions end with the preference task
+
+
+def through_the_engine(
+    folder: Path, effects: Effects, n: int, seed: int, config: ExperimentConfig = STUDY.experiment
+) -> np.ndarray:
     """(participants, trials) of the fine-tuned model's scores by taste order, as stored sessions give them."""
     store = Store(f"sqlite:///{folder / f'{seed}.db'}")
-    config = STUDY.experiment
     study_id = store.ensure_study("s", "S", {"experiment": config.model_dump(mode="json")})
     rows = [
         {"clip": f"{c.taste}-{c.model}-{c.number}", "taste": c.taste, "model": c.model, "number": c.number}
@@ -44,32 +53,186 @@ def through_the_engine(folder: Path, effects: Effects, n: int, seed: int) -> np.
     return data[["taste", "score"]].to_numpy()
 
 
+def changed(**preference: Any) -> Effects:
+    """The default effects with other ones of task 1; by default nothing varies, so that answers are known beforehand."""
+    still = {"participant_sd": 0.0, "clip_sd": 0.0, "residual_sd": 1e-9, "careless": 0.0}
+    effects = load_effects()
+    return effects.model_copy(update={"preference": effects.preference.model_copy(update=still | preference)})
+
+
+MEANS = {"bitter": 3.0, "salty": 5.0, "sour": 6.0, "sweet": 8.0}
+CLIPS = tuple(clip_table(TASTES, 5))
+
+
+def drawn(effects: Effects, n: int, studies: int, seed: int = 0) -> Answers:
+    return generate(STUDY.experiment, effects, CLIPS, n, studies, np.random.default_rng(seed))
+
+
 def test_generator_and_engine_draw_from_the_same_distribution(tmp_path: Path) -> None:
-    """Scores by taste: Kolmogorov-Smirnov over 3 studies of 48 sessions against 400 of the generator's."""
+    """Scores by taste: Kolmogorov-Smirnov over a study of 48 sessions against 400 of the generator's."""
     effects = load_effects()
     # Without clip effects, so that answers of one taste are exchangeable between studies.
     flat = effects.model_copy(update={"preference": effects.preference.model_copy(update={"clip_sd": 0.0})})
-    engine = np.concatenate([through_the_engine(tmp_path, flat, 48, seed) for seed in (1, 2, 3)])
-    drawn = generate(STUDY.experiment, flat, clip_table(TASTES, 5), 48, 400, np.random.default_rng(0))
-    for k, name in enumerate(drawn.names):
+    engine = through_the_engine(tmp_path, flat, 48, 1, SHORT)
+    many = drawn(flat, 48, 400)
+    for k, name in enumerate(many.names):
         a = engine[engine[:, 0] == name, 1].astype(float)
-        b = drawn.scores[:, drawn.tastes == k].ravel()
-        assert len(a) == 3 * (drawn.tastes == k).sum()  # the same design rows
+        b = many.scores[:, many.tastes == k].ravel()
+        assert len(a) == (many.tastes == k).sum()  # the same design rows
         assert stats.ks_2samp(a, b).pvalue > 0.001, name
         assert a.mean() == pytest.approx(b.mean(), abs=4 * b.std() / np.sqrt(len(a)))
+
+
+def test_generator_asks_what_the_engine_asks_in_the_same_order(tmp_path: Path) -> None:
+    """Where nothing varies every answer of 16 sessions is known: that of the engine's and the generator's is the same."""
+    engine = through_the_engine(tmp_path, changed(mean=MEANS), 16, 3, SHORT)
+    mine = drawn(changed(mean=MEANS), 16, 2)
+    assert mine.names == ("bitter", "salty", "sour", "sweet")
+    assert [mine.names[k] for k in mine.tastes.ravel()] == engine[:, 0].tolist()
+    for study in mine.scores:
+        assert study.ravel().tolist() == engine[:, 1].astype(float).tolist()
+
+
+def test_scores_are_whole_and_stay_on_the_scale() -> None:
+    low, high = (
+        drawn(changed(mean=dict.fromkeys(TASTES, -3.0)), 8, 1),
+        drawn(changed(mean=dict.fromkeys(TASTES, 12.2)), 8, 1),
+    )
+    assert set(low.scores.ravel()) == {0}
+    assert set(high.scores.ravel()) == {10}
+    wide = drawn(changed(residual_sd=3.0), 20, 20).scores
+    assert set(wide.ravel()) == set(range(11))
+    assert drawn(changed(mean={}), 8, 1).scores.mean() == 5  # a taste without a mean is in the middle
+
+
+def test_variance_of_people_is_between_people() -> None:
+    scores = drawn(changed(mean={}, participant_sd=1.5), 40, 50).scores
+    assert (np.ptp(scores, axis=2) == 0).all()
+    assert scores[:, :, 0].std() == pytest.approx(1.5, rel=0.1)
+    assert (scores[0] != scores[1]).any()
+
+
+def test_variance_of_clips_is_shared_by_all_who_hear_the_clip() -> None:
+    """One clip a taste: the score of a taste is the same for everybody, and another in the next study."""
+    clips = clip_table(TASTES, 3)
+    one = STUDY.experiment.model_copy(
+        update={"ratings": None, "preference": STUDY.experiment.preference.model_copy(update={"trials": 4})}
+    )
+    answers = generate(one, changed(mean={}, clip_sd=1.5), clips, 30, 60, np.random.default_rng(0))
+    spread = [np.unique(study[answers.tastes == 0]) for study in answers.scores]
+    assert max(len(s) for s in spread) <= 3
+    assert np.mean([len(s) > 1 for s in spread]) > 0.8  # three clips, not one
+    assert answers.scores.std() == pytest.approx(1.5, rel=0.15)
+
+
+def test_careless_people_answer_anything_with_every_answer() -> None:
+    everybody = drawn(changed(mean=MEANS, careless=1.0), 40, 40).scores
+    shares = np.bincount(everybody.ravel().astype(int), minlength=11) / everybody.size
+    assert shares == pytest.approx([1 / 11] * 11, abs=0.012)
+    some = drawn(changed(mean={}, careless=0.3), 100, 40).scores
+    off = (some != 5).any(axis=2)  # five answers in the middle by chance: one in 160,000
+    assert off.mean() == pytest.approx(0.3, abs=0.03)
+    assert (some[off] != 5).mean() == pytest.approx(10 / 11, abs=0.02)
+
+
+def test_a_study_without_the_task_is_refused() -> None:
+    bare = STUDY.experiment.model_copy(update={"preference": None})
+    with pytest.raises(AnalysisError, match="no preference task"):
+        generate(bare, load_effects(), CLIPS, 4, 1, np.random.default_rng(0))
+    with pytest.raises(AnalysisError, match="no preference task"):
+        power(Simulation(bare, load_effects(), CLIPS, STUDY.analysis, 20, 0), [4])
+
+
+def test_clips_are_numbered_within_taste_and_model() -> None:
+    table = clip_table(["sweet", "sour"], 2)
+    assert [(c.id, c.taste, c.model, c.number) for c in table] == [
+        (1, "sweet", "base", 0), (2, "sweet", "base", 1), (3, "sweet", "finetuned", 0), (4, "sweet", "finetuned", 1),
+        (5, "sour", "base", 0), (6, "sour", "base", 1), (7, "sour", "finetuned", 0), (8, "sour", "finetuned", 1),
+    ]  # fmt: skip
+
+
+def test_nothing_is_no_mean_and_no_variance_of_people_or_clips() -> None:
+    was = load_effects()
+    found = null(was, 5.0)
+    assert found.preference.mean == {}
+    assert (found.preference.participant_sd, found.preference.clip_sd) == (0, 0)
+    assert (found.preference.residual_sd, found.preference.careless) == (
+        was.preference.residual_sd,
+        was.preference.careless,
+    )
+    assert found.ratings == was.ratings
+    assert found.name == f"{was.name}, null"
 
 
 def test_false_positives_are_as_declared_and_power_grows() -> None:
     rows = power(simulation(null(load_effects(), 5.0), 4000), [60])
     overall = next(r for r in rows if r["taste"] == "all")
     assert overall["power"] == pytest.approx(0.05, abs=4 * (0.05 * 0.95 / 4000) ** 0.5)
+    assert overall["mean"] is None
     family = next(r for r in rows if r["taste"] == "any taste")
-    assert family["power"] <= 0.06
+    assert 0.02 < family["power"] <= 0.06
+    single = [r["power"] for r in rows if r["taste"] in TASTES]
+    assert max(single) < 0.025  # 5 % shared by four tastes
+    assert max(single) <= family["power"] <= sum(single)
     rows = power(simulation(load_effects(), 400), [20, 80, 200], jobs=2)
     sweet = [r["power"] for r in rows if r["taste"] == "sweet"]
     assert sweet == sorted(sweet)
     assert sweet[0] < 0.6 < 0.9 < sweet[2]
+    assert [r["n"] for r in rows] == [n for n in (20, 80, 200) for _ in range(6)]
+    assert {r["mean"] for r in rows if r["taste"] == "sweet"} == {load_effects().preference.mean["sweet"]}
     assert power(simulation(load_effects(), 400), [20, 80, 200]) == rows
+    assert power(simulation(load_effects(), 400), [80]) == [
+        r for r in rows if r["n"] == 80
+    ]  # whatever stands beside it
+    assert power(simulation(load_effects(), 400, seed=1), [20, 80, 200]) != rows
+
+
+def test_larger_effects_are_found_more_often() -> None:
+    found = []
+    for mean in (5.0, 5.4, 5.8, 6.4):
+        rows = power(simulation(changed(mean=dict.fromkeys(TASTES, mean), residual_sd=2.5), 200), [30])
+        found.append(next(r["power"] for r in rows if r["taste"] == "all"))
+    assert found == sorted(found)
+    assert found[0] < 0.12
+    assert found[-1] > 0.95
+
+
+def test_shares_have_wilsons_interval_and_count_every_study() -> None:
+    """Wilson 1927 with z = 1.96: of 250 hits of 250 the low end is n / (n + z^2), of none the high end z^2 / (n + z^2)."""
+    rows = {r["taste"]: r for r in power(simulation(changed(mean=MEANS), 250), [20])}
+    z2 = 1.959963984540054**2
+    for name, power_ in (("sweet", 1.0), ("sour", 1.0), ("bitter", 0.0), ("salty", 0.0), ("any taste", 1.0)):
+        row = rows[name]
+        assert (row["power"], row["simulations"], row["n"]) == (power_, 250, 20), name
+        ends = (250 / (250 + z2), 1.0) if power_ else (0.0, z2 / (250 + z2))
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx(ends)
+    # Batches are different studies: twice as many are not the same ones twice.
+    few, many = (power(simulation(load_effects(), k), [40]) for k in (200, 400))
+    assert [r["power"] for r in few] != [r["power"] for r in many]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_progress_is_told_after_every_size(jobs: int) -> None:
+    told: list[tuple[int, int]] = []
+    power(simulation(load_effects(), 20), [4, 6, 8], jobs, lambda done, of: told.append((done, of)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_figure_has_a_line_for_every_test(tmp_path: Path) -> None:
+    import matplotlib as mpl
+
+    rows = power(simulation(load_effects(), 20), [6, 12])
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        plot(rows, 0.05, tmp_path / "deep" / "power.svg")
+    text = (tmp_path / "deep" / "power.svg").read_text()
+    for label in (
+        "participants",
+        "power",
+        "all (greater)",
+        "any taste (corrected)",
+        *(f"{t} (greater)" for t in TASTES),
+    ):
+        assert f">{label}<" in text, label
 
 
 def test_detection_follows_the_declared_direction() -> None:
@@ -78,3 +241,47 @@ def test_detection_follows_the_declared_direction() -> None:
     assert not found["salty", "less"][0]
     assert found["sweet", "two-sided"][0]
     assert found["all", "greater"][0]
+
+
+@pytest.mark.parametrize("correction", ["bonferroni", "holm"])
+def test_a_study_finds_what_its_own_analysis_finds(correction: str) -> None:
+    """Simulated studies, one by one, through the tests that the report makes: the same are found."""
+    config = AnalysisConfig(
+        hypotheses=[{"taste": "sweet"}, {"taste": "sour", "alternative": "less"}, {"taste": "bitter"}],
+        correction=correction, resamples=100,
+    )  # fmt: skip
+    means = {"bitter": 5.6, "salty": 4.0, "sour": 4.3, "sweet": 6.2}
+    answers = drawn(changed(mean=means, residual_sd=2.0), 20, 12)
+    found = detected(answers, 5.0, config)
+    assert list(found) == [
+        ("all", "greater"), ("any taste", "corrected"), ("bitter", "greater"), ("salty", "two-sided"), ("sour", "less"), ("sweet", "greater"),
+    ]  # fmt: skip
+    told = 0
+    for k, scores in enumerate(answers.scores):
+        frame = pd.DataFrame(
+            {
+                "participant": np.repeat(np.arange(20), scores.shape[1]), "trial": np.tile(np.arange(scores.shape[1]), 20),
+                "taste": [answers.names[i] for i in answers.tastes.ravel()], "score": scores.ravel(), "answer": scores.ravel(),
+                "first_model": "base",
+            }
+        )  # fmt: skip
+        tests = paper.analyse(frame, 5.0, config)["tests"]
+        assert found["all", "greater"][k] == (tests[0]["p"] < 0.05)
+        single = {(r["taste"], r["alternative"]): r["p_adjusted"] < 0.05 for r in tests[1:]}
+        assert {key: bool(found[key][k]) for key in single} == single
+        assert found["any taste", "corrected"][k] == any(single.values())
+        told += sum(single.values())
+    assert 0 < told < 4 * 12
+
+
+def test_nothing_is_found_where_every_answer_is_the_middle_and_alpha_is_the_plans() -> None:
+    middle = Answers(np.full((2, 10, 4), 5.0), np.tile(np.arange(4), (10, 1)), tuple(sorted(TASTES)))
+    assert not any(hits.any() for hits in detected(middle, 5.0, STUDY.analysis).values())
+    scores = np.full((1, 12, 1), 5.0)
+    scores[0, :5, 0] = [6, 7, 8, 9, 10]  # V = 15 of 5: R's wilcox.test, exact = FALSE: p = 0.02952
+    one = Answers(scores, np.zeros((12, 1), dtype=int), ("sweet",))
+    for alpha, hit in ((0.05, True), (0.01, False)):
+        found = detected(one, 5.0, AnalysisConfig(alpha=alpha, hypotheses=[{"taste": "sweet"}]))
+        assert bool(found["sweet", "greater"][0]) is hit
+        assert bool(found["all", "greater"][0]) is hit
+        assert bool(found["any taste", "corrected"][0]) is hit
