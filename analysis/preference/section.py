@@ -41,7 +41,10 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         good = [
             r["taste"]
             for r in rows[1:]
-            if r["status"] == "declared" and r["p_adjusted"] is not None and r["p_adjusted"] < config.alpha
+            if r["status"] == "declared"
+            and r["p_adjusted"] is not None
+            and r["p_adjusted"] < config.alpha
+            and r["effect"] > 0  # a taste declared to be less speaks for the base model
         ]
         summary.append(
             f"The fine-tuned model is preferred for {', '.join(good) or 'no taste'} by the {plan} plan (one-sided, "

@@ -1,0 +1,81 @@
+"""What the figures of task 1 show, read from the figures themselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from analysis.data.frames import StudyData
+from analysis.page.style import Drawn, style
+from analysis.preference import figures
+from tests.analysis.preference.test_section import data
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Draw a figure; gives it, and what was to be written beside it."""
+    style()
+    kept: list[tuple[Figure, str, str]] = []
+
+    def keep(figure: Figure, folder: Path, name: str, title: str, caption: str, label: str) -> Drawn:
+        kept.append((figure, caption, label))
+        return Drawn(name, title, caption, folder / f"{name}.svg")
+
+    monkeypatch.setattr(figures, "save", keep)
+
+    def draw(what: Any, whole: StudyData) -> tuple[Figure, str, str]:
+        found = what(whole, tmp_path)
+        assert found.name == what.__name__
+        return kept[-1]
+
+    return draw
+
+
+def test_every_taste_has_its_points_its_number_and_the_middle(drawn) -> None:
+    whole = data()
+    figure, caption, label = drawn(figures.preference, whole)
+    (axis,) = figure.axes
+    names = [text.get_text() for text in axis.get_xticklabels()]
+    assert names == ["bitter\nn = 36", "salty\nn = 36", "sour\nn = 36", "sweet\nn = 108"]
+    points = [c.get_offsets() for c in axis.collections if len(np.asarray(c.get_offsets())) > 1]
+    for place, taste in enumerate(("bitter", "salty", "sour", "sweet")):
+        (mine,) = [p for p in points if np.abs(np.asarray(p)[:, 0].mean() - place) < 0.2]
+        wanted = whole.preference.loc[whole.preference["taste"] == taste, "score"]
+        assert sorted(np.asarray(mine)[:, 1]) == sorted(wanted)
+    assert any(set(line.get_ydata()) == {5.0} for line in axis.lines)
+    assert caption.startswith("Preference scores of 36 participants (216 answers)")
+    assert label == "SIMULATED"
+
+
+def test_distributions_are_shares_of_each_taste_in_whole_steps(drawn) -> None:
+    whole = data()
+    figure, caption, _ = drawn(figures.distribution, whole)
+    assert [axis.get_title() for axis in figure.axes] == [
+        "all, n = 216", "bitter, n = 36", "salty, n = 36", "sour, n = 36", "sweet, n = 108",
+    ]  # fmt: skip
+    for axis, taste in zip(figure.axes[1:], ("bitter", "salty", "sour", "sweet"), strict=True):
+        scores = whole.preference.loc[whole.preference["taste"] == taste, "score"]
+        bars = {bar.get_x() + bar.get_width() / 2: bar.get_height() for bar in axis.patches if bar.get_height()}
+        assert bars == pytest.approx({k: 100 * v for k, v in scores.value_counts(normalize=True).items()})
+        lines = sorted(float(line.get_xdata()[0]) for line in axis.lines)
+        assert lines == pytest.approx(sorted([5.0, scores.mean()]))
+    assert caption.startswith("Distribution of the 216 scores of 36 participants")
+    part = whole.preference.assign(score=whole.preference["score"] + 0.25)
+    figure, _, _ = drawn(figures.distribution, replace(whole, preference=part))
+    assert len(figure.axes[0].patches) == 20  # no whole numbers: twenty bars from the lowest to the highest
+    assert figure.axes[0].patches[0].get_x() == pytest.approx(part["score"].min())
+
+
+def test_quantiles_are_of_all_scores(drawn) -> None:
+    whole = data()
+    figure, caption, _ = drawn(figures.qq, whole)
+    (axis,) = figure.axes
+    assert any(len(np.asarray(line.get_xdata())) == 216 for line in axis.lines) or any(
+        len(np.asarray(c.get_offsets())) == 216 for c in axis.collections
+    )
+    assert caption == "Quantiles of all 216 scores against a normal distribution with 95 % band."
