@@ -194,6 +194,8 @@ def kills(per_block: int = 10, seed: int = 0) -> dict[str, Any]:
     from experiment.data.store import Store
     from experiment.data.tables import Response, Trial
     from experiment.lab.desk import drive, virtual_desk
+    from experiment.lab.reading import phrases
+    from tastelab.study import load_study
 
     rng = np.random.default_rng(seed)
     blocks = {
@@ -204,6 +206,7 @@ def kills(per_block: int = 10, seed: int = 0) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name, virtual_desk() as desk:
         folder = Path(name)
         study = small_study(folder)
+        reader = phrases(load_study(study).experiment, "en")
         for block, screens in blocks.items():
             counts = dict.fromkeys(("sessions", "kills", "lost", "doubled", "altered", "repeated_trials"), 0)
             while counts["kills"] < per_block:
@@ -233,7 +236,7 @@ def kills(per_block: int = 10, seed: int = 0) -> dict[str, Any]:
                         if state["seen"] == state["stop_at"]:
                             threading.Timer(float(rng.uniform(0, 0.9)), process.kill).start()
 
-                    report = drive(desk, [*base, *mode], rng, None, pull, 300)
+                    report = drive(desk, [*base, *mode], rng, reader, None, pull, 300)
                     status = report.status
                     given += [(g["item"], g.get("value"), g.get("choice")) for g in report.given]
                     counts["kills"] += status == -signal.SIGKILL

@@ -49,7 +49,7 @@ class Asking(Window):
         typed, keys = "", 0
         field = self.text("_", 0.05, 0.08, bold=True)
         button = self.next_button()
-        self.mark("number", [button], item=question.item)
+        self.mark("number", item=question.item)
         while True:
             valid = typed.isdigit() and question.low <= int(typed) <= question.high
             button.enabled = valid
@@ -71,8 +71,7 @@ class Asking(Window):
         slider = Slider(self.window, self.face, question.low, question.high, question.labels)
         button = self.next_button()
         button.enabled = False
-        places = {str(v): (slider.place(v), slider.y) for v in range(question.low, question.high + 1)}
-        self.mark("slider", [button], places, item=question.item)
+        self.mark("slider", item=question.item)
         while True:
             clicked = self.frame([*parts, slider], [button], slider)
             for key in self.typed():
@@ -109,7 +108,7 @@ class Asking(Window):
             parts += [self.text(words, -0.135, 0.028 if question.word else 0.045, x=x, **look) for words, x in ends]
         button = self.next_button()
         button.enabled = False
-        self.mark("steps", [*steps, button], item=question.item)
+        self.mark("steps", item=question.item)
         value: str | None = None
         moves = 0
         while True:

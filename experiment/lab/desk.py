@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from experiment.errors import ExperimentError
+from experiment.lab.reading import Asked, Page, Phrases, Point
 
 PROGRAMS = {
     "Xvfb": "xvfb",
@@ -162,77 +163,28 @@ def virtual_desk(rate: int = RATE, channels: int = 2, sound: bool = True) -> Ite
 
 
 class Hand:
-    """Answers a session's screens, by mouse (ages are typed) or by keyboard alone; remembers what it gave."""
+    """Answers a session's screens by what it reads there, by mouse (ages are typed) or by keyboard alone.
 
-    def __init__(self, desk: Desk, rng: np.random.Generator, keyboard: bool = False):
-        self.desk, self.rng, self.keyboard = desk, rng, keyboard
+    Of each answer it remembers what it meant: the item and the taste that the words asked for, and the value or choice
+    that the words it pointed at stand for. A question that its phrases do not know ends the session.
+    """
+
+    def __init__(self, desk: Desk, rng: np.random.Generator, phrases: Phrases, keyboard: bool = False):
+        self.desk, self.rng, self.phrases, self.keyboard = desk, rng, phrases, keyboard
         self.given: list[dict[str, Any]] = []
         self.screens: list[str] = []
 
     def _xdotool(self, *arguments: str) -> None:
         subprocess.run(["xdotool", *arguments], env=self.desk.environment, check=True, capture_output=True)
 
-    def click(self, point: list[int]) -> None:
+    def click(self, point: Point) -> None:
         """Move, press for 40 ms, release."""
-        self._xdotool("mousemove", str(point[0]), str(point[1]))
+        self._xdotool("mousemove", str(round(point[0])), str(round(point[1])))
         time.sleep(0.03)
         self._xdotool("mousedown", "1")
         time.sleep(0.04)
         self._xdotool("mouseup", "1")
         time.sleep(0.03)
-
-    def answer(self, marker: dict[str, Any]) -> None:
-        """Answer one screen by its marker."""
-        screen, widgets = marker["screen"], marker["widgets"]
-        self.screens.append(screen)
-        first = {
-            "consent": "agree",
-            "special": "yes",
-            "sound": "yes",
-            "page": "next",
-            "listen": "play",
-            "heard": "next",
-        }
-        if screen in first:
-            if self.keyboard:
-                self.press("space" if screen in ("page", "listen", "heard") else "1")
-            else:
-                self.click(widgets[first[screen]])
-        elif screen == "headphones":
-            name = str(self.rng.choice(sorted(widgets)))
-            self.press(name) if self.keyboard else self.click(widgets[name])
-        elif screen == "level":
-            self._next(widgets)
-        elif screen == "choice":
-            name = str(self.rng.choice(sorted(widgets)))
-            self.given.append({"item": marker["item"], "choice": name})
-            if self.keyboard:
-                self.press(str(1 + list(widgets).index(name)))
-            else:
-                self.click(widgets[name])
-        elif screen == "number":
-            age = int(self.rng.integers(20, 70))
-            self.given.append({"item": marker["item"], "value": float(age)})
-            self.press(*str(age))
-            time.sleep(0.1)
-            self._next(widgets)
-        elif screen in ("slider", "steps"):
-            values = sorted((w for w in widgets if w != "next"), key=int)
-            value = str(self.rng.choice(values))
-            if marker["item"] != "practice":
-                self.given.append({"item": marker["item"], "value": float(value)})
-            if not self.keyboard:
-                self.click(widgets[value])
-            elif screen == "steps":
-                self.press(value)
-            else:
-                middle = (int(values[0]) + int(values[-1])) // 2
-                way = int(value) - middle
-                # Where nothing is marked yet, the first arrow starts from the middle.
-                arrows = ["right"] * way if way > 0 else ["left"] * -way if way < 0 else ["right", "left"]
-                self.press(*arrows)
-            time.sleep(0.05)
-            self._next(widgets)
 
     def press(self, *keys: str) -> None:
         """Press keys one after the other."""
@@ -240,11 +192,81 @@ class Hand:
             self._xdotool("key", {"left": "Left", "right": "Right", "return": "Return"}.get(key, key))
             time.sleep(0.06)
 
-    def _next(self, widgets: dict[str, list[int]]) -> None:
-        if self.keyboard:
-            self.press("return")
+    def answer(self, marker: dict[str, Any]) -> None:
+        """Answer one screen by what stands there.
+
+        Raises
+        ------
+        ExperimentError
+            If it does not say what it should.
+        """
+        screen, page, w = marker["screen"], Page.of(marker["shown"]), self.phrases
+        self.screens.append(screen)
+        wanted = {"consent": w.agree, "special": w.yes, "sound": w.yes}
+        going_on = {"page": w.onward, "heard": w.onward, "listen": w.play}
+        if screen in wanted:
+            self._choose(page, wanted[screen])
+        elif screen in going_on:
+            point = page.button(going_on[screen])
+            self.press("space") if self.keyboard else self.click(point)
+        elif screen == "headphones":
+            self._choose(page, str(self.rng.choice(("1", "2", "3"))))
+        elif screen == "level":
+            self._onward(page)
+        elif screen in ("choice", "number", "slider", "steps"):
+            self._answer(page, w.asked(page))
+
+    def _answer(self, page: Page, asked: Asked) -> None:
+        meant: dict[str, Any] = {"item": asked.item} | ({"taste": asked.taste} if asked.taste else {})
+        if asked.ends is not None:
+            value = int(self.rng.integers(asked.low, asked.high + 1))
+            meant["value"] = float(value)
+            self._point(page, asked, value)
+        elif asked.answers:
+            words = str(self.rng.choice([x for x in page.buttons if x in asked.answers]))
+            answer = asked.answers[words]
+            meant["choice" if isinstance(answer, str) else "value"] = answer
+            self._choose(page, words, 1 if isinstance(answer, str) else round(min(map(float, asked.answers.values()))))
         else:
-            self.click(widgets["next"])
+            age = int(self.rng.integers(20, 70))
+            meant["value"] = float(age)
+            self.press(*str(age))
+            time.sleep(0.1)
+        if "choice" not in meant:
+            time.sleep(0.05)
+            self._onward(page)
+        if asked.item != "practice":
+            self.given.append(meant)
+
+    def _point(self, page: Page, asked: Asked, value: int) -> None:
+        """Answer a scale as many steps from the end that says the low words as `value` is from `low`."""
+        assert asked.ends is not None
+        places = page.places()
+        if len(places) != asked.high - asked.low + 1:
+            raise ExperimentError(f"{asked.item}: the scale has {len(places)} places, not {asked.low} to {asked.high}")
+        step = value - asked.low
+        if page.across(asked.ends[0]) > page.across(asked.ends[1]):
+            step = len(places) - 1 - step
+        if not self.keyboard:
+            self.click(places[step])
+        elif not page.ticks:
+            self.press(str(asked.low + step))
+        else:
+            way = step - (len(places) - 1) // 2
+            # Where nothing is marked yet, the first arrow starts from the middle.
+            self.press(*(["right"] * way if way > 0 else ["left"] * -way if way < 0 else ["right", "left"]))
+
+    def _choose(self, page: Page, words: str, low: int = 1) -> None:
+        """Take a button by its words; by keyboard, by its number among the buttons as one reads them, from `low` on."""
+        point = page.button(words)
+        if self.keyboard:
+            self.press(str(low + list(page.buttons).index(words)))
+        else:
+            self.click(point)
+
+    def _onward(self, page: Page) -> None:
+        point = page.button(self.phrases.onward)
+        self.press("return") if self.keyboard else self.click(point)
 
 
 @dataclass(frozen=True)
@@ -262,6 +284,7 @@ def drive(
     desk: Desk,
     command: list[str],
     rng: np.random.Generator,
+    phrases: Phrases,
     capture: Path | None = None,
     on_marker: Callable[[int, dict[str, Any], subprocess.Popen[str]], None] | None = None,
     timeout: float = 1800,
@@ -273,6 +296,8 @@ def drive(
     ----------
     command : list of str
         Prints one JSON object a screen on standard output (`tastelab experiment run --markers`).
+    phrases : Phrases
+        What the hand knows of the words on the screens; it answers by what it reads.
     capture : Path, optional
         Raw float32 stereo file at 48 kHz to record into.
     on_marker : callable, optional
@@ -281,7 +306,7 @@ def drive(
         Answer by keyboard alone.
     """
     recorder = desk.record(capture) if capture else None
-    hand = Hand(desk, rng, keyboard)
+    hand = Hand(desk, rng, phrases, keyboard)
     markers: list[dict[str, Any]] = []
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=desk.environment)
@@ -293,7 +318,7 @@ def drive(
                     continue
                 marker = json.loads(line)
                 markers.append(marker)
-                time.sleep(0.12)  # a screen is announced before its first frame
+                time.sleep(0.05)
                 if on_marker:
                     on_marker(len(markers), marker, process)
                 if process.poll() is not None or time.monotonic() > deadline:

@@ -16,6 +16,7 @@ from experiment.data.queries import answers_of, last_status
 from experiment.data.store import Store
 from experiment.errors import ExperimentError
 from experiment.lab.desk import RATE, DeskReport, compare_capture, drive, virtual_desk
+from experiment.lab.reading import phrases
 from stimuli.audio import load_mono
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def run_driven(
     with virtual_desk() as desk:
         capture = desk.folder / "capture.raw"
         rng = np.random.default_rng(config.seed)
-        result = drive(desk, [*command, "--resume" if state else "--code", CODE], rng, capture, watch)
+        reader = phrases(config, config.languages[0])
+        result = drive(desk, [*command, "--resume" if state else "--code", CODE], rng, reader, capture, watch)
         if result.status != 0:
             raise ExperimentError(
                 f"the driven session ended with status {result.status}: {result.errors.strip().splitlines()[-1:]}"

@@ -77,8 +77,7 @@ class Screens(Asking):
         slider.value = float(steps // 2)
         heading = [self.text(w["title"], 0.3, 0.055, bold=True), self.text(w["text"], 0.12, 0.032)]
         button = self.next_button()
-        places = {str(v): (slider.place(v), slider.y) for v in range(steps + 1)}
-        self.mark("level", [button], places)
+        self.mark("level")
         chosen = False
         while not chosen:
             gain = 3.0 * (float(slider.value) - steps)
@@ -120,6 +119,7 @@ class Screens(Asking):
 
     def _play(self, audio: np.ndarray, parts: list[Any]) -> dict[str, Any]:
         seconds = len(audio) / RATE
+        self.mark("sounding")
 
         def tick(_: float) -> None:
             self.frame(parts, [])
@@ -141,7 +141,7 @@ class Screens(Asking):
                     self.choose("listen", title, "", [("play", self.words["play"], "space")])
                 bar = Bar(self.window)
                 heading = self.text(title, 0.12, 0.045, bold=True)
-                self.mark("playing", [], clip=clip.clip)
+                self.mark("playing", clip=clip.clip)
 
                 def tick(share: float, bar: Bar = bar, heading: Any = heading) -> None:
                     bar.share = share

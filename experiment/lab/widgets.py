@@ -118,7 +118,7 @@ class Button:
     enabled: bool = True
     selected: bool = False
     hover: bool = False
-    _parts: list[Any] = field(default_factory=list)
+    parts: list[Any] = field(default_factory=list)
 
     def contains(self, point: tuple[float, float]) -> bool:
         """Whether a point lies on the button."""
@@ -132,13 +132,13 @@ class Button:
         """Draw in its present state, over the former one."""
         from psychopy import visual
 
-        if not self._parts:
+        if not self.parts:
             size = min(0.03, self.width / max(6.0, len(self.label) * 0.62))
-            self._parts = [
+            self.parts = [
                 visual.Rect(self.window, self.width, self.height, pos=(self.x, self.y), lineWidth=1.5, autoLog=False),
                 text(self.window, self.face, self.label, self.y, size, x=self.x, wrapWidth=self.width),
             ]
-        box, label = self._parts
+        box, label = self.parts
         filled = (self.primary and self.enabled) or self.selected
         hover = self.hover and self.enabled
         box.fillColor = ACCENT if filled else SOFT if hover else WHITE if not self.quiet else PAPER
@@ -161,7 +161,7 @@ class Slider:
     width: float = 1.1
     value: float | None = None
     moves: int = 0
-    _parts: list[Any] = field(default_factory=list)
+    parts: list[Any] = field(default_factory=list)
 
     def place(self, value: float) -> float:
         """Horizontal place of a value."""
@@ -192,7 +192,7 @@ class Slider:
         """Draw line, ticks, words at the ends, and the marker once touched."""
         from psychopy import visual
 
-        if not self._parts:
+        if not self.parts:
             half = self.width / 2
             line = visual.Line(
                 self.window, start=(-half, self.y), end=(half, self.y), lineColor=MUTED, lineWidth=3, autoLog=False
@@ -215,12 +215,12 @@ class Slider:
             marker = visual.Circle(
                 self.window, radius=0.022, fillColor=ACCENT, lineColor=WHITE, lineWidth=2, autoLog=False
             )
-            self._parts = [line, *ticks, *ends, marker]
-        for part in self._parts[:-1]:
+            self.parts = [line, *ticks, *ends, marker]
+        for part in self.parts[:-1]:
             part.draw()
         if self.value is not None:
-            self._parts[-1].pos = (self.place(self.value), self.y)
-            self._parts[-1].draw()
+            self.parts[-1].pos = (self.place(self.value), self.y)
+            self.parts[-1].draw()
 
 
 @dataclass(eq=False)
@@ -231,7 +231,7 @@ class Bar:
     y: float = -0.05
     width: float = 0.7
     share: float = 0.0
-    _parts: list[Any] = field(default_factory=list)
+    parts: list[Any] = field(default_factory=list)
 
     def state(self) -> int:
         """What its look depends on: its length in pixels."""
@@ -241,8 +241,8 @@ class Bar:
         """Draw the trough and the filled part."""
         from psychopy import visual
 
-        if not self._parts:
-            self._parts = [
+        if not self.parts:
+            self.parts = [
                 visual.Rect(
                     self.window, self.width, 0.018, pos=(0, self.y), fillColor=SOFT, lineColor=SOFT, autoLog=False
                 ),
@@ -250,7 +250,7 @@ class Bar:
                     self.window, 0.001, 0.018, pos=(0, self.y), fillColor=ACCENT, lineColor=ACCENT, autoLog=False
                 ),
             ]
-        trough, filled = self._parts
+        trough, filled = self.parts
         filled.width = max(0.001, self.width * self.share)
         filled.pos = (-self.width / 2 + filled.width / 2, self.y)
         trough.draw()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment.errors import ExperimentError
+from experiment.lab.reading import seen
 from experiment.lab.widgets import INK, PAPER, Bar, Button, Slider, Typeface, text, typeface
 from experiment.session import Stopped
 from experiment.texts import texts
@@ -27,7 +28,7 @@ class Window:
     fullscreen : bool
         Over the whole screen, or in a window of 1280 x 800.
     marker : callable, optional
-        Told of every screen when it is first shown: its name and where its widgets are, in pixels from the top left.
+        Told of every screen once its first frame stands: its name, and what was drawn (`reading.seen`).
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Window:
         self.flips: list[float] = []  # s between the flips of the screen shown, for dropped frames
         self._last_flip: float | None = None
         self.focus_losses = 0
+        self._untold: dict[str, Any] | None = None  # the screen that the marker is told of with its first frame
 
     def close(self) -> None:
         """Close the window."""
@@ -104,7 +106,7 @@ class Window:
     def until(self, name: str, parts: list[Any], buttons: list[Button], **detail: Any) -> str:
         """Show a screen until one of its buttons is chosen, by mouse or key."""
         self._presses.clear()
-        self.mark(name, buttons, **detail)
+        self.mark(name, **detail)
         while True:
             clicked = self.frame(parts, buttons)
             for key in self.typed():
@@ -129,6 +131,10 @@ class Window:
         else:
             self.flips.append(now - self._last_flip)
         self._last_flip = now
+        if self.marker is not None and self._untold is not None:
+            told, self._untold = self._untold, None
+            size = (int(self.window.size[0]), int(self.window.size[1]))
+            self.marker({**told, "shown": [x for w, _ in self._drawn for x in seen(w, size)]})
         time.sleep(0.008)  # where nothing waits for the display (no vsync), do not draw as fast as can be
         presses, self._presses = self._presses, []
         if slider is not None:
@@ -196,18 +202,11 @@ class Window:
             self._stopping = False
             self.shown_at = shown_at  # the time of doubt counts as part of the answer
 
-    def mark(
-        self, name: str, buttons: list[Button], places: dict[str, tuple[float, float]] | None = None, **detail: Any
-    ) -> None:
-        """A new screen begins: its clock starts at its first flip."""
+    def mark(self, name: str, **detail: Any) -> None:
+        """A new screen begins: its clock starts at its first flip, and the marker is told what stands there then."""
         self._last_flip = None
         self.flips = []
-        if self.marker is None:
-            return
-        width, height = self.window.size
-        points = {b.name: (b.x, b.y) for b in buttons} | (places or {})
-        pixels = {n: [round(width / 2 + x * height), round(height / 2 - y * height)] for n, (x, y) in points.items()}
-        self.marker({"screen": name, "widgets": pixels, **detail})
+        self._untold = {"screen": name, **detail}
 
 
 def open_window(fullscreen: bool) -> Any:

@@ -1,4 +1,8 @@
-"""A real PsychoPy session on a virtual desk: what was given is stored, what was heard is the stimulus, a kill loses nothing."""
+"""A real PsychoPy session on a virtual desk: what was read and meant is stored, what sounds is what the screen says.
+
+The hand answers by the words that were drawn and its own list of what they mean (tests/experiment/readers.py); a kill
+loses nothing.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,11 @@ import pytest
 from sqlalchemy import select
 
 from experiment.data.store import Store
-from experiment.data.tables import Event, Response, SessionRow
-from experiment.lab.desk import RATE, Hand, compare_capture, drive, virtual_desk
+from experiment.data.tables import Event, Response, SessionRow, Trial
+from experiment.lab.desk import RATE, Desk, Hand, compare_capture, drive, virtual_desk
 from stimuli.audio import load_mono
 from stimuli.manifest import read_manifest
+from tests.experiment import readers
 
 pytestmark = pytest.mark.desk
 
@@ -26,16 +31,74 @@ def command(study: Path, db: str, out: Path, *more: str) -> list[str]:
     return [*base, "--study", str(study), "--db", db, "--out", str(out), *more]
 
 
-def stored(db: str) -> list[tuple[str, float | None, str | None]]:
+Answers = list[tuple[str, str | None, float | None, str | None]]
+
+
+def stored(db: str) -> Answers:
+    """Item, taste where two clips were compared, value, choice."""
     store = Store(db)
     with store.transaction() as s:
-        rows = [(r.item, r.value, r.choice) for r in s.scalars(select(Response).order_by(Response.id))]
+        rows = s.execute(select(Response, Trial).join(Trial, Trial.id == Response.trial_id).order_by(Response.id)).all()
+        found = [(r.item, t.taste if t.block == "preference" else None, r.value, r.choice) for r, t in rows]
     store.close()
-    return rows
+    return found
 
 
-def given(report: Any) -> list[tuple[str, float | None, str | None]]:
-    return [(g["item"], g.get("value"), g.get("choice")) for g in report.given]
+def given(report: Any) -> Answers:
+    """What the hand meant by what it read."""
+    return [(g["item"], g.get("taste"), g.get("value"), g.get("choice")) for g in report.given]
+
+
+def clips_by_title(db: str) -> list[tuple[str, str]]:
+    """The clips of the stored plan, in their order, each with the title that it is to be heard under (English)."""
+    store = Store(db)
+    with store.transaction() as s:
+        trials = [t for t in s.scalars(select(Trial).order_by(Trial.position)) if t.first is not None]
+        found = []
+        for t in trials:
+            titles = readers.TITLES["en"][:2] if t.block == "preference" else readers.TITLES["en"][2:]
+            clips = [c.clip for c in (t.first, t.second) if c is not None]
+            found += list(zip(clips, titles, strict=True))
+    store.close()
+    return found
+
+
+def ink(desk: Desk, marker: dict[str, Any]) -> dict[str, int]:
+    """How many different colours are on the screen where each text is said to stand."""
+    from PIL import ImageGrab
+
+    image = np.asarray(ImageGrab.grab(xdisplay=desk.environment["DISPLAY"]).convert("RGB")).astype(int)
+    found = {}
+    for part in marker["shown"]:
+        if "text" in part and any(map(str.isalpha, part["text"])):
+            x, y = part["at"]
+            # A line of text may fall between two; a paragraph's middle may be a gap between lines.
+            near = image[max(0, y - 22) : y + 22, max(0, x - 60) : x + 60].reshape(-1, 3)
+            found[part["text"]] = len(np.unique(near, axis=0))
+    return found
+
+
+def tones(both: np.ndarray) -> list[np.ndarray]:
+    """The loudest sample left and right of each of the first three bursts of a recording."""
+    loud = np.flatnonzero(np.abs(both).max(axis=1) > 0.02)
+    starts = loud[np.insert(np.diff(loud) > 0.05 * RATE, 0, True)][:3]
+    return [np.abs(both[x : x + round(0.6 * RATE)]).max(axis=0) for x in starts]
+
+
+def words(marker: dict[str, Any]) -> list[str]:
+    """The words that stood there, from the top."""
+    texts = sorted((x["at"][1], x["text"]) for x in marker["shown"] if "text" in x)
+    return [w for _, w in texts if w not in ("Stop", "Interrompi")]
+
+
+def sounding(report: Any) -> list[str]:
+    """What stood below the heading while tones sounded."""
+    return [words(m)[-1] for m in report.markers if m["screen"] == "sounding"]
+
+
+def under_titles(report: Any) -> list[tuple[str, str]]:
+    """Each clip that was played and the title that stood there."""
+    return [(m["clip"], words(m)[0]) for m in report.markers if m["screen"] == "playing"]
 
 
 def test_a_killed_session_loses_nothing_and_goes_on(
@@ -44,9 +107,12 @@ def test_a_killed_session_loses_nothing_and_goes_on(
     db = f"sqlite:///{tmp_path / 'p.db'}"
     rng = np.random.default_rng(5)
     asked = 0
+    drawn: dict[str, int] = {}
 
     def pull_the_plug(count: int, marker: dict[str, Any], process: Any) -> None:
         nonlocal asked
+        if marker["screen"] not in ("playing", "sounding"):
+            drawn.update(ink(desk, marker))
         if marker["screen"] == "steps":
             asked += 1
             if asked == 4:
@@ -55,17 +121,30 @@ def test_a_killed_session_loses_nothing_and_goes_on(
 
     with virtual_desk() as desk:
         capture = tmp_path / "capture.raw"
-        first = drive(desk, command(small_study_file, db, outputs, "--code", "d1"), rng, capture, pull_the_plug, 200)
+        reader = readers.reader("en")
+        session = command(small_study_file, db, outputs, "--code", "d1")
+        first = drive(desk, session, rng, reader, capture, pull_the_plug, 200)
         assert first.status == -signal.SIGKILL, first.errors
         assert stored(db) == given(first)  # every answer given before the kill is there, exactly
         assert len(given(first)) == 8 + 4 + 3
-        second = drive(desk, command(small_study_file, db, outputs, "--resume", "d1"), rng, None, None, 200)
+        second = drive(desk, command(small_study_file, db, outputs, "--resume", "d1"), rng, reader, None, None, 200)
         assert second.status == 0, second.errors
     assert stored(db) == given(first) + given(second)
     assert len(stored(db)) == 8 + 4 + 2 * 12
     assert "consent" not in [m["screen"] for m in second.markers]
+    # All that was told to be drawn is on the real screen.
+    assert len(drawn) > 40
+    assert min(drawn.values()) > 3, drawn
 
-    heard = np.fromfile(capture, dtype=np.float32).reshape(-1, 2).mean(axis=1)
+    both = np.fromfile(capture, dtype=np.float32).reshape(-1, 2)
+    left, right, middle = tones(both)
+    assert left[0] > 0.05 > 0.001 > left[1]
+    assert right[1] > 0.05 > 0.001 > right[0]
+    assert middle[0] == pytest.approx(middle[1])
+    assert sounding(first)[:3] == readers.SIDES["en"]
+    assert under_titles(first) == clips_by_title(db)[: 2 * 4 + 1]
+    assert under_titles(second) == clips_by_title(db)[2 * 4 :]
+    heard = both.mean(axis=1)
     clips = {r.clip: r for r in read_manifest(stimuli_folder)}
     played = [m["clip"] for m in first.markers if m["screen"] == "playing"]
     assert len(played) == 2 * 4 + 1
@@ -98,7 +177,8 @@ def test_a_whole_session_in_italian_by_keyboard_alone(
     db = f"sqlite:///{tmp_path / 'p.db'}"
     asked = 0
     with virtual_desk() as desk:
-        hand = Hand(desk, np.random.default_rng(0))
+        reader = readers.reader("it")
+        hand = Hand(desk, np.random.default_rng(0), reader)
 
         def doubt(count: int, marker: dict[str, Any], process: Any) -> None:
             nonlocal asked
@@ -111,7 +191,7 @@ def test_a_whole_session_in_italian_by_keyboard_alone(
                 time.sleep(0.5)
 
         session = command(small_study_file, db, outputs, "--code", "k1", "--language", "it")
-        done = drive(desk, session, np.random.default_rng(6), None, doubt, 300, keyboard=True)
+        done = drive(desk, session, np.random.default_rng(6), reader, None, doubt, 300, keyboard=True)
     assert done.status == 0, done.errors
     assert [m["screen"] for m in done.markers].count("stop") == 1
     assert stored(db) == given(done)
