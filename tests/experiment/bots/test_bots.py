@@ -1,0 +1,226 @@
+"""Simulated participants do what their effects declare: means, directions, carelessness, shares, seeds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiment.bots.bots import Bot, latent_mean
+from experiment.bots.effects import Effects, load_effects
+from experiment.config import ExperimentConfig
+from experiment.data.tables import Stimulus, Trial
+from experiment.headphones import trials as headphone_trials
+from experiment.session import Question, question
+
+# Answers of the seed study's 111 people (arXiv 2503.02823, data published with it), counted from its table.
+PEOPLE = {
+    "sex": {"male": 61, "female": 46, "other": 2, "not_said": 2},
+    "hearing_experience": {"professional": 38, "amateur": 43, "none": 30},
+    "eating_experience": {"professional": 1, "amateur": 44, "none": 66},
+    "hearing_impairments": {"yes": 4, "no": 107},
+    "taste_impairments": {"yes": 3, "no": 108},
+    "device": {"headphones": 60, "speakers": 40, "hifi": 5, "other": 6},
+}
+SLIDER = Question("preference", "slider", "?", low=0, high=10, labels=("first", "second"))
+
+
+def effects(**more: Any) -> Effects:
+    preference = {"mean": {"sweet": 7.0, "salty": 3.0}, "participant_sd": 0, "clip_sd": 0, "residual_sd": 0.5}
+    ratings = {"mean": {"sweet": {"hot": 4.0, "cold": 1.5}}, "participant_sd": 0, "clip_sd": 0, "spread": 1.0}
+    return Effects.model_validate(
+        {
+            "name": "e",
+            "preference": preference | more.get("preference", {}),
+            "ratings": ratings | more.get("ratings", {}),
+        }
+    )
+
+
+def compared(taste: str, first: str, n: int = 1) -> Trial:
+    second = "finetuned" if first == "base" else "base"
+    trial = Trial(id=n, block="preference", taste=taste)
+    trial.first = Stimulus(id=2 * n, model=first, taste=taste, clip="a", number=0)
+    trial.second = Stimulus(id=2 * n + 1, model=second, taste=taste, clip="b", number=0)
+    trial.first_id, trial.second_id = 2 * n, 2 * n + 1
+    return trial
+
+
+def bot(config: ExperimentConfig, told: Effects, seed: int = 0, clip_seed: int = 0) -> Bot:
+    return Bot(config, told, np.random.default_rng(seed), clip_seed)
+
+
+def answers(config: ExperimentConfig, told: Effects, trial: Trial, n: int = 300, ask: Question = SLIDER) -> np.ndarray:
+    return np.array([bot(config, told, k).ask(ask, trial, (0, 1)).value for k in range(n)])
+
+
+def test_scores_are_the_fine_tuned_models_on_whichever_side_it_is(config: ExperimentConfig) -> None:
+    """7 of 10 for the fine-tuned one: towards the second clip where the base one is first, else mirrored."""
+    assert answers(config, effects(), compared("sweet", "base")).mean() == pytest.approx(7, abs=0.12)
+    assert answers(config, effects(), compared("sweet", "finetuned")).mean() == pytest.approx(3, abs=0.12)
+    assert answers(config, effects(), compared("salty", "base")).mean() == pytest.approx(3, abs=0.12)
+    # A taste without a declared mean is a toss-up; on another scale its middle is another.
+    assert answers(config, effects(), compared("umami", "base")).mean() == pytest.approx(5, abs=0.12)
+    scale = Question("preference", "slider", "?", low=-3, high=3)
+    assert answers(config, effects(), compared("umami", "finetuned"), ask=scale).mean() == pytest.approx(0, abs=0.12)
+
+
+def test_answers_are_whole_numbers_of_the_scale(config: ExperimentConfig) -> None:
+    wild = effects(preference={"residual_sd": 9.0})
+    found = answers(config, wild, compared("sweet", "base"))
+    assert set(found) == set(range(11))
+    assert answers(config, effects(), compared("sweet", "base")).std() == pytest.approx(0.58, abs=0.1)  # 0.5, rounded
+
+
+def test_people_and_clips_vary_as_declared(config: ExperimentConfig) -> None:
+    """A person's liking is the same in all trials; a clip's effect is the same for everybody under one seed."""
+    liking = effects(preference={"participant_sd": 1.5, "residual_sd": 0.01})
+    one = bot(config, liking, 4)
+    assert len({one.ask(SLIDER, compared("sweet", "base", n), (0, 1)).value for n in range(1, 9)}) == 1
+    assert answers(config, liking, compared("sweet", "base")).std() == pytest.approx(1.5, abs=0.15)
+    clip = effects(preference={"clip_sd": 1.5, "residual_sd": 0.01})
+    found = [answers(config, clip, compared("sweet", "base", n), 4) for n in range(1, 60)]
+    assert all(np.ptp(x) <= 1 for x in found)  # 0.01 may round to either side
+    assert np.std([x[0] for x in found]) == pytest.approx(1.5, abs=0.4)
+    # It belongs to the fine-tuned clip, on whichever side that one is.
+    pair, turned = compared("sweet", "base", 3), compared("sweet", "finetuned", 3)
+    turned.first, turned.second = pair.second, pair.first
+    a, b = (bot(config, clip).ask(SLIDER, t, (0, 1)).value for t in (pair, turned))
+    assert a is not None
+    assert b is not None
+    assert a + b == 10
+    other = [bot(config, clip, 0, clip_seed=s).ask(SLIDER, pair, (0, 1)).value for s in range(12)]
+    assert len(set(other)) > 2
+
+
+def test_careless_people_answer_anything(config: ExperimentConfig) -> None:
+    careless = effects(preference={"careless": 1.0})
+    found = Counter(answers(config, careless, compared("sweet", "base"), 1100))
+    assert set(found) == set(range(11))
+    assert min(found.values()) > 60
+    assert max(found.values()) < 145
+    some = [bot(config, effects(preference={"careless": 0.25}), k).careless for k in range(1000)]
+    assert np.mean(some) == pytest.approx(0.25, abs=0.05)
+    assert not any(bot(config, effects(), k).careless for k in range(200))
+
+
+def rated(n: int = 1, taste: str = "sweet") -> Trial:
+    return Trial(id=n, block="ratings", taste=taste, first_id=n)
+
+
+def test_ratings_have_the_declared_means_and_go_together(config: ExperimentConfig) -> None:
+    """Means as declared; without one the clip's own taste gets 3, everything else 2."""
+
+    def mean(told: Effects, item: str) -> float:
+        asked = question(config, rated(), item, "en")
+        return float(answers(config, told, rated(), 900, asked).mean())
+
+    assert mean(effects(), "hot") == pytest.approx(4.0, abs=0.12)
+    assert mean(effects(), "cold") == pytest.approx(1.5, abs=0.12)
+    assert mean(effects(), "sweet") == pytest.approx(3.0, abs=0.12)
+    assert mean(effects(), "sour") == pytest.approx(2.0, abs=0.12)
+    together = {"items": ["hot", "cold"], "matrix": [[1, -0.8], [-0.8, 1]]}
+    told = effects(ratings={"correlation": together, "mean": {"sweet": {"hot": 3.0, "cold": 3.0, "sour": 3.0}}})
+    people = [bot(config, told, k) for k in range(500)]
+    given = np.array(
+        [
+            [p.ask(question(config, rated(), i, "en"), rated(), (0, 1)).value for i in ("hot", "cold", "sour")]
+            for p in people
+        ]
+    )
+    r = np.corrcoef(given, rowvar=False)
+    assert r[0, 1] == pytest.approx(-0.75, abs=0.1)
+    assert abs(r[0, 2]) < 0.15
+    assert given.min() == 1
+    assert given.max() == 5
+
+
+def test_styles_and_clips_shift_ratings(config: ExperimentConfig) -> None:
+    style = effects(ratings={"participant_sd": 2.0, "spread": 0.01})
+    one = bot(config, style, 2)
+    sour = [one.ask(question(config, rated(n), "sour", "en"), rated(n), (0, 1)).value for n in range(1, 9)]
+    assert len(set(sour)) == 1
+    assert (
+        len(
+            {
+                bot(config, style, k).ask(question(config, rated(), "sour", "en"), rated(), (0, 1)).value
+                for k in range(20)
+            }
+        )
+        > 3
+    )
+    clip = effects(ratings={"clip_sd": 2.0, "spread": 0.01})
+    by_clip = [answers(config, clip, rated(n), 3, question(config, rated(n), "sour", "en")) for n in range(1, 20)]
+    assert all(np.ptp(x) <= 1 for x in by_clip)
+    assert len({x[0] for x in by_clip}) > 3
+    items = {
+        bot(config, clip).ask(question(config, rated(), i, "en"), rated(), (0, 1)).value
+        for i in ("sour", "sad", "fear", "bitter", "anger")
+    }
+    assert len(items) > 1
+
+
+def test_people_are_shared_out_as_in_the_seed_study(config: ExperimentConfig) -> None:
+    trial = Trial(block="demographics")
+    for item, counts in PEOPLE.items():
+        asked = question(config, trial, item, "en")
+        found = Counter(bot(config, effects(), k).ask(asked, trial, (0, 1)).choice for k in range(1110))
+        assert set(found) <= set(counts)
+        for key, n in counts.items():
+            assert found[key] / 10 == pytest.approx(n, abs=5), (item, key)
+    asked = question(config, trial, "ethnicity", "en")
+    found = Counter(bot(config, effects(), k).ask(asked, trial, (0, 1)).choice for k in range(600))
+    assert found["white"] / 600 == pytest.approx(90 / 111, abs=0.06)
+    own = Question("x", "choice", "?", options={"a": "A", "b": "B"})
+    assert Counter(bot(config, effects(), k).ask(own, trial, (0, 1)).choice for k in range(300))["a"] == pytest.approx(
+        150, abs=35
+    )
+
+
+def test_ages_are_adults(config: ExperimentConfig) -> None:
+    asked = question(config, Trial(block="demographics"), "age", "en")
+    ages = answers(config, effects(), Trial(block="demographics"), 600, asked)
+    assert ages.min() >= 19
+    assert ages.max() <= 75
+    assert ages.mean() == pytest.approx(31.7, abs=1)  # gamma(6, 2.2) + 18.5
+    assert set(ages) == set(ages.round())
+    older = config.model_copy(update={"minimum_age": 40})
+    assert answers(older, effects(), Trial(block="demographics"), 50, asked).min() >= 40
+
+
+def test_other_scales_are_answered_about_the_middle(config: ExperimentConfig) -> None:
+    asked = Question("valence", "steps", "?", low=1, high=9)
+    given = answers(config, effects(), Trial(block="affect"), 500, asked)
+    assert given.mean() == pytest.approx(5, abs=0.3)
+    assert given.std() == pytest.approx(1.6, abs=0.2)
+    assert given.min() >= 1
+    assert given.max() <= 9
+
+
+def test_bots_hear_nothing_and_take_their_time(config: ExperimentConfig) -> None:
+    who = bot(config, effects())
+    assert who.consent() == (True, True)
+    assert who.sound_check() is None
+    assert who.adjust_level(-24) is None
+    assert who.screen_headphones("huggins", headphone_trials("antiphase", np.random.default_rng(0))) is None
+    assert who.listen([], []) == []
+    times = [bot(config, effects(), k).ask(SLIDER, compared("sweet", "base"), (0, 1)).response_time for k in range(400)]
+    assert np.median([t for t in times if t]) == pytest.approx(np.exp(0.8), abs=0.2)  # 2.2 s
+    assert min(t for t in times if t) > 0.3
+
+
+def test_one_seed_one_person(config: ExperimentConfig) -> None:
+    def everything(seed: int) -> list[float | None]:
+        who = bot(config, load_effects(), seed)
+        return [who.ask(SLIDER, compared("sweet", "base", n), (0, 1)).value for n in range(1, 20)]
+
+    assert everything(3) == everything(3)
+    assert everything(3) != everything(4)
+
+
+@pytest.mark.parametrize(("mean", "low", "high"), [(1.3, 1, 5), (4.4, 1, 5), (6.1, 0, 10), (3.0, 1, 7)])
+def test_latent_mean_gives_the_wanted_mean(mean: float, low: int, high: int) -> None:
+    z = latent_mean(mean, 1.25, low, high) + 1.25 * np.random.default_rng(0).standard_normal(200_000)
+    assert float(np.clip(np.round(z), low, high).mean()) == pytest.approx(mean, abs=0.02)

@@ -1,0 +1,169 @@
+"""Sounds by numbers computed here: rate, level, duration, side; and when they are played, by two clocks."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiment.errors import ExperimentError
+from experiment.lab import playback
+from tests.experiment.lab.glass import LATE, STAMP, Sound, World
+
+RATE = 48000
+
+
+def test_the_reference_noise_is_pink_and_has_the_clips_loudness() -> None:
+    """-23 LUFS by another program; each octave as loud as the next from 62 Hz on; both sides alike; always the same."""
+    import pyloudnorm
+
+    noise = playback.reference_noise(4.0)
+    assert noise.shape == (4 * RATE, 2)
+    assert noise.dtype == np.float32
+    assert pyloudnorm.Meter(RATE).integrated_loudness(noise.astype(float)) == pytest.approx(-23, abs=0.3)
+    assert np.array_equal(noise[:, 0], noise[:, 1])
+    assert np.array_equal(noise, playback.reference_noise(4.0))
+    assert np.abs(noise).max() < 1.0
+    softer = playback.reference_noise(4.0, -33.0)
+    assert 20 * np.log10(noise.std() / softer.std()) == pytest.approx(10, abs=0.01)
+    power = np.abs(np.fft.rfft(noise[:, 0].astype(float))) ** 2
+    f = np.fft.rfftfreq(len(noise), 1 / RATE)
+    octaves = [
+        10 * np.log10(power[(f >= a) & (f < 2 * a)].sum()) for a in (62.5, 125, 250, 500, 1000, 2000, 4000, 8000)
+    ]
+    assert max(octaves) - min(octaves) < 1.5
+    assert power[f < 35].sum() + power[f > 16100].sum() < 1e-3 * power.sum()
+    assert np.abs(noise[:20]).max() < 0.002
+    assert np.abs(noise[-20:]).max() < 0.002
+    assert noise[4800:-4800].std() > 0.03
+
+
+@pytest.mark.parametrize(("side", "left", "right"), [("left", 0.1, 0.0), ("right", 0.0, 0.1)])
+def test_a_tone_on_one_side(
+    glass: World, monkeypatch: pytest.MonkeyPatch, side: str, left: float, right: float
+) -> None:
+    """440 Hz at -20 dBFS for 0.8 s, on that side alone."""
+    playback.play_tone(side)
+    (sound,) = glass.sounds
+    assert sound.value.shape == (round(0.8 * RATE), 2)
+    assert np.abs(sound.value).max(axis=0) == pytest.approx([left, right], abs=1e-3)
+    tone = sound.value.sum(axis=1)
+    assert np.argmax(np.abs(np.fft.rfft(tone))) / 0.8 == pytest.approx(440)
+    assert sound.options["sampleRate"] == RATE
+
+
+def test_two_chords_one_high_one_low() -> None:
+    """Two seconds each of C major from C5 and from C3 upward, the same on both sides, without a click at the end."""
+    high, low = playback.two_chords()
+    for chord, root in ((high, 523.25), (low, 130.81)):
+        assert chord.shape == (2 * RATE, 2)
+        assert chord.dtype == np.float32
+        assert np.array_equal(chord[:, 0], chord[:, 1])
+        assert 0.05 < np.abs(chord).max() < 0.5
+        assert abs(chord[-1, 0]) < 1e-6
+        loud = np.abs(np.fft.rfft(chord[:, 0]))
+        for ratio in (1, 1.25, 1.5, 2):  # the notes: root, third, fifth, octave
+            near = slice(round(2 * root * ratio) - 6, round(2 * root * ratio) + 7)
+            assert loud[near].max() > 0.3 * loud.max()
+        assert loud[: round(2 * root * 0.8)].max() < 0.05 * loud.max()
+        # Broken: the notes enter a quarter of a second apart.
+        quarters = [chord[round(k * RATE / 4) : round(k * RATE / 4) + 2400, 0].astype(float) for k in range(4)]
+        heard = [np.abs(np.fft.rfft(x, RATE))[round(2 * root) - 15 : round(2 * root) + 16].max() for x in quarters]
+        if chord is high:  # where the octave is far enough from the other notes
+            assert heard[3] > 3 * max(heard[:3])
+
+
+@pytest.mark.parametrize(("gain", "volume"), [(0, 1.0), (-6, 0.501), (-20, 0.1), (-40, 0.01), (3, 1.0)])
+def test_clips_are_only_made_softer(glass: World, gain: float, volume: float) -> None:
+    for value in ("clip.wav", np.zeros((10, 2), np.float32)):
+        made = playback.open_sound(value, gain_db=gain)
+        assert made.options["volume"] == pytest.approx(volume, abs=0.001)
+        assert made.options["stereo"] is True
+        assert made.options["hamming"] is False
+    assert Sound.made[0].value == "clip.wav"
+    assert "sampleRate" not in Sound.made[0].options  # a file has its own
+    assert Sound.made[1].options["sampleRate"] == RATE
+
+
+def test_a_sound_card_that_is_not_there_is_one_line(glass: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no devices")
+
+    monkeypatch.setattr(sys.modules["psychopy.sound"], "Sound", none, raising=False)
+    with pytest.raises(ExperimentError, match=r"no audio device can be opened \(no devices\)"):
+        playback.open_sound("x.wav")
+
+
+def test_playing_is_scheduled_ahead_and_ends_after_the_sound(glass: World) -> None:
+    shares: list[float] = []
+
+    def tick(share: float) -> None:
+        shares.append(share)
+        glass.clock.sleep(0.05)
+
+    began = glass.clock.now
+    sound = playback.open_sound("x.wav")
+    record = playback.play_through(sound, 1.0, tick)
+    assert sound.played == [pytest.approx(began + 0.08)]
+    assert record["onset_delay"] == pytest.approx(0.08 + LATE)
+    assert record["onset_error"] == pytest.approx(LATE)
+    assert record["driver"] is True
+    assert record["began"] == pytest.approx(began + 0.08 + LATE)
+    assert 1.18 <= record["seconds"] < 1.27
+    assert sound.stopped == 1
+    assert shares[0] == 0
+    assert shares[-1] == 1
+    assert shares == sorted(shares)
+    assert shares[10] == pytest.approx(0.5 - 0.08)
+
+
+def test_a_sound_ends_early_when_the_tick_says_so_or_fails(glass: World) -> None:
+    sound = playback.open_sound("x.wav")
+    record = playback.play_through(sound, 5.0, lambda share: glass.clock.sleep(0.1) or share > 0.1)
+    assert record["seconds"] < 1
+    assert sound.stopped == 1
+
+    def fails(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        playback.play_through(sound, 5.0, fails)
+    assert sound.stopped == 2
+
+
+def test_without_a_stamp_of_the_driver_the_scheduled_moment_counts(glass: World) -> None:
+    class Mute(Sound):
+        def play(self, when: float) -> None:
+            self.played.append(when - STAMP)
+            self.track = SimpleNamespace(status={"StartTime": 0})
+
+    began = glass.clock.now
+    record = playback.play_through(Mute("x"), 0.5, lambda _: glass.clock.sleep(0.05))
+    assert (record["onset_delay"], record["onset_error"], record["driver"]) == (None, None, False)
+    assert record["began"] == pytest.approx(began + 0.08)
+
+
+def test_psychtoolbox_is_made_ready_once(glass: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two channels at 48 kHz, whatever a device says of itself; PulseAudio is not suspended; and only once."""
+    said: list[tuple[Any, ...]] = []
+    devices = [
+        {"NrOutputChannels": 32, "DefaultSampleRate": 44100.0},
+        {"NrOutputChannels": 1, "DefaultSampleRate": 8000.0},
+    ]
+    audio = ModuleType("psychtoolbox.audio")
+    audio.__dict__["get_devices"] = lambda *_, **__: [dict(d) for d in devices]
+    psychtoolbox = sys.modules["psychtoolbox"]
+    psychtoolbox.__dict__.update(PsychPortAudio=lambda *a: said.append(a), audio=audio)
+    prefs = SimpleNamespace(hardware={})
+    sys.modules["psychopy"].__dict__["prefs"] = prefs
+    monkeypatch.setattr(playback, "_PREPARED", False)
+    playback.prepare_audio()
+    playback.prepare_audio()
+    assert prefs.hardware == {"audioLib": ["ptb"]}
+    assert said == [("Verbosity", 1), ("EngineTunables", None, None, None, 0)]
+    assert audio.__dict__["get_devices"]() == [
+        {"NrOutputChannels": 2, "DefaultSampleRate": 48000.0}, {"NrOutputChannels": 1, "DefaultSampleRate": 48000.0},
+    ]  # fmt: skip

@@ -1,0 +1,139 @@
+"""What an [experiment] table may say; what can't be run is refused when it is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from experiment.config import ExperimentConfig, LevelConfig
+
+WORDS = {"en": "word", "it": "parola"}
+LABELS = {"en": ["no", "yes"], "it": ["no", "sì"]}
+RATINGS = {
+    "labels": {"en": list("abcde"), "it": list("vwxyz")},
+    "adjectives": [{"name": "sweet", "words": {"en": "sweet", "it": "dolce"}}],
+}
+ASKED = {"name": "sounds", "question": WORDS, "labels": LABELS, "items": [{"name": "q1", "words": WORDS}]}
+
+
+def read(**table: Any) -> ExperimentConfig:
+    return ExperimentConfig.model_validate({"languages": ["en", "it"], "ratings": RATINGS} | table)
+
+
+def test_what_nothing_is_said_about() -> None:
+    """The defaults that the guides tell: 18 years, two replays, a day to go on, sound checked, nothing screened."""
+    plain = read()
+    assert (plain.minimum_age, plain.replays, plain.resume_hours, plain.disk_gb, plain.seed) == (18, 2, 24.0, 2.0, 0)
+    assert (plain.sound_check, plain.practice, plain.pause) == (True, True, True)
+    assert (plain.headphones, plain.headphones_required, plain.affect, plain.questionnaires) == ("off", False, [], [])
+    assert (plain.level.by, plain.level.days, plain.level.softest, plain.level.dba) == ("free", 30, -24, None)
+    assert plain.preference is None
+    assert plain.ratings is not None
+    assert (plain.ratings.clips, plain.ratings.low, plain.ratings.high, plain.ratings.models) == (
+        3,
+        1,
+        5,
+        ["finetuned"],
+    )
+    both = read(preference={})
+    assert both.preference is not None
+    assert both.preference.model_dump() == {"trials": 5, "low": 0, "high": 10, "replicate": False, "order": "latin"}
+    assert ExperimentConfig(preference={}).languages == ["en"]  # type: ignore[arg-type]
+
+
+def ratings(**more: Any) -> dict[str, Any]:
+    return {"ratings": RATINGS | more}
+
+
+def adjective(**more: Any) -> dict[str, Any]:
+    return ratings(adjectives=[{"name": "sweet", "words": {"en": "sweet", "it": "dolce"}} | more])
+
+
+def questionnaire(**more: Any) -> dict[str, Any]:
+    return {"questionnaires": [ASKED | more]}
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ({"ratings": None}, r"needs \[experiment.preference\] or \[experiment.ratings\]"),
+        ({"unknown": 1}, "Extra inputs are not permitted"),
+        ({"languages": []}, "at least 1 item"),
+        ({"languages": ["en", "fr"]}, "ratings.labels has no words in 'fr'"),
+        (ratings(labels={"en": list("abcd"), "it": list("vwxyz")}), "labels.en has 4 words; the scale needs 5, or 2"),
+        (ratings(labels={"en": list("abcdef"), "it": list("vwxyz")}), "labels.en has 6 words"),
+        (ratings(high=7), "labels.en has 5 words; the scale needs 7"),
+        (ratings(clips=0), "greater than or equal to 1"),
+        (ratings(clips=101), "less than or equal to 100"),
+        (ratings(adjectives=[]), "at least 1 item"),
+        (ratings(models=["other"]), "'base', 'finetuned' or 'given'"),
+        (adjective(words={"en": "sweet"}), "adjective 'sweet' has no word in 'it'"),
+        (adjective(opposite={"en": "bitter"}), "adjective 'sweet' has no word in 'it'"),
+        (adjective(name="Sweet"), "should match pattern"),
+        (adjective(name=""), "at least 1 character"),
+        ({"preference": {"trials": 0}}, "greater than or equal to 1"),
+        ({"preference": {"trials": 101}}, "less than or equal to 100"),
+        ({"preference": {"order": "alphabetical"}}, "'latin' or 'random'"),
+        ({"replays": -1}, "greater than or equal to 0"),
+        ({"minimum_age": -1}, "greater than or equal to 0"),
+        ({"resume_hours": 0}, "greater than 0"),
+        ({"resume_hours": 24 * 366 + 1}, "less than or equal to 8784"),
+        ({"seed": -1}, "greater than or equal to 0"),
+        ({"disk_gb": -0.1}, "greater than or equal to 0"),
+        ({"headphones": "yes"}, "'off', 'huggins', 'antiphase' or 'both'"),
+        ({"affect": ["joy"]}, "'valence', 'arousal' or 'familiarity'"),
+        ({"level": {"by": "station"}}, "needs dba"),
+        ({"level": {"by": "ear"}}, "'free', 'station' or 'participant'"),
+        ({"level": {"by": "station", "dba": 39.9}}, "greater than or equal to 40"),
+        ({"level": {"by": "station", "dba": 85.1}}, "less than or equal to 85"),
+        ({"level": {"days": 0}}, "greater than or equal to 1"),
+        ({"level": {"days": 3661}}, "less than or equal to 3660"),
+        ({"level": {"softest": -61}}, "greater than or equal to -60"),
+        ({"level": {"softest": -2}}, "less than or equal to -3"),
+        ({"psytoolkit": {"items": []}}, "at least 1 item"),
+        (questionnaire(question={"en": "only"}), "questionnaire 'sounds' has no question or labels in 'it'"),
+        (questionnaire(labels={"it": ["a", "b"]}), "questionnaire 'sounds' has no question or labels in 'en'"),
+        (questionnaire(items=[{"name": "q1", "words": {"en": "w"}}]), "item 'q1' of 'sounds' has no words in 'it'"),
+        (questionnaire(items=[]), "at least 1 item"),
+        (questionnaire(name="x" * 21), "at most 20 characters"),
+        (questionnaire(name="ratings"), "need names of their own"),
+        (questionnaire(name="demographics"), "need names of their own"),
+        (questionnaire(name="preference"), "need names of their own"),
+        (questionnaire(name="affect"), "need names of their own"),
+        ({"questionnaires": [ASKED, ASKED]}, "need names of their own"),
+        (questionnaire(items=[{"name": "q" * 61, "words": WORDS}]), "at most 60 characters"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_run_is_refused_with_its_reason(table: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        read(**table)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        ratings(labels=LABELS),
+        ratings(labels={"en": list("1234567"), "it": list("1234567")}, high=7),
+        ratings(labels={"en": list("01234"), "it": list("01234")}, low=0, high=4),
+        ratings(clips=100),
+        adjective(opposite={"en": "bitter", "it": "amaro"}),
+        {"preference": {"trials": 100}},
+        {"replays": 0, "minimum_age": 0, "resume_hours": 24 * 366, "disk_gb": 0},
+        {"level": {"by": "station", "dba": 40, "days": 3660, "softest": -60}},
+        {"level": {"by": "station", "dba": 85, "days": 1, "softest": -3}},
+        {"level": {"by": "participant"}},
+        {"questionnaires": [ASKED, ASKED | {"name": "tastes"}]},
+        {"languages": ["it"]},
+        {"ratings": None, "preference": {}},
+    ],
+)
+def test_what_can_be_run_is_read(table: dict[str, Any]) -> None:
+    assert ExperimentConfig.model_validate(read(**table).model_dump()) == read(**table)
+
+
+def test_a_read_table_can_not_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        read().seed = 3  # type: ignore[misc]
+    assert LevelConfig(by="station", dba=65).days == 30
