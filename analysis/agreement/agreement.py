@@ -113,7 +113,7 @@ def analyse(
     Raises
     ------
     AnalysisError
-        If fewer than four tracks are in both.
+        If fewer than four tracks are in both, or an item has no answer to a track, or never varies over them.
     """
     table = ratings.pivot_table(index="clip", columns="adjective", values="value", aggfunc="mean")
     table.index = [slug(str(c)) for c in table.index]
@@ -124,7 +124,14 @@ def analyse(
             f"targets: {', '.join(list(targets.index)[:3])} ..."
         )
     items = list(targets.columns)
-    rated, wanted = table.loc[both, items].to_numpy(float), targets.loc[both].to_numpy(float)
+    rated, wanted = table.reindex(columns=items).loc[both].to_numpy(float), targets.loc[both].to_numpy(float)
+    for whose, values in (("ratings", rated), ("targets", wanted)):
+        empty = [i for i, column in zip(items, values.T, strict=True) if not np.isfinite(column).all()]
+        if empty:
+            raise AnalysisError(f"the {whose} of {', '.join(empty)} are missing for some of the {len(both)} tracks")
+        same = [i for i, column in zip(items, values.T, strict=True) if np.ptp(column) == 0]
+        if same:
+            raise AnalysisError(f"the {whose} of {', '.join(same)} are the same for all tracks; leave the item out")
     za = (rated - rated.mean(0)) / rated.std(0, ddof=1)
     zb = (wanted - wanted.mean(0)) / wanted.std(0, ddof=1)
     rng = np.random.default_rng(seed)
@@ -159,7 +166,7 @@ def components(z: np.ndarray, items: list[str], source: str) -> list[dict[str, A
 
     Signs: the largest loading of a component is positive.
     """
-    values, vectors = np.linalg.eigh(np.corrcoef(z, rowvar=False))
+    values, vectors = np.linalg.eigh(np.atleast_2d(np.corrcoef(z, rowvar=False)))
     order = np.argsort(values)[::-1]
     values, vectors = values[order], vectors[:, order]
     vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(len(items))])

@@ -28,14 +28,19 @@ def scree(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, label: 
     return save(figure, folder, "scree", "How many factors", caption, label)
 
 
+def _by_factor(loads: np.ndarray) -> np.ndarray:
+    """Order of items (items, factors): by their strongest factor, within it the strongest first."""
+    size = np.abs(loads)
+    return np.lexsort((-size.max(axis=1), size.argmax(axis=1)))
+
+
 def loadings(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, label: str) -> Drawn:
     """Pattern loadings as a heat map, items grouped by their strongest factor."""
     import pandas as pd
     from matplotlib import pyplot as plt
 
     frame = pd.DataFrame(tables["loadings"]).set_index("item").drop(columns="uniqueness")
-    strongest = frame.abs().to_numpy().argmax(axis=1)
-    frame = frame.iloc[np.lexsort((-frame.abs().max(axis=1).to_numpy(), strongest))]
+    frame = frame.iloc[_by_factor(frame.to_numpy())]
     figure, axis = plt.subplots(figsize=(2.2 + 0.9 * frame.shape[1], 1.2 + 0.32 * len(frame)))
     signed_map(frame, axis, "Loading")
     axis.set(xlabel="Factor", ylabel="")
@@ -53,7 +58,7 @@ def diagram(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, label
     names = [k for k in rows[0] if k.startswith("F")]
     loads = np.array([[r[f] for f in names] for r in rows])
     strongest = np.abs(loads).argmax(axis=1)
-    order = np.lexsort((-np.abs(loads).max(axis=1), strongest))
+    order = _by_factor(loads)
     height = len(rows)
     y_item = {int(i): float(height - 1 - k) for k, i in enumerate(order)}
     y_factor: list[float] = [

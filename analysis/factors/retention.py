@@ -40,6 +40,11 @@ def parallel_analysis(
     for _ in range(simulations):
         z = rng.standard_normal((n, len(r)))
         simulated.append(reduced_eigenvalues(np.corrcoef(z, rowvar=False)))
+    return _compared(actual, simulated, quantile)
+
+
+def _compared(actual: np.ndarray, simulated: list[np.ndarray], quantile: float) -> tuple[int, np.ndarray, np.ndarray]:
+    """Factors whose eigenvalues, from the first one on, lie over the quantile of random data's; both lists."""
     threshold = np.quantile(np.array(simulated), quantile, axis=0)
     failing = np.flatnonzero(actual <= threshold)
     return int(failing[0]) if len(failing) else len(actual), actual, threshold
@@ -59,9 +64,7 @@ def ordinal_parallel(
         reduced_eigenvalues(polychoric(np.column_stack([rng.permutation(column) for column in x.T])))
         for _ in range(simulations)
     ]
-    threshold = np.quantile(np.array(simulated), quantile, axis=0)
-    failing = np.flatnonzero(actual <= threshold)
-    return int(failing[0]) if len(failing) else len(actual), actual, threshold
+    return _compared(actual, simulated, quantile)
 
 
 def adequacy(wide: pd.DataFrame) -> list[dict[str, Any]]:

@@ -70,12 +70,17 @@ def omega(r: np.ndarray, n_factors: int) -> dict[str, float]:
     specific = two.loadings * np.sqrt(np.maximum(1 - two.higher[:, 0] ** 2, 0))
     uniqueness = 1 - general**2 - (specific**2).sum(axis=1)
     total = float(turned.sum())
-    items = len(r)
     return {
         "omega_h": float(general.sum() ** 2 / total),
         "omega_total": float(1 - uniqueness.sum() / total),
-        "alpha": float(items / (items - 1) * (1 - items / total)),
+        "alpha": cronbach(turned),
     }
+
+
+def cronbach(covariance: np.ndarray) -> float:
+    """Cronbach's alpha from the covariances of items, or from their correlations (standardised alpha)."""
+    items = len(covariance)
+    return float(items / (items - 1) * (1 - np.trace(covariance) / covariance.sum()))
 
 
 def subscales(values: np.ndarray, items: tuple[str, ...], loadings: np.ndarray) -> list[dict[str, Any]]:
@@ -94,8 +99,7 @@ def subscales(values: np.ndarray, items: tuple[str, ...], loadings: np.ndarray) 
         }
         if len(own) >= 2:
             part = values[:, own] * sign
-            covariance = np.cov(part, rowvar=False)
-            row["alpha"] = float(len(own) / (len(own) - 1) * (1 - np.trace(covariance) / covariance.sum()))
+            row["alpha"] = cronbach(np.cov(part, rowvar=False))
         if len(own) >= 3:
             one = extract(np.corrcoef(part, rowvar=False), named_items(own, items), 1).loadings[:, 0]
             row["omega"] = float(one.sum() ** 2 / (one.sum() ** 2 + (1 - one**2).sum()))

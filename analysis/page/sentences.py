@@ -17,6 +17,8 @@ def number(value: Any, column: str = "") -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
+        if math.isinf(value):
+            return "∞" if value > 0 else "-∞"
         if column in PROBABILITIES:
             return "< .001" if value < 0.001 else f"{value:.3f}".replace("0.", ".", 1) if value < 1 else "1"
         if value == int(value) and abs(value) < 1e6:

@@ -62,11 +62,16 @@ def signed_map(frame: pd.DataFrame, axis: Axes, label: str, mask: np.ndarray | N
     )  # fmt: skip
 
 
+def by_people(label: str) -> bool:
+    """Whether people gave the answers of this label; all others are marked wherever they stand."""
+    return label in ("people", "imported")
+
+
 def save(figure: Figure, folder: Path, name: str, title: str, caption: str, label: str) -> Drawn:
     """Write SVG, PNG and PDF; simulated or driven data is marked across the figure."""
     from matplotlib import pyplot as plt
 
-    if label not in ("people", "imported"):
+    if not by_people(label):
         # A title of the whole figure has room of its own: the mark covers nothing.
         figure.suptitle(label, x=0.99, ha="right", color=ORANGE, weight="bold", fontsize=9)
     folder.mkdir(parents=True, exist_ok=True)

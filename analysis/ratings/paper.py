@@ -118,18 +118,10 @@ def tukey(frame: pd.DataFrame, level: float = 0.95) -> list[dict[str, Any]]:
 def means(ratings: pd.DataFrame) -> list[dict[str, Any]]:
     """Mean, deviation and n per prompt and adjective."""
     grouped = ratings.dropna(subset=["value"]).groupby(["prompt", "adjective"], sort=True)["value"]
-    table = grouped.agg(["mean", "std", "size"]).reset_index()
     return [
-        {"prompt": str(r.prompt), "item": str(r.adjective), "mean": float(r.mean), "sd": float(r.std), "n": int(r.size)}
-        for r in (_Row(*values) for values in table.itertuples(index=False))
+        {"prompt": str(prompt), "item": str(item), "mean": float(mean), "sd": float(sd), "n": int(n)}
+        for (prompt, item), mean, sd, n in grouped.agg(["mean", "std", "size"]).itertuples(name=None)
     ]
-
-
-class _Row:
-    """A row with plain names (`mean` and `size` are methods of a named tuple's frame)."""
-
-    def __init__(self, prompt: str, adjective: str, mean: float, std: float, size: int):
-        self.prompt, self.adjective, self.mean, self.std, self.size = prompt, adjective, mean, std, size
 
 
 def correlations(ratings: pd.DataFrame) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from analysis.page.page import Section, Table
 from analysis.preference import robust
 from analysis.preference.section import named
 from analysis.ratings import figures, mediation, paper
-from analysis.sound import heard
+from analysis.sound import correspondences
 
 CAUSES = ("tempo", "pitch_height", "centroid", "roughness")
 
@@ -88,7 +88,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
 def mediation_section(inputs: Inputs, summary: list[str]) -> Section | None:
     """Valence, arousal and temperature between music and taste."""
     data, config = inputs.data, inputs.config
-    features = heard.feature_frame(inputs.clips)
+    features = correspondences.feature_frame(inputs.clips)
     by_clip = None
     if not features.empty:
         by_clip = features.set_index("clip")[[f for f in CAUSES if f in features]]

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from analysis.engines.threads import one_thread
 from analysis.factors import section as factors
@@ -17,7 +16,7 @@ from analysis.page.page import Section
 from analysis.preference import section as preference
 from analysis.ratings import section as ratings
 from analysis.report import people, rest, write
-from analysis.report.provenance import code_digest, fingerprint, versions, written
+from analysis.report.provenance import fingerprint, hashes, parts, versions, written
 from analysis.sound import section as sound
 
 Step = Callable[[Inputs, list[str]], Section | None]
@@ -29,9 +28,9 @@ STEPS: tuple[tuple[str, Step, tuple[str, ...]], ...] = (
     ("ratings", ratings.section, ("data",)),
     ("mediation", ratings.mediation_section, ("data", "features")),
     ("factors", factors.section, ("data",)),
-    ("recovery", rest.recovered, ("data",)),
-    ("sound", sound.section, ("data", "audio", "features")),
-    ("captions", rest.captions, ("data", "captions")),
+    ("recovery", rest.recovered, ("data", "effects")),
+    ("sound", sound.section, ("data", "audio", "features", "reference")),
+    ("captions", rest.captions, ("data", "captions", "asked")),
     ("session", rest.desk, ("desk",)),
     ("clips", rest.clips, ("audio", "captions")),
 )
@@ -40,17 +39,20 @@ STEPS: tuple[tuple[str, Step, tuple[str, ...]], ...] = (
 def build(inputs: Inputs, progress: Callable[[int, int, str], None] | None = None) -> tuple[Path, bool]:
     """Build the report, or leave it where nothing has changed; returns its path and whether it was built.
 
-    Sections whose data, settings and code are as before are taken from the last report.
+    A report whose files are no longer as they were written is built again, too. Sections whose data, settings and code are
+    as before are taken from the last report.
     """
     path = inputs.out / "report.html"
     stamp = inputs.out / "manifest.json"
     now = fingerprint(inputs)
-    if path.exists() and stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")).get("fingerprint") == now:
-        return path, False
+    if path.exists() and stamp.exists():
+        last = json.loads(stamp.read_text(encoding="utf-8"))
+        if last.get("fingerprint") == now and last.get("files") == written(inputs.out):
+            return path, False
     style.style()
     sections: list[Section] = []
     summary: list[tuple[str, str]] = []
-    known = _parts(inputs)
+    known = parts(inputs)
     for i, (name, step, needs) in enumerate(STEPS):
         key = hashlib.sha256("".join([known["always"], *(known[n] for n in needs)]).encode()).hexdigest()
         section, lines = _kept(inputs.out, name, key, partial(_made, step, inputs))
@@ -96,7 +98,7 @@ def _made(step: Step, inputs: Inputs) -> tuple[Section | None, list[str]]:
 def _kept(
     folder: Path, name: str, key: str, make: Callable[[], tuple[Section | None, list[str]]]
 ) -> tuple[Section | None, list[str]]:
-    """A section from the last report where its key is the same and its figures are still there, else made anew."""
+    """A section from the last report where its key is the same and its figures are as they were drawn, else made anew."""
     path = folder / "sections" / f"{name}.json"
     if path.exists():
         try:
@@ -105,11 +107,12 @@ def _kept(
             found = {}
         if found.get("key") == key:
             section = Section.from_json(found["section"], folder) if found["section"] else None
-            if section is None or all(f.svg.exists() for f in section.figures):
+            if _drawn(section, folder) == found["files"]:
                 return section, list(found["summary"])
     section, summary = make()
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"key": key, "summary": summary, "section": section.to_json(folder) if section else None})
+    plain = section.to_json(folder) if section else None
+    text = json.dumps({"key": key, "summary": summary, "files": _drawn(section, folder), "section": plain})
     unfinished = path.with_suffix(".partial")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
@@ -117,18 +120,7 @@ def _kept(
     return (Section.from_json(json.loads(text)["section"], folder) if section else None), summary
 
 
-def _parts(inputs: Inputs) -> dict[str, str]:
-    """Digests of what sections depend on."""
-
-    def digest(value: Any) -> str:
-        return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
-
-    clips = inputs.clips
-    return {
-        "always": digest([code_digest(), inputs.study_sha256, inputs.version, versions(), str(inputs.folder)]),
-        "data": inputs.data.digest + digest(inputs.data.sessions),
-        "audio": digest([(c.clip, c.model, c.taste, c.sha256) for c in clips]),
-        "features": digest([(c.clip, c.features) for c in clips]),
-        "captions": digest([(c.clip, c.caption) for c in clips]),
-        "desk": digest(inputs.desk),
-    }
+def _drawn(section: Section | None, folder: Path) -> dict[str, str]:
+    """What the files of a section's figures hold."""
+    figures = section.figures if section else []
+    return hashes([f.svg.with_suffix(s) for f in figures for s in (".svg", ".png", ".pdf")], folder)

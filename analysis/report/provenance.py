@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analysis.errors import AnalysisError
 
@@ -30,10 +30,38 @@ LIBRARIES = (
 
 
 def fingerprint(inputs: Inputs) -> str:
-    """Digest of what determines the report's numbers."""
-    clips = [(c.clip, c.sha256, c.caption, c.features) for c in inputs.clips]
-    parts = [inputs.data.digest, inputs.study_sha256, inputs.version, json.dumps(clips), json.dumps(inputs.desk)]
-    return hashlib.sha256("".join([*parts, code_digest()]).encode()).hexdigest()
+    """Digest of what determines the report."""
+    return _digest([inputs.title, parts(inputs)])
+
+
+def parts(inputs: Inputs) -> dict[str, str]:
+    """Digests of all that sections are made of, by name; ``always`` is what every one of them depends on.
+
+    Of a directory of reference music only names and sizes count: it may be as large as it likes.
+    """
+    clips = inputs.clips
+    reference = Path(inputs.config.reference)
+    heard = sorted(p for p in reference.rglob("*") if p.is_file()) if reference.is_dir() else []
+    return {
+        "always": _digest(
+            [
+                code_digest(), inputs.study_sha256, inputs.config.model_dump_json(), inputs.version, versions(),
+                str(inputs.folder),
+            ]
+        ),
+        "data": _digest([inputs.data.digest, inputs.data.kind, inputs.data.sessions, inputs.excluded]),
+        "audio": _digest([(c.clip, c.model, c.taste, c.number, c.file, c.sha256, c.seconds, c.loudness) for c in clips]),
+        "features": _digest([(c.clip, c.model, c.taste, c.features) for c in clips]),
+        "captions": _digest([(c.clip, c.model, c.taste, c.caption) for c in clips]),
+        "asked": _digest(inputs.asked),
+        "reference": _digest([inputs.embedders, [(str(p), p.stat().st_size) for p in heard]]),
+        "effects": _digest(inputs.effects.model_dump_json() if inputs.effects else None),
+        "desk": _digest(inputs.desk),
+    }  # fmt: skip
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def code_digest() -> str:
@@ -45,9 +73,17 @@ def code_digest() -> str:
 
 def written(folder: Path) -> dict[str, str]:
     """SHA-256 of the report and of every table and figure beside it, by relative path."""
-    found = [folder / "report.html", *(folder / "tables").glob("*.csv"), *(folder / "figures").glob("*.*")]
+    return hashes(
+        [folder / "report.html", *(folder / "tables").glob("*.csv"), *(folder / "figures").glob("*.*")], folder
+    )
+
+
+def hashes(files: list[Path], folder: Path) -> dict[str, str]:
+    """SHA-256 of those files that are there, by path relative to the folder."""
     return {
-        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(found) if p.is_file()
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(files)
+        if p.is_file()
     }
 
 
@@ -75,7 +111,7 @@ def check(inputs: Inputs) -> list[str]:
         changed = [k for k, v in versions().items() if made.get("libraries", {}).get(k) != v]
         problems.append(f"libraries: {', '.join(changed)} changed")
     if not problems and made.get("fingerprint") != fingerprint(inputs):
-        problems.append("analysis code or clips changed")
+        problems.append("analysis code, clips, or what is known about them changed")
     there = written(inputs.out)
     for name, digest in made.get("files", {}).items():
         if name not in there:

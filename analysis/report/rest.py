@@ -8,7 +8,7 @@ from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
 from analysis.page.style import NAMES
 from analysis.report import recovery, write
-from analysis.sound import heard
+from analysis.sound import words
 
 
 def recovered(inputs: Inputs, summary: list[str]) -> Section | None:
@@ -39,7 +39,7 @@ def recovered(inputs: Inputs, summary: list[str]) -> Section | None:
 
 def captions(inputs: Inputs, summary: list[str]) -> Section | None:
     """Do captions say what prompts asked for, and what does a word in a caption say about the ratings?"""
-    rows = heard.caption_check(inputs.clips, inputs.asked)
+    rows = words.caption_check(inputs.clips, inputs.asked)
     if not rows:
         return None
     text = [
@@ -54,7 +54,7 @@ def captions(inputs: Inputs, summary: list[str]) -> Section | None:
             Table(
                 "caption_words",
                 "Words of captions against ratings (exploratory)",
-                heard.words_against_ratings(inputs.clips, inputs.data.ratings),
+                words.words_against_ratings(inputs.clips, inputs.data.ratings),
                 "Clips whose caption has the word against those without it: mean ratings of an adjective, Mann-Whitney U over "
                 "clips, Holm over all; the twenty smallest p.",
             ),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.page.page import Section, Table
 from analysis.page.sentences import number
+from analysis.page.style import by_people
 
 if TYPE_CHECKING:
     from analysis.page.inputs import Inputs
@@ -175,7 +176,7 @@ def write_report(
     text = environment.get_template("report.html").render(
         title=title,
         label=label,
-        simulated=label not in ("people", "imported"),
+        simulated=not by_people(label),
         summary=summary,
         methods=about,
         sections=shown,

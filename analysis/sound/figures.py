@@ -70,7 +70,7 @@ def features(frame: pd.DataFrame, units: dict[str, str], folder: Path) -> Drawn:
             hue="model",
             hue_order=models,
             palette=MODELS,
-            dodge=0.3,
+            dodge=0.3 if len(models) > 1 else False,
             linestyle="none",
             errorbar=("ci", 95),
             seed=0,

@@ -6,8 +6,9 @@ from typing import Any
 
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
+from analysis.page.style import NAMES
 from analysis.preference.section import named
-from analysis.sound import distances, figures, heard
+from analysis.sound import correspondences, distances, figures
 
 
 def section(inputs: Inputs, summary: list[str]) -> Section | None:
@@ -58,14 +59,14 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             "Rank deficient: compare within an embedding only.",
         )
     )
-    frame = heard.feature_frame(inputs.clips)
+    frame = correspondences.feature_frame(inputs.clips)
     if not frame.empty and frame["taste"].astype(bool).any():
         out.figures.append(figures.features(frame, FEATURES, drawn))
-        declared = heard.correspondences(frame)
+        declared = correspondences.correspondences(frame)
         for row in declared:
             if row["p_adjusted"] is not None and row["feature"] == "pitch_height":
                 higher = "is" if row["p_adjusted"] < inputs.config.alpha else "is not shown to be"
-                name = {"base": "base", "finetuned": "fine-tuned"}.get(str(row["model"]), str(row["model"]))
+                name = NAMES.get(str(row["model"]), str(row["model"]))
                 summary.append(
                     f"Music for {row['higher']} {higher} higher in pitch than music for {row['lower']} ({name} model: "
                     f"{row['difference']:+.1f} semitones)."
@@ -80,7 +81,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             Table(
                 "feature_tests",
                 "Features between tastes",
-                heard.feature_tests(frame, [f for f in FEATURES if f in frame]),
+                correspondences.feature_tests(frame, [f for f in FEATURES if f in frame]),
                 "Mann-Whitney U, two-sided, Holm within feature and model.",
             ),
         ]

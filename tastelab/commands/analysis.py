@@ -230,7 +230,7 @@ def fad(
 @grouped
 def captions(clips: Clips, shown: Shown) -> None:
     """Do captions say what prompts asked for?"""
-    from analysis.sound.heard import caption_check
+    from analysis.sound.words import caption_check
     from stimuli.config import asked_words
     from stimuli.manifest import read_manifest
 

@@ -1,9 +1,61 @@
+"""Ratings against targets: R's values, hand-made tables, laws, and data that can't be compared."""
+
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.agreement.agreement import analyse, mantel, procrustes, read_targets
+from analysis.agreement.agreement import analyse, components, mantel, procrustes, read_targets, slug, target_distance
 from analysis.errors import AnalysisError
+
+# R 4.2.2, vegan 2.6-4; all 8! orders are enumerated there, so its p are exact:
+#   mantel(dist(a), dist(b), permutations = 99999); protest(a, b, permutations = 99999)
+A = np.array([[1, 5, 2], [4, 1, 3], [2, 2, 7], [6, 3, 1], [5, 6, 4], [3, 7, 6], [7, 4, 2], [2, 6, 5]], dtype=float)
+NEAR = np.array([[2, 4, 3], [3, 2, 2], [1, 3, 6], [7, 2, 2], [4, 6, 5], [2, 5, 7], [5, 5, 1], [4, 4, 6]], dtype=float)
+FAR = np.array([[6, 1, 4], [2, 7, 3], [5, 2, 2], [1, 4, 6], [3, 3, 7], [7, 5, 1], [4, 6, 5], [2, 1, 3]], dtype=float)
+VEGAN = {
+    "mantel": (mantel, (0.691909244619, 7.44047619048e-05), (0.204140828065, 0.153794642857)),
+    "protest": (procrustes, (0.835307977942, 0.00183531746032), (0.643449025546, 0.190104166667)),
+}
+ITEMS = ["x", "y", "z"]
+
+
+def answers(table: np.ndarray, spread: float = 1.0) -> pd.DataFrame:
+    """Two people's answers whose means are the table's rows, the tracks t0, t1, ..."""
+    rows = [
+        (f"t{i}", item, value + noise)
+        for i, row in enumerate(table)
+        for item, value in zip(ITEMS, row, strict=True)
+        for noise in (-spread, spread)
+    ]
+    return pd.DataFrame(rows, columns=["clip", "adjective", "value"])
+
+
+def vectors(table: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(table, columns=ITEMS, index=[f"t{i}" for i in range(len(table))])
+
+
+@pytest.mark.parametrize("name", VEGAN)
+def test_statistic_and_p_are_vegans(name: str) -> None:
+    method, near, far = VEGAN[name]
+    for b, (statistic, exact) in ((NEAR, near), (FAR, far)):
+        found, p = method(A, b, 4999, np.random.default_rng(0))
+        assert found == pytest.approx(statistic, rel=1e-10)
+        # The share of 4,999 random orders; R went through all 40,320.
+        assert p == pytest.approx(exact, abs=4 * np.sqrt(exact / 4999) + 1 / 5000)
+
+
+def test_procrustes_statistic_is_the_root_of_what_is_left_of_one() -> None:
+    """vegan: procrustes(a, b, symmetric = TRUE)$ss."""
+    assert 1 - procrustes(A, NEAR, 9, np.random.default_rng(0))[0] ** 2 == pytest.approx(0.302260581987, rel=1e-10)
+    assert 1 - procrustes(A, FAR, 9, np.random.default_rng(0))[0] ** 2 == pytest.approx(0.585973351524, rel=1e-10)
+
+
+def test_fewer_dimensions_are_filled_up_with_nothing() -> None:
+    """vegan: protest(a, cbind(b[, 1:2], 0))$t0."""
+    narrow, _ = procrustes(A, NEAR[:, :2], 9, np.random.default_rng(0))
+    assert narrow == pytest.approx(0.766191273306, rel=1e-10)
 
 
 def test_turned_and_scaled_configuration_agrees_fully() -> None:
@@ -18,38 +70,171 @@ def test_turned_and_scaled_configuration_agrees_fully() -> None:
     assert p == pytest.approx(1 / 200)
 
 
-def test_p_is_uniform_without_relation() -> None:
+@pytest.mark.parametrize("method", [mantel, procrustes, target_distance])
+def test_an_order_that_agrees_as_well_counts_against_the_claim(method) -> None:
+    """Rows that are all alike but one on each side: an order keeps the odd rows together in a fifth of all cases."""
+    a, b = np.zeros((5, 2)), np.zeros((5, 2))
+    a[2], b[2] = [3, 1], [2, 2]
+    _, p = method(a, b, 1999, np.random.default_rng(0))
+    assert p == pytest.approx(1 / 5, abs=0.04)
+
+
+@pytest.mark.parametrize("method", [mantel, procrustes, target_distance])
+def test_a_single_order_tried_can_give_a_half_at_the_least(method) -> None:
+    """(hits + 1) / (permutations + 1): never zero."""
+    assert method(A, A, 1, np.random.default_rng(3))[1] == pytest.approx(1 / 2)
+
+
+@pytest.mark.parametrize("method", [mantel, procrustes, target_distance])
+def test_p_is_uniform_without_relation(method) -> None:
     ps = []
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        ps.append(mantel(rng.normal(size=(10, 3)), rng.normal(size=(10, 3)), 99, rng)[1])
-    assert 0.3 < float(np.mean(ps)) < 0.7
+        ps.append(method(rng.normal(size=(10, 3)), rng.normal(size=(10, 3)), 99, rng)[1])
+    assert 0.35 < float(np.mean(ps)) < 0.65
+    assert min(ps) < 0.2
+    assert max(ps) > 0.8
 
 
-def test_missing_column_is_named(tmp_path) -> None:
+def test_distance_to_ones_own_target_by_hand() -> None:
+    """Rows 3-4-5 and 5-12-13 away from their targets: 9 on average; exchanged they are nearer."""
+    a, b = np.array([[0.0, 0], [10, 0]]), np.array([[3.0, 4], [15, 12]])
+    own, p = target_distance(a, b, 400, np.random.default_rng(0))
+    assert own == pytest.approx(9)
+    exchanged = (np.hypot(15, 12) + np.hypot(7, 4)) / 2
+    assert exchanged > 9
+    assert p == pytest.approx(0.5, abs=0.1)  # the identity, one of two orders
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("Sweet Dreams (live).mp3", "sweet_dreams_live"),
+        ("sweet-dreams_live", "sweet_dreams_live"),
+        ("No. 5", "no_5"),
+        ("A.B.WAV", "a_b"),
+        ("x.flac", "x"),
+        ("x.ogg", "x"),
+        ("caffè  7", "caffè_7"),
+    ],
+)
+def test_names_are_matched_whatever_their_punctuation(name: str, wanted: str) -> None:
+    assert slug(name) == wanted
+
+
+def test_targets_are_read_in_the_order_that_was_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "targets.csv"
+    path.write_text(
+        "n,Track, Dolce ,AMARO,acido,salato,piccante,other\n1,First One.mp3,1,2,3,4,5,9\n2,second,6,7,8,9,10,9\n"
+    )
+    table = read_targets(path, ["bitter", "sweet", "spicy", "sour", "salty"])
+    assert list(table.columns) == ["bitter", "sweet", "spicy", "sour", "salty"]
+    assert table.loc["first_one"].tolist() == [2, 1, 5, 3, 4]
+    assert table.loc["second"].tolist() == [7, 6, 10, 8, 9]
+
+
+def test_targets_from_a_spreadsheet_are_those_of_the_text_file(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"track": ["a", "b"], "sweet": [1, 2], "sour": [3, 4]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_excel(tmp_path / "t.XLSX", index=False, engine="openpyxl")
+    pd.testing.assert_frame_equal(
+        read_targets(tmp_path / "t.XLSX", ["sour", "sweet"]), read_targets(tmp_path / "t.csv", ["sour", "sweet"])
+    )
+
+
+def test_what_is_missing_in_targets_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "targets.csv"
+    with pytest.raises(AnalysisError, match="do not exist"):
+        read_targets(path, ["sweet"])
     path.write_text("track,dolce,amaro\na,1,2\n")
-    with pytest.raises(AnalysisError, match="no column for sour"):
+    with pytest.raises(AnalysisError, match="no column for sour; it has: track, sweet, bitter"):
         read_targets(path, ["bitter", "sour", "sweet"])
+    path.write_text("dolce,amaro\n1,2\n")
+    with pytest.raises(AnalysisError, match="no column naming the tracks"):
+        read_targets(path, ["bitter", "sweet"])
 
 
-def test_too_few_common_tracks() -> None:
-    ratings = pd.DataFrame({"clip": ["a", "b"], "adjective": ["x", "x"], "value": [1.0, 2.0]})
-    targets = pd.DataFrame({"x": [1.0, 2.0]}, index=["a", "c"])
-    with pytest.raises(AnalysisError, match="only 1 tracks"):
-        analyse(ratings, targets, 99, 0)
+def test_four_common_tracks_are_needed() -> None:
+    with pytest.raises(AnalysisError, match="only 3 tracks"):
+        analyse(answers(A), vectors(A).iloc[:3], 99, 0)
+    assert analyse(answers(A), vectors(A).iloc[:4], 99, 0)["tests"][0]["n"] == 4
 
 
-def test_vectors_ranks_and_components() -> None:
-    """Ratings that are their targets: distance 0, rank 1; R: prcomp(scale = TRUE)'s variances are the eigenvalues."""
-    rng = np.random.default_rng(0)
-    targets = pd.DataFrame(rng.normal(size=(8, 3)), columns=["x", "y", "z"], index=[f"t{i}" for i in range(8)])
-    rows = [
-        (clip, item, targets.loc[clip, item] + noise) for clip in targets.index for item in targets for noise in (-1, 1)
-    ]
-    tables = analyse(pd.DataFrame(rows, columns=["clip", "adjective", "value"]), targets, 99, 0)
+def test_tests_are_vegans_on_standardised_means() -> None:
+    """vegan: mantel(dist(scale(a)), dist(scale(b)))$statistic, protest(scale(a), scale(b))$t0; tracks in any order."""
+    mixed_up = vectors(NEAR).iloc[::-1]
+    tables = analyse(answers(A), mixed_up, 199, 3)
+    rows = {r["test"]: r for r in tables["tests"]}
+    assert list(rows) == ["mantel", "procrustes", "permutation"]
+    assert rows["mantel"]["statistic"] == pytest.approx(0.627510156645, rel=1e-10)
+    assert rows["procrustes"]["statistic"] == pytest.approx(0.829646542291, rel=1e-10)
+    assert all(r["permutations"] == 199 and r["n"] == 8 for r in rows.values())
+    assert all(r["p"] <= 0.03 for r in rows.values())
+    z, w = ((x - x.mean(0)) / x.std(0, ddof=1) for x in (A, NEAR))
+    assert rows["permutation"]["statistic"] == pytest.approx(float(np.mean([np.hypot.reduce(d) for d in z - w])))
+    for item, a, b in zip(ITEMS, A.T, NEAR.T, strict=True):
+        row = next(r for r in tables["correlations"] if r["item"] == item)
+        assert row["r"] == pytest.approx(np.corrcoef(a, b)[0, 1])
+        assert row["n"] == 8
+
+
+def test_vectors_distances_and_ranks() -> None:
+    """Ratings that are their targets: distance 0, rank 1; two exchanged tracks lie nearer to each other's target."""
+    tables = analyse(answers(A), vectors(A), 99, 0)
     assert all(r["distance"] == pytest.approx(0, abs=1e-9) and r["rank"] == 1 for r in tables["vectors"])
-    rated = [r for r in tables["pca"] if r["source"] == "rated"]
-    assert sum(r["proportion"] for r in rated) == pytest.approx(1)
-    assert rated[0]["eigenvalue"] == pytest.approx(np.linalg.eigvalsh(np.corrcoef(targets.T))[-1])
-    assert rated[0]["eigenvalue"] == pytest.approx(tables["pca"][3]["eigenvalue"])
+    exchanged = A[[1, 0, 2, 3, 4, 5, 6, 7]]
+    rows = {r["clip"]: r for r in analyse(answers(A), vectors(exchanged), 99, 0)["vectors"]}
+    assert [rows[f"t{i}"]["rank"] for i in range(8)][2:] == [1] * 6
+    assert rows["t0"]["rank"] > 1
+    assert rows["t1"]["rank"] > 1
+    z = (A - A.mean(0)) / A.std(0, ddof=1)
+    assert [rows["t0"][f"rated_{i}"] for i in ITEMS] == pytest.approx(list(z[0]))
+    assert [rows["t0"][f"target_{i}"] for i in ITEMS] == pytest.approx(list(z[1]))
+    assert rows["t0"]["distance"] == pytest.approx(float(np.linalg.norm(z[0] - z[1])))
+
+
+def test_rank_counts_the_targets_that_lie_nearer() -> None:
+    """On a line, the ratings 0, 1, 2, 10 and targets in the order 3, 2, 1, 4."""
+    rated = np.array([[0.0], [1], [2], [10]])
+    rows = [(f"t{i}", "x", v[0]) for i, v in enumerate(rated)]
+    targets = pd.DataFrame({"x": [2.0, 1, 0, 10]}, index=[f"t{i}" for i in range(4)])
+    tables = analyse(pd.DataFrame(rows, columns=["clip", "adjective", "value"]), targets, 99, 0)
+    assert [r["rank"] for r in tables["vectors"]] == [3, 1, 3, 1]
+
+
+def test_components_are_prcomps() -> None:
+    """R: prcomp(a, scale. = TRUE): sdev^2 and rotation; signs such that the largest loading is positive."""
+    rows = components((A - A.mean(0)) / A.std(0, ddof=1), ITEMS, "rated")
+    assert [r["component"] for r in rows] == ["PC1", "PC2", "PC3"]
+    assert [r["eigenvalue"] for r in rows] == pytest.approx([1.637678449118, 0.887236798851, 0.475084752032])
+    assert [r["proportion"] for r in rows] == pytest.approx([0.545892816373, 0.295745599617, 0.158361584011])
+    rotation = [
+        [-0.645967016184, 0.389347618372, 0.656608746569],
+        [0.310734950824, 0.919776271757, -0.239698561218],
+        [0.697259208859, -0.049193922202, 0.715129046872],
+    ]
+    assert [[r[i] for i in ITEMS] for r in rows] == [pytest.approx(x) for x in rotation]
+    both = analyse(answers(A), vectors(NEAR), 99, 0)["pca"]
+    assert [r["source"] for r in both] == ["rated"] * 3 + ["targets"] * 3
+    assert both[0]["eigenvalue"] == pytest.approx(1.637678449118)
+    assert both[3]["eigenvalue"] == pytest.approx(np.linalg.eigvalsh(np.corrcoef(NEAR.T))[-1])
+
+
+def test_the_same_seed_gives_the_same_p() -> None:
+    one, two = (analyse(answers(A), vectors(FAR), 99, seed)["tests"] for seed in (5, 5))
+    assert one == two
+    assert [r["p"] for r in one] != [r["p"] for r in analyse(answers(A), vectors(FAR), 99, 6)["tests"]]
+
+
+def test_what_can_not_be_compared_is_said_and_gets_no_p() -> None:
+    flat = A.copy()
+    flat[:, 1] = 4
+    with pytest.raises(AnalysisError, match="ratings of y are the same"):
+        analyse(answers(flat), vectors(A), 99, 0)
+    with pytest.raises(AnalysisError, match="targets of y are the same"):
+        analyse(answers(A), vectors(flat), 99, 0)
+    part = answers(A).query("not (clip == 't3' and adjective == 'z')")
+    with pytest.raises(AnalysisError, match="ratings of z are missing"):
+        analyse(part, vectors(A), 99, 0)
+    with pytest.raises(AnalysisError, match="ratings of w are missing"):
+        analyse(answers(A), vectors(A).assign(w=np.arange(8.0)), 99, 0)

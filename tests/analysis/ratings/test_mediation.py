@@ -44,6 +44,79 @@ def test_slopes_are_pingouins_where_people_do_not_differ() -> None:
     del b
 
 
+# R 4.2.2, lm with factor(p) for what is within people:
+#   a: m ~ x + factor(p); b and direct: y ~ x + m1 + m2 + factor(p); total: y ~ x + factor(p)
+SMALL = pd.DataFrame(
+    {
+        "p": np.repeat(range(1, 6), 4),
+        "x": [0, 1, 0, 1, 1, 1, 0, 0, 0, 1, 1, 0, 1, 0, 1, 0, 0, 0, 1, 1],
+        "m1": [2, 4, 1, 5, 3, 4, 2, 1, 2, 5, 3, 3, 4, 2, 5, 1, 2, 3, 3, 5],
+        "m2": [5, 3, 4, 4, 2, 3, 5, 4, 3, 1, 2, 5, 3, 4, 2, 5, 4, 4, 3, 2],
+        "y": [1, 4, 2, 5, 4, 3, 1, 2, 2, 5, 4, 2, 5, 3, 5, 1, 1, 2, 4, 4],
+    },
+    dtype=float,
+)
+PATHS = [2.6, 1.46478873239, 2.2, -1.8, 0.25754527163, -0.31589537223, 0.56659959759, 0.56861167002]
+
+
+def small(**changes: np.ndarray) -> dict[str, np.ndarray]:
+    d = SMALL.assign(**changes)
+    return indirect(
+        d["x"].to_numpy(),
+        d[["m1", "m2"]].to_numpy(),
+        d["y"].to_numpy(),
+        d["p"].to_numpy(),
+        200,
+        np.random.default_rng(0),
+    )
+
+
+def test_two_mediators_at_once_are_rs_regressions() -> None:
+    """Total, direct, then a, b and a * b of both: every sign as R has it."""
+    found = small()
+    assert found["estimate"] == pytest.approx(PATHS, rel=1e-9)
+    assert (found["low"] < found["estimate"]).all()
+    assert (found["estimate"] < found["high"]).all()
+
+
+def test_what_people_add_to_all_their_answers_does_not_count() -> None:
+    """Somebody who answers high on everything: the same slopes; the music turned round: the same paths through it, turned."""
+    lifted = small(y=SMALL["y"] + 10 * SMALL["p"], m1=SMALL["m1"] - 3 * SMALL["p"])
+    assert lifted["estimate"] == pytest.approx(PATHS, rel=1e-9)
+    turned = small(x=1 - SMALL["x"])["estimate"]
+    assert turned == pytest.approx(np.array(PATHS) * [-1, -1, -1, -1, 1, 1, -1, -1], rel=1e-9)
+    other = small(m1=-2 * SMALL["m1"])["estimate"]
+    assert other == pytest.approx(np.array(PATHS) * [1, 1, -2, 1, -0.5, 1, 1, 1], rel=1e-9)
+
+
+def test_interval_is_the_bootstrap_over_people_written_out() -> None:
+    draws = np.random.default_rng(0).integers(5, size=(200, 5))
+    values = []
+    for d in draws:
+        rows = pd.concat([SMALL[SMALL["p"] == k + 1].assign(p=j) for j, k in enumerate(d)])
+        within = rows - rows.groupby("p").transform("mean").assign(p=0)
+        x, y = within["x"].to_numpy(), within["y"].to_numpy()
+        a = [float(x @ within[m].to_numpy() / (x @ x)) for m in ("m1", "m2")]
+        b, _, rank, _ = np.linalg.lstsq(within[["x", "m1", "m2"]].to_numpy(), y, rcond=None)
+        if rank < 3:
+            continue  # of too few different people: nothing can be told from these
+        values.append([x @ y / (x @ x), *(np.array(a) * b[1:])])
+    low, high = np.quantile(values, [0.025, 0.975], axis=0)
+    found = small()
+    assert found["low"][[0, 6, 7]] == pytest.approx(low, rel=1e-6)
+    assert found["high"][[0, 6, 7]] == pytest.approx(high, rel=1e-6)
+
+
+def test_feelings_are_the_places_of_words_on_the_circumplex() -> None:
+    """Happy against the mean of four; the mean of three against sad; hot against cold. By hand."""
+    index = pd.MultiIndex.from_tuples([(1, 0, "sweet", "c")], names=["participant", "trial", "prompt", "clip"])
+    words = {"happy": 5, "sad": 4, "anger": 2, "disgust": 1, "fear": 3, "surprise": 4, "hot": 5, "cold": 2}
+    found = mediators(pd.DataFrame([words], index=index, dtype=float))
+    assert found.iloc[0].to_dict() == pytest.approx({"valence": 5 - 2.5, "arousal": 3 - 4, "temperature": 3})
+    some = mediators(pd.DataFrame([words], index=index, dtype=float).drop(columns=["cold", "fear"]))
+    assert list(some.columns) == []
+
+
 def test_interval_covers_zero_where_nothing_is_mediated() -> None:
     """b = 0 with a large a: the interval of the product holds zero in about 95 % of 60 studies."""
     misses = 0
@@ -82,6 +155,67 @@ def test_analysis_has_a_row_a_taste_and_mediator() -> None:
     assert sweet["status"] == "exploratory"
 
 
+def test_a_row_says_each_path_by_its_name() -> None:
+    """The rows of small, constructed data, where R's values are known: taste y, feelings as they were answered."""
+    long = [
+        (int(r.p), k, "y" if r.x else "other", f"c{k}", item, value)
+        for k, r in enumerate(SMALL.itertuples())
+        for item, value in {"y": r.y, "z": float(k % 3)}.items()
+    ]
+    ratings = pd.DataFrame(long, columns=["participant", "trial", "prompt", "clip", "adjective", "value"])
+    affect = pd.DataFrame(
+        [
+            (int(r.p), f"c{k}", item, value)
+            for k, r in enumerate(SMALL.itertuples())
+            for item, value in {"valence": r.m1, "arousal": r.m2}.items()
+        ],
+        columns=["participant", "clip", "item", "value"],
+    )
+    rows = analyse(ratings, affect, None, 200, 0)
+    assert [(r["taste"], r["mediator"], r["music"], r["n"]) for r in rows] == [
+        ("y", "valence", "prompt", 20), ("y", "arousal", "prompt", 20),
+    ]  # fmt: skip
+    for k, row in enumerate(rows):
+        assert [row["total"], row["direct"], row["a"], row["b"], row["indirect"]] == pytest.approx(
+            [PATHS[0], PATHS[1], PATHS[2 + k], PATHS[4 + k], PATHS[6 + k]], rel=1e-9
+        )
+        assert row["ci_low"] < row["indirect"] < row["ci_high"]
+        assert row["total_low"] < row["total"] < row["total_high"]
+        assert row["direct_low"] < row["direct"] < row["direct_high"]
+        assert row["share"] == pytest.approx(PATHS[6 + k] / PATHS[0])
+        # The other way round: x -> y -> feeling, by the same arithmetic.
+        within = SMALL - SMALL.groupby("p").transform("mean").assign(p=0)
+        b = np.linalg.lstsq(within[["x", "y"]].to_numpy(), within[("m1", "m2")[k]].to_numpy(), rcond=None)[0][1]
+        assert row["reversed"] == pytest.approx(PATHS[0] * b, rel=1e-9)
+
+
+def test_no_share_of_a_total_that_may_be_nothing() -> None:
+    rng = np.random.default_rng(5)
+    data = rated()
+    noise = data.assign(value=rng.normal(3, 1, len(data)))
+    rows = analyse(noise, None, None, 200, 0)
+    assert rows
+    for row in rows:
+        holds = row["total_low"] <= 0 <= row["total_high"]
+        assert (row["share"] is None) == holds
+    assert any(r["share"] is None for r in rows)
+
+
+def test_a_feature_counts_in_its_own_standard_deviations() -> None:
+    """Ten times the feature is the same cause; a clip without it, or one value for all, is none."""
+    clips = sorted(set(rated()["clip"]))
+    one = pd.DataFrame({"f": [1.0, 2.0, 4.0]}, index=clips)
+    a, b = (
+        next(r for r in analyse(rated(), None, f, 100, 0) if r["music"] == "f") for f in (one, 10 * one)
+    )  # fmt: skip
+    assert a["total"] == pytest.approx(b["total"])
+    raw = next(r for r in analyse(rated(), None, one / one["f"].std(), 100, 0) if r["music"] == "f")
+    assert a["total"] == pytest.approx(raw["total"])
+    assert a["total"] != 0
+    for useless in (one * 0, one.iloc[:2], one * np.nan):
+        assert {r["music"] for r in analyse(rated(), None, useless, 100, 0)} == {"prompt"}
+
+
 def test_asked_valence_replaces_the_words() -> None:
     from analysis.data.frames import rated_clips
 
@@ -99,5 +233,8 @@ def test_features_are_causes_of_their_own() -> None:
 
 def test_without_feelings_one_line_says_so() -> None:
     data = rated()
+    with pytest.raises(AnalysisError, match="twenty at least"):
+        analyse(data[data["participant"] < 6], None, None, 100, 0)
+    assert analyse(data[data["participant"] < 7], None, None, 100, 0)[0]["n"] == 21
     with pytest.raises(AnalysisError, match="feelings"):
         analyse(data[data["adjective"].isin(["sweet", "bitter"])], None, None, 100, 0)

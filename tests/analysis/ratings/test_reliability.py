@@ -44,6 +44,55 @@ def test_it_holds_on_a_sparse_table() -> None:
     assert float((sparse - full).mean()) == pytest.approx(0, abs=0.08)
 
 
+def test_it_is_lme4s_on_an_incomplete_table() -> None:
+    """lme4 1.1-31 on the same 51 answers: v ~ 1 + (1 | c) + (1 | p); k the harmonic mean number of listeners."""
+    rows = [
+        (p, c, (p * 7) % 5 + (c * 5) % 7 + (p * c * 3) % 4)
+        for p in range(1, 11)
+        for c in range(1, 7)
+        if p % 3 or c <= 3
+    ]
+    data = pd.DataFrame(rows, columns=["participant", "clip", "value"]).assign(adjective="x")
+    row = agreement(data)[0]
+    assert (row["n"], row["n_clips"]) == (51, 6)
+    assert row["k"] == pytest.approx(8.23529411765)
+    assert row["icc_21"] == pytest.approx(0.48675239005, rel=1e-3)
+    assert row["icc_2k"] == pytest.approx(0.88649476226, rel=1e-3)
+    assert 0 < row["ci_low"] < row["icc_2k"] < row["ci_high"] < 1
+    assert row["note"] == ""
+
+
+def test_interval_covers_the_agreement_that_was_put_in() -> None:
+    """Variances .6^2, .5^2, 1: ICC(2,k) of twenty listeners is .36 / (.36 + 1.25 / 20); twenty-five clips, forty studies."""
+    wanted, held, widths = 0.36 / (0.36 + 1.25 / 20), 0, []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        d = pd.DataFrame([(i, j) for i in range(20) for j in range(25)], columns=["participant", "clip"])
+        d["value"] = (
+            rng.normal(0, 0.5, 20)[d["participant"]] + rng.normal(0, 0.6, 25)[d["clip"]] + rng.normal(size=len(d))
+        )
+        row = agreement(d.assign(adjective="x"))[0]
+        held += row["ci_low"] <= wanted <= row["ci_high"]
+        widths.append(row["ci_high"] - row["ci_low"])
+    assert 34 <= held <= 40  # of 95 %, fewer than 34 happen once in a thousand
+    assert np.mean(widths) < 0.25
+
+
+def test_each_adjective_has_a_row_of_its_own() -> None:
+    one, two = full_table(0), full_table(1).assign(adjective="a")
+    two.loc[:9, "value"] = np.nan
+    rows = agreement(pd.concat([one, two]))
+    assert [(r["item"], r["n"]) for r in rows] == [("a", 470), ("x", 480)]
+    assert rows[1] == agreement(one)[0]
+    assert rows[0]["icc_21"] != rows[1]["icc_21"]
+
+
+def test_too_few_to_tell_is_noted() -> None:
+    row = agreement(full_table().query("participant == 0"))[0]
+    assert row["icc_2k"] is None
+    assert row["note"]
+
+
 def test_clips_that_do_not_differ_are_said_so() -> None:
     rng = np.random.default_rng(1)
     data = pd.DataFrame({"participant": np.arange(200) // 4, "clip": np.arange(200) % 4, "adjective": "x"})

@@ -1,26 +1,36 @@
-"""The report: what has not changed is not made anew, every figure in three formats, one style, and words for a page reader."""
+"""The report as a person finds it: every section of the study, made anew when what it needs has changed and only then."""
 
 import json
+import os
 import re
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from analysis.config import AnalysisConfig
 from analysis.page.inputs import Inputs
-from analysis.page.sentences import apa_anova, apa_mixed, number, p_value
-from analysis.report.build import STEPS, build
-from tests.analysis.data.test_careless import study
+from analysis.report.build import build
+from analysis.report.provenance import check
+from experiment.bots.effects import load_effects
+from tests.analysis.report.study import answers, clips, inputs, sketched
 
-
-def inputs(folder: Path, **changes: object) -> Inputs:
-    base = Inputs(
-        title="A study <with> & signs", data=study(80), config=AnalysisConfig(resamples=100), embedders=[], clips=[],
-        folder=folder / "stimuli", out=folder, version="0", study_sha256="a" * 64,
-    )  # fmt: skip
-    return replace(base, **changes)
+# Sections in the report's order, by the words that a reader meets.
+SECTIONS = {
+    "people": "Participants",
+    "preference": "Which model fits the taste better",
+    "ratings": "What the music calls up",
+    "mediation": "From music to taste by way of feeling",
+    "factors": "Factor analysis",
+    "recovery": "Declared and recovered effects",
+    "sound": "The sound itself",
+    "captions": "Do captions say what prompts asked for",
+    "session": "A real session on a virtual desk",
+    "clips": "Listen",
+}
+ANSWERS = {"people", "preference", "ratings", "mediation", "factors", "recovery", "sound", "captions"}
 
 
 @pytest.fixture(scope="module")
@@ -31,33 +41,212 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def first_sketch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sketch")
+    with sketched():
+        build(inputs(folder))
+    return folder
+
+
+@pytest.fixture
+def sketch(first_sketch: Path, tmp_path: Path) -> Path:
+    """A copy of a report whose figures are a few bytes; its sections are as old as can be."""
+    folder = Path(shutil.copytree(first_sketch, tmp_path / "sketch"))
+    for path in (folder / "sections").iterdir():
+        os.utime(path, (0, 0))
+    return folder
+
+
+def fresh(folder: Path) -> set[str]:
+    """Sections that were written since the copy was made."""
+    return {p.stem for p in (folder / "sections").iterdir() if p.stat().st_mtime > 0}
+
+
+def louder(given: Inputs) -> Inputs:
+    first, *rest = given.clips
+    return inputs(given.out, clips=[replace(first, sha256="another"), *rest])
+
+
+def described(given: Inputs, **changes: object) -> Inputs:
+    first, *rest = given.clips
+    return replace(given, clips=[replace(first, **changes), *rest])
+
+
+def answered(given: Inputs, **changes: object) -> Inputs:
+    return replace(given, data=replace(given.data, **changes))
+
+
+# What changes, and which sections a reader may then no longer see as they were.
+CHANGES: dict[str, tuple[Callable[[Inputs], Inputs], set[str]]] = {
+    "an answer": (lambda i: answered(i, digest="1" * 64), ANSWERS),
+    "a session without answers": (lambda i: answered(i, sessions={"complete": 4, "withdrawn": 3}), ANSWERS),
+    "the kind of session": (lambda i: answered(i, kind="imported"), ANSWERS),
+    "who is left out": (lambda i: replace(i, excluded={"spread": [9]}), ANSWERS),
+    "a feature of a clip": (lambda i: described(i, features={"tempo": 1.0, "pitch_height": 0.0}), {"mediation", "sound"}),
+    "a caption": (lambda i: described(i, caption="Fast drums."), {"captions", "clips"}),
+    "the sound of a clip": (louder, {"sound", "clips"}),
+    "where a clip lies": (lambda i: described(i, file="clips/other.wav"), {"sound", "clips"}),
+    "what prompts ask for": (lambda i: replace(i, asked={"sweet": {"tempo": ["fast"]}}), {"captions"}),
+    "what bots were told": (
+        lambda i: replace(i, effects=load_effects().model_copy(update={"name": "others"})), {"recovery"},
+    ),
+    "the driven session": (lambda i: replace(i, desk={"answers": 3, "matching": 3, "audio": []}), {"session"}),
+    "the study file": (lambda i: replace(i, study_sha256="b" * 64), set(SECTIONS)),
+    "a setting": (lambda i: replace(i, config=AnalysisConfig(resamples=100, alpha=0.01)), set(SECTIONS)),
+    "tastelab": (lambda i: replace(i, version="1"), set(SECTIONS)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_stands_on_a_change_is_made_anew_and_nothing_else(sketch: Path, change: str) -> None:
+    """Seen from the files: a section that is kept is not written."""
+    made, wanted = CHANGES[change]
+    assert {p.stem for p in (sketch / "sections").iterdir()} == set(SECTIONS)
+    with sketched():
+        assert build(inputs(sketch))[1] is False
+        assert fresh(sketch) == set()
+        assert build(made(inputs(sketch)))[1]
+        assert fresh(sketch) == wanted
+        assert build(made(inputs(sketch)))[1] is False
+
+
+@pytest.mark.parametrize("change", ["code", "libraries"])
+def test_after_an_update_everything_is_made_anew(sketch: Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from analysis.report import provenance
+
+    with sketched():
+        name, value = {"code": ("code_digest", "new"), "libraries": ("versions", {"numpy": "99"})}[change]
+        monkeypatch.setattr(provenance, name, lambda: value)
+        assert build(inputs(sketch))[1]
+    assert fresh(sketch) == set(SECTIONS)
+
+
+def test_reference_music_that_changed_changes_the_distances(sketch: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"12")
+    from analysis.report.provenance import parts
+
+    given = replace(inputs(sketch), config=AnalysisConfig(reference=str(tmp_path)))
+    before = parts(given)
+    assert parts(given) == before
+    (tmp_path / "b.wav").write_bytes(b"1")
+    after = parts(given)
+    assert {k for k in before if before[k] != after[k]} == {"reference"}
+    assert parts(replace(given, embedders=["musicnn"]))["reference"] != after["reference"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda f: (f / "sections" / "ratings.json").write_text("{"),
+        lambda f: (f / "figures" / "heatmap.svg").write_text("<svg>by hand</svg>"),
+        lambda f: (f / "figures" / "heatmap.pdf").unlink(),
+    ],
+    ids=["a broken section", "a figure changed by hand", "a lost figure"],
+)
+def test_what_was_damaged_is_made_anew(sketch: Path, damage: Callable[[Path], object]) -> None:
+    with sketched():
+        before = {p: p.read_bytes() for p in [*sketch.glob("figures/*"), *sketch.glob("sections/*")]}
+        damage(sketch)
+        build(inputs(sketch, title="Another"))
+        after = {p: p.read_bytes() for p in before}
+        assert after == before
+
+
+def test_a_report_that_a_check_finds_fault_with_is_built_again(sketch: Path) -> None:
+    """What check advises works: files changed or lost, data that changed, another version of a library."""
+    with sketched():
+        given = inputs(sketch)
+        assert check(given) == []
+        (sketch / "tables" / "means.csv").write_text("changed")
+        (sketch / "figures" / "qq.png").unlink()
+        assert sorted(check(given)) == ["figures/qq.png is missing", "tables/means.csv was changed by hand"]
+        assert build(given)[1]
+        assert check(given) == []
+        assert build(given)[1] is False
+
+
+def test_every_section_stands_in_its_place(built: Path) -> None:
+    text = built.read_text()
+    found = re.findall(r'<section id="([^"]+)">\s*<h2>([^<]+)</h2>', text)
+    assert found == [*SECTIONS.items(), ("manifest", "How this was made")]
+    listed = re.findall(r'<a href="#([^"]+)">([^<]+)</a>', text[text.index("<nav") : text.index("</nav>")])
+    assert listed == found
+
+
 def test_it_stands_in_one_file_with_everything_linked(built: Path) -> None:
     text = built.read_text()
     assert "A study &lt;with&gt; &amp; signs" in text
-    ids = set(re.findall(r'\bid="([^"]+)"', text))
+    assert "<with>" not in text
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    plain = [
+        i
+        for i in ids
+        if not re.match(
+            r"\w+-(m|D|C|p)[0-9A-Za-z]+|.*-(axes|text|line2d|patch|figure|legend|xtick|ytick|matplotlib|Line|Path|Quad|Poly|mesh)",
+            i,
+        )
+    ]
+    assert len(plain) == len(set(plain))
     for target in re.findall(r'href="#([^"]+)"', text):
-        if not target.startswith(("m", "D")) or target in ("main", "manifest", "mediation"):  # glyphs of figures apart
-            assert target in ids, target
-    for link in re.findall(r'href="((?:tables|figures)/[^"]+)"', text):
+        assert target in ids, target
+    links = re.findall(r'href="((?:tables|figures)/[^"]+)"', text)
+    assert len(links) > 20
+    for link in links:
         assert (built.parent / link).exists(), link
     assert "SIMULATED" in text
-    assert "seed 0" in text
-    assert "pandas" in text
+    assert "These answers were not given by people" in text
+
+
+def test_kept_sections_give_the_same_report(built: Path) -> None:
+    """Taken from the last report or made anew, every byte but the manifest's is the same."""
+    first = built.read_text()
+    again, made = build(inputs(built.parent, timings={"x": 1.0}, title="Other"))
+    assert made
+
+    def cut(t):
+        return t[t.index("<nav") : t.index('<section id="manifest">')].replace(
+            "Other", "A study &lt;with&gt; &amp; signs"
+        )
+
+    assert cut(again.read_text()) == cut(first)
 
 
 def test_figures_come_in_three_formats(built: Path) -> None:
     stems = {p.stem for p in (built.parent / "figures").iterdir()}
-    assert {"preference", "distribution", "qq", "heatmap", "correlations", "scree", "loadings", "diagram"} <= stems
+    assert {"preference", "distribution", "qq", "heatmap", "correlations", "fad", "features"} <= stems
     for stem in stems:
         assert {p.suffix for p in (built.parent / "figures").glob(f"{stem}.*")} == {".svg", ".png", ".pdf"}
 
 
-def test_tables_have_apa_strings(built: Path) -> None:
-    import pandas as pd
+def test_the_manifest_says_where_everything_came_from(built: Path) -> None:
+    made = json.loads((built.parent / "manifest.json").read_text())
+    assert made["study_sha256"] == "a" * 64
+    assert made["data_sha256"] == "0" * 64
+    assert made["kind"] == "bot"
+    assert made["tastelab"] == "0"
+    assert made["analysis"]["resamples"] == 100
+    assert made["libraries"]["numpy"]
+    rows = {c["clip"]: c for c in made["clips"]}
+    assert set(rows) == {c.clip for c in clips()}
+    assert rows["sweet-base-1"] == {
+        "clip": "sweet-base-1", "sha256": "sha-sweet-base-1", "prompt": "a sweet prompt", "seed": 1, "checkpoint": "nano-base",
+        "checkpoint_sha256": "c" * 64,
+    }  # fmt: skip
+    assert {"report.html", "tables/means.csv", "figures/fad.svg"} <= set(made["files"])
 
-    rows = pd.read_csv(built.parent / "tables" / "preference_mixed.csv")
-    assert rows["apa"][0].startswith("difference = ")
-    assert "95 % CI [" in rows["apa"][0]
+
+def test_summary_sentences_point_at_the_section_that_they_stand_on(built: Path) -> None:
+    text = built.read_text()
+    box = text[text.index('<div class="summary"') : text.index("</ul>")]
+    pairs = re.findall(r"<li>(.*?) <a href=\"#([^\"]+)\"", box)
+    assert pairs
+    for line, where in pairs:
+        wanted = (
+            "preference" if "preferred" in line or "fits better" in line else "ratings" if "own word" in line
+            else "sound" if line.startswith(("FAD", "Music for")) else "factors"
+        )  # fmt: skip
+        assert where == wanted, line
 
 
 def test_the_page_can_be_walked_by_keyboard(built: Path) -> None:
@@ -71,49 +260,26 @@ def test_the_page_can_be_walked_by_keyboard(built: Path) -> None:
     assert 'lang="en"' in text
 
 
-def test_unchanged_sections_are_kept(built: Path) -> None:
-    folder = built.parent
-    assert build(inputs(folder)) == (built, False)
-    stamps = {p.name: p.stat().st_mtime_ns for p in (folder / "sections").iterdir()}
-    assert len(stamps) == len(STEPS)
-    # A driven session touches its own section alone.
-    desk = {"answers": 2, "matching": 2, "audio": [{"clip": "a", "r": 1.0}]}
-    _, made = build(inputs(folder, desk=desk))
-    assert made
-    changed = {p.name for p in (folder / "sections").iterdir() if p.stat().st_mtime_ns != stamps[p.name]}
-    assert changed == {"session.json"}
-    # Other answers: everything that stands on answers.
-    other = study(80)
-    ratings = other.ratings.assign(value=np.clip(other.ratings["value"] + (other.ratings["trial"] == 5), 1, 9))
-    build(inputs(folder, desk=desk, data=replace(other, ratings=ratings, digest="1" * 64)))
-    again = {p.name for p in (folder / "sections").iterdir() if p.stat().st_mtime_ns != stamps[p.name]}
-    assert again == {f"{n}.json" for n, _, needs in STEPS if "data" in needs} | {"session.json"}
+def test_people_are_not_called_simulated_and_have_no_effects_to_recover(tmp_path: Path) -> None:
+    with sketched():
+        given = inputs(tmp_path, data=answers("person"), clips=[], desk=None, effects=None)
+        text = build(given)[0].read_text()
+    assert "SIMULATED" not in text
+    assert "not given by people" not in text
+    assert set(re.findall(r'<section id="([^"]+)">', text)) == {
+        "people", "preference", "ratings", "mediation", "factors", "manifest",
+    }  # fmt: skip
 
 
-def test_a_broken_kept_section_is_made_anew(built: Path) -> None:
-    folder = built.parent
-    (folder / "sections" / "ratings.json").write_text("{")
-    _, made = build(inputs(folder, version="1"))
-    assert made
-    assert json.loads((folder / "sections" / "ratings.json").read_text())["section"]["name"] == "ratings"
-
-
-@pytest.mark.parametrize(
-    ("value", "column", "shown"),
-    [
-        (0.0004, "p", "< .001"), (0.0312, "p_adjusted", ".031"), (1.0, "p", "1"), (None, "p", "–"), (float("nan"), "x", "–"),
-        (0.00724, "x", "0.007"), (-0.0559, "x", "-0.056"), (0.1234, "x", "0.12"), (12345.0, "x", "12,345"), (True, "x", "yes"),
-        (3.91e9, "bf10", "3.91e+09"), (0.00001, "x", "1.00e-05"), (7, "n", "7"),
-    ],
-)  # fmt: skip
-def test_numbers_as_people_read_them(value: object, column: str, shown: str) -> None:
-    assert number(value, column) == shown
-
-
-def test_apa_sentences() -> None:
-    row = {"effect": 0.821, "ci_low": 0.3, "ci_high": 1.34, "statistic": 3.4, "df": 19.9, "p": 0.0028}
-    assert apa_mixed(row) == "difference = 0.82, 95 % CI [0.30, 1.34], t(19.9) = 3.40, p = .003"
-    assert apa_mixed({**row, "p": None}) == ""
-    term = {"df": 2.0, "F": 9.79, "p": 9.5e-5, "partial_eta_sq": 0.103}
-    assert apa_anova(term, 171) == "F(2, 171) = 9.79, p < .001, partial η² = .103"
-    assert p_value(0.05) == "p = .050"
+def test_progress_names_the_section_that_is_ready(tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    with sketched():
+        given = inputs(tmp_path, clips=[], desk=None, effects=None)
+        build(given, lambda done, total, what: told.append((done, total, what)))
+    assert [(d, t) for d, t, _ in told] == [(k, len(SECTIONS)) for k in range(1, len(SECTIONS) + 1)]
+    assert [w for _, _, w in told][:3] == [
+        "Participants",
+        "Which model fits the taste better",
+        "What the music calls up",
+    ]
+    assert told[-1][2] == ""

@@ -1,17 +1,12 @@
 """Distances of sets of embeddings: laws, known values, the usual formulas, intervals that cover."""
 
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg
 
 from analysis.errors import AnalysisError
-from analysis.sound.distances import against_preference, analyse, load_reference
 from analysis.sound.fad import (
     Moments,
     bootstrap,
@@ -21,6 +16,8 @@ from analysis.sound.fad import (
     frechet_distance,
     kernel_distance,
     moments,
+    nuclear_norm,
+    thin,
 )
 
 
@@ -156,80 +153,6 @@ def test_kernel_distance_is_unbiased_and_kadtks() -> None:
         kernel_distance(a, np.ones((5, 6)))
 
 
-def test_the_nearer_clips_preference_comes_back() -> None:
-    rng = np.random.default_rng(7)
-    known = {f"{m}{i}": float(d) for m in "bf" for i, d in enumerate(rng.normal(5, 1, 12))}
-    rows = []
-    for person in range(80):
-        for _ in range(5):
-            i, j = rng.integers(12, size=2)
-            score = 5 + 0.8 * (known[f"b{i}"] - known[f"f{j}"]) + rng.normal()
-            rows.append((person, f"b{i}", f"f{j}", score))
-    preference = pd.DataFrame(rows, columns=["participant", "clip_base", "clip_finetuned", "score"])
-    listed = [{"clip": c, "embedding": "x", "distance": d} for c, d in known.items()]
-    row = against_preference(listed, preference, 5)[0]
-    assert row["p"] < 1e-6
-    assert row["difference"] > 0.5
-    assert row["spearman"] > 0.7
-    assert row["status"] == "exploratory"
-
-
-@pytest.mark.parametrize(("name", "width"), [("yamnet", 1024), ("musicnn", 200), ("codec", 64)])
-def test_shipped_reference(name: str, width: int) -> None:
-    reference = load_reference("shipped", name)
-    assert len(reference.clips) == 40
-    assert {c.shape[1] for c in reference.clips} == {width}
-
-
-def test_no_reference_is_shipped_for_spaces_by_checkpoint() -> None:
-    with pytest.raises(AnalysisError, match="no shipped reference for vggish"):
-        load_reference("shipped", "vggish:weights.pth")
-
-
-def test_tables(tmp_path: Path) -> None:
-    """Noise lies farther from music than a chord does; every metric is there, and a second run reads the cache."""
-    import soundfile
-
-    from stimuli.manifest import ClipRow
-
-    rng = np.random.default_rng(0)
-    t = np.arange(32000) / 16000
-    base = ClipRow(
-        clip="", taste="sweet", model="base", number=0, prompt="", seed=0, checkpoint="", checkpoint_sha256="", file="", sha256="",
-        seconds=2.0, rate=16000, loudness=-23.0, peak=-3.0, gain=0.0,
-    )  # fmt: skip
-    rows = []
-    for i in range(9):
-        for model in ("base", "finetuned"):
-            chord = sum(np.sin(2 * np.pi * f * (1 + i / 20) * t) for f in (262, 330, 392)) * 0.1 * np.exp(-t)
-            audio = rng.normal(0, 0.1, 32000) if model == "base" else chord
-            name = f"{model}-{i}"
-            soundfile.write(tmp_path / f"{name}.wav", audio, 16000)
-            rows.append(replace(base, clip=name, model=model, number=i, file=f"{name}.wav", sha256=name))
-    tables = analyse(rows, tmp_path, ["musicnn"], "shipped", tmp_path / "cache", resamples=20)
-    metrics = {r["metric"] for r in tables["distances"]}
-    assert metrics == {"FAD", "FAD-infinity", "KAD"}
-    fad = {r["model"]: r for r in tables["distances"] if r["metric"] == "FAD" and r["taste"] == "all"}
-    assert fad["base"]["value"] > fad["finetuned"]["value"]
-    assert fad["base"]["ci_low"] <= fad["base"]["value"] <= fad["base"]["ci_high"]
-    assert {
-        "model",
-        "taste",
-        "embedding",
-        "reference",
-        "n",
-        "n_reference",
-        "metric",
-        "value",
-        "ci_low",
-        "ci_high",
-    } <= set(fad["base"])
-    assert len(tables["clips"]) == 18
-    for r in rows:
-        (tmp_path / r.file).unlink()
-    assert analyse(rows, tmp_path, ["musicnn"], "shipped", tmp_path / "cache", resamples=20) == tables
-
-
 def test_each_clip_alone_is_its_own_distance() -> None:
     rng = np.random.default_rng(5)
     reference = moments(rng.normal(size=(300, 24)))
@@ -251,3 +174,113 @@ def test_an_interval_over_ten_thousand_clips_needs_little_memory() -> None:
     tracemalloc.stop()
     assert 0 < low < high
     assert peak < 100e6
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (200, 130), (130, 200), (140, 140)])
+@pytest.mark.parametrize("rank", [2, 128])
+def test_nuclear_norm_is_the_sum_of_singular_values(shape: tuple[int, int], rank: int) -> None:
+    """Of small and large, full and deficient matrices, whichever way it is computed."""
+    rng = np.random.default_rng(7)
+    rank = min(rank, *shape)
+    m = rng.normal(size=(shape[0], rank)) @ rng.normal(size=(rank, shape[1]))
+    assert nuclear_norm(m) == pytest.approx(float(linalg.svdvals(m).sum()), rel=1e-9)
+    assert nuclear_norm(np.zeros(shape)) == 0
+
+
+def test_moments_by_hand() -> None:
+    """Divided by n - 1: of (0, 0), (2, 4), (4, 2) the variances are 4, the covariance 2."""
+    found = moments(np.array([[0.0, 0], [2, 4], [4, 2]]))
+    assert found.n == 3
+    assert found.mean.tolist() == [2, 2]
+    assert found.covariance() == pytest.approx(np.array([[4.0, 2], [2, 4]]))
+    assert frechet_distance(np.array([[0.0], [2]]), np.array([[3.0], [7]])) == pytest.approx(
+        16 + (2**0.5 - 8**0.5) ** 2
+    )
+    assert Moments(3).n == 0
+
+
+@pytest.mark.parametrize("n", [11, 12, 13, 4095, 4096, 4097, 9000])
+def test_moments_do_not_depend_on_how_many_frames_wait(n: int) -> None:
+    frames = np.random.default_rng(n).normal(2, 3, size=(n, 12))
+    one, by_rows = moments(frames), Moments(12)
+    for part in np.array_split(frames, 7):
+        by_rows.add(part)
+    for found in (one, by_rows):
+        assert found.mean == pytest.approx(frames.mean(axis=0), rel=1e-10)
+        assert found.covariance() == pytest.approx(np.cov(frames, rowvar=False), rel=1e-8, abs=1e-10)
+        assert found.factor().T @ found.factor() == pytest.approx(found.covariance())
+
+
+@pytest.mark.parametrize(
+    ("n", "most", "kept"),
+    [
+        (10, 10, list(range(10))),
+        (9, 10, list(range(9))),
+        (11, 5, [0, 2, 5, 7, 10]),
+        (101, 3, [0, 50, 100]),
+        (7, 1, [0]),
+    ],
+)
+def test_thinned_frames_are_spread_from_first_to_last(n: int, most: int, kept: list[int]) -> None:
+    frames = np.arange(n)[:, None] * [1.0, 10.0]
+    assert thin(frames, most).tolist() == frames[kept].tolist()
+
+
+def test_interval_is_the_spread_of_resampled_clips_around_the_value() -> None:
+    """The same bootstrap, written out: clips drawn with repetition, all their frames, numpy's covariance."""
+    rng = np.random.default_rng(8)
+    sets = [rng.normal(k / 4, 1, size=(15, 3)) for k in range(6)]
+    reference = rng.normal(1, 1, size=(400, 3))
+    for width_first in (True, False):
+        ref = reference if width_first else reference[:3]
+        draws = np.random.default_rng(3).integers(6, size=(40, 6))
+        values = np.array([frechet_distance(np.concatenate([sets[i] for i in d]), ref) for d in draws])
+        value = frechet_distance(np.concatenate(sets), ref)
+        low, high = value + np.quantile(values - values.mean(), [0.025, 0.975])
+        found = bootstrap(sets, moments(ref), 40, np.random.default_rng(3))
+        assert found == pytest.approx((max(0, low), max(0, high)), rel=1e-8)
+
+
+def test_interval_of_fewer_frames_than_the_reference_has_dimensions() -> None:
+    rng = np.random.default_rng(9)
+    sets, reference = [rng.normal(0.5, 1, size=(4, 40)) for _ in range(5)], rng.normal(size=(300, 40))
+    draws = np.random.default_rng(4).integers(5, size=(20, 5))
+    values = np.array([frechet_distance(np.concatenate([sets[i] for i in d]), reference) for d in draws])
+    value = frechet_distance(np.concatenate(sets), reference)
+    low, high = value + np.quantile(values - values.mean(), [0.025, 0.975])
+    assert bootstrap(sets, moments(reference), 20, np.random.default_rng(4)) == pytest.approx((low, high), rel=1e-7)
+
+
+def test_extrapolation_is_the_line_through_its_own_points() -> None:
+    """Sizes from a quarter of the clips (four at least) to all; R: lm(values ~ I(1 / sizes)), its intercept and its error."""
+    from scipy import stats
+
+    rng = np.random.default_rng(10)
+    sets, reference = clips(rng, 20), moments(rng.normal(size=(500, 4)))
+    found = extrapolate(sets, reference, np.random.default_rng(0))
+    assert found.sizes[0] == 5
+    assert found.sizes[-1] == 20
+    assert len(found.sizes) == len(set(found.sizes)) == 10
+    assert found.values[-1] == pytest.approx(distance(moments(np.concatenate(sets)), reference))
+    line = stats.linregress(1 / found.sizes, found.values)
+    assert found.value == pytest.approx(line.intercept)
+    assert found.slope == pytest.approx(line.slope)
+    assert found.r_squared == pytest.approx(line.rvalue**2)
+    assert found.error == pytest.approx(line.intercept_stderr)
+    assert found.value < found.values.min()
+    assert extrapolate(sets[:8], reference, np.random.default_rng(0)).sizes[0] == 4
+
+
+def test_kernel_distance_with_a_given_bandwidth_by_hand() -> None:
+    """Two frames a side, distances 1 within a, 2 within b; across 3, 1, 4, 2 on a line; bandwidth 1: exp(-d^2 / 2)."""
+    a, b = np.array([[0.0], [1]]), np.array([[-3.0], [-1]])
+    g = lambda d: np.exp(-(d**2) / 2)  # noqa: E731
+    wanted = 100 * (g(1) + g(2) - 2 * (g(3) + g(1) + g(4) + g(2)) / 4)
+    assert kernel_distance(a, b, bandwidth=1.0) == pytest.approx(wanted)
+    # By itself it takes the reference's (2), not that of both or of the clips.
+    h = lambda d: np.exp(-(d**2) / 8)  # noqa: E731
+    assert kernel_distance(a, b) == pytest.approx(100 * (h(1) + h(2) - 2 * (h(3) + h(1) + h(4) + h(2)) / 4))
+    with pytest.raises(AnalysisError, match="two frames"):
+        kernel_distance(a[:1], b)
+    with pytest.raises(AnalysisError, match="two frames"):
+        kernel_distance(a, b[:1])

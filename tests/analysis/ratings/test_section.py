@@ -1,0 +1,145 @@
+"""Task 2's section from constructed results: the sentences that they must give, and which feeling stands between."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from analysis.config import AnalysisConfig
+from analysis.preference import robust
+from analysis.ratings import mediation
+from analysis.ratings.section import mediation_section, section
+from tests.analysis.report.study import answers, inputs, sketched
+
+
+def words(**adjusted: float | None) -> list[dict[str, Any]]:
+    """Own-word rows: uncorrected p far under any level, so that only the corrected one can decide."""
+    return [
+        {"prompt": t, "item": t, "effect": 0.5, "p": 1e-9, "p_adjusted": p, "alternative": "greater"}
+        for t, p in adjusted.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("adjusted", "alpha", "named"),
+    [
+        ({"bitter": 0.2, "sweet": 0.01}, 0.05, "sweet"),
+        ({"bitter": 0.04, "sweet": 0.01}, 0.05, "bitter, sweet"),
+        ({"bitter": 0.04, "sweet": 0.01}, 0.02, "sweet"),
+        ({"bitter": 0.05, "sweet": None}, 0.05, None),
+    ],
+)
+def test_headline_names_the_tastes_whose_corrected_test_is_under_alpha(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adjusted: dict[str, float | None], alpha: float, named: str | None
+) -> None:
+    tables = {"own_word": words(**adjusted), "own_word_ordinal": [], "prompts": []}
+    monkeypatch.setattr(robust, "ratings", lambda *_: tables)
+    summary: list[str] = []
+    with sketched():
+        made = section(inputs(tmp_path, config=AnalysisConfig(alpha=alpha)), summary)
+    assert summary == [
+        f"Music prompted with a taste calls up its own word more than other music for {named or 'no taste'} (mixed models, "
+        "one-sided, Holm)."
+    ]
+    assert made is not None
+    assert made.text == [
+        "Of 2 tastes, music prompted with it calls up its own word more than the others' music for "
+        f"{named or 'none'} (mixed models, one-sided, Holm)."
+    ]
+    tables_ = {t.name: t for t in made.tables}
+    assert tables_["own_word"].rows[0]["difference"] == 0.5
+    assert "effect" not in tables_["own_word"].rows[0]
+
+
+def test_tables_stand_under_their_titles(tmp_path: Path) -> None:
+    with sketched():
+        made = section(inputs(tmp_path), [])
+    assert made is not None
+    tables = {t.name: t for t in made.tables}
+    assert list(tables) == [
+        "own_word", "own_word_ordinal", "prompts_mixed", "anova", "tukey", "means", "correlations", "icc",
+    ]  # fmt: skip
+    assert [r["term"] for r in tables["anova"].rows] == ["prompt", "adjective", "prompt:adjective", "Residual"]
+    last = tables["anova"].rows[-1]
+    assert last["apa"] == ""
+    assert tables["anova"].rows[0]["apa"].startswith(f"F(1, {last['df']:.0f}) = ")
+    assert {"factor", "group1", "group2"} <= set(tables["tukey"].rows[0])
+    assert {"prompt", "item", "mean", "n"} <= set(tables["means"].rows[0])
+    assert {"item1", "item2", "r"} <= set(tables["correlations"].rows[0])
+    assert "icc_21" in tables["icc"].rows[0]
+    assert "log_odds" in tables["own_word_ordinal"].rows[0]
+    assert [f.name for f in made.figures] == ["heatmap", "correlations"]
+
+
+def test_one_prompt_has_no_own_word_and_no_answers_no_section(tmp_path: Path) -> None:
+    data = answers()
+    one = replace(data, ratings=data.ratings[data.ratings["prompt"] == "sweet"])
+    summary: list[str] = []
+    with sketched():
+        made = section(inputs(tmp_path, data=one), summary)
+        assert made is not None
+        assert summary == []
+        assert [t.rows for t in made.tables if t.name == "own_word"] == [[]]
+        none = inputs(tmp_path, data=replace(data, ratings=data.ratings.iloc[:0]))
+        assert section(none, []) is None
+        assert mediation_section(none, []) is None
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the section hands to the analysis, which answers with one row."""
+    given: dict[str, Any] = {}
+
+    def analyse(ratings: Any, affect: Any, features: Any, resamples: int, seed: int) -> list[dict[str, Any]]:
+        given.update(features=features, resamples=resamples, seed=seed)
+        value = dict.fromkeys(
+            (
+                "indirect",
+                "ci_low",
+                "ci_high",
+                "total",
+                "total_low",
+                "total_high",
+                "direct",
+                "direct_low",
+                "direct_high",
+            ),
+            0.5,
+        )
+        return [{"music": given.get("music", "prompt"), "taste": "sweet", "mediator": "valence", "n": 77, **value}]
+
+    monkeypatch.setattr(mediation, "analyse", analyse)
+    return given
+
+
+def test_mediation_says_what_stands_between(tmp_path: Path, asked: dict[str, Any]) -> None:
+    data = answers()
+    with sketched():
+        made = mediation_section(inputs(tmp_path, config=AnalysisConfig(resamples=5000, seed=3)), [])
+        assert made is not None
+        assert "(the words that stand for them)" in made.text[0]
+        assert made.text[0].startswith("Exploratory.")
+        assert [f.caption for f in made.figures if "(n = 77 rated clips)" in f.caption]
+        assert made.tables[0].rows[0]["n"] == 77
+        assert (asked["resamples"], asked["seed"]) == (1000, 3)
+        # Of the features only those that a person can hear as such, by clip.
+        assert list(asked["features"].columns) == ["tempo", "pitch_height"]
+        assert asked["features"].loc["sweet-base-1", "pitch_height"] == 5.0
+        affect = pd.DataFrame({"participant": [1, 1], "item": ["valence", "arousal"]})
+        asked["music"] = "tempo"
+        made = mediation_section(
+            inputs(tmp_path, data=replace(data, affect=affect), config=AnalysisConfig(resamples=300), clips=[]), []
+        )
+        assert made is not None
+        assert "(arousal, valence as people answered them)" in made.text[0]
+        assert made.figures == []
+        assert (asked["resamples"], asked["features"]) == (300, None)
+
+
+def test_mediation_that_can_not_run_says_why(tmp_path: Path) -> None:
+    made = mediation_section(inputs(tmp_path), [])
+    assert made is not None
+    assert made.text[0].startswith("Not run: mediation needs ratings of taste words and of feelings")
+    assert made.tables == []

@@ -1,0 +1,70 @@
+"""Declared beside recovered: means by hand, R's interval, and whether the direction came back."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.data.frames import StudyData
+from analysis.report.recovery import analyse
+from experiment.bots.effects import Effects
+
+EFFECTS = Effects.model_validate(
+    {
+        "name": "made up",
+        "preference": {"mean": {"sweet": 6.0, "bitter": 4.5}, "participant_sd": 1, "clip_sd": 1, "residual_sd": 1},
+        "ratings": {
+            "mean": {"sweet": {"happy": 4.0, "sad": 2.0}, "bitter": {"happy": 1.5}}, "participant_sd": 1, "clip_sd": 1, "spread": 1,
+        },
+    }
+)  # fmt: skip
+
+
+def data(scores: dict[str, dict[int, list[float]]], ratings: list[tuple[str, str, float]]) -> StudyData:
+    preference = [(p, t, s) for t, people in scores.items() for p, values in people.items() for s in values]
+    return StudyData(
+        "s", "bot", pd.DataFrame(), pd.DataFrame(preference, columns=["participant", "taste", "score"]),
+        pd.DataFrame(ratings, columns=["prompt", "adjective", "value"]), pd.DataFrame(), 5.0, {}, "",
+    )  # fmt: skip
+
+
+def test_mean_over_people_with_rs_interval() -> None:
+    """R: t.test(c(7, 5, 8, 6)): mean 6.5, 95 % interval 4.445739743 to 8.554260257. A person's two answers count once."""
+    rows = analyse(data({"sweet": {1: [6, 8], 2: [5], 3: [8], 4: [6]}}, []), EFFECTS)["preference"]
+    assert rows == [
+        {
+            "taste": "sweet", "n": 4, "declared": 6.0, "recovered": 6.5, "ci_low": pytest.approx(4.445739743),
+            "ci_high": pytest.approx(8.554260257), "direction_kept": True,
+        }
+    ]  # fmt: skip
+
+
+def test_a_direction_is_kept_or_not() -> None:
+    rows = analyse(
+        data({"bitter": {1: [6], 2: [7]}, "sweet": {1: [6], 2: [7]}, "sour": {1: [5], 2: [5]}, "salty": {1: [6]}}, []),
+        EFFECTS,
+    )["preference"]
+    found = {r["taste"]: r for r in rows}
+    assert list(found) == ["bitter", "salty", "sour", "sweet"]
+    assert {t: r["direction_kept"] for t, r in found.items()} == {
+        "bitter": False,  # declared under the middle, found over it
+        "salty": False,  # declared nothing, found something
+        "sour": True,
+        "sweet": True,
+    }
+    assert found["salty"]["declared"] == 5.0  # no effect declared: the middle
+    assert found["salty"]["recovered"] == 6.0
+    assert np.isnan(found["salty"]["ci_low"])  # one person has no interval
+
+
+def test_cells_of_ratings_by_hand() -> None:
+    answers = [
+        ("sweet", "happy", 5.0), ("sweet", "happy", 4.0), ("sweet", "sad", 1.5), ("bitter", "happy", 1.0),
+        ("bitter", "sad", 3.0), ("sour", "happy", 5.0),
+    ]  # fmt: skip
+    (row,) = analyse(data({}, answers), EFFECTS)["ratings"]
+    # told 1.5, 4, 2; found 1, 4.5, 1.5
+    assert row["cells"] == 3
+    assert row["r"] == pytest.approx(np.corrcoef([1.5, 4, 2], [1, 4.5, 1.5])[0, 1])
+    assert row["mean_difference"] == pytest.approx(-1 / 6)
+    assert row["largest_difference"] == pytest.approx(0.5)
+    assert analyse(data({}, answers[:3]), EFFECTS)["ratings"] == []  # two cells tell no correlation

@@ -1,0 +1,212 @@
+"""Tables, players, methods and the page, from constructed results: every expected text was written by hand."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.config import AnalysisConfig, Hypothesis
+from analysis.page.page import Section, Table
+from analysis.page.style import Drawn
+from analysis.report.write import as_html, methods, players, write_csv, write_report
+from tests.analysis.report.study import answers, inputs
+
+
+def cells(html: str) -> list[list[str]]:
+    """A table's rows, the head first."""
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", html)]
+
+
+def test_a_table_as_a_reader_sees_it() -> None:
+    rows = [
+        {"taste": "sweet & sour", "n": 1200, "p": 0.0004, "p_adjusted": None, "ci_low": -0.25, "note": "", "apa": "x", "reference": "y"},
+        {"taste": "<bitter>", "n": 7, "p": 0.5, "p_adjusted": None, "ci_low": None, "note": "", "apa": "x", "reference": "y"},
+    ]  # fmt: skip
+    html = as_html(Table("t", "T", rows))
+    assert cells(html) == [
+        ["taste", "n", "p", "95 % low"],
+        ["sweet &amp; sour", "1,200", "&lt; .001", "-0.25"],
+        ["&lt;bitter&gt;", "7", ".500", "–"],
+    ]
+    assert html.count("<thead>") == html.count("<tbody>") == 1
+    # Numbers stand on the right, words on the left.
+    assert re.findall(r"<th( class=n)?>", html) == ["", " class=n", " class=n", " class=n"]
+    assert re.findall(r'<td( class="n")?>', html) == ["", *[' class="n"'] * 3] * 2
+
+
+def test_columns_that_were_asked_for_in_their_order() -> None:
+    rows = [{"a": 1, "b": 2.5, "c": "x", "apa": "s"}, {"a": 2, "c": "y", "d": 0.25}]
+    assert cells(as_html(Table("t", "T", rows, columns=["c", "b", "a", "d", "missing"]))) == [
+        ["c", "b", "a", "d"],
+        ["x", "2.50", "1", "–"],
+        ["y", "–", "2", "0.25"],
+    ]
+    assert as_html(Table("t", "T", [])) == ""
+
+
+def test_yes_and_no_are_words_of_a_column() -> None:
+    html = as_html(Table("t", "T", [{"converged": True, "holds": True}, {"converged": False, "holds": True}]))
+    assert cells(html)[1:] == [["yes", "yes"], ["no", "yes"]]
+
+
+@pytest.mark.parametrize(
+    ("column", "head"),
+    [
+        ("p_adjusted", "p adjusted"), ("ci_low", "95 % low"), ("ci_high", "95 % high"), ("sum_sq", "SS"), ("mean_sq", "MS"),
+        ("n_participants", "people"), ("effect", "rank-biserial"), ("partial_eta_sq", "partial η²"), ("bf10", "BF₁₀"),
+        ("cohen_d", "Cohen&#x27;s d"), ("n_reference", "n reference"), ("n_frames", "frames"), ("icc_21", "ICC(2,1)"),
+        ("icc_2k", "ICC(2,k)"), ("r_squared", "R²"), ("chi_square", "χ²"), ("cfi", "CFI"), ("cfi_fall", "fall of CFI"),
+        ("rmsea", "RMSEA"), ("p_permutation", "p (permutation)"), ("p_bonferroni", "p (Bonferroni)"), ("log_odds", "log odds"),
+        ("omega_h", "ω hierarchical"), ("omega_total", "ω total"), ("sd_participant", "sd people"), ("sd_clip", "sd clips"),
+        ("sd_residual", "sd residual"), ("rank_low", "its low"), ("rank_high", "its high"), ("delta_low", "its low"),
+        ("delta_high", "its high"), ("cliffs_delta", "Cliff&#x27;s δ"), ("rank_biserial", "rank-biserial"), ("n_clips", "clips"),
+        ("n_raters", "raters"), ("share_other_tastes", "share other tastes"),
+    ],
+)  # fmt: skip
+def test_every_column_has_its_own_words(column: str, head: str) -> None:
+    assert cells(as_html(Table("t", "T", [{column: 1.5}])))[0] == [head]
+
+
+def test_players_stand_under_their_own_title_and_caption() -> None:
+    html = players(
+        [
+            {"title": "sweet 1, base", "caption": "A <slow> piano", "src": "stimuli/a.wav"},
+            {"title": "sour & 2", "caption": None, "src": "stimuli/b&c.wav"},
+        ]
+    )
+    assert html == (
+        '<div class="clips">'
+        '<figure class="clip"><figcaption><b>sweet 1, base</b><span>A &lt;slow&gt; piano</span></figcaption>'
+        '<audio controls preload="metadata" src="stimuli/a.wav"></audio></figure>'
+        '<figure class="clip"><figcaption><b>sour &amp; 2</b><span></span></figcaption>'
+        '<audio controls preload="metadata" src="stimuli/b&amp;c.wav"></audio></figure>'
+        "</div>"
+    )
+
+
+def test_csv_has_all_columns_at_full_precision(tmp_path: Path) -> None:
+    path = tmp_path / "tables" / "t.csv"
+    write_csv([{"a": 1 / 3, "b": None}, {"a": 2, "c": "x, y"}], path)
+    found = pd.read_csv(path)
+    assert list(found.columns) == ["a", "b", "c"]
+    assert found["a"][0] == 1 / 3
+    assert found["c"][1] == "x, y"
+    assert "index" not in path.read_text()
+    assert [p.name for p in path.parent.iterdir()] == ["t.csv"]
+
+
+def figure(folder: Path, name: str) -> Drawn:
+    svg = folder / "figures" / f"{name}.svg"
+    svg.parent.mkdir(exist_ok=True)
+    svg.write_text('<?xml version="1.0"?><svg><g id="a"/><use xlink:href="#a" clip-path="url(#a)"/></svg>')
+    return Drawn(name, f"Figure {name}", f"Caption of {name}", svg)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> str:
+    sections = [
+        Section(
+            "one", "The first", ["Some <text>."], [figure(tmp_path, "f1"), figure(tmp_path, "f2")],
+            [
+                Table("short", "Short one", [{"x": 1.5}], "A note"), Table("nothing", "Nothing there", []),
+                Table("long", "Long one", [{"x": k} for k in range(15)]),
+                Table("just", "Just not long", [{"x": k} for k in range(14)]),
+                Table("wide", "Wide one", [{f"c{k}": k for k in range(11)}]),
+                Table("narrow", "Just not wide", [{f"c{k}": k for k in range(10)}]),
+            ],
+            how="tastelab analysis one",
+        ),
+        Section("two", "The second", html="<b>players</b>"),
+    ]  # fmt: skip
+    path = write_report(
+        tmp_path / "report.html", "Title", "SIMULATED", [("It is so.", "two"), ("And so.", "one")], sections, "By <method>.",
+        {"data_sha256": "0123456789abcdef", "x": "é"},
+    )  # fmt: skip
+    return path.read_text(encoding="utf-8")
+
+
+def test_page_has_what_it_was_given_where_it_belongs(page: str, tmp_path: Path) -> None:
+    one, two = (
+        page[page.index('<section id="one">') : page.index('<section id="two">')],
+        page[page.index('<section id="two">') :],
+    )
+    assert "<p>Some &lt;text&gt;.</p>" in one
+    assert '<code>tastelab analysis one</code> from data <a href="#manifest">0123456789ab</a>' in one
+    assert "Made by" not in two
+    assert "<b>players</b>" in two
+    assert "<b>players</b>" not in one
+    assert "By &lt;method&gt;." in two
+    assert '<li>It is so. <a href="#two"' in page
+    assert '<li>And so. <a href="#one"' in page
+    assert "Nothing there" not in page
+    assert '"é"' in page or "&#34;é&#34;" in page
+    # Each figure under its title, over its caption.
+    assert re.findall(r'id="figure-(\w+)"><h3>([^<]+)</h3>.*?<figcaption>(.*?) <a', one) == [
+        ("f1", "Figure f1", "Caption of f1"),
+        ("f2", "Figure f2", "Caption of f2"),
+    ]
+    assert re.findall(r'<h3 id="table-(\w+)">([^<]+)</h3>', one) == [
+        ("short", "Short one"), ("long", "Long one"), ("just", "Just not long"), ("wide", "Wide one"), ("narrow", "Just not wide"),
+    ]  # fmt: skip
+    assert sorted(p.name for p in (tmp_path / "tables").iterdir()) == [
+        "just.csv", "long.csv", "narrow.csv", "short.csv", "wide.csv",
+    ]  # fmt: skip
+
+
+def test_long_tables_are_folded_away_and_wide_ones_set_small(page: str) -> None:
+    after = dict(
+        zip(re.findall(r'<h3 id="table-(\w+)">', page), re.split(r'<h3 id="table-\w+">', page)[1:], strict=True)
+    )
+    folded = {name for name, text in after.items() if "<details><summary>Show" in text}
+    small = {name for name, text in after.items() if 'class="scroll wide"' in text}
+    assert folded == {"long"}
+    assert small == {"wide"}
+
+
+def test_ids_of_two_figures_do_not_meet(page: str) -> None:
+    """Else the second figure would draw the first one's parts."""
+    for name in ("f1", "f2"):
+        assert f'<svg><g id="{name}-a"/><use xlink:href="#{name}-a" clip-path="url(#{name}-a)"/></svg>' in page
+    assert "<?xml" not in page
+
+
+@pytest.mark.parametrize(
+    ("label", "marked"), [("SIMULATED", True), ("DRIVEN TEST SESSION", True), ("people", False), ("imported", False)]
+)
+def test_answers_that_people_did_not_give_are_marked(tmp_path: Path, label: str, marked: bool) -> None:
+    path = write_report(tmp_path / "report.html", "T", label, [], [], "", {"data_sha256": "0"})
+    assert ("were not given by people" in path.read_text()) is marked
+    assert (f'<span class="badge">{label}</span>' in path.read_text()) is marked
+
+
+def test_methods_say_what_was_done_with_what(tmp_path: Path) -> None:
+    config = AnalysisConfig(
+        resamples=150, alpha=0.01, seed=7, correction="holm",
+        hypotheses=[Hypothesis(taste="sweet"), Hypothesis(taste="bitter", alternative="less")],
+    )  # fmt: skip
+    given = replace(
+        inputs(tmp_path), config=config, embedders=["codec", "yamnet"], excluded={"spread": [1, 2], "seconds": [3]}
+    )
+    text = methods(given, {"numpy": "1", "scipy": "2"})
+    assert text.startswith("Preference scores (16 answers of 4 participants, over 5: fine-tuned preferred)")
+    assert "Directions declared before the data: sweet (greater), bitter (less)." in text
+    assert "150 resamples each" in text
+    assert "(Holm)" in text
+    assert "Ratings of 8 clips on 3 adjectives" in text
+    assert "The sound of 8 clips" in text
+    assert "2 embedding spaces (codec, yamnet)" in text
+    assert "3 participants were left out by declared rules" in text
+    assert "α = 0.01; seed 7; data 000000000000; tastelab 0 with numpy 1, scipy 2." in text
+    bare = replace(
+        given,
+        clips=[],
+        data=replace(answers(), ratings=answers().ratings.iloc[:0], preference=answers().preference.iloc[:0]),
+    )
+    short = methods(bare, {})
+    assert "Ratings of" not in short
+    assert "The sound of" not in short
+    assert "Directions declared" not in short
+    assert "3 participants were left out" in short
+    assert "before the data: none." in methods(replace(given, config=AnalysisConfig()), {})
