@@ -247,7 +247,9 @@ def test_going_on_from_given_codes_is_audiocrafts(
         cfg_coef=guidance,
     )
     for engine in engines:
-        own = MusicGenerator("x", engine, "x").codes([PROMPT] * 2, 9, [1, 2], Sampling(1, guidance=guidance), None, heard)
+        own = MusicGenerator("x", engine, "x").codes(
+            [PROMPT] * 2, 9, [1, 2], Sampling(1, guidance=guidance), None, heard
+        )
         assert torch.equal(own, expected)
 
 

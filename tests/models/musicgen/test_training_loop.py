@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def data(n: int = 9, frames: int = 12) -> tuple[list[torch.Tensor], list[tuple[s
 class Watched(MovingAverage):
     """The moving average, with the weights that it was shown."""
 
-    seen: list[list[torch.Tensor]] = []
+    seen: ClassVar[list[list[torch.Tensor]]] = []
 
     def update(self, lm: torch.nn.Module, step: int) -> None:
         type(self).seen.append([p.detach().clone() for p in lm.parameters()])
@@ -67,7 +67,7 @@ def test_the_moving_average_is_what_is_scored_and_returned(tmp_path: Path, monke
     for step, values in enumerate(Watched.seen):
         keep = min(0.3, (1 + step) / (10 + step))
         mean = [keep * m + (1 - keep) * v for m, v in zip(mean, values, strict=True)]
-    for found, expected, last in zip(back.parameters(), mean, Watched.seen[-1], strict=True):
+    for found, expected, _last in zip(back.parameters(), mean, Watched.seen[-1], strict=True):
         assert torch.allclose(found, expected, atol=1e-6)
     assert any(not torch.allclose(a, b, atol=1e-5) for a, b in zip(back.parameters(), Watched.seen[-1], strict=True))
     score = evaluate(back, torch.stack(codes[:2]), ["a tune", "a tune"])
@@ -201,7 +201,7 @@ def test_a_changed_setting_corpus_or_model_does_not_go_on(tmp_path: Path) -> Non
     codes, texts = data()
     train_language_model(model(), codes, texts, tmp_path / "a.pt", PLAIN)
     for what, told in (
-        ({"codes": codes[:-1] + [codes[0]]}, "another corpus"),
+        ({"codes": [*codes[:-1], codes[0]]}, "another corpus"),
         ({"texts": [*texts[:-1], ("other",)]}, "another corpus"),
         ({"settings": replace(PLAIN, batch=2)}, "another batch"),
         ({"settings": replace(PLAIN, ema=0.5)}, "another ema"),
