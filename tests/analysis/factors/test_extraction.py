@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.errors import AnalysisError
-from analysis.factors.extraction import extract
-from analysis.factors.paper import analyse
-from analysis.factors.retention import adequacy, parallel_analysis, reduced_eigenvalues
+from analysis.engines.threads import one_thread
+from analysis.factors import extraction
+from analysis.factors.extraction import FactorSolution, extract
 
 DATA = pd.read_csv(Path(__file__).parents[2] / "golden" / "factors.csv")
 LOADINGS = np.array(
@@ -24,6 +23,12 @@ LOADINGS = np.array(
 )
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    with one_thread():
+        yield
+
+
 def test_loadings_phi_and_scores_equal_psych() -> None:
     r = np.corrcoef(DATA.to_numpy(), rowvar=False)
     solution = extract(r, tuple(DATA.columns), 2)
@@ -32,24 +37,6 @@ def test_loadings_phi_and_scores_equal_psych() -> None:
     z = (DATA - DATA.mean()) / DATA.std(ddof=1)
     scores = solution.scores(z.to_numpy())
     assert scores[:2] == pytest.approx(np.array([[1.3427698, 0.68077531], [2.2094887, 0.76905084]]), abs=2e-4)
-
-
-def test_reduced_eigenvalues_equal_psych() -> None:
-    r = np.corrcoef(DATA.to_numpy(), rowvar=False)
-    wanted = [2.38101748, 0.70162774, -0.00106937, -0.04702222, -0.29118813, -0.41645866]
-    assert reduced_eigenvalues(r) == pytest.approx(wanted, abs=1e-4)
-
-
-def test_parallel_analysis_finds_the_factors_that_were_put_in() -> None:
-    r = np.corrcoef(DATA.to_numpy(), rowvar=False)
-    kept, _, _ = parallel_analysis(r, len(DATA), np.random.default_rng(0), simulations=20)
-    assert kept == 2
-
-
-def test_adequacy_equals_psych() -> None:
-    kmo, bartlett = adequacy(DATA)
-    assert kmo["value"] == pytest.approx(0.769351105, rel=1e-6)
-    assert bartlett["value"] == pytest.approx(627.634372005, rel=1e-6)
 
 
 @pytest.mark.reference
@@ -74,8 +61,106 @@ def test_published_loadings_come_back_from_published_correlations(reference_data
         assert abs(float(a @ b)) / np.sqrt(float(a @ a) * float(b @ b)) > 0.999
 
 
-def test_too_little_data_is_one_clear_line() -> None:
-    rows = [(1, t, "sweet", "m", "c", a, 1.0) for t in range(3) for a in "abcdef"]
-    frame = pd.DataFrame(rows, columns=["participant", "trial", "prompt", "model", "clip", "adjective", "value"])
-    with pytest.raises(AnalysisError, match="too few"):
-        analyse(frame, "parallel", 0)
+# R 4.2.2, psych 2.2.9: fa(likert[, 1:9], 3, fm = "ml", rotate = "oblimin"): loadings, Phi, uniquenesses, scores
+THREE = np.array(
+    [
+        [0.173828220774, 0.68947500835, -0.06894394371], [-0.098594646447, 0.70998780395, 0.11224803165],
+        [-0.002555164162, 0.80552850168, 0.01210560190], [0.019349423066, -0.08007252828, 0.73998079470],
+        [0.059511564707, 0.16117269936, 0.65233183629], [-0.025724834780, 0.02691356842, 0.57461871771],
+        [0.808774743729, -0.08753752776, 0.08164567234], [0.828975410015, 0.04721800910, -0.01913140061],
+        [0.757381483758, 0.06834152943, -0.02449630891],
+    ]
+)  # fmt: skip
+PHI = [0.4341718049, 0.3216363430, 0.3766882125]
+UNIQUE = [
+    0.4291046103, 0.4814607121, 0.3454314505, 0.4824164403, 0.4324348437, 0.6668862590, 0.3559389218, 0.2870975375, 0.3893525700,
+]  # fmt: skip
+SCORES = [
+    [0.2126360033, 1.6089039408, 0.8466568873],
+    [0.3442740304, 1.4101033860, 0.8714649215],
+    [-0.3845616839, -0.6043570404, -1.6364902721],
+]
+LIKERT = pd.read_csv(Path(__file__).parents[2] / "golden" / "likert.csv").iloc[:, :9]
+
+
+def three(columns: np.ndarray | None = None, signs: np.ndarray | float = 1.0) -> FactorSolution:
+    x = LIKERT.to_numpy(float)[:, np.arange(9) if columns is None else columns] * signs
+    return extract(np.corrcoef(x, rowvar=False), tuple("abcdefghi"), 3)
+
+
+def test_three_factors_in_psychs_order_with_its_signs_phi_and_scores() -> None:
+    found = three()
+    assert found.loadings == pytest.approx(THREE, abs=1e-4)
+    assert [found.phi[0, 1], found.phi[0, 2], found.phi[1, 2]] == pytest.approx(PHI, abs=1e-4)
+    assert found.phi == pytest.approx(found.phi.T)
+    assert np.diag(found.phi) == pytest.approx(1, abs=1e-6)
+    assert found.uniqueness == pytest.approx(UNIQUE, abs=1e-4)
+    z = ((LIKERT - LIKERT.mean()) / LIKERT.std(ddof=1)).to_numpy()
+    assert found.scores(z)[:3] == pytest.approx(np.array(SCORES), abs=1e-3)
+    assert found.items == tuple("abcdefghi")
+
+
+def test_items_in_another_order_have_the_same_loadings() -> None:
+    order = np.array([8, 3, 1, 0, 7, 5, 2, 6, 4])
+    assert three(order).loadings == pytest.approx(THREE[order], abs=1e-4)
+
+
+def test_an_item_turned_round_loads_the_other_way() -> None:
+    signs = np.where(np.arange(9) == 4, -1.0, 1.0)
+    found = three(signs=signs)
+    assert found.loadings == pytest.approx(THREE * signs[:, None], abs=1e-4)
+    # All of one factor's items turned: the factor turns, its column stays positive, its correlations change their signs.
+    all_three = np.where(np.arange(9) < 3, -1.0, 1.0)
+    turned = three(signs=all_three)
+    assert (turned.loadings.sum(axis=0) > 0).all()
+    assert turned.loadings[:3, 1] == pytest.approx(THREE[:3, 1], abs=1e-4)
+    assert [turned.phi[0, 1], turned.phi[0, 2], turned.phi[1, 2]] == pytest.approx([-PHI[0], PHI[1], -PHI[2]], abs=1e-4)
+
+
+def test_factors_stand_from_the_greatest_to_the_least() -> None:
+    """By phi-weighted variance, psych's "SS loadings": 2.00721799, 1.74391428, 1.37874439."""
+    found = three()
+    weighted = np.diag(found.phi @ found.loadings.T @ found.loadings)
+    assert weighted == pytest.approx([2.0072179883, 1.7439142774, 1.3787443891], abs=1e-4)
+
+
+def test_discrepancys_gradient_is_that_of_differences() -> None:
+    r = np.corrcoef(DATA.to_numpy(), rowvar=False)
+    psi = np.linspace(0.3, 0.8, 6)
+    value, gradient = extraction._discrepancy(psi, r, 2)
+    for i in range(6):
+        step = np.eye(6)[i] * 1e-6
+        up, down = (extraction._discrepancy(psi + s * step, r, 2)[0] for s in (1, -1))
+        assert gradient[i] == pytest.approx((up - down) / 2e-6, rel=1e-4, abs=1e-7)
+    assert value > 0
+
+
+def test_discrepancy_is_nothing_for_a_model_that_holds() -> None:
+    """Correlations made of two factors and uniquenesses: their own uniquenesses leave nothing, others more."""
+    load = np.array([[0.8, 0], [0.7, 0.1], [0.6, 0], [0, 0.9], [0.1, 0.5], [0, 0.7]])
+    psi = 1 - (load**2).sum(axis=1)
+    r = load @ load.T + np.diag(psi)
+    assert extraction._discrepancy(psi, r, 2)[0] == pytest.approx(0, abs=1e-10)
+    assert extraction._discrepancy(psi * 1.1, r, 2)[0] > 1e-3
+    found = extract(r, tuple("abcdef"), 2, rotate=False)
+    assert found.uniqueness == pytest.approx(psi, abs=1e-5)
+    assert (found.phi == np.eye(2)).all()
+    minres = extract(r, tuple("abcdef"), 2, method="minres", rotate=False)
+    assert minres.loadings @ minres.loadings.T + np.diag(psi) == pytest.approx(r, abs=1e-4)
+
+
+def test_a_heywood_case_ends_where_psychs_does() -> None:
+    """R: fa(r, 1, n.obs = 300, fm = "ml") on the same matrix: two items that are all but one stop at the bound of .005."""
+    r = np.full((4, 4), 0.6)
+    np.fill_diagonal(r, 1)
+    r[0, 1] = r[1, 0] = 0.999
+    r[2, 3] = r[3, 2] = 0.4
+    found = extract(r, tuple("abcd"), 1)
+    assert found.uniqueness == pytest.approx([0.003000430647, 0.003000430647, 0.638806562545, 0.638806562545], abs=1e-7)
+    assert found.loadings[:, 0] == pytest.approx([0.9984986577, 0.9984986577, 0.6009937083, 0.6009937083], abs=1e-7)
+
+
+def test_a_rough_rotation_is_near_the_precise_one() -> None:
+    r = np.corrcoef(LIKERT.to_numpy(float), rowvar=False)
+    rough = extract(r, tuple("abcdefghi"), 3, precise=False)
+    assert rough.loadings == pytest.approx(THREE, abs=2e-3)
