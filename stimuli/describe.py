@@ -23,9 +23,9 @@ def describe(folder: Path, what: str, models: ModelsConfig, progress: Progress |
     """Add what a clip sounds like to the manifest: ``what`` is ``"captions"`` or ``"features"``. Done rows stay."""
     rows = read_manifest(folder)
     if what == "features":
-        todo = [r for r in rows if not r.features]
-        from stimuli.features import acoustic_features
+        from stimuli.features import FEATURES, acoustic_features
 
+        todo = [r for r in rows if set(r.features) != set(FEATURES)]  # also where a feature has come or gone since
         with ThreadPoolExecutor(2) as pool:
             found = pool.map(lambda r: acoustic_features(load_mono(folder / r.file, r.rate), r.rate), todo)
             for i, (row, features) in enumerate(zip(todo, found, strict=True)):
