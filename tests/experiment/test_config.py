@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from experiment.config import ExperimentConfig, LevelConfig
 
+BOOLEAN = ("true", "false", "yes", "no", "on", "off", "t", "f", "y", "n", "1", "0")
 WORDS = {"en": "word", "it": "parola"}
 LABELS = {"en": ["no", "yes"], "it": ["no", "sì"]}
 RATINGS = {
@@ -137,3 +142,47 @@ def test_a_read_table_can_not_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         read().seed = 3  # type: ignore[misc]
     assert LevelConfig(by="station", dba=65).days == 30
+
+
+# One wrong value in a table that is right but for it: each is met where it stands.
+TEXT = st.text(max_size=8)
+WRONG: dict[tuple[str, ...], st.SearchStrategy[Any]] = {
+    ("replays",): st.integers(max_value=-1) | TEXT.filter(lambda x: not x.strip().lstrip("+-").isdigit()) | st.just(None),
+    ("minimum_age",): st.integers(max_value=-1) | st.floats(0.1, 0.9),
+    ("resume_hours",): st.floats(max_value=0) | st.floats(min_value=8784.5) | st.just(math.nan),
+    ("disk_gb",): st.floats(max_value=-0.01) | st.lists(st.floats()),
+    ("seed",): st.integers(max_value=-1) | st.lists(st.integers()),
+    ("sound_check",): st.integers(2) | TEXT.filter(lambda x: x.lower().strip() not in BOOLEAN),
+    ("headphones",): TEXT.filter(lambda x: x not in ("off", "huggins", "antiphase", "both")),
+    ("level", "softest"): st.integers(max_value=-61) | st.integers(-2),
+    ("level", "days"): st.integers(max_value=0) | st.integers(3661),
+    ("level", "dba"): st.floats(max_value=39.9) | st.floats(min_value=85.1),
+    ("preference", "trials"): st.integers(max_value=0) | st.integers(101),
+    ("preference", "order"): TEXT.filter(lambda x: x not in ("latin", "random")),
+    ("ratings", "clips"): st.integers(max_value=0) | st.integers(101),
+    ("ratings", "models"): st.just("finetuned") | st.lists(TEXT.filter(lambda x: x not in ("base", "finetuned", "given")), min_size=1),
+    ("ratings", "adjectives", "0", "name"): st.from_regex(r"\A[^a-z].*\Z") | st.just(""),
+    ("questionnaires", "0", "items", "0", "name"): st.from_regex(r"\A[^a-z]") | st.from_regex(r"\A[a-z]{61,70}\Z"),
+    ("questionnaires", "0", "low"): st.floats(0.1, 0.9) | st.just(None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", list(WRONG))
+def test_a_wrong_value_is_complained_about_where_it_stands(place: tuple[str, ...]) -> None:
+    good = read(preference={}, level={"by": "station", "dba": 65}, **questionnaire()).model_dump()
+    ExperimentConfig.model_validate(good)
+
+    @given(WRONG[place])
+    @settings(max_examples=25, deadline=None)
+    def attempt(value: Any) -> None:
+        table = copy.deepcopy(good)
+        inside: Any = table
+        for name in place[:-1]:
+            inside = inside[int(name) if name.isdigit() else name]
+        inside[place[-1]] = value
+        with pytest.raises(ValidationError) as said:
+            ExperimentConfig.model_validate(table)
+        for error in said.value.errors():
+            assert tuple(map(str, error["loc"]))[: len(place)] == place
+
+    attempt()

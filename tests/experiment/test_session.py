@@ -569,3 +569,27 @@ def test_unanswered_counts_stored_answers_of_this_session_alone(booth: Prepared)
     with booth.store.transaction() as s:
         s.execute(delete(Response))
     assert unanswered(booth.store, b) == (EVERYTHING, 0)
+
+
+def test_valence_and_questionnaires_are_asked_and_stored(booth: Prepared) -> None:
+    """A questionnaire after the person's own questions; valence after each clip's adjectives, without hearing it again."""
+    scale = {"question": {"en": "Agree?", "it": "D'accordo?"}, "labels": {"en": ["no", "yes"], "it": ["no", "sì"]}}
+    items = [{"name": f"q{i}", "words": {"en": f"Statement {i}", "it": f"Frase {i}"}} for i in range(3)]
+    asked = under(
+        booth,
+        affect=["valence", "arousal"],
+        questionnaires=[{"name": "sounds", **scale, "low": 1, "high": 7, "items": items}],
+    )
+    who = Person()
+    session, status = run(asked, who)
+    assert status == "complete"
+    assert [item for item, *_ in rows(asked, session)][8:11] == ["q0", "q1", "q2"]
+    assert [v for _, v, *_ in rows(asked, session)][8:11] == [4.0] * 3
+    assert [q.word for q in who.asked[8:11]] == ["Statement 0", "Statement 1", "Statement 2"]
+    assert len(who.heard) == 5 + 3
+    with asked.store.transaction() as s:
+        query = select(Trial.block, Response.item, Response.value).join(Trial).order_by(Response.id)
+        felt = [(i, v) for block, i, v in s.execute(query) if block == "affect"]
+    assert felt == [("valence", 5.0), ("arousal", 5.0)] * 3
+    assert who.happened.index("valence") > who.happened.index("listen")
+    assert unanswered(asked.store, session) == (EVERYTHING + 3 + 6, EVERYTHING + 3 + 6)

@@ -5,24 +5,22 @@ from __future__ import annotations
 import csv
 import threading
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
 from sqlalchemy import func, select, text
 
 from experiment import launch
-from experiment.bots.bots import Bot, latent_mean
+from experiment.bots.bots import Bot
 from experiment.bots.effects import load_effects
 from experiment.data.connect import create, migrate
 from experiment.data.exports.write import export
 from experiment.data.store import Store
 from experiment.data.tables import Participant, Response, SessionRow, Trial
 from experiment.data.withdrawal import withdraw
-from experiment.design import SPECIAL, plan
 from experiment.errors import ExperimentError
 from experiment.launch import Prepared
-from experiment.session import Answer, Question, Stopped, run_session, unanswered
+from experiment.session import Answer, Stopped, run_session, unanswered
 
 ANSWERS = 8 + 5 + 3 * 12
 
@@ -114,29 +112,6 @@ def test_two_booths_never_take_the_same_row(prepared: Prepared) -> None:
     assert sorted(rows) == list(range(24))
 
 
-def test_special_categories_need_their_own_consent(prepared: Prepared) -> None:
-    class Private(Bot):
-        def consent(self) -> tuple[bool, bool]:
-            return True, False
-
-    session = launch.begin(prepared, "P", "bot", "en", "x")
-    run_session(prepared.store, session, prepared.config, _bot(prepared, Private))
-    with prepared.store.transaction() as s:
-        items = set(s.scalars(select(Response.item)))
-    assert not items & set(SPECIAL)
-    assert unanswered(prepared.store, session) == (ANSWERS - 3, ANSWERS - 3)
-
-
-def test_no_consent_no_answers(prepared: Prepared) -> None:
-    class No(Bot):
-        def consent(self) -> tuple[bool, bool]:
-            return False, False
-
-    session = launch.begin(prepared, "N", "bot", "en", "x")
-    assert run_session(prepared.store, session, prepared.config, _bot(prepared, No)) == "stopped"
-    assert unanswered(prepared.store, session)[1] == 0
-
-
 def test_withdrawal_leaves_a_tombstone_and_exports_forget(prepared: Prepared, tmp_path: Path) -> None:
     launch.simulate(prepared, load_effects(), 3, seed=1)
     folder, data = export(prepared.store, "s", "csv", tmp_path)
@@ -161,12 +136,6 @@ def test_withdrawal_leaves_a_tombstone_and_exports_forget(prepared: Prepared, tm
         withdraw(prepared.store, "bot-1-0001")
 
 
-@pytest.mark.parametrize(("mean", "low", "high"), [(1.3, 1, 5), (2.6, 1, 5), (4.4, 1, 5), (6.1, 0, 10), (3.0, 1, 7)])
-def test_latent_mean_gives_the_wanted_mean(mean: float, low: int, high: int) -> None:
-    z = latent_mean(mean, 1.25, low, high) + 1.25 * np.random.default_rng(0).standard_normal(200_000)
-    assert float(np.clip(np.round(z), low, high).mean()) == pytest.approx(mean, abs=0.02)
-
-
 def test_another_design_under_the_same_name_is_refused(prepared: Prepared) -> None:
     launch.simulate(prepared, load_effects(), 1, seed=1)
     with pytest.raises(ExperimentError, match="another"):
@@ -178,35 +147,3 @@ def test_bad_urls_are_one_line(tmp_path: Path) -> None:
         Store("nonsense")
     with pytest.raises(ExperimentError, match="does not exist"):
         Store(f"sqlite:///{tmp_path}/no/such/x.db")
-
-
-def test_who_is_too_young_is_thanked_and_nothing_is_kept(prepared: Prepared) -> None:
-    class Child(Bot):
-        pages: ClassVar[list[str]] = []
-
-        def ask(self, question: Question, trial: Trial, progress: tuple[int, int]) -> Answer:
-            return Answer(value=12.0) if question.item == "age" else super().ask(question, trial, progress)
-
-        def page(self, title: str, text: str) -> None:
-            self.pages.append(text)
-
-    session = launch.begin(prepared, "child", "bot", "en", "x")
-    assert run_session(prepared.store, session, prepared.config, _bot(prepared, Child)) == "stopped"
-    assert unanswered(prepared.store, session)[1] == 0
-    assert "Nothing" in Child.pages[-1]
-
-
-@pytest.mark.parametrize("order", ["latin", "random"])
-def test_tastes_are_balanced_over_places(prepared: Prepared, order: str) -> None:
-    """Latin: over a period every taste stands as often in every place, within one; random: each once a round."""
-    config = prepared.config.model_copy(
-        update={"preference": prepared.config.preference.model_copy(update={"order": order, "trials": 4})}
-    )
-    table = np.array(
-        [[t.taste for t in plan(config, prepared.clips, row) if t.block == "preference"] for row in range(16)]
-    )
-    assert all(len(set(row)) == 4 for row in table)
-    if order == "latin":
-        assert all((table[:, place] == taste).sum() == 4 for place in range(4) for taste in set(table[0]))
-    else:
-        assert len({tuple(row) for row in table}) > 8

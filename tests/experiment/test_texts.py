@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from experiment.errors import ExperimentError
 from experiment.lab.widgets import laid_out, typeface
-from experiment.texts import FOLDER, _keys, _read, texts
+from experiment.texts import FOLDER, texts
+from tests.conftest import ROOT
+
+
+def words(table: dict[str, Any], above: str = "") -> dict[str, str]:
+    """All texts of a language by where they stand."""
+    found: dict[str, str] = {}
+    for name, value in table.items():
+        place = f"{above}{name}"
+        found |= words(value, f"{place}.") if isinstance(value, dict) else {place: value}
+    return found
 
 
 def test_english_and_italian_are_complete() -> None:
-    assert _keys(_read(FOLDER / "en.toml")) == _keys(_read(FOLDER / "it.toml"))
+    """Every text is there in both, says something, and has the same places to fill in."""
+    english, italian = (
+        words(tomllib.loads((ROOT / f"experiment/texts/{language}.toml").read_text(encoding="utf-8")))
+        for language in ("en", "it")
+    )
+    assert set(english) == set(italian)
+    assert len(english) > 90
+    for place, text in english.items():
+        assert text.strip()
+        assert italian[place].strip()
+        assert sorted(re.findall(r"{\w*}", text)) == sorted(re.findall(r"{\w*}", italian[place])), place
+    # Apart from what reads alike in both, nothing is left untranslated.
+    assert {p for p in english if english[p] == italian[p]} <= {"no", "demographics.hearing_impairments.options.no",
+                                                               "demographics.taste_impairments.options.no"}  # fmt: skip
 
 
 def test_a_study_brings_its_own_language_or_wording(tmp_path: Path) -> None:
@@ -25,8 +51,12 @@ def test_a_study_brings_its_own_language_or_wording(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="there are: en, fr, it"):
         texts("xx", tmp_path)
     (tmp_path / "de.toml").write_text('next = "Weiter"')
-    with pytest.raises(ExperimentError, match="is missing"):
+    with pytest.raises(ExperimentError, match=r"de.toml: affect.arousal.high is missing \(and \d+ more\); see en.toml"):
         texts("de", tmp_path)
+    # A text that is missing deep inside is found too.
+    (tmp_path / "es.toml").write_text(english.replace('failed_title = "This needs headphones"', ""), encoding="utf-8")
+    with pytest.raises(ExperimentError, match=r"headphones.failed_title is missing \(and 0 more\)"):
+        texts("es", tmp_path)
     (tmp_path / "nl.toml").write_text("next = ")
     with pytest.raises(ExperimentError, match="not valid TOML"):
         texts("nl", tmp_path)
