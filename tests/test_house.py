@@ -18,6 +18,7 @@ PACKAGES = ("tastelab", "analysis", "experiment", "stimuli", "models")
 # A file name that stands in several rooms has one meaning in all of them.
 MEANINGS = {
     "build": "puts one thing together from its parts and writes it: a report, a corpus",
+    "captions": "true words for rendered clips, worded in many ways",
     "captioner": "a captioner read from trained weights",
     "config": "the floor's table of the study file",
     "errors": "the floor's kind of user's mistake",

@@ -11,8 +11,8 @@ import numpy as np
 
 from stimuli.dataset.build import WORDINGS, begin, save, write_metadata
 from stimuli.dataset.pulse.band import draw_band, draw_programs, play
+from stimuli.dataset.pulse.captions import wordings
 from stimuli.dataset.pulse.sound import LEVELS, SHARES, opened, steadied
-from stimuli.dataset.pulse.words import wordings
 from stimuli.dataset.render import Voicing, find_soundfont, render
 from stimuli.dataset.scores import key_name
 

@@ -14,9 +14,9 @@ import soundfile
 from models.training import read_corpus
 from stimuli.dataset.pulse.band import draw_band, play
 from stimuli.dataset.pulse.build import build_pulse
+from stimuli.dataset.pulse.captions import wordings
 from stimuli.dataset.pulse.styles import STYLES
 from stimuli.dataset.pulse.tunes import Chord, Motif, harmony_form, motif_form
-from stimuli.dataset.pulse.words import wordings
 from stimuli.dataset.taste import TASTES
 
 SECONDS = 8.0
