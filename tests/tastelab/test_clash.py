@@ -16,9 +16,7 @@ NAMES = ("analysis", "experiment", "models", "stimuli")
 
 def started(folder: Path, command: list[str], path: str = "") -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join(filter(None, [path, str(ROOT)]))
-    return subprocess.run(
-        command, cwd=folder, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True
-    )
+    return subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True)
 
 
 def check(done: subprocess.CompletedProcess[str], name: str, place: Path) -> None:

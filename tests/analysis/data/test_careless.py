@@ -145,6 +145,12 @@ def test_each_rule_leaves_out_whom_it_names(rules: dict[str, Any], gone: dict[st
         assert frame.index.tolist() == list(range(len(frame)))
 
 
+def test_unfinished_is_all_that_is_not_complete() -> None:
+    data = study()
+    data.people.loc[data.people["participant"] == 9, "status"] = "running"
+    assert apply(data, Exclude(incomplete=True))[1] == {"incomplete": [4, 9]}
+
+
 def test_the_table_says_the_rules_in_words_and_counts_whom_they_mark() -> None:
     rows = {r["index"]: r for r in analyse(study(), Exclude(long_string=0.9, seconds=0.15))["careless"]}
     assert rows["long_string"]["rule"] == "one answer for 90% of the ratings or more, in a row"

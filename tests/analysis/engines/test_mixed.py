@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.optimize import OptimizeResult
 
 from analysis.engines.mixed import Fit, fit
 from analysis.errors import AnalysisError
@@ -242,3 +243,9 @@ def test_what_cannot_be_fitted_is_said(y: np.ndarray, x: np.ndarray, factor: np.
 
 def test_as_few_answers_as_can_be_fitted() -> None:
     assert fit(np.array([1.0, 2, 4]), np.ones((3, 1)), [[1, 1, 2]]).beta == pytest.approx([2.33], abs=0.7)
+
+
+def test_a_search_that_was_cut_short_does_not_count_as_converged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scipy.optimize.minimize", lambda f, x0, **_: OptimizeResult(x=x0, fun=f(x0)))
+    d = crossed()
+    assert not fit(d.y, np.ones((len(d), 1)), [d.p, d.c]).converged

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.optimize import OptimizeResult
 
 from analysis.engines.ordinal import OrdinalFit, fit_ordinal
 from analysis.errors import AnalysisError
@@ -126,3 +127,10 @@ def test_what_cannot_be_fitted_is_said(y: np.ndarray) -> None:
     n = len(y)
     with pytest.raises(AnalysisError, match="answers that vary, and more of them than unknowns"):
         fit_ordinal(y, X[:n], [DATA.p[:n]])
+
+
+def test_a_search_that_was_cut_short_does_not_count_as_converged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search stays where it began, and Newton's steps after it are next to nothing."""
+    monkeypatch.setattr("scipy.optimize.minimize", lambda f, x0, **_: OptimizeResult(x=x0, fun=f(x0)))
+    monkeypatch.setattr("analysis.engines.ordinal._hessian", lambda f, at, free: 1e9 * np.eye(len(free)))
+    assert not fit_ordinal(DATA.y, X, [DATA.p]).converged
