@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ STEPS = 700  # through the language model, each
 
 def captioner_of(name: str, seed: int, **switches: Any) -> Path:
     """Directory of a captioner trained for the ablation: on 1,600 clips, by the recipe of nano but shorter; goes on where it was."""
-    from models.sonicverse.nano.projector import ProjectorConfig
+    from models.sonicverse.nano.captioner import NANO
     from models.sonicverse.nano.train import save_projector, train_projector
     from stimuli.dataset.build import build_base
 
@@ -110,7 +111,7 @@ def captioner_of(name: str, seed: int, **switches: Any) -> Path:
         build_base(corpus, 1600, 15.0, RATE, 11, "train")
     model = train_projector(
         [corpus], folder / "state", STEPS, seed, lambda k, n, row: print(name, k, n, row, flush=True) if k % 100 == 0 else None,
-        ProjectorConfig(**switches),
+        replace(NANO, **switches),
     )  # fmt: skip
     save_projector(model, folder)
     return folder
@@ -119,11 +120,10 @@ def captioner_of(name: str, seed: int, **switches: Any) -> Path:
 def ablation(seed: int = 0) -> dict[str, Any]:
     """The paper's question: do feature tokens help? Full against content tokens alone (same content tokens; as many tokens in
     all), trained alike on the same corpus with one seed; and what is lost as feature tokens turn into noise."""
-    from models.sonicverse.captioner import Captioner
     from models.sonicverse.evaluation.assess import captions_of
     from models.sonicverse.evaluation.attributes import family_f1, instrument_f1, key_right, register_right, tempo_right
+    from models.sonicverse.nano.captioner import NANO, NanoCaptioner
     from models.sonicverse.nano.labels import labels_of
-    from models.sonicverse.nano.projector import Projector, ProjectorConfig
     from models.sonicverse.nano.train import encode_corpus
     from models.training import read_corpus
 
@@ -134,16 +134,14 @@ def ablation(seed: int = 0) -> dict[str, Any]:
         "instrument": instrument_f1, "family": family_f1, "tempo": tempo_right, "register": register_right, "key": key_right,
     }  # fmt: skip
 
-    tokens = Projector(ProjectorConfig())
-    content = tokens.config.content_tokens
-    every = content + tokens.config.tokens_per_head * len(tokens.config.heads)
+    content, every = NANO.content_tokens, NANO.tokens
     trained = {
         "full": captioner_of("full", seed), "alone": captioner_of(f"content-{content}", seed, features="off"),
         "as many": captioner_of(f"content-{every}", seed, features="off", content_tokens=every),
     }  # fmt: skip
 
     def scores(name: str, features: str = "own", noise: float = 1.0) -> dict[str, np.ndarray]:
-        found, _ = captions_of(Captioner(trained[name]), encoded, labels, features, noise)
+        found, _ = captions_of(NanoCaptioner(trained[name]), encoded, labels, features, noise)
         out = {}
         for key, score in measures.items():
             head = "instrument" if key in ("instrument", "family") else key
@@ -277,8 +275,6 @@ def cache(captioner: Any, clips: list[np.ndarray]) -> dict[str, Any]:
     """The language model's part alone, with its cache of keys and values and without, one by one and as a batch."""
     import torch
 
-    from models.sonicverse.captioner import NEW_TOKENS
-
     vectors = [captioner.encode(c) for c in clips]
     x = {k: torch.from_numpy(np.stack([v[k] for v in vectors])) for k in vectors[0]}
     with torch.no_grad():
@@ -291,7 +287,7 @@ def cache(captioner: Any, clips: list[np.ndarray]) -> dict[str, Any]:
         ids = torch.zeros(len(prefix), 0, dtype=torch.long)
         done = torch.zeros(len(prefix), dtype=torch.bool)
         with torch.no_grad():
-            for _ in range(NEW_TOKENS):
+            for _ in range(captioner.new_tokens):
                 logits = captioner.llm(inputs_embeds=torch.cat([prefix, words(ids)], dim=1), use_cache=False).logits[
                     :, -1
                 ]
@@ -303,8 +299,8 @@ def cache(captioner: Any, clips: list[np.ndarray]) -> dict[str, Any]:
         return [str(t) for t in captioner.tokenizer.batch_decode(ids, skip_special_tokens=True)]
 
     ways = {
-        "with cache, a batch of 8": lambda: captioner.write(tokens, NEW_TOKENS),
-        "with cache, one by one": lambda: [captioner.write(t[None], NEW_TOKENS)[0] for t in tokens],
+        "with cache, a batch of 8": lambda: captioner.write(tokens),
+        "with cache, one by one": lambda: [captioner.write(t[None])[0] for t in tokens],
         "without cache, a batch of 8": lambda: anew(tokens),
         "without cache, one by one": lambda: [anew(t[None])[0] for t in tokens],
     }

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ import numpy as np
 import torch
 
 from models.errors import ModelError
+
+Report = Callable[[int, int, dict[str, float]], None]  # step, steps in all, what is shown of it
 
 
 @dataclass(frozen=True)

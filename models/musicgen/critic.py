@@ -7,7 +7,6 @@ Descript codec (Kumar et al. 2023), in a size that a CPU can train.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +19,12 @@ from models.musicgen.codec import CodecConfig
 from models.musicgen.losses import mel_distance, reconstruction_loss
 from models.musicgen.nano import load_codec
 from models.musicgen.train_codec import BATCH, SAVE_EVERY, SEGMENT, _batch
-from models.training import append_curve, cosine, digest, fingerprint, load_state, read_corpus, save_state
+from models.training import Report, append_curve, cosine, digest, fingerprint, load_state, read_corpus, save_state
 
 if TYPE_CHECKING:
     from audiocraft.models.encodec import EncodecModel
 
 RESOLUTIONS = ((2048, 512), (1024, 256), (512, 128))
-Report = Callable[[int, int, dict[str, float]], None]
 
 
 class SpectrogramCritic(nn.Module):

@@ -15,8 +15,8 @@ from models.musicgen.audiocraft_format import audiocraft_configs, load_audiocraf
 from models.musicgen.checkpoints import Checkpoint, find, read_parts
 from models.musicgen.language import LanguageConfig
 from models.musicgen.nano import described_in, save_language_model
-from models.musicgen.train_language import Report, Texts, TrainSettings, load_training_set, train_language_model
-from models.training import Clip
+from models.musicgen.train_language import Texts, TrainSettings, load_training_set, train_language_model
+from models.training import Clip, Report
 from models.weights import WEIGHTS
 
 SEGMENT_SECONDS = 15.0

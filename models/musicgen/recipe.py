@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from models.musicgen.codec import CodecConfig
@@ -11,11 +11,11 @@ from models.musicgen.language import LanguageConfig, build_language_model
 from models.musicgen.nano import load_codec, save_codec, save_language_model
 from models.musicgen.train_codec import train_codec
 from models.musicgen.train_language import TrainSettings, load_training_set, train_language_model
+from models.training import Report
 
 CODEC_STEPS = 1900
 DECODER_STEPS = 1800
 BASE = TrainSettings(8000, batch=8, lr=1.5e-3, warmup=100, ema=0.998)
-Report = Callable[[int, int, dict[str, float]], None]
 
 
 def train_nano_codec(

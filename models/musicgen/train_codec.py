@@ -5,7 +5,6 @@ The third stage leaves encoder and codebooks alone, so codes made before it stay
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,17 @@ import torch
 
 from models.musicgen.codec import CodecConfig, build_codec
 from models.musicgen.losses import mel_distance, reconstruction_loss
-from models.training import Clip, append_curve, cosine, fingerprint, load_state, read_corpus, read_segment, save_state
+from models.training import (
+    Clip,
+    Report,
+    append_curve,
+    cosine,
+    fingerprint,
+    load_state,
+    read_corpus,
+    read_segment,
+    save_state,
+)
 
 if TYPE_CHECKING:
     from audiocraft.models.encodec import EncodecModel
@@ -24,7 +33,6 @@ BATCH = 16
 WARM = 300  # steps without quantizer
 REVIVE_EVERY = 20
 SAVE_EVERY = 100
-Report = Callable[[int, int, dict[str, float]], None]
 
 
 def _batch(clips: list[Clip], rng: np.random.Generator, n: int, seconds: float, rate: int) -> torch.Tensor:

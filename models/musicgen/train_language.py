@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,23 +12,14 @@ import torch
 from torch.nn import functional as F
 
 from models.errors import ModelError
-from models.training import (
-    Clip,
-    append_curve,
-    cosine,
-    digest,
-    fingerprint,
-    load_state,
-    read_corpus,
-    read_segment,
-    save_state,
-)
+from models.loop import Loop, Task, train
+from models.training import Clip, Report, cosine, digest, fingerprint, load_state, read_corpus, read_segment, save_state
 
 if TYPE_CHECKING:
+    from accelerate import Accelerator
     from audiocraft.models.encodec import CompressionModel
     from audiocraft.models.lm import LMModel
 
-Report = Callable[[int, int, dict[str, float]], None]
 Texts = Sequence[Sequence[str]]
 Codes = Sequence[torch.Tensor]
 # Settings that a training can't change midway; its length, what is shown and how often it is saved can.
@@ -119,43 +109,16 @@ def codebook_losses(lm: LMModel, codes: torch.Tensor, texts: Sequence[str]) -> t
 class _Losses(torch.nn.Module):
     """`codebook_losses` as a module's forward, which is what data-parallel wrappers wrap."""
 
-    def __init__(self, lm: LMModel) -> None:
+    def __init__(self, lm: LMModel, device: torch.device, half: bool, weights: torch.Tensor | None) -> None:
         super().__init__()
-        self.lm = lm
+        self.lm, self.device, self.low, self.weights = lm, device, half, weights
 
-    def forward(self, codes: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
-        return codebook_losses(self.lm, codes, texts)
-
-
-class MovingAverage:
-    """Exponential moving average of a model's parameters, with the usual warm-up of its decay."""
-
-    def __init__(self, lm: torch.nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.shadow = [p.detach().clone() for p in lm.parameters()]
-
-    @torch.no_grad()
-    def update(self, lm: torch.nn.Module, step: int) -> None:
-        """Move towards the parameters as they are after `step`."""
-        keep = min(self.decay, (1 + step) / (10 + step))
-        for mean, p in zip(self.shadow, lm.parameters(), strict=True):
-            mean.lerp_(p.detach(), 1 - keep)
-
-    @contextmanager
-    def in_place(self, lm: torch.nn.Module) -> Iterator[None]:
-        """Put the average into the model for the time of the block."""
-        own = [p.detach().clone() for p in lm.parameters()]
-        _copy(self.shadow, lm)
-        try:
-            yield
-        finally:
-            _copy(own, lm)
-
-
-@torch.no_grad()
-def _copy(values: list[torch.Tensor], lm: torch.nn.Module) -> None:
-    for p, value in zip(lm.parameters(), values, strict=True):
-        p.copy_(value)
+    def forward(self, codes: torch.Tensor, texts: Sequence[str]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
+            losses = codebook_losses(self.lm, codes, texts)
+        mean = losses.mean()
+        learned = mean if self.weights is None else (losses * self.weights.to(losses.device)).sum()
+        return learned, {"loss": mean.detach(), **{f"codebook_{k + 1}": v.detach() for k, v in enumerate(losses)}}
 
 
 def resolve_precision(precision: str) -> str:
@@ -183,10 +146,71 @@ def _draw(
     return torch.stack([crop(codes[i], frames, int(d)) for i, d in zip(chosen, draws[1], strict=True)]), asked
 
 
-def _seed_step(lm: LMModel, seed: int, step: int) -> None:
-    """Dropout, and the dropping of conditions (audiocraft's own generators), depend on (`seed`, `step`) alone."""
-    torch.manual_seed(seed * 1_000_003 + step)
-    lm.cfg_dropout.rng.manual_seed(seed * 1_000_003 + step)
+class _Language(Task):
+    """A language model on codes and texts, beside those that are replayed."""
+
+    module: _Losses
+
+    def __init__(
+        self,
+        lm: LMModel,
+        settings: TrainSettings,
+        learned: tuple[Codes, Texts],
+        replayed: tuple[Codes, Texts] | None,
+        held_out: tuple[Codes, Sequence[str]] | None,
+        accelerator: Accelerator,
+    ) -> None:
+        self.lm, self.settings, self.seed = lm, settings, settings.seed
+        self.learned, self.replayed = learned, replayed
+        self.frames = min(settings.segment, *(c.shape[1] for c in learned[0]))
+        self.held_out = held_out and ([c[:, : self.frames] for c in held_out[0]], held_out[1])
+        self.device, self.share = accelerator.device, slice(accelerator.process_index, None, accelerator.num_processes)
+        low = resolve_precision(settings.precision) == "bf16"
+        self.module = _Losses(lm, self.device, low, _weights(settings.codebooks, learned[0][0].shape[0]))
+
+    def begin(self, step: int) -> None:
+        """Dropout, and the dropping of conditions (audiocraft's own generators), depend on (seed, step) alone."""
+        super().begin(step)
+        self.lm.cfg_dropout.rng.manual_seed(self.seed * 1_000_003 + step)
+
+    def lots(self, step: int) -> list[tuple[torch.Tensor, list[str]]]:
+        """This process' share of the step's pieces and captions."""
+        s = self.settings
+        batch, asked = _draw(*self.learned, step, s.batch, s.seed, 1, self.frames)
+        if self.replayed is not None and s.replay:
+            more, also = _draw(*self.replayed, step, s.replay, s.seed + 1, 2, self.frames)
+            batch, asked = torch.cat([batch, more]), asked + also
+        return [(batch[self.share].to(self.device), asked[self.share])]
+
+    def rate(self, step: int) -> float:
+        """Warm-up, then a cosine."""
+        return self.settings.lr * cosine(step, self.settings.steps, self.settings.warmup)
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """AdamW on what is not frozen."""
+        s = self.settings
+        trained = [p for p in self.lm.parameters() if p.requires_grad]
+        return torch.optim.AdamW(trained, lr=s.lr, betas=(0.9, 0.95), weight_decay=s.weight_decay)
+
+    def kept(self) -> dict[str, Any]:
+        """The model's weights."""
+        return {"model": self.lm.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take a state's weights."""
+        self.lm.load_state_dict(state["model"])
+
+    def shows(self, step: int) -> bool:
+        """Every so many steps."""
+        return step % self.settings.report_every == 0
+
+    def score(self) -> float | None:
+        """Loss of the held-out clips, by their first wordings."""
+        if self.held_out is None:
+            return None
+        codes, texts = self.held_out
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.module.low):
+            return evaluate(self.lm, torch.stack(list(codes)).to(self.device), texts)
 
 
 def train_language_model(
@@ -224,9 +248,7 @@ def train_language_model(
     )
     if s.tracker != "none":
         accelerator.init_trackers(state_path.stem, {k: v for k, v in asdict(s).items() if v is not None})
-    half = resolve_precision(s.precision) == "bf16"
     trained = [p for p in lm.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=s.lr, betas=(0.9, 0.95), weight_decay=s.weight_decay)
     others = replay or ((), ())
     made = {k: v for k, v in asdict(s).items() if k in DECIDING} | {
         "corpus": digest([*codes, *texts, *others[0], *others[1]]),
@@ -236,75 +258,15 @@ def train_language_model(
         made["codebooks"] = s.codebooks
     if lm.transformer.positional_embedding != "sin":
         made["positions"] = lm.transformer.positional_embedding
-    weights = _weights(s.codebooks, codes[0].shape[0])
-    state = load_state(state_path, made) or {"step": 0, "best_loss": float("inf"), "since": 0}
-    if "model" in state:
-        lm.load_state_dict(state["model"])
-    model, optimizer = accelerator.prepare(_Losses(lm), optimizer)
-    average = MovingAverage(lm, s.ema) if s.ema else None
-    if "optimizer" in state:
-        optimizer.load_state_dict(state["optimizer"])
-    if average and "average" in state:
-        average.shadow = [v.to(accelerator.device) for v in state["average"]]
-    frames = min(s.segment, *(c.shape[1] for c in codes))
+    loop = Loop(
+        s.steps, ema=s.ema, evaluate_every=s.evaluate_every, save_every=s.save_every, patience=s.patience, made=made,
+        state=state_path, curve=state_path.with_suffix(".jsonl"),
+    )  # fmt: skip
+    held: tuple[Codes, list[str]] | None = None
     if held_out is not None:
-        held_out = ([c[:, :frames] for c in held_out[0]], held_out[1])
-    rank, world = accelerator.process_index, accelerator.num_processes
-    curve = state_path.with_suffix(".jsonl")
-    lm.train()
-    for step in range(int(state["step"]), s.steps):
-        _seed_step(lm, s.seed, step)
-        batch, asked = _draw(codes, texts, step, s.batch, s.seed, 1, frames)
-        if replay is not None and s.replay:
-            more, also = _draw(*replay, step, s.replay, s.seed + 1, 2, frames)
-            batch, asked = torch.cat([batch, more]), asked + also
-        for group in optimizer.param_groups:
-            group["lr"] = s.lr * cosine(step, s.steps, s.warmup)
-        with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=half):
-            losses = model(batch[rank::world].to(accelerator.device), asked[rank::world])
-        optimizer.zero_grad(set_to_none=True)
-        weighted = losses.mean() if weights is None else (losses * weights.to(losses.device)).sum()
-        accelerator.backward(weighted)
-        accelerator.clip_grad_norm_(lm.parameters(), 1.0)
-        optimizer.step()
-        if average:
-            average.update(lm, step)
-        last = step + 1 == s.steps
-        score = None
-        if held_out is not None and (step % s.evaluate_every == 0 or last):
-            with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=half):
-                score = _evaluate_average(lm, average, held_out, accelerator.device)
-            better = score < state["best_loss"]
-            state["since"] = 0 if better else state["since"] + 1
-            if better:
-                state["best_loss"] = score
-                if s.patience is not None:
-                    state["best"] = [p.detach().cpu().clone() for p in (average.shadow if average else lm.parameters())]
-        stop = s.patience is not None and state["since"] > s.patience
-        if accelerator.is_main_process:
-            if step % s.report_every == 0 or last or score is not None:
-                row = {"step": step, "loss": losses.mean().item()}
-                row.update({f"codebook_{k + 1}": v.item() for k, v in enumerate(losses)})
-                if score is not None:
-                    row["held_out"] = score
-                append_curve(curve, row)
-                accelerator.log(row, step=step)
-            state["step"] = s.steps if stop else step + 1
-            if state["step"] % s.save_every == 0 or last or stop:
-                _save(state_path, state, lm, optimizer, average, made)
-            if report and (step % s.report_every == 0 or last):
-                report(step + 1, s.steps, {"loss": losses.mean().item()})
-        if stop:
-            break
-    # The wrapper of several processes goes before their group: the other way round its destructor, which holds Python's
-    # lock, waits for the group's threads, and one of these may wait for the lock.
-    accelerator.wait_for_everyone()
-    model, optimizer = accelerator.free_memory(model, optimizer)
+        held = held_out[0], [str(wordings[0]) for wordings in held_out[1]]
+    train(_Language(lm, s, (codes, texts), replay, held, accelerator), loop, accelerator, report)
     accelerator.end_training()
-    if s.patience is not None and "best" in state:
-        _copy([v.to(accelerator.device) for v in state["best"]], lm)
-    elif average:
-        _copy(average.shadow, lm)
     return lm.eval()
 
 
@@ -323,29 +285,6 @@ def _check_tracker(name: str) -> None:
 
     if name != "none" and find_spec(name) is None:
         raise ModelError(f"tracker {name!r} is not installed; pip install {name}, or train without it")
-
-
-def _save(
-    path: Path,
-    state: dict[str, Any],
-    lm: LMModel,
-    optimizer: Any,
-    average: MovingAverage | None,
-    made: dict[str, Any],
-) -> None:
-    state["model"], state["optimizer"] = lm.state_dict(), optimizer.state_dict()
-    if average:
-        state["average"] = average.shadow
-    save_state(path, state, made)
-
-
-def _evaluate_average(
-    lm: LMModel, average: MovingAverage | None, held_out: tuple[Codes, Texts], device: torch.device
-) -> float:
-    codes, texts = held_out
-    first = [t[0] for t in texts]
-    with average.in_place(lm) if average else nullcontext():
-        return evaluate(lm, torch.stack(list(codes)).to(device), first)
 
 
 @torch.no_grad()

@@ -1,25 +1,22 @@
-"""Captions and features of clips from trained weights."""
+"""What a captioner of either size says of clips: a caption and features."""
 
 from __future__ import annotations
 
-import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from models.errors import ModelError
-from models.sonicverse.llm import load_llm
-from models.sonicverse.nano.encoder import RATE, encode
-from models.sonicverse.nano.labels import HEADS, without_repeats
-from models.sonicverse.nano.projector import Projector, ProjectorConfig
-from models.weights import file_sha256, load_tensors
+from models.sonicverse.llm import with_prompt
+from models.sonicverse.projector import DualProjector, Layers
 
-NEW_TOKENS = 72
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 SINGLE = frozenset(("tempo", "key", "register", "articulation", "harmony", "vocals", "gender"))  # one label at a time
 
 
@@ -49,42 +46,51 @@ class Wording:
     seed: int = 0
 
 
-class Captioner:
-    """Frozen encoder, trained projector, frozen language model."""
+class Captioner(ABC):
+    """Frozen encoder, trained projector, frozen language model; one size of it says how it is read, and what it hears.
 
-    rate = RATE
+    Attributes
+    ----------
+    rate : int
+        Hz of the clips that it describes.
+    new_tokens : int
+        Most language tokens of a caption.
+    labels : dict
+        Names of each head's labels.
+    prompt : str
+        Words between the language tokens and the caption.
+    """
+
+    rate: int
+    new_tokens: int
+    projector: DualProjector
+    labels: dict[str, tuple[str, ...]]
+    llm: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    sha256: str
+    prompt: str = ""
     sampling: Wording | None = None
 
-    def __init__(self, directory: Path):
-        config = directory / "config.json"
-        if not config.exists():
-            raise ModelError(f"no captioner in {directory}: config.json is missing")
-        described: dict[str, Any] = json.loads(config.read_text())
-        self.projector = Projector(ProjectorConfig(**described["projector"]))
-        weights = directory / "model.safetensors"
-        given = {k: v.float() for k, v in load_tensors(weights).items()}
-        try:
-            self.projector.load_state_dict(given)
-        except RuntimeError as error:
-            raise ModelError(
-                f"{weights} is no projector of this version: {str(error).splitlines()[-1].strip()}"
-            ) from None
-        self.projector.eval()
-        self.sha256 = file_sha256(weights)
-        self.llm, self.tokenizer = load_llm(described["llm"])
-
+    @abstractmethod
     def encode(self, clip: np.ndarray) -> dict[str, np.ndarray]:
-        """Layer vectors of one mono float32 clip at 16 kHz."""
-        return encode(clip)
+        """Layer vectors of one mono float32 clip at `rate` Hz."""
+
+    def given(self, layers: dict[str, np.ndarray]) -> Layers:
+        """Layer vectors of clips, (clips, ...) each, as the projector takes them."""
+        return {name: torch.from_numpy(rows) for name, rows in layers.items()}
+
+    def tidied(self, text: str) -> str:
+        """A caption as it is shown."""
+        return text
 
     def layer_weights(self) -> dict[str, dict[str, float]]:
-        """Weight of each of the encoder's layers: in the content path, then in every head; each sums to one."""
+        """Weight of each of the encoder's layers: in the content path, then in every head."""
         return self.projector.layer_weights()
 
     @torch.no_grad()
     def hear(self, layers: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
         """Head probabilities of clips from their layer vectors: no language model is asked."""
-        x = {name: torch.from_numpy(np.stack([row[name] for row in layers])) for name in layers[0]}
+        x = self.given({name: np.stack([row[name] for row in layers]) for name in layers[0]})
         found = self.projector.calibrated(self.projector.head_logits(x))
         return [{head: p[i].numpy() for head, p in found.items()} for i in range(len(layers))]
 
@@ -92,28 +98,24 @@ class Captioner:
     def describe_layers(
         self, layers: dict[str, np.ndarray], features: dict[str, np.ndarray] | None = None
     ) -> list[Description]:
-        """Describe clips from their layer vectors, each (clips, width).
+        """Describe clips from their layer vectors, (clips, ...) each.
 
         `features` replaces what the feature tokens are made of: the truth, another clip's, or noise.
         """
-        x = {name: torch.from_numpy(rows) for name, rows in layers.items()}
         other = None if features is None else {head: torch.from_numpy(v).float() for head, v in features.items()}
-        tokens, logits = self.projector(x, other)
+        tokens, logits = self.projector(self.given(layers), features=other)
         probabilities = self.projector.calibrated(logits)
-        texts = self.write(tokens, NEW_TOKENS)
         out = []
-        for i, text in enumerate(texts):
+        for i, text in enumerate(self.write(with_prompt(self.llm, self.tokenizer, tokens, self.prompt))):
             heard = {
-                head: {
-                    label: round(float(p), 4) for label, p in zip(HEADS[head][0], probabilities[head][i], strict=True)
-                }
-                for head in probabilities
+                head: {label: round(float(p), 4) for label, p in zip(self.labels[head], rows[i], strict=True)}
+                for head, rows in probabilities.items()
             }
-            out.append(Description(without_repeats(" ".join(text.split())), heard))
+            out.append(Description(self.tidied(" ".join(text.split())), heard))
         return out
 
-    def write(self, tokens: torch.Tensor, most: int) -> list[str]:
-        """Texts after language tokens (batch, tokens, width), at most so many new tokens each; greedy, or drawn by `sampling`."""
+    def write(self, tokens: torch.Tensor) -> list[str]:
+        """Texts after language tokens (batch, tokens, width); greedy, or drawn by `sampling`."""
         generate: Any = self.llm.generate
         how: dict[str, Any] = {"do_sample": False}
         if self.sampling is not None:
@@ -127,7 +129,7 @@ class Captioner:
         ids = generate(
             inputs_embeds=tokens.to(self.llm.dtype),
             attention_mask=torch.ones(tokens.shape[:2], dtype=torch.long),
-            max_new_tokens=most,
+            max_new_tokens=self.new_tokens,
             pad_token_id=self.tokenizer.eos_token_id,
             **how,
         )

@@ -1,4 +1,5 @@
-"""The frozen language models behind captions: SmolLM2-135M-Instruct from a pinned package, or any local directory."""
+"""The frozen language models behind captions (SmolLM2-135M-Instruct from a pinned package, or any local directory), and what is
+asked of them."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn import functional as F
 
 from models.cache import cache_directory
 from models.errors import ModelError
@@ -90,3 +92,29 @@ def adapt(model: PreTrainedModel, rank: int) -> None:
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["q_proj", "v_proj"]), model)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(LORA in name)
+
+
+def caption_loss(llm: Any, tokenizer: Any, tokens: torch.Tensor, texts: list[str]) -> torch.Tensor:
+    """Cross-entropy per token of `texts` (and the end mark) after the language tokens (batch, n, width)."""
+    ids = [[*tokenizer(text, add_special_tokens=False).input_ids, tokenizer.eos_token_id] for text in texts]
+    longest = max(len(i) for i in ids)
+    padded = torch.full((len(ids), longest), tokenizer.eos_token_id, device=tokens.device)
+    mask = torch.zeros(len(ids), longest, dtype=torch.long, device=tokens.device)
+    for k, row in enumerate(ids):
+        padded[k, : len(row)] = torch.tensor(row, device=tokens.device)
+        mask[k, : len(row)] = 1
+    words = llm.get_input_embeddings()(padded)
+    prefix = tokens.to(words.dtype)
+    n = prefix.shape[1]
+    attention = torch.cat([torch.ones(len(ids), n, dtype=torch.long, device=tokens.device), mask], dim=1)
+    hidden = llm.model(inputs_embeds=torch.cat([prefix, words], dim=1), attention_mask=attention).last_hidden_state
+    logits = llm.lm_head(hidden[:, n - 1 : -1][mask.bool()]).float()
+    return F.cross_entropy(logits, padded[mask.bool()])
+
+
+def with_prompt(llm: Any, tokenizer: Any, tokens: torch.Tensor, prompt: str) -> torch.Tensor:
+    """Language tokens (batch, n, width) with the embedded words of a prompt after them."""
+    if not prompt:
+        return tokens
+    ids = torch.tensor([tokenizer(prompt, add_special_tokens=False).input_ids] * len(tokens), device=tokens.device)
+    return torch.cat([tokens, llm.get_input_embeddings()(ids).to(tokens.dtype)], dim=1)

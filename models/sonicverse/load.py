@@ -8,6 +8,7 @@ from pathlib import Path
 
 from models.errors import ModelError
 from models.sonicverse.captioner import Captioner
+from models.sonicverse.nano.captioner import NanoCaptioner
 from models.weights import file_sha256, weights_directory
 
 
@@ -26,7 +27,7 @@ def load_captioner(name: str = "nano") -> Captioner:
     directory = weights_directory("sonicverse-nano") if name == "nano" else Path(name)
     config = directory / "config.json"
     if config.exists() and "dual" in json.loads(config.read_text()):
-        from models.sonicverse.full.captioner import DualCaptioner
+        from models.sonicverse.full.captioner import FullCaptioner
 
-        return DualCaptioner(directory)
-    return Captioner(directory)
+        return FullCaptioner(directory)
+    return NanoCaptioner(directory)

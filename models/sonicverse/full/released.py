@@ -1,6 +1,6 @@
-"""Read a projector's state dict under our own names or another's: the public SonicVerse checkpoint names its modules otherwise.
+"""Projectors in files: under our files' names, or another's; the public SonicVerse checkpoint names its modules otherwise.
 
-Its names could not be seen when this was written, so they are not relied on. Tensors that share a module (all of a name but its
+The public names could not be seen when this was written, so they are not relied on. Tensors that share a module (all of a name but its
 last two parts) stay together; a module is known by its shapes, which the sizes of the heads tell apart; modules of one kind
 (tokens of one path) are taken in the order of their numbers; a vector of layer weights belongs to the module whose name it shares
 most of. So neither the order of parts in the file nor that of the heads matters. Where names tell nothing, a pickled state dict
@@ -15,13 +15,14 @@ from pathlib import Path
 import torch
 
 from models.errors import ModelError
-from models.sonicverse.full.projector import PRESETS, DualConfig, DualProjector
+from models.sonicverse.full.presets import PRESETS
+from models.sonicverse.projector import DualProjector, ProjectorConfig
 
 Shape = tuple[int, ...]
 Modules = dict[str, dict[str, torch.Tensor]]  # by name, their tensors by name, in the order of their layers
 
 
-def load_released(path: Path, config: DualConfig | None = None) -> DualProjector:
+def load_released(path: Path, config: ProjectorConfig | None = None) -> DualProjector:
     """Read a projector, ``released`` if no other configuration is given; every tensor and every place must find the other.
 
     Raises
@@ -37,7 +38,7 @@ def load_released(path: Path, config: DualConfig | None = None) -> DualProjector
     given = load_pickle(path) if ordered else load_tensors(path)
     with torch.device("meta"):
         model = DualProjector(config or PRESETS["released"])
-    wanted = model.state_dict()
+    wanted = in_file(model)
     if set(given) == set(wanted):
         matched: dict[str, torch.Tensor] = given
     else:
@@ -52,8 +53,31 @@ def load_released(path: Path, config: DualConfig | None = None) -> DualProjector
     for name, tensor in wanted.items():
         if matched[name].numel() != tensor.numel():
             raise ModelError(f"{path}: {name} has shape {tuple(matched[name].shape)}, not {tuple(tensor.shape)}")
-    model.load_state_dict({k: matched[k].reshape(wanted[k].shape) for k in wanted}, assign=True)
+    placed = {k: matched[k].reshape(wanted[k].shape) for k in wanted}
+    beta = torch.stack([placed.pop(f"heads.{head}.beta") for head in model.config.heads])
+    own = {name: placed[_filed(name)] for name in model.state_dict() if name != "beta"}
+    model.load_state_dict({**own, "beta": beta}, assign=True)
+    model.temperature = torch.ones(len(model.config.heads))  # not of the file: probabilities are read as they are
     return model.eval()
+
+
+def in_file(model: DualProjector) -> dict[str, torch.Tensor]:
+    """A projector's tensors under the names that files have: the layer weights of each head stand beside its classifier."""
+    state = model.state_dict()
+    beta = state.pop("beta")
+    rows = {f"heads.{head}.beta": row for head, row in zip(model.config.heads, beta, strict=True)}
+    return {_filed(name): tensor for name, tensor in state.items()} | rows
+
+
+def _filed(name: str) -> str:
+    """The name of a tensor of ours (but ``beta``) in a file."""
+    path, _, rest = name.partition(".")
+    if path == "heads":
+        head, _, rest = rest.partition(".")
+        return f"heads.{head}.classify.{rest}"
+    return {"alpha": "content.alpha", "content": f"content.tokens.{rest}", "feature": f"features.{rest}"}.get(
+        path, name
+    )
 
 
 def _shape(tensor: torch.Tensor) -> Shape:
@@ -83,11 +107,12 @@ def _modules(state: dict[str, torch.Tensor], layers: int) -> tuple[Modules, dict
 
 
 def _by_module(
-    given: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor], config: DualConfig
+    given: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor], config: ProjectorConfig
 ) -> dict[str, torch.Tensor] | None:
     """Match module by module; None where the modules cannot be told from the names."""
-    ours, our_vectors = _modules(wanted, config.layers)
-    theirs, their_vectors = _modules(given, config.layers)
+    layers = len(config.layer_names)
+    ours, our_vectors = _modules(wanted, layers)
+    theirs, their_vectors = _modules(given, layers)
     if len(ours) != len(theirs) or len(our_vectors) != len(their_vectors):
         return None
     waiting: dict[tuple[Shape, ...], list[str]] = {}

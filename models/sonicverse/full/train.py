@@ -11,26 +11,32 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from models.errors import ModelError
+from models.loop import Loop, Task, train
 from models.sonicverse.full.mert import RATE, Mert
 from models.sonicverse.full.musicbench import Row, soft_targets
-from models.sonicverse.full.projector import PRESETS, DualConfig, DualProjector
-from models.sonicverse.llm import LORA, adapt, load_llm
+from models.sonicverse.full.presets import PRESETS
+from models.sonicverse.full.released import in_file
+from models.sonicverse.llm import LORA, adapt, caption_loss, load_llm, with_prompt
 from models.sonicverse.nano.labels import GENDERS, KEYS, VOICES
-from models.sonicverse.nano.train import HEAD_WEIGHT, caption_loss, with_prompt
-from models.training import append_curve, cosine, digest, load_state, save_state
+from models.sonicverse.projector import HEAD_WEIGHT, DualProjector, ProjectorConfig
+from models.training import Report, cosine, digest
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 KNOWN = {"key": KEYS, "vocals": VOICES, "gender": GENDERS}
 SECONDS = 10.0
 LOT = 64
-Report = Callable[[int, int, dict[str, float]], None]
+LAYOUT = 2  # of the networks in a state
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class FullSettings:
     task_weights : dict
         Weight of a head's loss among the heads', 1 where it is not named.
     change : dict
-        Fields of `DualConfig` that differ from the preset's: tokens of each path, what feature tokens are made of ...
+        Fields of `ProjectorConfig` that differ from the preset's: tokens of each path, what feature tokens are made of ...
     """
 
     preset: str = "paper"
@@ -68,7 +74,7 @@ class FullSettings:
     change: dict[str, Any] = field(default_factory=dict)
 
 
-def label_names(rows: list[Row], preset: DualConfig) -> dict[str, list[str]]:
+def label_names(rows: list[Row], preset: ProjectorConfig) -> dict[str, list[str]]:
     """Names of each head's labels: what the rows' soft labels name, in alphabetical order (keys, vocals, gender as known)."""
     out = {}
     for head in preset.heads:
@@ -122,41 +128,100 @@ def encode_rows(
     return np.concatenate([np.load(path, allow_pickle=False) for path, _ in lots])
 
 
-@dataclass(frozen=True)
-class _Lot:
-    """Clips of one backward pass of one process, and which of its captions each is taught by."""
-
-    clips: np.ndarray
-    wordings: np.ndarray
-
-
-def _lots(rows: int, s: FullSettings, step: int, accelerator: Any) -> list[_Lot]:
-    """This process' share of a step's clips, which all processes draw alike: as many in all whatever their number."""
-    rng = np.random.default_rng([s.seed, step])
-    shares = accelerator.num_processes * s.accumulate
-    drawn = rng.integers(rows, size=shares * max(1, s.batch // shares))
-    wordings = rng.integers(1 << 30, size=len(drawn))
-    first = [part * accelerator.num_processes + accelerator.process_index for part in range(s.accumulate)]
-    return [_Lot(drawn[k::shares], wordings[k::shares]) for k in first]
-
-
 class _Losses(nn.Module):
     """Heads' and caption loss in one forward pass, so that processes exchange all gradients together."""
 
-    def __init__(self, projector: DualProjector, llm: Any, tokenizer: Any, s: FullSettings):
+    def __init__(self, projector: DualProjector, llm: Any, tokenizer: Any, s: FullSettings, stage: int):
         super().__init__()
-        self.projector, self.llm, self.tokenizer, self.settings = projector, llm, tokenizer, s
+        self.projector, self.llm, self.tokenizer, self.settings, self.stage = projector, llm, tokenizer, s, stage
 
-    def forward(self, hidden: torch.Tensor, wanted: dict[str, torch.Tensor], texts: list[str], stage: int) -> Any:
-        tasks = self.settings.task_weights
-        if stage == 1:
+    def forward(
+        self, hidden: torch.Tensor, wanted: dict[str, torch.Tensor], texts: list[str]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        tasks, stage = self.settings.task_weights, {"stage": torch.tensor(self.stage)}
+        if self.stage == 1:
             heads = self.projector.head_loss(self.projector.head_logits(hidden), wanted, tasks)
-            return heads, heads.detach()
+            return heads, {**stage, "heads": heads.detach()}
         tokens, logits = self.projector(hidden)
         tokens = with_prompt(self.llm, self.tokenizer, tokens, self.settings.prompt)
         caption = caption_loss(self.llm, self.tokenizer, tokens, texts)
         heads = self.projector.head_loss(logits, wanted, tasks)
-        return caption + self.settings.head_weight * heads, caption.detach()
+        return caption + self.settings.head_weight * heads, {**stage, "caption": caption.detach()}
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Rows to learn from, the encoder's layers of each (clips, layers, width), and what the heads should say of it."""
+
+    rows: list[Row]
+    vectors: np.ndarray
+    targets: list[dict[str, np.ndarray]]
+
+
+class _Stage(Task):
+    """One of the three stages: its number says what learns."""
+
+    def __init__(
+        self,
+        number: int,
+        steps: range,
+        lesson: Lesson,
+        projector: DualProjector,
+        reader: tuple[Any, Any],
+        s: FullSettings,
+        accelerator: Accelerator,
+    ):
+        self.steps, self.lesson, self.projector, self.settings, self.seed = steps, lesson, projector, s, s.seed
+        self.llm, self.accelerator = reader[0], accelerator
+        self.module = _Losses(projector, *reader, s, number)
+        projector.stage(number)
+        for name, parameter in self.llm.named_parameters():
+            parameter.requires_grad_(number > 1 and LORA in name)
+
+    def begin(self, step: int) -> None:
+        """Dropout is drawn anew by every process; the language model stays as it is read."""
+        torch.manual_seed(self.seed * 1_000_003 + step * 64 + self.accelerator.process_index)
+        self.projector.train()
+
+    def lots(self, step: int) -> list[tuple[torch.Tensor, dict[str, torch.Tensor], list[str]]]:
+        """This process' share of a step's clips, which all processes draw alike: as many in all whatever their number."""
+        s, accelerator, lesson = self.settings, self.accelerator, self.lesson
+        rng = np.random.default_rng([s.seed, step])
+        shares = accelerator.num_processes * s.accumulate
+        drawn = rng.integers(len(lesson.rows), size=shares * max(1, s.batch // shares))
+        wordings = rng.integers(1 << 30, size=len(drawn))
+        first = [part * accelerator.num_processes + accelerator.process_index for part in range(s.accumulate)]
+        return [self._lot(drawn[k::shares], wordings[k::shares]) for k in first]
+
+    def _lot(self, clips: np.ndarray, wordings: np.ndarray) -> tuple[torch.Tensor, dict[str, torch.Tensor], list[str]]:
+        """Clips of one backward pass, and which of its captions each is taught by."""
+        lesson, device = self.lesson, self.accelerator.device
+        hidden = torch.from_numpy(lesson.vectors[clips])[:, :, None].to(device)
+        wanted = {
+            head: torch.from_numpy(np.stack([lesson.targets[i][head] for i in clips])).to(device)
+            for head in self.projector.config.heads
+        }
+        captions = [lesson.rows[i].captions for i in clips]
+        return hidden, wanted, [said[w % len(said)] for said, w in zip(captions, wordings, strict=True)]
+
+    def rate(self, step: int) -> float:
+        """The paper's: a warm-up of 3 %, then a cosine, in every stage."""
+        length = len(self.steps)
+        return self.settings.lr * cosine(step - self.steps.start, length, max(1, round(0.03 * length)))
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """AdamW on what learns in this stage."""
+        trained = [p for part in (self.projector, self.llm) for p in part.parameters() if p.requires_grad]
+        return torch.optim.AdamW(trained, lr=self.settings.lr)
+
+    def kept(self) -> dict[str, Any]:
+        """The projector's weights, and the language model's low-rank factors."""
+        return {"projector": self.projector.state_dict(), "adapter": _adapter(self.llm)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take a state's weights."""
+        self.projector.load_state_dict(state["projector"])
+        self.llm.load_state_dict(state["adapter"], strict=False)
 
 
 def train_full(
@@ -201,64 +266,15 @@ def train_full(
         adapt(llm, s.lora_rank)
     llm.to(accelerator.device)
     given = digest([encoder, llm_name, labels, *((r.audio, r.captions, r.soft) for r in rows)])
-    made = asdict(s) | {"save_every": None, "listing": given}
-    state = load_state(out / "state.pt", made)
-    if state is not None:
-        projector.load_state_dict(state["projector"])
-        llm.load_state_dict(state["adapter"], strict=False)
-    targets = [soft_targets(r, labels) for r in rows]
-    steps = [e * -(-len(rows) // s.batch) for e in s.epochs]
-    done, total = int(state["step"]) if state else 0, sum(steps)
-    first = 0
-    for stage, length in enumerate(steps, start=1):
-        begin, first = first, first + length
-        if done >= first:
-            continue
-        projector.stage(stage)
-        for name, parameter in llm.named_parameters():
-            parameter.requires_grad_(stage > 1 and LORA in name)
-        trained = [p for part in (projector, llm) for p in part.parameters() if p.requires_grad]
-        optimizer: Any = torch.optim.AdamW(trained, lr=s.lr)
-        losses: Any = _Losses(projector, llm, tokenizer, s)
-        prepared, optimizer = accelerator.prepare(losses, optimizer)
-        if state is not None and state["step"] > begin:
-            optimizer.load_state_dict(state["optimizer"])
-        state = None
-        for step in range(max(done, begin), first):
-            torch.manual_seed(s.seed * 1_000_003 + step * 64 + accelerator.process_index)
-            for group in optimizer.param_groups:
-                group["lr"] = s.lr * cosine(step - begin, length, max(1, round(0.03 * length)))
-            row: dict[str, float] = {"stage": stage, "step": step}
-            projector.train()
-            for lot in _lots(len(rows), s, step, accelerator):
-                with accelerator.accumulate(prepared):
-                    hidden = torch.from_numpy(vectors[lot.clips])[:, :, None].to(accelerator.device)
-                    wanted = {
-                        h: torch.from_numpy(np.stack([targets[i][h] for i in lot.clips])).to(accelerator.device)
-                        for h in labels
-                    }
-                    texts = [
-                        rows[i].captions[w % len(rows[i].captions)]
-                        for i, w in zip(lot.clips, lot.wordings, strict=True)
-                    ]
-                    loss, caption = prepared(hidden, wanted, texts, stage)
-                    accelerator.backward(loss)
-                    if accelerator.sync_gradients:
-                        accelerator.clip_grad_norm_(trained, 1.0)
-                    optimizer.step()
-                    optimizer.zero_grad(set_to_none=True)
-            row |= {"loss": float(loss.detach()), "heads" if stage == 1 else "caption": float(caption)}
-            if accelerator.is_main_process:
-                append_curve(out / "curve.jsonl", row)
-                if report:
-                    report(step + 1, total, row)
-                if (step + 1) % s.save_every == 0 or step + 1 == first:
-                    kept = {"projector": projector.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
-                    save_state(out / "state.pt", kept | {"adapter": _adapter(llm)}, made)
-            accelerator.wait_for_everyone()
-        # DDP's wrapper goes before anything ends the process group: its destructor waits for the group's threads.
-        del prepared, losses
-        accelerator.free_memory()
+    made = asdict(s) | {"save_every": None, "listing": given, "layout": LAYOUT}
+    lesson = Lesson(rows, vectors, [soft_targets(r, labels) for r in rows])
+    ends = np.cumsum([0, *(e * -(-len(rows) // s.batch) for e in s.epochs)]).tolist()
+    for number, (begin, end) in enumerate(pairwise(ends), start=1):
+        stage = _Stage(number, range(begin, end), lesson, projector, (llm, tokenizer), s, accelerator)
+        loop = Loop(
+            end, begin, ends[-1], save_every=s.save_every, made=made, state=out / "state.pt", curve=out / "curve.jsonl",
+        )  # fmt: skip
+        train(stage, loop, accelerator, report)
     if accelerator.is_main_process:
         named = {"encoder": encoder, "llm": llm_name, "labels": labels, "lora_rank": s.lora_rank, "prompt": s.prompt}
         _write(projector, _adapter(llm), named | {"training": asdict(s) | {"clips": len(rows)}}, out / "captioner")
@@ -273,11 +289,11 @@ def _adapter(llm: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _write(projector: DualProjector, adapter: dict[str, torch.Tensor], named: dict[str, Any], folder: Path) -> None:
-    """A captioner's directory, as `models.sonicverse.full` reads it."""
+    """A captioner's directory, as `models.sonicverse.full.captioner` reads it."""
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    parts = {"model": {k: v.detach().cpu().contiguous() for k, v in projector.state_dict().items()}, "adapter": adapter}
+    parts = {"model": {k: v.detach().cpu().clone() for k, v in in_file(projector).items()}, "adapter": adapter}
     for name, tensors in parts.items():
         if tensors:
             partial = folder / f"{name}.{os.getpid()}.partial"

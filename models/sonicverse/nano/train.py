@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from torch import nn
 
 from models.errors import ModelError
-from models.sonicverse.llm import load_llm
+from models.loop import Loop, Task, train
+from models.sonicverse.llm import caption_loss, load_llm
+from models.sonicverse.nano.captioner import NANO
 from models.sonicverse.nano.encoder import LAYERS, RATE, encode
-from models.sonicverse.nano.labels import HEADS, labels_of, sentence, targets
-from models.sonicverse.nano.projector import Projector, ProjectorConfig
+from models.sonicverse.nano.labels import labels_of, sentence, targets
+from models.sonicverse.projector import HEAD_WEIGHT, DualProjector, ProjectorConfig
 from models.sonicverse.tags import genre_tags
-from models.training import (
-    Clip,
-    append_curve,
-    cosine,
-    fingerprint,
-    load_state,
-    read_corpus,
-    read_segment,
-    recipe_of,
-    save_state,
-)
+from models.training import Clip, Report, cosine, fingerprint, read_corpus, read_segment, recipe_of
 from models.weights import load_tensors, weights_directory
 
 HEAD_STEPS = 2000
@@ -37,9 +30,7 @@ VOICE_STEPS = 1500
 VOICE_HEADS = ("vocals", "gender")
 HEAD_BATCH = 64
 BATCH = 8
-HEAD_WEIGHT = 0.1  # the paper's weight of the head losses beside the caption loss
 SAVE_EVERY = 50
-Report = Callable[[int, int, dict[str, float]], None]
 
 
 def through_codec(audio: np.ndarray) -> np.ndarray:
@@ -93,6 +84,121 @@ def _tensors(layers: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, tor
     return {name: torch.from_numpy(rows[chosen]) for name, rows in layers.items()}
 
 
+Heard = dict[str, torch.Tensor]  # layer vectors by layer, or targets by head
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Clips to learn from: layer vectors (clips, width) by layer, targets and labels of each clip, and the clips that may be drawn."""
+
+    layers: dict[str, np.ndarray]
+    wanted: list[dict[str, np.ndarray]]
+    labels: list[dict[str, list[str]]]
+    free: np.ndarray
+    worded: np.ndarray
+
+    def drawn(self, chosen: np.ndarray, heads: Iterable[str]) -> tuple[Heard, Heard]:
+        """Layer vectors of some clips, and what those heads should say of them."""
+        y = {head: torch.from_numpy(np.stack([self.wanted[i][head] for i in chosen])) for head in heads}
+        return _tensors(self.layers, chosen), y
+
+
+class _Losses(nn.Module):
+    """Loss of the heads alone, or of captions and heads where there are texts."""
+
+    def __init__(self, projector: DualProjector, head_weight: float) -> None:
+        super().__init__()
+        self.projector, self.head_weight = projector, head_weight
+        self.reader: tuple[Any, ...] = ()  # language model and tokenizer: frozen, loaded where first needed
+
+    def forward(self, x: Heard, y: Heard, texts: list[str] | None) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        model = self.projector
+        if texts is None:
+            return model.head_loss(model.head_logits(x), y), {}
+        if not self.reader:
+            # In a tuple, so that it is no part of this module.
+            self.reader = tuple(load_llm(dtype=quicker_type()))
+        tokens, logits = model(x)
+        llm, tokenizer = self.reader
+        caption = caption_loss(llm, tokenizer, tokens, texts)
+        return caption + self.head_weight * model.head_loss(logits, y), {"caption": caption.detach()}
+
+
+class _Projector(Task):
+    """`HEAD_STEPS` steps of the heads alone, then `steps` of the whole projector through the language model."""
+
+    def __init__(self, model: DualProjector, lesson: Lesson, steps: int, seed: int, head_weight: float) -> None:
+        self.model, self.lesson, self.steps, self.seed = model, lesson, steps, seed
+        self.module = _Losses(model, head_weight)
+
+    def lots(self, step: int) -> Sequence[tuple[Any, ...]]:
+        """A batch of clips, with a sentence each where captions are learned."""
+        rng, lesson = np.random.default_rng([self.seed, step]), self.lesson
+        heads_only = step < HEAD_STEPS
+        pool = lesson.free if heads_only else lesson.worded
+        chosen = pool[rng.integers(len(pool), size=HEAD_BATCH if heads_only else BATCH)]
+        texts = None if heads_only else [sentence(lesson.labels[i], rng) for i in chosen]
+        return [(*lesson.drawn(chosen, self.model.config.heads), texts)]
+
+    def rate(self, step: int) -> float:
+        """Warm-up and a cosine, once for the heads and once for captions."""
+        heads_only = step < HEAD_STEPS
+        return 1e-3 * (cosine(step, HEAD_STEPS, 50) if heads_only else cosine(step - HEAD_STEPS, self.steps, 50))
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """AdamW on the whole projector."""
+        return torch.optim.AdamW(self.model.parameters(), lr=1e-3, weight_decay=0.05)
+
+    def kept(self) -> dict[str, Any]:
+        """The projector's weights."""
+        return {"model": self.model.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take a state's weights."""
+        self.model.load_state_dict(state["model"])
+
+    def shows(self, step: int) -> bool:
+        """Captions oftener than heads."""
+        return step % (100 if step < HEAD_STEPS else 10) == 0
+
+
+class _Voices(_Projector):
+    """The heads of vocals and gender alone, on as many clips of each of `pools`."""
+
+    def __init__(self, model: DualProjector, lesson: Lesson, pools: list[np.ndarray], seed: int) -> None:
+        super().__init__(model, lesson, VOICE_STEPS, seed, 0.0)
+        self.pools = pools
+        self.module = _VoiceLoss(model)
+
+    def lots(self, step: int) -> Sequence[tuple[Any, ...]]:
+        """As many clips of every pool."""
+        rng = np.random.default_rng([self.seed, 5, step])
+        chosen = [p[rng.integers(len(p), size=HEAD_BATCH // len(self.pools))] for p in self.pools]
+        return [self.lesson.drawn(np.concatenate(chosen), VOICE_HEADS)]
+
+    def rate(self, step: int) -> float:
+        """Warm-up, then a cosine."""
+        return 1e-3 * cosine(step, self.steps, 50)
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """AdamW on the two heads and what they listen to, without decay: what does not learn stays as it is."""
+        own = [p for name in VOICE_HEADS for p in self.model.heads[name].parameters()]
+        return torch.optim.AdamW([self.model.beta, *own], lr=1e-3, weight_decay=0.0)
+
+
+class _VoiceLoss(nn.Module):
+    """Loss of the heads of vocals and gender; what comes before them does not learn."""
+
+    def __init__(self, projector: DualProjector) -> None:
+        super().__init__()
+        self.projector = projector
+
+    def forward(self, x: Heard, y: Heard) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        with torch.no_grad():
+            stacked = self.projector.stack(x)
+        return self.projector.head_loss({name: self.projector.head_of(name, stacked) for name in VOICE_HEADS}, y), {}
+
+
 def train_projector(
     corpora: list[Path],
     out: Path,
@@ -102,7 +208,7 @@ def train_projector(
     config: ProjectorConfig | None = None,
     head_weight: float = HEAD_WEIGHT,
     start_from: str | None = None,
-) -> Projector:
+) -> DualProjector:
     """Train on one or several corpora; continues from ``out/sonicverse.pt``.
 
     `config` switches parts off (ablations); `head_weight` is the weight of the head losses beside the caption loss; of the captioner
@@ -113,6 +219,41 @@ def train_projector(
     (no language model needed), the next `steps` the whole projector with caption cross-entropy plus 0.1 times the head losses.
     Genres are distilled from MusiCNN's tags (no rendered clip has one). A tenth of the pieces is kept for the temperatures.
     """
+    from accelerate import Accelerator
+
+    clips, layers = _views(corpora, report)
+    labels = [labels_of(clip.row) for clip in clips]
+    wanted = [targets(row) for row in labels]
+    for truth, vector in zip(wanted, layers["penultimate"], strict=True):
+        truth["genre"] = genre_tags(vector)
+    held = kept_back(clips)
+    free = np.flatnonzero(~held)
+    lesson = Lesson(layers, wanted, labels, free, np.array([i for i in free if "attributes" in clips[i].row]))
+    torch.manual_seed(seed)
+    model = DualProjector(config or NANO)
+    model.normalise_by(layers)
+    if start_from:
+        take_over(model, start_from)
+    made = {
+        "seed": seed, "config": asdict(model.config), "head_weight": head_weight, "head_steps": HEAD_STEPS,
+        "start_from": start_from, "corpus": fingerprint(clips),
+    }  # fmt: skip
+    state = out / "sonicverse.pt"
+    loop = Loop(HEAD_STEPS + steps, save_every=SAVE_EVERY, made=made, state=state, curve=state.with_suffix(".jsonl"))
+    # On the processor whatever else there is: what is read and what reads it are small.
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), device_placement=False)
+    train(_Projector(model, lesson, steps, seed, head_weight), loop, accelerator, report)
+    tune_voices(model, lesson, seed)
+    rest = np.flatnonzero(held)
+    x, y = lesson.drawn(rest, model.config.heads)
+    with torch.no_grad():
+        logits = model.head_logits(x)
+    model.calibrate(logits, y)
+    return model
+
+
+def _views(corpora: list[Path], report: Report | None) -> tuple[list[Clip], dict[str, np.ndarray]]:
+    """Clips of corpora, in every way that they are heard, and their layer vectors."""
     clips: list[Clip] = []
     parts = []
     for corpus in corpora:
@@ -123,116 +264,36 @@ def train_projector(
         for name, transform in views:
             parts.append(encode_corpus(found, corpus / f"{name}.safetensors", report, transform))
             clips += found
-    layers = {name: np.concatenate([p[name] for p in parts]) for name in LAYERS}
-    labels = [labels_of(clip.row) for clip in clips]
-    wanted = [targets(row) for row in labels]
-    for truth, vector in zip(wanted, layers["penultimate"], strict=True):
-        truth["genre"] = genre_tags(vector)
+    return clips, {name: np.concatenate([p[name] for p in parts]) for name in LAYERS}
+
+
+def kept_back(clips: list[Clip]) -> np.ndarray:
+    """Which clips are kept for the temperatures: about a tenth of the pieces, with all their clips."""
     held = np.array([zlib.crc32(str(clip.row.get("title", clip.path)).encode()) % 10 == 0 for clip in clips])
     if held.all() or not held.any():  # a handful of clips, in tests
         held = np.arange(len(clips)) % 10 == 0
-    free = np.flatnonzero(~held)
-    worded = np.array([i for i in free if "attributes" in clips[i].row])
-    torch.manual_seed(seed)
-    model = Projector(config or ProjectorConfig())
-    model.normalise_by(layers)
-    if start_from:
-        take_over(model, start_from)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
-    start = 0
-    made = {
-        "seed": seed, "config": model.config.to_dict(), "head_weight": head_weight, "head_steps": HEAD_STEPS,
-        "start_from": start_from, "corpus": fingerprint(clips),
-    }  # fmt: skip
-    state = load_state(out / "sonicverse.pt", made)
-    if state is not None:
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        start = int(state["step"])
-    llm = tokenizer = None
-    total = HEAD_STEPS + steps
-    for step in range(start, total):
-        torch.manual_seed(seed * 1_000_003 + step)
-        rng = np.random.default_rng([seed, step])
-        model.train()
-        heads_only = step < HEAD_STEPS
-        pool = free if heads_only else worded
-        chosen = pool[rng.integers(len(pool), size=HEAD_BATCH if heads_only else BATCH)]
-        x = _tensors(layers, chosen)
-        y = {head: torch.from_numpy(np.stack([wanted[i][head] for i in chosen])) for head in HEADS}
-        row: dict[str, float] = {"step": step}
-        if heads_only:
-            factor = cosine(step, HEAD_STEPS, 50)
-            loss = model.head_loss(model.head_logits(x), y)
-        else:
-            factor = cosine(step - HEAD_STEPS, steps, 50)
-            if llm is None:
-                llm, tokenizer = load_llm(dtype=quicker_type())
-            tokens, logits = model(x)
-            texts = [sentence(labels[i], rng) for i in chosen]
-            caption = caption_loss(llm, tokenizer, tokens, texts)
-            row["caption"] = caption.item()
-            loss = caption + head_weight * model.head_loss(logits, y)
-        for group in optimizer.param_groups:
-            group["lr"] = 1e-3 * factor
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        if step % (100 if heads_only else 10) == 0 or step + 1 == total:
-            row["loss"] = loss.item()
-            append_curve(out / "sonicverse.jsonl", row)
-            if report:
-                report(step + 1, total, row)
-        if (step + 1) % SAVE_EVERY == 0 or step + 1 == total:
-            kept = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
-            save_state(out / "sonicverse.pt", kept, made)
-    tune_voices(model, layers, wanted, free, seed)
-    kept_back = np.flatnonzero(held)
-    with torch.no_grad():
-        logits = model.head_logits(_tensors(layers, kept_back))
-    model.calibrate(logits, {h: torch.from_numpy(np.stack([wanted[i][h] for i in kept_back])) for h in HEADS})
-    return model
+    return held
 
 
-def tune_voices(
-    model: Projector,
-    layers: dict[str, np.ndarray],
-    wanted: list[dict[str, np.ndarray]],
-    free: np.ndarray,
-    seed: int = 0,
-) -> None:
+def tune_voices(model: DualProjector, lesson: Lesson, seed: int = 0) -> None:
     """Train the heads of vocals and gender alone for `VOICE_STEPS` more, where there are clips other than rendered ones.
 
     Each batch has as many rendered clips as others (recorded, generated), and of both as many sung as not, so that a corpus of one
     kind in which nobody sings doesn't make the head deaf. Everything else stays as it is: captions keep what they learned.
     """
+    from accelerate import Accelerator
+
+    free, wanted = lesson.free, lesson.wanted
     other = np.array([bool(np.isnan(wanted[i]["instrument"]).any()) for i in free])
     voice = np.array([bool(wanted[i]["vocals"][0] == 1) for i in free])
     pools = [free[mask] for mask in (other & voice, other & ~voice, ~other & voice, ~other & ~voice) if mask.any()]
-    if not other.any():
-        model.eval()
-        return
-    trained = [model.beta, *(p for name in VOICE_HEADS for p in model.heads[name].parameters())]
-    optimizer = torch.optim.AdamW(trained, lr=1e-3, weight_decay=0.0)
-    model.train()
-    for step in range(VOICE_STEPS):
-        torch.manual_seed(seed * 1_000_003 + step)
-        rng = np.random.default_rng([seed, 5, step])
-        chosen = np.concatenate([p[rng.integers(len(p), size=HEAD_BATCH // len(pools))] for p in pools])
-        with torch.no_grad():
-            stacked = model.stack(_tensors(layers, chosen))
-        logits = {name: model.head_of(name, stacked) for name in VOICE_HEADS}
-        y = {head: torch.from_numpy(np.stack([wanted[i][head] for i in chosen])) for head in VOICE_HEADS}
-        for group in optimizer.param_groups:
-            group["lr"] = 1e-3 * cosine(step, VOICE_STEPS, 50)
-        optimizer.zero_grad(set_to_none=True)
-        model.head_loss(logits, y).backward()
-        optimizer.step()
+    if other.any():
+        accelerator = Accelerator(cpu=not torch.cuda.is_available(), device_placement=False)
+        train(_Voices(model, lesson, pools, seed), Loop(VOICE_STEPS, clip=None), accelerator)
     model.eval()
 
 
-def take_over(model: Projector, name: str) -> list[str]:
+def take_over(model: DualProjector, name: str) -> list[str]:
     """Copy from another captioner what has the same name and shape, layer weights by head; returns what was new here."""
     directory = weights_directory("sonicverse-nano") if name == "nano" else Path(name)
     described = directory / "config.json"
@@ -251,7 +312,7 @@ def take_over(model: Projector, name: str) -> list[str]:
     return sorted(set(own) - taken - {"beta"})
 
 
-def save_projector(model: Projector, directory: Path, llm: str = "smollm2") -> None:
+def save_projector(model: DualProjector, directory: Path, llm: str = "smollm2") -> None:
     """Write a projector as safetensors (float16) beside a JSON config that names its language model."""
     from safetensors.torch import save_file
 
@@ -265,7 +326,7 @@ def save_projector(model: Projector, directory: Path, llm: str = "smollm2") -> N
     partial.replace(directory / "model.safetensors")
     described = {
         "kind": "captioner",
-        "projector": model.config.to_dict(),
+        "projector": asdict(model.config),
         "llm": llm,
         "encoder": "musicnn + pulse/pitch",
     }
@@ -284,29 +345,3 @@ def train_nano_captioner(
     model = train_projector(corpora, out / "state", steps, seed, report, start_from=start_from)
     save_projector(model, out / "sonicverse-nano")
     return out / "sonicverse-nano"
-
-
-def caption_loss(llm: Any, tokenizer: Any, tokens: torch.Tensor, texts: list[str]) -> torch.Tensor:
-    """Cross-entropy per token of `texts` (and the end mark) after the language tokens (batch, n, width)."""
-    ids = [[*tokenizer(text, add_special_tokens=False).input_ids, tokenizer.eos_token_id] for text in texts]
-    longest = max(len(i) for i in ids)
-    padded = torch.full((len(ids), longest), tokenizer.eos_token_id, device=tokens.device)
-    mask = torch.zeros(len(ids), longest, dtype=torch.long, device=tokens.device)
-    for k, row in enumerate(ids):
-        padded[k, : len(row)] = torch.tensor(row, device=tokens.device)
-        mask[k, : len(row)] = 1
-    words = llm.get_input_embeddings()(padded)
-    prefix = tokens.to(words.dtype)
-    n = prefix.shape[1]
-    attention = torch.cat([torch.ones(len(ids), n, dtype=torch.long, device=tokens.device), mask], dim=1)
-    hidden = llm.model(inputs_embeds=torch.cat([prefix, words], dim=1), attention_mask=attention).last_hidden_state
-    logits = llm.lm_head(hidden[:, n - 1 : -1][mask.bool()]).float()
-    return F.cross_entropy(logits, padded[mask.bool()])
-
-
-def with_prompt(llm: Any, tokenizer: Any, tokens: torch.Tensor, prompt: str) -> torch.Tensor:
-    """Language tokens (batch, n, width) with the embedded words of a prompt after them."""
-    if not prompt:
-        return tokens
-    ids = torch.tensor([tokenizer(prompt, add_special_tokens=False).input_ids] * len(tokens), device=tokens.device)
-    return torch.cat([tokens, llm.get_input_embeddings()(ids).to(tokens.dtype)], dim=1)

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.sonicverse.captioner import RATE
 from models.sonicverse.evaluation.attributes import calibration_error, evaluate, instrument_f1, named, tempo_right
+from models.sonicverse.llm import caption_loss
 from models.sonicverse.load import load_captioner
-from models.sonicverse.nano.encoder import LAYERS, encode, pulse_strength
+from models.sonicverse.nano.captioner import NANO
+from models.sonicverse.nano.encoder import LAYERS, RATE, encode, pulse_strength
 from models.sonicverse.nano.labels import HEADS, INSTRUMENTS, MOODS, sentence, targets, without_repeats
-from models.sonicverse.nano.projector import Projector, ProjectorConfig
-from models.sonicverse.nano.train import caption_loss, tune_voices
+from models.sonicverse.nano.train import Lesson, tune_voices
+from models.sonicverse.projector import DualProjector
 
 LABELS = {
     "instrument": ["harp", "strings"], "mood": ["warm"], "tempo": ["slow"], "key": ["D minor"], "register": ["high"],
@@ -26,7 +29,7 @@ def layers(n: int = 2) -> dict[str, torch.Tensor]:
 
 
 def test_tokens_and_layer_weights() -> None:
-    model = Projector(ProjectorConfig()).eval()
+    model = DualProjector(NANO).eval()
     tokens, logits = model(layers())
     assert tokens.shape == (2, 8 + 2 * len(HEADS), 576)
     assert {k: v.shape[1] for k, v in logits.items()} == {k: len(v[0]) for k, v in HEADS.items()}
@@ -38,16 +41,16 @@ def test_tokens_and_layer_weights() -> None:
 
 
 def test_layer_weights_sum_to_one_in_every_path() -> None:
-    weights = Projector(ProjectorConfig()).layer_weights()
+    weights = DualProjector(NANO).layer_weights()
     assert set(weights) == {"content", *HEADS}
     assert all(sum(w.values()) == pytest.approx(1) for w in weights.values())
-    last = Projector(ProjectorConfig(layer_weights="last")).layer_weights()["key"]
+    last = DualProjector(replace(NANO, layer_weights="last")).layer_weights()["key"]
     assert list(last.values()) == [0, 0, 0, 0, 0, 1]
 
 
 def test_temperature_calibrates_and_unknown_truth_is_left_out() -> None:
     """Logits three times too sure: the fitted temperature is about three, and the calibration error falls."""
-    model = Projector(ProjectorConfig()).eval()
+    model = DualProjector(NANO).eval()
     rng = np.random.default_rng(0)
     logits, wanted = {}, {}
     for head, (names, several) in HEADS.items():
@@ -70,7 +73,7 @@ def test_temperature_calibrates_and_unknown_truth_is_left_out() -> None:
 
 def test_the_caption_loss_alone_reaches_the_heads_and_leaves_the_language_model() -> None:
     captioner = load_captioner()
-    model = Projector(ProjectorConfig()).train()
+    model = DualProjector(NANO).train()
     before = {k: v.clone() for k, v in captioner.llm.state_dict().items()}
     tokens, _ = model(layers())
     caption_loss(captioner.llm, captioner.tokenizer, tokens, ["A slow piece.", "A fast piece with drums."]).backward()
@@ -216,14 +219,15 @@ def test_voice_heads_learn_from_other_music_and_leave_the_rest() -> None:
         labels = {"vocals": ["vocals" if sung else "instrumental"]} | ({"gender": ["female"]} if sung else {})
         wanted.append(targets({"instrument": ["harp"], **labels} if known else labels))
     torch.manual_seed(0)
-    model = Projector(ProjectorConfig())
+    model = DualProjector(NANO)
     model.normalise_by(layers)
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    tune_voices(model, layers, wanted, np.flatnonzero(~other))
+    free = np.flatnonzero(~other)
+    tune_voices(model, Lesson(layers, wanted, [], free, free))
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items()), (
         "rendered clips alone: nothing to learn here"
     )
-    tune_voices(model, layers, wanted, np.arange(n))
+    tune_voices(model, Lesson(layers, wanted, [], np.arange(n), free))
     moved = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
     assert moved <= {"beta", *(k for k in before if k.startswith(("heads.vocals.", "heads.gender.")))}
     rows = [list(model.config.heads).index(h) for h in model.config.heads if h not in ("vocals", "gender")]

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import ModelError
-from models.sonicverse.captioner import RATE, Description
+from models.sonicverse.captioner import Description
 from models.sonicverse.load import load_captioner
+from models.sonicverse.nano.encoder import RATE
 from models.sonicverse.pieces.windows import HOP, TAIL, WINDOW, Piece, Segment, changes, clock, describe_piece, windows
 from models.sonicverse.pieces.wording import KEY, EndpointWriter, faithful, open_writer, reword, story
 

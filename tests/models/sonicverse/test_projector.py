@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +15,21 @@ import torch
 
 from models.errors import ModelError
 from models.sonicverse.full.mert import RENAMED, Mert
-from models.sonicverse.full.projector import PRESETS, DualConfig, DualProjector, parameter_counts
-from models.sonicverse.full.released import load_released
-from models.sonicverse.llm import load_llm
+from models.sonicverse.full.presets import PAPER, PRESETS, parameter_counts
+from models.sonicverse.full.released import in_file, load_released
+from models.sonicverse.llm import caption_loss, load_llm
 from models.sonicverse.load import load_captioner
-from models.sonicverse.nano.train import caption_loss
 from models.sonicverse.pieces.windows import windows
+from models.sonicverse.projector import DualProjector, ProjectorConfig
 
 HEADS = {"key": 24, "instrument": 5, "mood": 4, "genre": 3, "vocals": 2, "gender": 2}
 
 
-def small(**changes: Any) -> DualConfig:
-    base = DualConfig(
-        heads=HEADS,
-        layers=3,
-        width=8,
-        llm_width=576,
-        content_tokens=4,
-        tokens_per_head=2,
-        backbone=8,
-        head_width=8,
-        dropout=0.0,
-    )
+def small(**changes: Any) -> ProjectorConfig:
+    base = replace(
+        PAPER, heads=HEADS, layers=3, width=8, llm_width=576, content_tokens=4, tokens_per_head=2,
+        backbone=(8, "relu"), head=(8, "relu"),
+    )  # fmt: skip
     return replace(base, **changes)
 
 
@@ -70,20 +63,24 @@ def test_alpha_and_beta_learn_and_sum_to_one_in_the_paper() -> None:
     model = DualProjector(small())
     tokens, logits = model(hidden())
     (tokens.square().sum() + sum(v.square().sum() for v in logits.values())).backward()
-    weights = [model.content.alpha, *(h.beta for h in model.heads.values())]
-    assert len(weights) == 7
-    for w in weights:
-        assert w.grad is not None
-        assert float(w.grad.abs().sum()) > 0
-        assert float(torch.softmax(w, 0).sum().detach()) == pytest.approx(1)
+    assert model.alpha.grad is not None
+    assert model.beta.grad is not None
+    gradients = [model.alpha.grad, *model.beta.grad]
+    assert len(gradients) == 7
+    assert all(float(g.abs().sum()) > 0 for g in gradients)
+    torch.nn.init.normal_(model.alpha)
+    torch.nn.init.normal_(model.beta)
+    for weights in model.layer_weights().values():
+        assert sum(weights.values()) == pytest.approx(1)
 
 
 def test_beta_of_the_release_never_learns() -> None:
     model = DualProjector(small(layer_weights="ones", features="logits", masked=False))
     tokens, logits = model(hidden())
     (tokens.sum() + sum(v.square().sum() for v in logits.values())).backward()
-    assert all(h.beta.grad is None or float(h.beta.grad.abs().sum()) == 0 for h in model.heads.values())
-    assert float(model.content.alpha.grad.abs().sum()) > 0
+    assert model.beta.grad is None or not model.beta.grad.any()
+    assert model.alpha.grad is not None
+    assert float(model.alpha.grad.abs().sum()) > 0
 
 
 def test_padding_changes_nothing_and_a_batch_equals_its_clips() -> None:
@@ -134,7 +131,8 @@ def test_stages_free_what_they_should() -> None:
     for stage in (1, 2, 3):
         model.stage(stage)
         seen.append(learning())
-    assert seen == [{"backbone", "heads"}, {"backbone", "heads", "content", "features"}, {"content", "features"}]
+    heads, tokens = {"backbone", "heads", "beta"}, {"content", "feature", "alpha"}
+    assert seen == [heads, heads | tokens, tokens]
     with pytest.raises(ModelError, match="stage 4"):
         model.stage(4)
 
@@ -153,7 +151,7 @@ def test_the_caption_alone_reaches_the_heads_and_frozen_weights_stay() -> None:
     model.stage(2)
     model.zero_grad(set_to_none=True)
     caption_loss(llm, tokenizer, model(hidden())[0], ["A slow piece.", "A fast piece."]).backward()
-    assert all(float(h.classify[0].weight.grad.abs().sum()) > 0 for h in model.heads.values())
+    assert all(float(h[0].weight.grad.abs().sum()) > 0 for h in model.heads.values())
 
 
 def mert_directory(folder: Path, older: bool = True) -> Path:
@@ -206,12 +204,13 @@ def test_mert_of_another_kind_is_named(tmp_path: Path) -> None:
         Mert(folder)
 
 
-def release(**changes: Any) -> DualConfig:
+def release(**changes: Any) -> ProjectorConfig:
     """The release's switches in a small size; like there, every head has another number of labels."""
     heads = {"instrument": 5, "mood": 4, "genre": 6, "key": 24, "vocals": 3}
+    tokens = ("gelu", "llm", "gelu")
     return small(
-        features="logits", layer_weights="ones", masked=False, leading_gelu=True, heads=heads, layers=13, **changes
-    )
+        features="logits", layer_weights="ones", masked=False, content=tokens, feature=tokens, heads=heads, layers=13, **changes
+    )  # fmt: skip
 
 
 def elsewhere(name: str) -> str:
@@ -223,7 +222,7 @@ def elsewhere(name: str) -> str:
     name = re.sub(r"^heads\.(\w+)\.classify\.(\d)", lambda m: f"base.mert_heads.{m[1]}.layers.{m[2]}", name)
     name = re.sub(r"^features\.(\w+)\.(\d+)", r"base.mert_\1_projector.mlps.\2", name)
     name = name.replace("backbone.0", "base.mert_backbone.hidden")
-    return re.sub(r"mlps\.(\d+)\.(\d)", lambda m: f"mlps.{m[1]}.{int(m[2]) + 1}", name)
+    return re.sub(r"mlps\.(\d+)\.(\d)", lambda m: f"mlps.{m[1]}.{int(m[2]) + 3}", name)
 
 
 @pytest.mark.parametrize("kind", ["pickle", "safetensors"])
@@ -234,9 +233,9 @@ def test_a_state_dict_under_other_names_finds_its_places(kind: str, tmp_path: Pa
     torch.manual_seed(1)
     config = release(content_tokens=12)
     model = DualProjector(config).eval()
-    for weights in (model.content.alpha, *(h.beta for h in model.heads.values())):
-        torch.nn.init.normal_(weights)
-    state = model.state_dict()
+    torch.nn.init.normal_(model.alpha)
+    torch.nn.init.normal_(model.beta)
+    state = in_file(model)
     assert all(elsewhere(k) != k for k in state)
     renamed = {
         elsewhere(k): (v[None, :, None] if k.endswith(("alpha", "beta")) else v).contiguous()
@@ -249,11 +248,11 @@ def test_a_state_dict_under_other_names_finds_its_places(kind: str, tmp_path: Pa
 
     save(renamed)
     again = load_released(path, config)
-    assert all(torch.equal(v, state[k]) for k, v in again.state_dict().items())
+    assert all(torch.equal(v, state[k]) for k, v in in_file(again).items())
     x = torch.randn(2, 13, 6, 8)
     assert torch.equal(again(x)[0], model(x)[0])
     short = dict(renamed)
-    del short["base.mert_lmm_projector.mlps.3.1.bias"]
+    del short["base.mert_lmm_projector.mlps.3.4.bias"]
     refused = "nothing is left for|left over" if kind == "pickle" else "no SonicVerse projector of this shape"
     for wrong in (short, {**renamed, "extra.0.weight": torch.zeros(7, 7)}, {"weights": torch.zeros(13)}):
         save(wrong)
@@ -268,7 +267,7 @@ def test_names_that_tell_nothing_leave_the_order(tmp_path: Path) -> None:
     torch.manual_seed(1)
     config = release()
     model = DualProjector(config).eval()
-    renamed = {f"part{i}": v for i, v in enumerate(model.state_dict().values())}
+    renamed = {f"part{i}": v for i, v in enumerate(in_file(model).values())}
     torch.save(renamed, tmp_path / "model.pt")
     again = load_released(tmp_path / "model.pt", config)
     x = torch.randn(2, 13, 6, 8)
@@ -284,32 +283,31 @@ def test_token_mlps_of_the_release_begin_with_a_gelu() -> None:
     model = DualProjector(release()).eval()
     x = torch.randn(1, 13, 5, 8)
     tokens, logits = model(x)
-    mean = torch.einsum("l,blw->bw", torch.softmax(model.content.alpha, 0), x.mean(dim=2))
+    mean = torch.einsum("l,blw->bw", torch.softmax(model.alpha, 0), x.mean(dim=2))
     for token, mlp, given in (
-        (tokens[:, 0], model.content.tokens[0], mean), (tokens[:, 4], model.features["instrument"][0], logits["instrument"]),
+        (tokens[:, 0], model.content[0], mean), (tokens[:, 4], model.feature["instrument"][0], logits["instrument"]),
     ):  # fmt: skip
-        inner = torch.nn.functional.gelu(given) @ mlp[0].weight.T + mlp[0].bias
-        assert torch.allclose(token, torch.nn.functional.gelu(inner) @ mlp[2].weight.T + mlp[2].bias, atol=1e-6)
-    assert PRESETS["released"].leading_gelu
-    assert not PRESETS["paper"].leading_gelu
+        inner = torch.nn.functional.gelu(given) @ mlp[1].weight.T + mlp[1].bias
+        assert torch.allclose(token, torch.nn.functional.gelu(inner) @ mlp[3].weight.T + mlp[3].bias, atol=1e-6)
+    assert PRESETS["released"].content == PRESETS["released"].feature == ("gelu", "llm", "gelu")
+    assert PRESETS["paper"].content == PRESETS["paper"].feature == ("llm", "gelu")
 
 
 def test_a_whole_captioner_in_a_directory(tmp_path: Path) -> None:
     """Encoder, projector and language model from one folder; the same texts in a batch and alone."""
     from safetensors.torch import save_file
 
-    from models.sonicverse.full.projector import describe_config
     from models.sonicverse.llm import converted_smollm2
 
     folder = tmp_path / "captioner"
     mert_directory(folder / "mert")
     config = small(width=16)
     torch.manual_seed(0)
-    save_file(DualProjector(config).state_dict(), folder / "model.safetensors")
+    save_file({k: v.clone() for k, v in in_file(DualProjector(config)).items()}, folder / "model.safetensors")
     labels = {k: [f"{k}{i}" for i in range(n)] for k, n in HEADS.items()}
     described = {
         "kind": "captioner",
-        "dual": describe_config(config),
+        "dual": asdict(config),
         "labels": labels,
         "encoder": "mert",
         "llm": str(converted_smollm2()),

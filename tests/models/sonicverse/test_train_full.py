@@ -17,18 +17,17 @@ from typer.testing import CliRunner
 
 from models.errors import ModelError
 from models.sonicverse.full.musicbench import Row
-from models.sonicverse.full.projector import DualConfig
+from models.sonicverse.full.presets import PAPER, described_config
 from models.sonicverse.full.released import load_released
 from models.sonicverse.full.train import FullSettings, encode_rows, label_names, train_full
-from models.sonicverse.llm import converted_smollm2, load_llm
+from models.sonicverse.llm import caption_loss, converted_smollm2, load_llm
 from models.sonicverse.load import load_captioner
 from models.sonicverse.nano.labels import KEYS
-from models.sonicverse.nano.train import caption_loss
 from tastelab.cli import app
 from tests.models.sonicverse.test_projector import mert_directory
 
 WORDS = ("piano", "harp", "drums", "flute", "organ", "choir", "horns", "guitar")
-SMALL = {"content_tokens": 6, "tokens_per_head": 1, "backbone": 16, "head_width": 16, "dropout": 0.0}
+SMALL = {"content_tokens": 6, "tokens_per_head": 1, "backbone": (16, "relu"), "head": (16, "relu")}
 
 
 def rows() -> list[Row]:
@@ -54,7 +53,7 @@ def test_eight_clips_can_be_overfitted_and_shuffled_audio_then_fails(tmp_path: P
     assert [r["stage"] for r in curve] == [1.0] * 20 + [2.0] * 70 + [3.0] * 6
     assert curve[19]["loss"] < curve[0]["loss"]
     described = json.loads((folder / "config.json").read_text())
-    model = load_released(folder / "model.safetensors", DualConfig(**described["dual"]))
+    model = load_released(folder / "model.safetensors", described_config(described["dual"]))
     llm, tokenizer = load_llm()
     x, texts = torch.from_numpy(vectors())[:, :, None], [r.captions[0] for r in rows()]
     with torch.no_grad():
@@ -101,15 +100,15 @@ def test_interrupted_it_goes_on_to_the_same_weights(tmp_path: Path) -> None:
 
 def test_labels_that_are_missing_or_strange(tmp_path: Path) -> None:
     given = rows()
-    names = label_names(given, DualConfig())
+    names = label_names(given, PAPER)
     assert names["instrument"] == sorted(WORDS)
     assert names["key"] == list(KEYS)
     bare = [Row(r.audio, r.identifier, r.captions, None, None, False) for r in given]
     with pytest.raises(ModelError, match="no row has soft labels for instrument"):
-        label_names(bare, DualConfig())
+        label_names(bare, PAPER)
     given[0].soft["key"]["H dur"] = 1.0
     with pytest.raises(ModelError, match="'H dur'"):
-        label_names(given, DualConfig())
+        label_names(given, PAPER)
     with pytest.raises(ModelError, match="preset 'large' is not known"):
         train_full(rows(), vectors(), "mert", "smollm2", tmp_path, FullSettings(preset="large"))
 

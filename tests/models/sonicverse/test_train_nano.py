@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from models.sonicverse.nano import train
-from models.sonicverse.nano.projector import ProjectorConfig
+from models.sonicverse.nano.captioner import NANO
 from stimuli.dataset.build import build_base
 from stimuli.dataset.varied import build_varied
 
@@ -25,7 +26,7 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_it_goes_on_where_it_was(corpora: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("HEAD_STEPS", 6), ("SAVE_EVERY", 2), ("HEAD_BATCH", 8), ("BATCH", 2)):
         monkeypatch.setattr(train, name, value)
-    config = ProjectorConfig(content_tokens=2, tokens_per_head=1)
+    config = replace(NANO, content_tokens=2, tokens_per_head=1)
 
     def run(folder: str, report: train.Report | None = None) -> dict[str, torch.Tensor]:
         return train.train_projector(corpora, tmp_path / folder, 2, report=report, config=config).state_dict()
