@@ -152,7 +152,7 @@ def train(task: Task, loop: Loop, accelerator: Accelerator, report: Report | Non
         task.restore(state)
     module = task.module
     prepared, optimizer = accelerator.prepare(module, task.optimizer())
-    if int(state["step"]) > loop.begin:
+    if loop.begin < int(state["step"]) < loop.end:  # of this stretch, and of no other
         optimizer.load_state_dict(state["optimizer"])
     average = MovingAverage(module, loop.ema) if loop.ema else None
     if average and "average" in state:
