@@ -25,7 +25,6 @@ MEANINGS = {
     "figures": "figures of the room's section",
     "generate": "music from text",
     "paper": "the seed paper's own analysis of the room's subject",
-    "projector": "SonicVerse's projector",
     "section": "the room's part of the report",
     "study": "a whole study: its file, its command",
     "train": "training of the captioner in this room",
