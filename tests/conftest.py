@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 from experiment.config import ExperimentConfig
 from experiment.data.store import Store
@@ -15,6 +16,10 @@ from experiment.launch import Prepared
 from tastelab.study import load_study
 from tests.postgres import Postgres
 
+if os.environ.get("TASTELAB_SHRINK") == "no":
+    # A failing example is not made smaller: for whoever only asks whether a test fails.
+    settings.register_profile("unshrunk", phases=[x for x in Phase if x not in (Phase.shrink, Phase.explain)])
+    settings.load_profile("unshrunk")
 ROOT = Path(__file__).resolve().parent.parent
 TASTES = ("bitter", "salty", "sour", "sweet")
 

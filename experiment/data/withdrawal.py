@@ -48,6 +48,10 @@ def withdraw(store: Store, code: str) -> dict[str, int]:
             row.calibration = None
             row.ended_at = None
         person.withdrawn_at = utc_now()
+    if store.engine.dialect.name == "sqlite":
+        # What was written before stands in SQLite's log beside the file until it is emptied; others may keep that open.
+        with store.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     return {"sessions": len(ids), "answers": answers}
 
 

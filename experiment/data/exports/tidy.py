@@ -104,12 +104,12 @@ def tidy(store: Store, study: str) -> Tidy:
 
 def _small_cells(rows: list[dict[str, Any]]) -> list[str]:
     """Options of demographic questions that fewer than `SMALL_CELL` people of one kind chose."""
-    counts: dict[tuple[str, str, str], int] = {}
+    people: dict[tuple[str, str, str], set[int]] = {}
     for r in rows:
         if r["block"] == "demographics" and r["choice"] is not None and r["kind"] in ("person", "imported"):
-            key = (r["kind"], r["item"], r["choice"])
-            counts[key] = counts.get(key, 0) + 1
-    return [f"{item} = {choice}: {n}" for (_, item, choice), n in sorted(counts.items()) if n < SMALL_CELL]
+            people.setdefault((r["kind"], r["item"], r["choice"]), set()).add(r["participant"])
+    cells = sorted((cell, len(who)) for cell, who in people.items())
+    return [f"{item} = {choice}: {n}" for (_, item, choice), n in cells if n < SMALL_CELL]
 
 
 def table(rows: list[dict[str, Any]], columns: tuple[str, ...] = COLUMNS, delimiter: str = ",") -> str:

@@ -1,0 +1,146 @@
+"""The key file: for its owner alone, encrypted where asked, nothing left of a contact that was deleted."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from experiment.data.keyfile import KeyFile
+from experiment.errors import ExperimentError
+
+CONTACT = "Ada Lovelace, ada@example.org"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def contacts(path: Path, passphrase: str) -> dict[str, str]:
+    """What an encrypted file holds, read by the description in the guide: scrypt of the passphrase, then Fernet."""
+    import hashlib
+
+    from cryptography.fernet import Fernet
+
+    head, salt, token = path.read_bytes().split(b"\n")
+    assert head == b"tastelab-key-1"
+    key = hashlib.scrypt(
+        passphrase.encode(), salt=base64.b64decode(salt), n=32768, r=8, p=1, dklen=32, maxmem=64 * 2**20
+    )
+    return json.loads(Fernet(base64.urlsafe_b64encode(key)).decrypt(token))["contacts"]
+
+
+def test_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> None:
+    path = tmp_path / "participants.key"
+    old = os.umask(0)
+    try:
+        KeyFile(path).add("P01", CONTACT)
+        assert mode(path) == 0o600
+        KeyFile(path).encrypt("correct horse")
+        assert mode(path) == 0o600
+    finally:
+        os.umask(old)
+    assert [p.name for p in tmp_path.iterdir()] == ["participants.key"]
+
+
+@pytest.mark.parametrize("bits", [0o640, 0o604, 0o644, 0o660, 0o602, 0o610])
+def test_a_file_that_others_can_reach_is_not_used(tmp_path: Path, bits: int) -> None:
+    path = tmp_path / "participants.key"
+    KeyFile(path).add("P01", CONTACT)
+    path.chmod(bits)
+    with pytest.raises(ExperimentError, match=f"chmod 600 {path}"):
+        KeyFile(path)
+    path.chmod(0o600)
+    assert KeyFile(path).show("P01") == CONTACT
+    path.chmod(0o400)
+    assert KeyFile(path).show("P01") == CONTACT
+
+
+def test_contacts_are_added_shown_and_removed(tmp_path: Path) -> None:
+    path = tmp_path / "participants.key"
+    keys = KeyFile(path)
+    keys.add("P01", CONTACT)
+    keys.add("P02", "Bruno, 055 1234")
+    with pytest.raises(ExperimentError, match=r"code P01 is in .* already"):
+        KeyFile(path).add("P01", "Eve")
+    assert json.loads(path.read_text())["contacts"] == {"P01": CONTACT, "P02": "Bruno, 055 1234"}
+    with pytest.raises(ExperimentError, match="P03 is not in"):
+        keys.show("P03")
+    assert not keys.remove("P03")
+    assert keys.remove("P01")
+    assert not keys.remove("P01")
+    assert b"Ada" not in path.read_bytes()
+    assert json.loads(path.read_text())["contacts"] == {"P02": "Bruno, 055 1234"}
+    assert KeyFile(path).show("P02") == "Bruno, 055 1234"
+
+
+def test_encrypted_it_is_what_the_guide_says(tmp_path: Path) -> None:
+    path = tmp_path / "participants.key"
+    KeyFile(path).add("P01", CONTACT)
+    KeyFile(path).encrypt("correct horse")
+    assert b"Ada" not in path.read_bytes()
+    assert contacts(path, "correct horse") == {"P01": CONTACT}
+    opened = KeyFile(path, "correct horse")
+    assert opened.show("P01") == CONTACT
+    opened.add("P02", "Bruno")
+    assert contacts(path, "correct horse") == {"P01": CONTACT, "P02": "Bruno"}
+    opened.encrypt("battery staple")
+    assert contacts(path, "battery staple") == {"P01": CONTACT, "P02": "Bruno"}
+    with pytest.raises(ExperimentError, match="passphrase is wrong"):
+        KeyFile(path, "correct horse")
+    with pytest.raises(ExperimentError, match="is encrypted; give its passphrase"):
+        KeyFile(path)
+
+
+def test_each_writing_has_a_salt_of_its_own(tmp_path: Path) -> None:
+    """One salt for all would let one table of guesses open every laboratory's file."""
+    salts = set()
+    for name in "abc":
+        keys = KeyFile(tmp_path / name, "same")
+        for code in ("P01", "P02"):
+            keys.add(code, CONTACT)
+            salt = base64.b64decode((tmp_path / name).read_bytes().split(b"\n")[1])
+            assert len(salt) >= 16
+            salts.add(salt)
+    assert len(salts) == 6
+
+
+def test_a_new_file_is_encrypted_where_a_passphrase_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "participants.key"
+    KeyFile(path, "x").add("P01", CONTACT)
+    assert contacts(path, "x") == {"P01": CONTACT}
+
+
+def test_a_file_that_was_changed_or_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "participants.key"
+    KeyFile(path).add("P01", CONTACT)
+    with pytest.raises(ExperimentError, match="is not encrypted"):
+        KeyFile(path, "x")
+    KeyFile(path).encrypt("x")
+    data = path.read_bytes()
+    path.write_bytes(data[:-5] + bytes([data[-5] ^ 1]) + data[-4:])
+    with pytest.raises(ExperimentError, match="was changed"):
+        KeyFile(path, "x")
+    for nothing in (b"", b"{}", b"[]", b'{"contacts": 3}', b"\xff"):
+        path.write_bytes(nothing)
+        with pytest.raises(ExperimentError, match="is not a key file"):
+            KeyFile(path)
+
+
+def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "participants.key"
+    keys = KeyFile(path)
+    keys.add("P01", CONTACT)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        keys.add("P02", "Bruno")
+    monkeypatch.undo()
+    assert KeyFile(path).contacts == {"P01": CONTACT}
