@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 
     from stimuli.manifest import ClipRow
 
+# Words that say nothing about the sound.
 DULL = frozenset(
-    ["a", "an", "and", "are", "as", "at", "by", "for", "from", "has", "in", "is", "it", "its", "of", "on", "or", "over", "that", "the", "this", "to", "with"]
-)  # words that say nothing about the sound
+    re.findall(r"\w+", "a an and are as at by for from has in is it its of on or over that the this to with")
+)
 
 
 def words_against_ratings(rows: list[ClipRow], ratings: pd.DataFrame, shown: int = 20) -> list[dict[str, Any]]:
@@ -24,8 +26,6 @@ def words_against_ratings(rows: list[ClipRow], ratings: pd.DataFrame, shown: int
 
     Mean ratings of a clip are the unit; Mann-Whitney U, Holm over all words and adjectives; the `shown` smallest p.
     """
-    import re
-
     captions = {r.clip: set(re.findall(r"[a-z]+", r.caption.lower())) for r in rows if r.caption}
     if ratings.empty or not captions:
         return []

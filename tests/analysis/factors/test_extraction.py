@@ -124,6 +124,32 @@ def test_factors_stand_from_the_greatest_to_the_least() -> None:
     assert weighted == pytest.approx([2.0072179883, 1.7439142774, 1.3787443891], abs=1e-4)
 
 
+def test_correlated_factors_that_explain_more_together_come_before_a_lone_one() -> None:
+    """R: fa(r, 3, n.obs = 300, fm = "ml", rotate = "oblimin") on the same matrix: loadings, Phi, SS loadings.
+
+    The lone factor's own loadings are larger than the first one's; the engine gives it first.
+    """
+    pattern = np.zeros((9, 3))
+    pattern[:3, 0], pattern[3:6, 1], pattern[6:, 2] = 0.7, 0.62, 0.8
+    pattern[:2, 1], pattern[3, 0], pattern[0, 2] = 0.2, 0.25, 0.1
+    r = pattern @ np.array([[1, 0.6, 0.1], [0.6, 1, 0.1], [0.1, 0.1, 1]]) @ pattern.T
+    np.fill_diagonal(r, 1)
+    found = extract(r, tuple("abcdefghi"), 3)
+    assert found.loadings[[0, 3, 6]] == pytest.approx(
+        np.array(
+            [
+                [0.77168450727, 0.0727349886, 0.0894126291], [0.23748913218, -0.0073073693, 0.6073333655],
+                [0.00071964818, 0.8001547240, -0.0025124289],
+            ]
+        ), abs=1e-4,
+    )  # fmt: skip
+    assert [found.phi[0, 1], found.phi[0, 2], found.phi[1, 2]] == pytest.approx(
+        [0.14167457, 0.72450105, 0.10287733], abs=1e-4
+    )
+    weighted = np.diag(found.phi @ found.loadings.T @ found.loadings)
+    assert weighted == pytest.approx([1.9655257, 1.9294959, 1.3406883], abs=1e-4)
+
+
 def test_discrepancys_gradient_is_that_of_differences() -> None:
     r = np.corrcoef(DATA.to_numpy(), rowvar=False)
     psi = np.linspace(0.3, 0.8, 6)
