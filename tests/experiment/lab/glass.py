@@ -46,6 +46,7 @@ class Shape:
         self.__dict__ |= options
 
     def draw(self) -> None:
+        self.win.draws += 1
         self.win.drawn = [d for d in self.win.drawn if d[0] is not self]
         self.win.drawn.append((self, {k: v for k, v in self.__dict__.items() if k != "win"}))
 
@@ -80,7 +81,8 @@ class GlassWindow:
         self.pointer, self.held = (-0.79, 0.49), False
         self.down: list[SimpleNamespace] = []
         self.released: list[SimpleNamespace] = []
-        self.open, self.flips, self.idle = True, 0, 0
+        self.open, self.flips, self.idle, self.draws = True, 0, 0, 0
+        self.options: dict[str, Any] = {}
 
     def clearBuffer(self) -> None:
         self.drawn = []
@@ -92,7 +94,7 @@ class GlassWindow:
         self.flips += 1
         self.clock.now += FRAME
         self.idle = 0 if self.todo else self.idle + 1
-        assert self.idle < 6000, f"nobody answers: {[d.get('text') for _, d in self.drawn]}"
+        assert self.idle < 60_000, f"nobody answers: {[d.get('text') for _, d in self.drawn]}"
         if self.todo:
             self.todo.popleft()()
 
@@ -164,7 +166,7 @@ class World:
         Sound.made = []
         World.now = self
         visual = ModuleType("psychopy.visual")
-        visual.__dict__.update(TextStim=TextStim, Rect=Rect, Line=Line, Circle=Circle, Window=lambda **_: self.window)
+        visual.__dict__.update(TextStim=TextStim, Rect=Rect, Line=Line, Circle=Circle, Window=self._window)
         event = ModuleType("psychopy.event")
         event.__dict__["Mouse"] = lambda win: SimpleNamespace(
             getPos=lambda: self.window.pointer, getPressed=lambda: [self.window.held, False, False]
@@ -187,6 +189,10 @@ class World:
         for name in ("window", "asking", "playback", "desk"):
             monkeypatch.setattr(f"experiment.lab.{name}.time", self.clock)
         monkeypatch.setattr("experiment.session.time", self.clock)
+
+    def _window(self, **options: Any) -> GlassWindow:
+        self.window.options, self.window.open = options, True
+        return self.window
 
     @property
     def sounds(self) -> list[Sound]:

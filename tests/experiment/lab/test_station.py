@@ -23,6 +23,7 @@ from experiment.lab import station
 from experiment.lab.station import Check, Device
 from experiment.launch import Prepared
 from stimuli.manifest import ClipRow, write_manifest
+from tests.experiment.lab.glass import World
 
 
 def pactl(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], status: int = 0) -> None:
@@ -344,3 +345,66 @@ def test_what_failed_is_refused_unless_it_is_overridden_and_may_be() -> None:
 
 def test_psychopy_is_the_version_that_is_pinned() -> None:
     assert station.check_versions(None, "s").found.startswith(f"tastelab {version('tastelab')}, psychopy 2026.2.5")
+
+
+@pytest.fixture
+def screen(glass: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A glass window on a graphics card, and a keyboard that can be read."""
+    monkeypatch.setattr(station, "time", SimpleNamespace(perf_counter=glass.clock.monotonic))
+    monkeypatch.setattr(station, "_software_renderer", lambda: "")
+    return glass
+
+
+def test_a_screen_that_waits_for_the_display(screen: World) -> None:
+    shown, refresh, keys = station.check_screen()
+    assert shown == Check("screen", "ok", "1280 x 800 window")
+    assert (refresh.check, refresh.state, refresh.mend) == ("refresh", "ok", "")
+    hz, _, dropped = refresh.found.partition(" Hz, ")
+    assert float(hz) == pytest.approx(60, abs=0.1)
+    assert dropped.startswith("0 of ")
+    assert keys == Check("keyboard", "ok", "read by psychtoolbox")
+    assert not screen.window.open
+
+
+def test_dropped_frames_are_counted(screen: World) -> None:
+    screen.window.todo.extend(
+        [*[lambda: None] * 20, lambda: screen.clock.sleep(0.012), lambda: screen.clock.sleep(0.004)]
+    )
+    refresh = station.check_screen()[1]
+    assert refresh.state == "warning"
+    assert ", 1 of " in refresh.found  # 1.5 times the usual gap is too late, a quarter more is not
+    assert refresh.mend == "close other programs"
+
+
+def test_what_nothing_waits_for_can_not_be_measured(screen: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.experiment.lab.glass.FRAME", 1 / 300)
+    refresh = station.check_screen(0.1)[1]
+    assert (refresh.state, "vertical sync" in refresh.mend) == ("warning", True)
+    assert refresh.found.startswith("not measurable: 300 flips/s")
+    monkeypatch.setattr("tests.experiment.lab.glass.FRAME", 1 / 60)
+    monkeypatch.setattr(station, "_software_renderer", lambda: "llvmpipe")
+    refresh = station.check_screen(0.2)[1]
+    assert refresh.found == "not measurable: drawn in software (llvmpipe), so nothing waits for the display"
+    assert (refresh.state, "driver" in refresh.mend) == ("warning", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "software"), [("llvmpipe (LLVM 15, 256 bits)", "llvmpipe"), ("NVIDIA RTX", ""), ("SWRast", "SWRast")]
+)
+def test_software_that_draws_is_known(monkeypatch: pytest.MonkeyPatch, name: str, software: str) -> None:
+    gl = SimpleNamespace(gl_info=SimpleNamespace(get_renderer=lambda: name))
+    monkeypatch.setitem(sys.modules, "pyglet", SimpleNamespace(gl=gl))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pyglet.gl", gl)  # type: ignore[arg-type]
+    assert station._software_renderer() == software
+
+
+def test_no_window_and_no_keyboard(screen: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("none")
+
+    monkeypatch.setattr(sys.modules["psychopy.hardware.keyboard"], "Keyboard", broken, raising=False)
+    keys = station.check_screen()[2]
+    assert (keys.check, keys.state, keys.found) == ("keyboard", "FAILED", "cannot be read (RuntimeError)")
+    monkeypatch.setattr(sys.modules["psychopy.visual"], "Window", broken, raising=False)
+    (found,) = station.check_screen()
+    assert (found.check, found.state, "no window can be opened" in found.found) == ("screen", "FAILED", True)
