@@ -143,11 +143,11 @@ def _clips_heard(config: Any, clips: Any) -> np.ndarray:
 
 def malformed(total: int = 20_000) -> dict[str, Any]:
     """Run the malformed-input tests with so many examples in all."""
-    test = ROOT / "tests" / "experiment" / "test_malformed.py"
-    kinds = len(re.findall(r"^@many", test.read_text(), re.MULTILINE))
+    tests = sorted((ROOT / "tests" / "experiment" / "data").glob("test_malformed*.py"))
+    kinds = sum(len(re.findall(r"^def test_", test.read_text(), re.MULTILINE)) for test in tests)
     each = -(-total // kinds)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", str(test), "--timeout", "3600"],
+        [sys.executable, "-m", "pytest", "-q", *map(str, tests), "--timeout", "3600"],
         cwd=ROOT, env={**os.environ, "TASTELAB_EXAMPLES": str(each)}, capture_output=True, text=True,
     )  # fmt: skip
     return {

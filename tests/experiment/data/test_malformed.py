@@ -1,84 +1,32 @@
-"""Whatever is typed, dropped in or pasted: one line of complaint or a right result; no traceback, no partial write.
-
-`TASTELAB_EXAMPLES` sets how many inputs each test tries; `make evidence` tries 20,000 in all.
-"""
+"""Whatever is typed, dropped in or pasted: one line of complaint or a right result; no traceback, no partial write."""
 
 from __future__ import annotations
 
-import csv
-import itertools
-import os
+import json
+import socket
 import tempfile
-from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select, update
 
-from experiment.bots.effects import load_effects
+from experiment.bots.effects import DEFAULT, load_effects
 from experiment.data.backups import MARKER, apply_marker
 from experiment.data.exports.write import export
-from experiment.data.imports import import_psytoolkit
 from experiment.data.keyfile import KeyFile
-from experiment.data.store import Header, Store
+from experiment.data.store import Store
 from experiment.data.tables import Participant, Response, SessionRow, Trial
-from experiment.design import plan
 from experiment.errors import ExperimentError
 from experiment.launch import Prepared, check_code
 from tastelab.errors import UserError
 from tastelab.study import load_study
 from tests.conftest import ROOT
-from tests.experiment.data.surveys import seen
+from tests.experiment.data.malformed import begin, counts, each, many, nasty, one_line
+from tests.experiment.data.rows import sat
 
-EXAMPLES = int(os.environ.get("TASTELAB_EXAMPLES", "150"))
-many = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)
 STUDY = (ROOT / "study.toml").read_text(encoding="utf-8")
-SQL = st.sampled_from(
-    ["'; DROP TABLE response; --", '" OR 1=1 --', "Robert'); DELETE FROM trial; --", "%s", "{0}", "../../etc/passwd",
-     "..\\\\..\\\\boot.ini", "C:\\\\CON", "\x00", "\u202eexe.bat", "\ud7ff\ufeff", "𝕿𝖆𝖘𝖙𝖊", "a" * 5000, "-1", "1e400", "nan"]
-)  # fmt: skip
-nasty = st.one_of(st.text(max_size=60), SQL)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """One database with one session begun, and what lies around it."""
-    folder = tmp_path_factory.mktemp("world")
-    config = load_study(ROOT / "study.toml").experiment
-    store = Store(f"sqlite:///{folder / 'participants.db'}")
-    study_id = store.ensure_study("s", "S", {"experiment": config.model_dump(mode="json")})
-    models = [(t, m, n) for t in ("bitter", "salty", "sour", "sweet") for m in ("base", "finetuned") for n in range(5)]
-    rows = [
-        {"clip": f"{t}-{m}-{n}", "taste": t, "model": m, "number": n, "path": None, "sha256": "0" * 64}
-        for t, m, n in models
-    ]
-    prepared = Prepared(store, study_id, config, store.ensure_stimuli(study_id, rows))
-    begin(prepared, "first")
-    return prepared
-
-
-def one_line(error: BaseException) -> None:
-    assert len(str(error).splitlines()) == 1, str(error)
-
-
-def begin(world: Prepared, code: str) -> int:
-    return world.store.begin(
-        world.study_id, code, Header("bot", "x", "en", 0, {}), lambda row: plan(world.config, world.clips, row),
-    )  # fmt: skip
-
-
-def counts(store: Store) -> tuple[int, ...]:
-    with store.transaction() as s:
-        return tuple(
-            int(s.scalar(select(func.count()).select_from(t)) or 0) for t in (Participant, SessionRow, Trial, Response)
-        )
 
 
 @many
@@ -119,27 +67,48 @@ def test_study_files(data: st.DataObject) -> None:
         assert not any(set(name) & set('/\\\\\x00:*?"<>|') or ".." in name for name in names)
 
 
-@many
-@given(code=nasty)
-def test_codes(world: Prepared, code: str) -> None:
-    before = counts(world.store)
-    try:
-        check_code(code)
-    except ExperimentError as error:
-        one_line(error)
-        return
-    try:
-        begin(world, code)
-    except ExperimentError as error:
-        one_line(error)
+def test_codes(world: Prepared) -> None:
+    """What is no code is refused; what is one begins a session, unless somebody has it already."""
+
+    def check(code: str) -> str:
+        before = counts(world.store)
+        try:
+            check_code(code)
+        except ExperimentError as error:
+            one_line(error)
+            return "no code"
+        assert 1 <= len(code) <= 40
+        assert code[0].isalnum()
+        assert not set(code) & set(" /\\:;'\"%{}<>|*?\x00\n")
+        try:
+            begin(world, code)
+        except ExperimentError as error:
+            one_line(error)
+            assert counts(world.store) == before
+            return "taken"
+        with world.store.transaction() as s:
+            person = s.scalar(select(Participant).where(Participant.code == code))
+            assert person is not None
+            s.execute(delete(SessionRow).where(SessionRow.participant_id == person.id))
+            s.execute(delete(Participant).where(Participant.id == person.id))
         assert counts(world.store) == before
-        return
-    with world.store.transaction() as s:
-        person = s.scalar(select(Participant).where(Participant.code == code))
-        assert person is not None
-        s.execute(delete(SessionRow).where(SessionRow.participant_id == person.id))
-        s.execute(delete(Participant).where(Participant.id == person.id))
-    assert counts(world.store) == before
+        return "begun"
+
+    likely = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,39}", fullmatch=True)
+    met = each(
+        {
+            "any": nasty,
+            "likely": likely.filter(lambda x: x != "first"),
+            "long": likely.map(lambda x: x * 41),
+            "marked": likely.map(lambda x: f"-{x}"),
+            "there": st.just("first"),
+        },
+        check,
+    )
+    assert met["any"]["no code"] > 0
+    assert set(met["likely"]) == {"begun"}
+    assert set(met["long"]) == set(met["marked"]) == {"no code"}
+    assert set(met["there"]) == {"taken"}
 
 
 @many
@@ -158,143 +127,42 @@ def test_answers_are_stored_as_they_are(world: Prepared, item: str, choice: str 
     assert counts(world.store) == before
 
 
-def beyond(low: float, high: float, text: str) -> bool:
-    return not low <= float(text) <= high
-
-
-def is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-# Cells of a good row, what they may hold at most and at least, and how a complaint calls them.
-LIMITED = {
-    "task1_1_1": (0, 10, "task1_1_1"),
-    "task1_5_1": (0, 10, "task1_5_1"),
-    "task_2_1_1": (1, 5, "task_2_1_1"),
-    "task_2_3_12": (1, 5, "task_2_3_12"),
-    "age_1": (0, 120, "age"),
-    "random_number_1_1": (0, 10_000, "random_number_1_1"),
-    "random_number_5_1": (0, 10_000, "random_number"),
-}
-fresh = itertools.count()
-REASONS = ("good", "again", "empty", *(f"{column}: {how}" for column in LIMITED for how in ("words", "outside")))
-
-
-@st.composite
-def rows_of_surveys(draw: st.DrawFn) -> list[tuple[str, dict[str, str], str | None]]:
-    """Rows of the seed survey, each with what was done to it and the complaint that must come of it."""
-    out: list[tuple[str, dict[str, str], str | None]] = []
-    for number in range(draw(st.integers(1, 4))):
-        row = draw(seen()).row(str(number)) | {"random_number_5_1": "4"}
-        row |= {f"task_2_{j}_1": "3" for j in (1, 2, 3)}  # of every clip something is rated
-        how = draw(st.sampled_from(REASONS))
-        if how == "again" and number:
-            row, told = dict(out[0][1]), out[0][2]
-            out.append(("again", row, told))
-            continue
-        if how == "empty":
-            out.append((how, dict.fromkeys(row, "") | {"participant": row["participant"]}, "no answers"))
-            continue
-        column, _, kind = how.partition(": ")
-        if kind == "words":
-            row[column] = draw(nasty.filter(lambda x: x.strip() and not is_number(x) and "\x00" not in x))
-            out.append((how, row, f"{LIMITED[column][2]} is not a number"))
-        elif kind == "outside":
-            low, high, name = LIMITED[column]
-            wild = (
-                st.floats().map(repr)
-                | st.integers().map(str)
-                | st.sampled_from(["inf", "-inf", "nan", "1e400", " -1 "])
-            )
-            row[column] = draw(wild.filter(partial(beyond, low, high)))
-            out.append((how, row, f"{name} is outside {low}-{high}"))
-        else:
-            out.append(("good", row, None))
-    return out
-
-
-def test_rows_of_imports(world: Prepared) -> None:
-    """Whatever stands in one cell, its row is listed with the reason and the others are imported; every check is met."""
-    met: Counter[str] = Counter()
-
-    @many
-    @given(rows=rows_of_surveys())
-    def attempt(rows: list[tuple[str, dict[str, str], str | None]]) -> None:
-        before = counts(world.store)
-        session = next(fresh)
-        for _, row, _ in rows:
-            row["participant"] = f"{session}-{row['participant']}"
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "survey.csv"
-            with path.open("w", newline="", encoding="utf-8", errors="surrogatepass") as file:
-                writer = csv.DictWriter(file, list(rows[0][1]))
-                writer.writeheader()
-                writer.writerows(row for _, row, _ in rows)
-            report = import_psytoolkit(world.store, world.study_id, world.config, path)
-        assert report.skipped == [(i, told) for i, (_, _, told) in enumerate(rows, start=2) if told is not None]
-        new = {row["participant"] for _, row, told in rows if told is None}
-        assert (report.imported, report.already) == (len(new), sum(told is None for _, _, told in rows) - len(new))
-        people, sessions, _, answers = counts(world.store)
-        assert people - before[0] == sessions - before[1] == report.imported
-        assert answers - before[3] == report.answers
-        met.update(how for how, _, _ in rows)
-
-    attempt()
-    assert {how: met[how] for how in REASONS if met[how] < EXAMPLES / 50} == {}
-
-
-def test_files_of_imports(world: Prepared) -> None:
-    """Files that are no surveys at all: one line says so, and nothing is written."""
-    told: Counter[str] = Counter()
-    cells = st.one_of(
-        nasty,
-        st.sampled_from(
-            ["participant", "random_taste_label_1_1", "rng_model_label_1_1", "task1_1_1", "task_2_1_1", "gender_1"]
-        ),
+def test_database_urls(tmp_path: Path) -> None:
+    """Text that is no URL, other databases, folders and servers that are not there: each is refused in one line."""
+    (tmp_path / "text.db").write_text("no database" * 50)
+    reasons = (
+        "is not a database URL",
+        "keeps its data in SQLite",
+        "does not exist",
+        "not a database",
+        "did not come back",
     )
-    heads = st.lists(cells, max_size=8) | st.lists(cells, max_size=7).map(lambda x: [*x, "random_taste_label_1_1"])
-    table = st.tuples(heads, st.lists(st.lists(cells, max_size=9), max_size=4)).map(
-        lambda t: "\n".join(",".join(c.replace(",", ";") for c in row) for row in [t[0], *t[1]]).encode(
-            "utf-8", "surrogatepass"
+
+    def check(url: str) -> str:
+        with pytest.raises(ExperimentError) as told:
+            Store(url, wait=0.01)
+        one_line(told.value)
+        assert "hidden" not in str(told.value)
+        return next((x for x in reasons if x in str(told.value)), str(told.value))
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = free.getsockname()[1]  # bound, and nobody listens
+        name = st.text("abcXYZ019_-", min_size=1, max_size=12)
+        met = each(
+            {
+                "any": nasty.filter(lambda x: not x.startswith(("sqlite", "postgresql"))),
+                "other": st.tuples(st.sampled_from(["mysql", "oracle", "mssql", "mariadb"]), name).map(
+                    lambda x: f"{x[0]}://u:hidden@h/{x[1]}"
+                ),
+                "folder": name.map(lambda x: f"sqlite:///{tmp_path}/{x}/p.db"),
+                "text": st.just(f"sqlite:///{tmp_path}/text.db"),
+                "server": name.map(lambda x: f"postgresql://u:hidden@127.0.0.1:{closed}/{x}"),
+            },
+            check,
         )
-    )
-    wide = b"participant," + b"x" * 200_000 + b"\n1,2\n"
-
-    @many
-    @given(raw=st.one_of(table, table, st.binary(max_size=200), st.sampled_from([b"", b"a,b\n", wide])))
-    def attempt(raw: bytes) -> None:
-        before = counts(world.store)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "survey.csv"
-            path.write_bytes(raw)
-            try:
-                report = import_psytoolkit(world.store, world.study_id, world.config, path)
-            except ExperimentError as error:
-                one_line(error)
-                assert counts(world.store) == before
-                told[
-                    next((w for w in ("has no rows", "is not a CSV", "no column") if w in str(error)), str(error))
-                ] += 1
-                return
-        people, sessions, _, answers = counts(world.store)
-        assert people - before[0] == sessions - before[1] == report.imported
-        assert answers - before[3] == report.answers
-        told["read"] += 1
-
-    attempt()
-    assert set(told) == {"has no rows", "is not a CSV", "no column", "read"}
-
-
-@many
-@given(url=nasty.filter(lambda x: not x.startswith("sqlite")))
-def test_database_urls(url: str) -> None:
-    with pytest.raises(ExperimentError) as told:
-        Store(url, wait=0.1)
-    one_line(told.value)
+    assert "is not a database URL" in met.pop("any")
+    assert [set(x) for x in met.values()] == [{x} for x in reasons[1:]]
 
 
 @many
@@ -306,37 +174,138 @@ def test_export_formats(world: Prepared, format: str) -> None:
         assert list(Path(folder).iterdir()) == []
 
 
-@many
-@given(raw=st.one_of(st.binary(max_size=300), st.binary(max_size=60).map(lambda b: b"tastelab-key-1\n" + b)))
-def test_key_files(raw: bytes) -> None:
+def test_key_files() -> None:
+    """Bytes, JSON of other shapes, encrypted files cut and bent: refused in one line, or read as they are."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "participants.key"
-        path.write_bytes(raw)
-        path.chmod(0o600)
-        for passphrase in (None, "x"):
+        KeyFile(path, "x").add("P01", "Ada")
+        good = path.read_bytes()
+    reasons = ("is not a key file", "is encrypted; give", "the passphrase is wrong", "is not encrypted")
+
+    def check(given: tuple[bytes, str | None]) -> str:
+        raw, passphrase = given
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "participants.key"
+            path.write_bytes(raw)
+            path.chmod(0o600)
             try:
-                KeyFile(path, passphrase)
+                found = KeyFile(path, passphrase).contacts
             except ExperimentError as error:
                 one_line(error)
-        assert path.read_bytes() == raw
+                return next(x for x in reasons if x in str(error))
+            finally:
+                assert path.read_bytes() == raw
+        assert found == ({"P01": "Ada"} if passphrase else {k: str(v) for k, v in json.loads(raw)["contacts"].items()})
+        return "read"
+
+    def under(passphrase: str | None, raw: st.SearchStrategy[bytes]) -> st.SearchStrategy[tuple[bytes, str | None]]:
+        return raw.map(lambda x: (x, passphrase))
+
+    values = st.recursive(
+        st.none() | st.integers() | nasty, lambda x: st.lists(x, max_size=3) | st.dictionaries(nasty, x, max_size=3)
+    )
+    contacts = st.dictionaries(nasty, nasty, max_size=4).map(lambda x: json.dumps({"contacts": x}).encode())
+    shapes = st.one_of(values, st.builds(lambda x: {"contacts": x}, values.filter(lambda x: not isinstance(x, dict))))
+    bent = st.tuples(st.integers(15, len(good) - 1), st.integers(1, 127)).map(
+        lambda x: good[: x[0]] + bytes([good[x[0]] ^ x[1]]) + good[x[0] + 1 :]
+    )
+    plain = st.binary(max_size=300).filter(lambda x: not x.startswith(b"tastelab-key-1"))
+    met = each(
+        {
+            "plain": under(None, plain),
+            "shapes": under(None, shapes.map(lambda x: json.dumps(x).encode())),
+            "contacts": under(None, contacts),
+            "unasked": under("x", plain),
+            "untold": under(None, st.just(good)),
+            "good": under("x", st.just(good)),
+            "other": under("y", st.just(good)),
+            "cut": under("x", st.integers(15, len(good) - 2).map(lambda n: good[:n])),
+            "bent": under("x", bent),
+        },
+        check,
+    )
+    wrong, refused, encrypted = {"the passphrase is wrong"}, {"is not a key file"}, {"is encrypted; give"}
+    assert set(met["plain"]) == set(met["shapes"]) == refused
+    assert set(met["contacts"]) == set(met["good"]) == {"read"}
+    assert set(met["unasked"]) == {"is not encrypted"}
+    assert set(met["untold"]) == encrypted
+    assert set(met["other"]) == set(met["cut"]) == wrong
+    assert "the passphrase is wrong" in met["bent"]
 
 
-@many
-@given(raw=st.one_of(nasty, st.text(alphabet="[]=.\"'0123456789abc\n_", max_size=120)))
-def test_effects_files(raw: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "effects.toml"
-        path.write_bytes(raw.encode("utf-8", "surrogatepass"))
-        with pytest.raises(ExperimentError) as told:
-            load_effects(path)
-        one_line(told.value)
+def test_effects_files(tmp_path: Path) -> None:
+    """Lines of the shipped file with other values, replaced, cut: read, or refused in one line."""
+    good = DEFAULT.read_text(encoding="utf-8").splitlines()
+    path = tmp_path / "effects.toml"
+
+    def check(lines: list[str]) -> str:
+        path.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+        try:
+            found = load_effects(path)
+        except ExperimentError as error:
+            one_line(error)
+            return "refused"
+        assert found.preference.residual_sd > 0
+        assert 0 <= found.preference.careless <= 1
+        return "read"
+
+    def changed(values: st.SearchStrategy[str], whole: bool = False) -> st.SearchStrategy[list[str]]:
+        places = [i for i, line in enumerate(good) if whole or line.split(" = ")[-1].replace(".", "").isdigit()]
+        return st.tuples(st.sampled_from(places), values).map(
+            lambda x: [*good[: x[0]], x[1] if whole else f"{good[x[0]].split('=')[0]}= {x[1]}", *good[x[0] + 1 :]]
+        )
+
+    met = each(
+        {
+            "numbers": changed(st.floats(0.01, 1).map(str)),
+            "negative": changed(st.floats(-100, -0.01).map(str)),
+            "words": changed(st.sampled_from(['"x"', "[]", "{}", "[[1]]", "2026-01-01"])),
+            "lines": changed(nasty, whole=True),
+            "any": st.lists(nasty, max_size=5),
+        },
+        check,
+    )
+    assert set(met["numbers"]) == {"read"}
+    assert "refused" in met["negative"]
+    assert set(met["words"]) == {"refused"}
+    assert "refused" in met["lines"]
+    assert set(met["any"]) == {"refused"}
 
 
-@many
-@given(lines=st.lists(nasty, max_size=5))
-def test_withdrawal_markers(world: Prepared, lines: list[str]) -> None:
-    before = counts(world.store)
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / MARKER).write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
-        assert apply_marker(world.store, Path(folder)) == []
-    assert counts(world.store) == before
+def test_withdrawal_markers(tmp_path: Path) -> None:
+    """Whatever stands between them, the lines of people who are there are found, and nobody else is withdrawn."""
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    for code in ("A", "B", "C"):
+        sat(store, code, [], kind="bot")
+    named = {
+        "2026-01-01 A": "A",
+        "2026-01-01 B": "B",
+        "2026-01-01  C ": "C",
+        "2026-01-01 a": "",
+        "A": "",
+        "2026-01-01A": "",
+    }
+    other = nasty.filter(lambda x: not any(line.split()[-1:] in (["A"], ["B"], ["C"]) for line in x.splitlines()))
+
+    def check(lines: list[str]) -> str:
+        with store.transaction() as s:
+            s.execute(update(Participant).values(withdrawn_at=None))
+        (tmp_path / MARKER).write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+        expected = {named[line] for line in lines if named.get(line)}
+        assert set(apply_marker(store, tmp_path)) == expected
+        with store.transaction() as s:
+            gone = set(s.scalars(select(Participant.code).where(Participant.withdrawn_at.is_not(None))))
+        assert gone == expected
+        return str(len(expected))
+
+    marked = st.sampled_from(sorted(named))
+    met = each(
+        {
+            "others": st.lists(other, max_size=5),
+            "one": st.lists(other, max_size=3).map(lambda x: [*x, "2026-01-01 B", *x]),
+            "several": st.lists(other | marked, max_size=8).map(lambda x: ["2026-01-01 A", *x, "2026-01-01  C "]),
+        },
+        check,
+    )
+    assert (set(met["others"]), set(met["one"])) == ({"0"}, {"1"})
+    assert set(met["several"]) <= {"2", "3"}
