@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from sqlalchemy import select, update
 from experiment import launch
 from experiment.bots.bots import Bot
 from experiment.bots.effects import load_effects
-from experiment.data.queries import consent_to, status_rows
+from experiment.data.queries import answers_of, answers_to, consent_to, last_status, status_rows
 from experiment.data.store import Store
 from experiment.data.tables import Response, SessionRow, Trial
 from experiment.launch import Prepared
@@ -95,3 +97,44 @@ def test_status_counts_what_is_given_and_what_is_expected(store: Store) -> None:
     assert status_rows(store, "s") == rows[:2]
     assert status_rows(store, "t") == rows[2:]
     assert status_rows(store, "u") == []
+
+
+HEARD = [
+    Asked("demographics", {"age": (33.0, None, None)}),
+    Asked("preference", {"preference": (2.0, None, None)}, "sweet", "sweet-finetuned-000", "sweet-base-000"),
+    Asked("ratings", {"happy": (4.0, None, None), "sad": (1.0, None, None)}, "sweet", "sweet-finetuned-000"),
+]
+
+
+def test_answers_of_a_participant_in_the_order_in_which_they_came(store: Store) -> None:
+    """Of one study alone, all sittings; the last sitting's status."""
+    sat(store, "A", HEARD[:1], status="stopped")
+    sat(store, "B", HEARD)
+    sat(store, "A", HEARD[1:], status="complete")
+    sat(store, "A", HEARD[2:], study="t", status="running")
+    given = [("age", None, 33.0), ("preference", None, 2.0), ("happy", None, 4.0), ("sad", None, 1.0)]
+    assert answers_of(store, "s", "A") == given
+    assert answers_of(store, "t", "A") == given[2:]
+    assert answers_of(store, "s", "C") == []
+    assert [last_status(store, *x) for x in (("s", "A"), ("t", "A"), ("s", "C"))] == ["complete", "running", None]
+
+
+def test_answers_to_a_clip_whether_it_came_first_or_second(store: Store) -> None:
+    sat(store, "A", HEARD)
+    sat(store, "B", [replace(HEARD[1], answers={"preference": (9.0, None, None)})])
+    sat(store, "C", HEARD[2:], kind="bot")
+    sat(store, "D", HEARD, study="t")
+
+    def row(clip: str, kind: str, block: str, item: str, answers: int, mean: float) -> dict[str, Any]:
+        return {"clip": clip, "kind": kind, "block": block, "item": item, "answers": answers, "mean": mean}
+
+    tuned, base = "sweet-finetuned-000", "sweet-base-000"
+    assert answers_to(store, "s", [tuned]) == [
+        row(tuned, "bot", "ratings", "happy", 1, 4.0),
+        row(tuned, "bot", "ratings", "sad", 1, 1.0),
+        row(tuned, "person", "preference", "preference", 2, 5.5),
+        row(tuned, "person", "ratings", "happy", 1, 4.0),
+        row(tuned, "person", "ratings", "sad", 1, 1.0),
+    ]
+    assert answers_to(store, "s", [base, "sour-base-000"]) == [row(base, "person", "preference", "preference", 2, 5.5)]
+    assert answers_to(store, "s", []) == []
