@@ -114,10 +114,10 @@ def _wanted(names: list[str], patterns: tuple[str, ...], where: str) -> list[str
 def _from_hub(
     name: str, target: Path, patterns: tuple[str, ...], revision: str | None, progress: Progress | None
 ) -> tuple[dict[str, dict[str, Any]], str]:
-    import httpx
     from huggingface_hub import HfApi, hf_hub_url
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
+    _, http_error = _http_errors()
     try:
         info = HfApi().model_info(name, revision=revision, files_metadata=True)
     except GatedRepoError:
@@ -126,7 +126,7 @@ def _from_hub(
         raise ModelError(f"the hub has no model {name!r}; there are: {', '.join(RELEASES)}") from None
     except RevisionNotFoundError:
         raise ModelError(f"{name} has no revision {revision!r}") from None
-    except (OSError, HfHubHTTPError, httpx.HTTPError, RuntimeError) as error:
+    except (OSError, HfHubHTTPError, http_error, RuntimeError) as error:
         raise ModelError(_no_network(name, error)) from None
     published = {s.rfilename: s for s in info.siblings or []}
     wanted = _wanted(list(published), patterns, name)
@@ -141,7 +141,7 @@ def _from_hub(
                 _download(hf_hub_url(name, n, revision=commit), partial, n, before, sum(sizes.values()), progress)
             except GatedRepoError:
                 raise ModelError(_gated(name)) from None
-            except (OSError, HfHubHTTPError, httpx.HTTPError) as error:
+            except (OSError, HfHubHTTPError, http_error) as error:
                 raise ModelError(_no_network(name, error)) from None
             if not _is_published(partial, published[n]):
                 partial.unlink()
@@ -152,6 +152,16 @@ def _from_hub(
         if progress:
             progress(before, sum(sizes.values()), n)
     return files, commit
+
+
+def _http_errors() -> tuple[type[Exception], type[Exception]]:
+    """TransportError and HTTPError of the client that huggingface_hub really uses: httpx, in later versions httpx2."""
+    import importlib
+
+    from huggingface_hub.utils import get_session
+
+    client = importlib.import_module(type(get_session()).__module__.partition(".")[0])
+    return client.TransportError, client.HTTPError
 
 
 def _gated(name: str) -> str:
@@ -180,9 +190,9 @@ def _download(url: str, partial: Path, name: str, before: int, total: int, progr
 
     huggingface_hub's own download starts a file anew in each process, which gigabytes do not bear.
     """
-    import httpx
     from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
+    transport_error, _ = _http_errors()
     for attempt in range(TRIES):
         done = partial.stat().st_size if partial.exists() else 0
         headers = build_hf_headers() | ({"Range": f"bytes={done}-"} if done else {})
@@ -194,13 +204,13 @@ def _download(url: str, partial: Path, name: str, before: int, total: int, progr
                 whole = answer.status_code != 206
                 with partial.open("wb" if whole else "ab") as file:
                     done = 0 if whole else done
-                    for block in answer.iter_bytes(1 << 20):
+                    for block in answer.iter_bytes(1 << 16):  # what is not a whole block is lost where the line breaks
                         file.write(block)
                         done += len(block)
                         if progress:
                             progress(before + done, total, name)
             return
-        except httpx.TransportError:
+        except transport_error:
             if attempt + 1 == TRIES:
                 raise
 
