@@ -703,3 +703,45 @@ def test_a_click_before_a_screen_stands_does_not_answer_it(glass: World) -> None
     before = glass.window.flips
     screens.page("a", "b")
     assert glass.window.flips - before > 10
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_nothing_lies_over_anything_else_or_over_the_edge(glass: World, booth: Prepared, language: str) -> None:
+    """On every screen of a session: boxes apart and inside, rows of buttons centred, the way to stop small in its corner."""
+    told: list[dict[str, Any]] = []
+    hand = GlassHand(glass, np.random.default_rng(3), readers.reader(language))
+
+    def answer(marker: dict[str, Any]) -> None:
+        told.append(marker)
+        hand.answer(marker)
+
+    session = launch.begin(booth, "A", "driven", language, "x")
+    run_session(booth.store, session, booth.config, Screens(language, 2, True, answer))
+    for marker in told:
+        boxes = [(*x["at"], *x["box"]) for x in marker["shown"] if "box" in x]
+        if marker["screen"] == "playing":
+            boxes = [b for b in boxes if b[3] > 20]  # the bar's trough and its filled part lie on each other
+        for x, y, w, h in boxes:
+            assert w / 2 <= x <= 1280 - w / 2
+            assert h / 2 <= y <= 800 - h / 2
+        for a, b in itertools.combinations(boxes, 2):
+            assert abs(a[0] - b[0]) >= (a[2] + b[2]) / 2 or abs(a[1] - b[1]) >= (a[3] + b[3]) / 2, marker["screen"]
+        *others, stop = sorted(boxes, key=lambda b: b[1])
+        assert stop[0] < 160
+        assert stop[1] > 740
+        assert all(b[2] * b[3] > stop[2] * stop[3] for b in others)
+        by_row: dict[int, list[tuple[int, ...]]] = {}
+        for b in others:
+            by_row.setdefault(b[1], []).append(b)
+        for row in by_row.values():
+            assert np.mean([b[0] for b in row]) == pytest.approx(640, abs=1)
+            assert len({b[2:] for b in row}) == 1
+        texts = [(x["text"], *x["at"]) for x in marker["shown"] if "text" in x]
+        for words_there, x, y in texts:
+            if hand.phrases.counted(words_there):
+                assert x > 1000
+                assert y < 60
+            else:
+                assert y > 60 or x > 1000
+            inside = [b for b in boxes if abs(x - b[0]) < b[2] / 2 and abs(y - b[1]) < b[3] / 2]
+            assert all((x, y) == b[:2] for b in inside)  # words on a button stand in its middle
