@@ -48,7 +48,8 @@ def booth(url: str, name: str, sessions: int, notes: Path) -> None:
     from experiment.bots.effects import load_effects
     from experiment.data.tables import Trial
     from experiment.errors import ExperimentError
-    from experiment.session import Answer, Question, run_session
+    from experiment.items import Answer, Question
+    from experiment.session import run_session
 
     ready = prepared(url)
     effects = load_effects()

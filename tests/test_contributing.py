@@ -104,7 +104,7 @@ def a_taste(copy: Copy) -> None:
     )
     found = copy.run("""
 from types import SimpleNamespace
-from experiment.session import question
+from experiment.items import question
 from stimuli.config import render_prompt
 bots(20)
 trial = SimpleNamespace(block="preference", taste="umami")
@@ -171,7 +171,7 @@ def a_language(copy: Copy) -> None:
     )
     code = """
 from types import SimpleNamespace
-from experiment.session import question
+from experiment.items import question
 bots(1)
 language = lived.asked("select language from session")[0][0]
 def said(block, item, taste=None):
@@ -220,8 +220,19 @@ def a_screen(copy: Copy) -> None:
         '    def rinse(self) -> None:\n        """A sip of water."""\n\n    def listen(self, clips',
     )  # fmt: skip
     copy.change(
-        "experiment/session.py", "                block = trial.block\n",
-        '                block = trial.block\n                presenter.rinse()\n                log("rinse", trial.id)\n',
+        "experiment/session.py", "        case Practice():",
+        '        case Rinse():\n            presenter.rinse()\n            return answering.seen(store, stored, step.id, now(), "rinse")\n'
+        "        case Practice():",
+    )  # fmt: skip
+    copy.change("experiment/session.py", "    Practice,\n", "    Practice,\n    Rinse,\n")
+    copy.change(
+        "experiment/steps.py", "Step = Consent |",
+        '@dataclass(frozen=True)\nclass Rinse:\n    """A sip of water before a task."""\n\n    id: str\n\n\nStep = Rinse | Consent |',
+    )  # fmt: skip
+    copy.change(
+        "experiment/steps.py", "    if f\"intro:{trial.block}\" not in stored.seen:\n",
+        "    if f\"rinse:{trial.block}\" not in stored.seen:\n        return Rinse(f\"rinse:{trial.block}\")\n"
+        "    if f\"intro:{trial.block}\" not in stored.seen:\n",
     )  # fmt: skip
     copy.change(
         "experiment/bots/bots.py", "    def page(self, title",

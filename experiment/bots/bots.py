@@ -14,7 +14,8 @@ from experiment.config import ExperimentConfig
 from experiment.data.store import Store
 from experiment.data.tables import Stimulus, Trial
 from experiment.headphones import HeadphoneTrial
-from experiment.session import Answer, Question, run_session
+from experiment.items import Answer, Question
+from experiment.session import run_session
 
 # Shares of the seed study's 111 people (data published with arXiv 2503.02823), so that simulated tables look alike.
 SHARES: dict[str, dict[str, int]] = {

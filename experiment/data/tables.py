@@ -104,6 +104,7 @@ class SessionRow(Base):
     versions: Mapped[dict[str, Any]] = mapped_column(JSON)
     calibration: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     overrides: Mapped[list[str] | None] = mapped_column(JSON)
+    sitting: Mapped[int] = mapped_column(default=0, server_default="0")
     started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     participant: Mapped[Participant] = relationship(back_populates="sessions")
@@ -154,6 +155,18 @@ class Event(Base):
     name: Mapped[str] = mapped_column(String(40))
     at: Mapped[float]
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class Seen(Base):
+    """A step of a session that was done in one of its sittings (one more at each resume): a page, a check, a clip heard."""
+
+    __tablename__ = "seen"
+    __table_args__ = (UniqueConstraint("session_id", "sitting", "step"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"))
+    sitting: Mapped[int]
+    step: Mapped[str] = mapped_column(String(120))
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
 
 
 class Screening(Base):

@@ -12,6 +12,7 @@ from experiment.data.tables import (
     Participant,
     Response,
     Screening,
+    Seen,
     SessionRow,
     StudyRow,
     Trial,
@@ -40,6 +41,7 @@ def withdraw(store: Store, code: str) -> dict[str, int]:
         answers = len(list(s.scalars(select(Response.id).where(Response.trial_id.in_(trials)))))
         s.execute(delete(Response).where(Response.trial_id.in_(trials)))
         s.execute(delete(Event).where(Event.session_id.in_(ids)))
+        s.execute(delete(Seen).where(Seen.session_id.in_(ids)))
         s.execute(delete(Screening).where(Screening.session_id.in_(ids)))
         s.execute(delete(Trial).where(Trial.session_id.in_(ids)))
         s.execute(delete(Consent).where(Consent.participant_id == person.id))

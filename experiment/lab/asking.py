@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from experiment.data.tables import Trial
+from experiment.items import Answer, Question
 from experiment.lab.widgets import MUTED, Slider
 from experiment.lab.window import Window
-from experiment.session import Answer, Question
 
 
 class Asking(Window):

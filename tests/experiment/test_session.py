@@ -13,25 +13,23 @@ from sqlalchemy import delete, select, update
 
 from experiment import launch
 from experiment.config import ExperimentConfig
+from experiment.data.store import Store
 from experiment.data.tables import Consent, Event, Response, Screening, SessionRow, Stimulus, Trial, utc_now
 from experiment.errors import ExperimentError
 from experiment.headphones import HeadphoneTrial
+from experiment.items import Answer, Question, consent_sha256, practice_question, question
 from experiment.launch import Prepared
-from experiment.session import (
-    Answer,
-    Question,
-    Stopped,
-    consent_sha256,
-    events,
-    practice_question,
-    question,
-    run_session,
-    unanswered,
-)
+from experiment.session import Stopped, run_session, unanswered
 from experiment.texts import texts
 from tests.experiment import readers
 
 EVERYTHING = 8 + 5 + 3 * 12
+
+
+def events(store: Store, session: int, name: str) -> list[Event]:
+    """A session's events of that name, in the order in which they were stored."""
+    with store.transaction() as s:
+        return list(s.scalars(select(Event).where(Event.session_id == session, Event.name == name).order_by(Event.id)))
 
 
 class Person:
@@ -235,7 +233,7 @@ def test_who_leaves_goes_on_where_it_was(
         assert asked == [item for item, *_ in rows(booth, session)]
         assert len(asked) == EVERYTHING
         assert "consent" not in second.happened
-        assert second.progress[0] == (0, EVERYTHING - leaves)
+        assert second.progress[0] == (leaves, EVERYTHING)  # of the whole session, not of what is left
         assert ("practice" in second.happened) is (leaves <= 8)
         if leaves == 20:
             assert second.happened[0] == "sound check"

@@ -27,8 +27,9 @@ from experiment.data.replay import timeline
 from experiment.data.store import Header, Store
 from experiment.data.tables import Participant, Response, SessionRow, Stimulus, Trial
 from experiment.errors import ExperimentError
+from experiment.items import Answer, Question
 from experiment.launch import Prepared
-from experiment.session import Answer, Question, run_session
+from experiment.session import run_session
 from tastelab.study import load_study
 from tests.conftest import ROOT, TASTES
 

@@ -15,10 +15,11 @@ from experiment import launch
 from experiment.config import ExperimentConfig
 from experiment.data.tables import Consent, Event, Response, Screening, SessionRow, Trial
 from experiment.headphones import trials as headphone_trials
+from experiment.items import Answer, Question
 from experiment.lab.reading import Page
 from experiment.lab.screens import Screens
 from experiment.launch import Prepared
-from experiment.session import Answer, Question, Stopped, run_session
+from experiment.session import Stopped, run_session
 from tests.experiment import readers
 from tests.experiment.lab.glass import FRAME, LATE, GlassHand, Sound, World
 
@@ -548,7 +549,7 @@ def test_headphones_are_screened_with_the_words_of_their_test(glass: World) -> N
 def test_practice_plays_the_high_chord_first(glass: World) -> None:
     """The words ask which is higher; each chord sounds under its own title, and nothing is stored."""
     hand = GlassHand(glass, np.random.default_rng(0), readers.reader("en"))
-    from experiment.session import practice_question
+    from experiment.items import practice_question
     from tastelab.study import load_study
     from tests.conftest import ROOT
 

@@ -1,0 +1,229 @@
+"""The only writer of a session: what a person did is stored in one transaction before the next step is looked for.
+
+Each function takes what is stored and returns what is stored then. Each can be done again, as a booth does whose server
+went away before it answered, or a browser whose connection broke: the same step of the same sitting is stored once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session, selectinload
+
+from experiment.config import ExperimentConfig
+from experiment.data.queries import consent_to
+from experiment.data.store import Store
+from experiment.data.tables import Consent, Event, Response, Screening, Seen, SessionRow, Trial, utc_now
+from experiment.errors import ExperimentError
+from experiment.headphones import passed
+from experiment.items import Answer, consent_sha256
+from experiment.steps import LAST, NOT_PASSED, TOO_YOUNG, Ask, Headphones, Stored
+from experiment.texts import texts
+
+
+def read(store: Store, session_id: int) -> Stored:
+    """What is stored of a session."""
+    return store.do(lambda s: _read(s, session_id))
+
+
+def _read(s: Session, session_id: int) -> Stored:
+    session = s.get_one(SessionRow, session_id)
+    plan = s.scalars(
+        select(Trial)
+        .where(Trial.session_id == session_id)
+        .order_by(Trial.position)
+        .options(selectinload(Trial.responses), selectinload(Trial.first), selectinload(Trial.second))
+    ).all()
+    agreed = consent_to(s, session)
+    seen = s.scalars(select(Seen.step).where(Seen.session_id == session_id, Seen.sitting == session.sitting))
+    screenings = s.scalars(select(Screening).where(Screening.session_id == session_id).order_by(Screening.id)).all()
+    return Stored(
+        session_id,
+        session.participant.code,
+        session.language,
+        session.seed,
+        session.status,
+        plan,
+        agreed.special_categories if agreed else None,
+        frozenset((t.id, r.item) for t in plan for r in t.responses),
+        frozenset(seen),
+        {x.test: x.passed for x in screenings},
+        len(screenings),
+        (session.calibration or {}).get("gain_db"),
+    )
+
+
+def started(store: Store, session_id: int) -> Stored:
+    """A sitting begins: what was only seen before counts no more."""
+    before = store.do(lambda s: s.get_one(SessionRow, session_id).sitting)
+
+    def sit(s: Session) -> None:
+        row = s.get_one(SessionRow, session_id)
+        if row.sitting == before:
+            row.sitting = before + 1
+            s.add(Event(session_id=session_id, name="start", at=0.0, detail={}))
+
+    store.do(sit)
+    return read(store, session_id)
+
+
+def agreed(
+    store: Store, stored: Stored, config: ExperimentConfig, takes_part: bool, special: bool, at: float
+) -> Stored:
+    """Consent was given, with or without that to special-category questions, or was not."""
+    if not takes_part:
+        return stopped(store, stored, at)
+    if stored.special is not None:
+        return stored
+    digest = consent_sha256(texts(stored.language, config.texts))
+
+    def write(s: Session) -> bool:
+        row = s.get_one(SessionRow, stored.session_id)
+        given = consent_to(s, row)
+        if given is None:
+            given = Consent(
+                participant_id=row.participant_id,
+                study_id=row.study_id,
+                text_sha256=digest,
+                special_categories=special,
+            )
+            s.add(given)
+        return given.special_categories
+
+    return stored.having(special=store.do(write))
+
+
+def seen(store: Store, stored: Stored, step: str, at: float, event: str | None = None, **detail: Any) -> Stored:
+    """A page was read, practice done, the sound checked; `event` is what it is called in the protocol."""
+    last = step == LAST
+
+    def write(s: Session) -> None:
+        if _first(s, stored, step):
+            if event:
+                s.add(Event(session_id=stored.session_id, name=event, at=at, detail=detail))
+            if last:
+                _end(s, stored.session_id, "complete", at)
+
+    store.do(write)
+    return stored.having(step, status="complete" if last else stored.status)
+
+
+def level(store: Store, stored: Stored, gain_db: float | None, softest: int, at: float) -> Stored:
+    """The level was set, in dB, kept within `softest`..0; None where nobody hears."""
+    if gain_db is None:
+        return seen(store, stored, "level", at)
+    gain = float(min(0.0, max(float(softest), gain_db)))
+
+    def write(s: Session) -> None:
+        if _first(s, stored, "level"):
+            s.get_one(SessionRow, stored.session_id).calibration = {"by": "participant", "gain_db": gain}
+            s.add(Event(session_id=stored.session_id, name="level", at=at, detail={"gain_db": gain}))
+
+    store.do(write)
+    return stored.having("level", gain_db=gain)
+
+
+def heard(
+    store: Store, stored: Stored, step: str, trial_id: int, records: list[tuple[float, dict[str, Any]]]
+) -> Stored:
+    """Clips were heard to their ends; each record is when it began and what was measured of it."""
+
+    def write(s: Session) -> None:
+        if _first(s, stored, step):
+            for at, detail in records:
+                s.add(Event(session_id=stored.session_id, trial_id=trial_id, name="audio_onset", at=at, detail=detail))
+                s.flush()
+
+    store.do(write)
+    return stored.having(step)
+
+
+def screened(
+    store: Store, stored: Stored, step: Headphones, given: list[int] | None, required: bool, at: float
+) -> Stored:
+    """A headphone test was answered (None: nobody hears); where it is `required` and not passed, the session ends."""
+    if given is None:
+        return seen(store, stored, step.id, at)
+    right = [t.right for t in step.trials()]
+    good = passed(step.test, given, right)
+    ends = required and not good
+
+    def write(s: Session) -> None:
+        if _first(s, stored, step.id):
+            detail = {"given": given, "right": right}
+            s.add(Screening(session_id=stored.session_id, test=step.test, passed=good, detail=detail))
+            if ends:
+                _first(s, stored, NOT_PASSED)
+                _end(s, stored.session_id, "stopped", at)
+
+    store.do(write)
+    after = stored.having(step.id, passed=stored.passed | {step.test: good}, screenings=stored.screenings + 1)
+    return after.having(NOT_PASSED, status="stopped") if ends else after
+
+
+def answered(store: Store, stored: Stored, step: Ask, answer: Answer, config: ExperimentConfig, at: float) -> Stored:
+    """An item was answered. Who is too young is asked no more, and nothing that was answered is kept.
+
+    Raises
+    ------
+    ExperimentError
+        If the item has another answer already.
+    """
+    item = step.question.item
+    if item == "age" and (answer.value or 0) < config.minimum_age:
+
+        def forget(s: Session) -> None:
+            if _first(s, stored, TOO_YOUNG):
+                s.execute(delete(Response).where(Response.trial_id.in_([t.id for t in stored.plan])))
+                s.add(Event(session_id=stored.session_id, name=TOO_YOUNG, at=at, detail={}))
+                _end(s, stored.session_id, "stopped", at)
+
+        store.do(forget)
+        return stored.having(TOO_YOUNG, status="stopped", answered=frozenset())
+    number = None if answer.value is None else float(answer.value)
+
+    def write(s: Session) -> bool:
+        trial = step.trial.id
+        old = s.scalar(select(Response).where(Response.trial_id == trial, Response.item == item))
+        if old is not None:
+            return (old.value, old.choice, old.response_time) == (number, answer.choice, answer.response_time)
+        s.add(
+            Response(trial_id=trial, item=item, value=number, choice=answer.choice, response_time=answer.response_time)
+        )
+        if answer.interaction:
+            detail = {"item": item, **answer.interaction}
+            s.add(Event(session_id=stored.session_id, trial_id=trial, name="answer", at=at, detail=detail))
+        return True
+
+    if not store.do(write):
+        raise ExperimentError(f"{item} was answered already, otherwise, in another window or at another booth")
+    return stored.having(answered=stored.answered | {(step.trial.id, item)})
+
+
+def stopped(store: Store, stored: Stored, at: float) -> Stored:
+    """The person, or whoever watches, ended the session early; what was answered is stored."""
+
+    def write(s: Session) -> None:
+        if s.get_one(SessionRow, stored.session_id).status == "running":
+            _end(s, stored.session_id, "stopped", at)
+
+    store.do(write)
+    return stored.having(status="stopped" if stored.status == "running" else stored.status)
+
+
+def _first(s: Session, stored: Stored, step: str) -> bool:
+    """Note that a step was done in this sitting; False where it was noted before."""
+    sitting = s.get_one(SessionRow, stored.session_id).sitting
+    place = {"session_id": stored.session_id, "sitting": sitting, "step": step}
+    if s.scalar(select(Seen).filter_by(**place)) is not None:
+        return False
+    s.add(Seen(**place))
+    return True
+
+
+def _end(s: Session, session_id: int, status: str, at: float) -> None:
+    row = s.get_one(SessionRow, session_id)
+    row.status = status
+    row.ended_at = utc_now()
+    s.add(Event(session_id=session_id, name="end", at=at, detail={"status": status}))

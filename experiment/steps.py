@@ -1,0 +1,213 @@
+"""What this participant should see next: a pure function of what is stored.
+
+Nothing about where a person is lives in memory alone. A session is a series of sittings (one more at each resume); consent,
+answers and a passed headphone test count for the whole session, everything else that was done (pages, sound check, level, a
+clip that was heard) for its sitting: who comes back hears the clips again before answering for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from experiment.config import ExperimentConfig
+from experiment.data.tables import Stimulus, Trial
+from experiment.design import SPECIAL
+from experiment.headphones import HeadphoneTrial, trials
+from experiment.items import Question, practice_question, question, titles
+from experiment.texts import texts
+
+HEARD = ("preference", "ratings")  # blocks whose clips are heard before their questions
+LAST = "end"
+TOO_YOUNG = "too_young"
+NOT_PASSED = "headphones_failed"
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Whether the person takes part, and answers special-category questions."""
+
+    id: str = "consent"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A text to read."""
+
+    id: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class SoundCheck:
+    """Tones left, right, on both sides."""
+
+    id: str = "sound"
+
+
+@dataclass(frozen=True)
+class Level:
+    """The level is set on noise, from `softest` dB to 0."""
+
+    softest: int
+    id: str = "level"
+
+
+@dataclass(frozen=True)
+class Headphones:
+    """One headphone test; `draw` seeds its trials."""
+
+    test: str
+    draw: tuple[int, ...]
+
+    @property
+    def id(self) -> str:
+        """The step's name."""
+        return f"headphones:{self.test}"
+
+    def trials(self) -> list[HeadphoneTrial]:
+        """Sound and right answers, the same each time."""
+        return trials(self.test, np.random.default_rng(self.draw))
+
+
+@dataclass(frozen=True)
+class Practice:
+    """A question to try; nothing of it is kept."""
+
+    question: Question
+    id: str = "practice"
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Clips to hear to their ends, with the words over each."""
+
+    id: str
+    trial: Trial
+    clips: tuple[Stimulus, ...]
+    titles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One item to answer; `progress` is how many are answered, of how many."""
+
+    id: str
+    trial: Trial
+    question: Question
+    progress: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class End:
+    """Nothing is left to do: the session's status."""
+
+    status: str
+    id: str = "over"
+
+
+Step = Consent | Page | SoundCheck | Level | Headphones | Practice | Listen | Ask | End
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is stored of a session, as far as it decides what comes next.
+
+    `special` is None until consent was given; `seen` are the steps done in this sitting; `passed` holds the outcome of each
+    headphone test, `screenings` how many were made.
+    """
+
+    session_id: int
+    code: str
+    language: str
+    seed: int
+    status: str
+    plan: Sequence[Trial]
+    special: bool | None = None
+    answered: frozenset[tuple[int, str]] = frozenset()
+    seen: frozenset[str] = frozenset()
+    passed: dict[str, bool] = field(default_factory=dict)
+    screenings: int = 0
+    gain_db: float | None = None
+
+    def items(self, trial: Trial) -> list[str]:
+        """Items of a trial that this person is asked."""
+        return [i for i in trial.items if self.special or i not in SPECIAL]
+
+    def open(self, trial: Trial) -> list[str]:
+        """Items of a trial that are still to be answered."""
+        return [i for i in self.items(trial) if (trial.id, i) not in self.answered]
+
+    def having(self, *steps: str, **changes: Any) -> Stored:
+        """The same after more steps were done."""
+        return replace(self, seen=self.seen | set(steps), **changes)
+
+
+def next_step(stored: Stored, config: ExperimentConfig) -> Step:
+    """What comes next; the same for the same `stored`."""
+    words = texts(stored.language, config.texts)
+    for mark, section, title, text in (
+        (TOO_YOUNG, "too_young", "title", "text"),
+        (NOT_PASSED, "headphones", "failed_title", "failed"),
+    ):
+        if mark in stored.seen and f"page:{mark}" not in stored.seen:
+            return Page(f"page:{mark}", words[section][title], words[section][text])
+    if stored.status != "running":
+        return End(stored.status)
+    if stored.special is None:
+        return Consent()
+    for trial in stored.plan:
+        items = stored.open(trial)
+        if items:
+            return _before(stored, config, trial) or _ask(stored, config, trial, items[0])
+    return Page(LAST, words["end"]["title"], words["end"]["text"].format(code=stored.code))
+
+
+def _before(stored: Stored, config: ExperimentConfig, trial: Trial) -> Step | None:
+    """What must be done before a trial's next question."""
+    words = texts(stored.language, config.texts)
+    if trial.first is not None:
+        step = _ears(stored, config)
+        if step is not None:
+            return step
+    if trial.block not in HEARD:
+        return None
+    if config.pause and trial.block == "ratings" and "intro:preference" in stored.seen and "pause" not in stored.seen:
+        return Page("pause", words["pause"]["title"], words["pause"]["text"])
+    if f"intro:{trial.block}" not in stored.seen:
+        block = words[trial.block]
+        return Page(f"intro:{trial.block}", block["intro_title"], block["intro"])
+    if f"heard:{trial.position}" not in stored.seen:
+        clips = tuple(c for c in (trial.first, trial.second) if c is not None)
+        if clips:
+            return Listen(f"heard:{trial.position}", trial, clips, tuple(titles(trial, words)))
+    return None
+
+
+def _ears(stored: Stored, config: ExperimentConfig) -> Step | None:
+    """Sound check, level, headphone tests and practice before the first clip of a sitting."""
+    if config.sound_check and "sound" not in stored.seen:
+        return SoundCheck()
+    if config.level.by == "participant" and "level" not in stored.seen:
+        return Level(config.level.softest)
+    tests = {"off": (), "both": ("huggins", "antiphase")}.get(config.headphones, (config.headphones,))
+    for test in tests:
+        if not stored.passed.get(test) and f"headphones:{test}" not in stored.seen:
+            return Headphones(test, (stored.seed, stored.session_id, stored.screenings))
+    begun = any((t.id, i) in stored.answered for t in stored.plan if t.first is not None for i in t.items)
+    if config.practice and config.preference and not begun and "practice" not in stored.seen:
+        words = texts(stored.language, config.texts)["practice"]
+        if "page:practice" not in stored.seen:
+            return Page("page:practice", words["title"], words["text"])
+        return Practice(practice_question(config, stored.language))
+    return None
+
+
+def _ask(stored: Stored, config: ExperimentConfig, trial: Trial, item: str) -> Ask:
+    total = sum(len(stored.items(t)) for t in stored.plan)
+    asked = question(config, trial, item, stored.language)
+    return Ask(f"ask:{trial.position}:{item}", trial, asked, (len(stored.answered), total))
