@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tastelab.context import progress, say, show
 from tastelab.errors import UserError
-from tastelab.options import JsonOption, QuietOption
+from tastelab.options import JsonOption, QuietOption, grouped
+
+if TYPE_CHECKING:
+    from models.musicgen.finetune import FinetuneSettings
+    from models.sonicverse.full.train import FullSettings
 
 app = typer.Typer(no_args_is_help=True)
 Corpus = Annotated[Path, typer.Option(help="Corpus directory (metadata.jsonl).")]
@@ -71,29 +75,169 @@ def convert(
     say(f"{name} in {done}")
 
 
+@dataclass(frozen=True)
+class Run:
+    """How a training runs, whatever it trains."""
+
+    threads: Annotated[int, typer.Option(min=1)] = 1
+    seed: Annotated[int, typer.Option("--seed")] = 0
+    quiet: QuietOption = False
+
+
+@dataclass(frozen=True)
+class NanoRecipe:
+    """What differs from a nano network's recipe."""
+
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps; default: the recipe's.")] = None
+    batch: Annotated[int | None, typer.Option(min=1, help="Clips a step (base); default: the recipe's.")] = None
+    positions: Annotated[str, typer.Option(help="sin, rope or sin_rope (base).")] = "sin"
+    layers: Annotated[int, typer.Option(min=1, help="Of the transformer (base).")] = 5
+    width: Annotated[int, typer.Option(min=64, help="Of the transformer (base): a head for every 64.")] = 256
+    codebooks: Annotated[
+        str | None, typer.Option(help="Weight of each codebook's loss (base), e.g. 3,2,1,0.5,0.25,0.25.")
+    ] = None
+
+    def codebook_weights(self) -> tuple[float, ...]:
+        """Weight of each codebook's loss; none where all count alike."""
+        try:
+            return tuple(float(x) for x in self.codebooks.split(",")) if self.codebooks else ()
+        except ValueError:
+            raise UserError(f"--codebooks {self.codebooks!r} is not numbers with commas between them") from None
+
+
+@dataclass(frozen=True)
+class TasteRecipe:
+    """What is learned in fine-tuning, by a preset and what differs from it."""
+
+    preset: Annotated[str, typer.Option(help="paper (all weights) or nano (ways from the words alone).")] = "paper"
+    method: Annotated[str | None, typer.Option(help="full, lora or conditioning; default: the preset's.")] = None
+    replay: Annotated[Path | None, typer.Option(help="The base's own corpus: half as many of its clips a step.")] = None
+    blend: Annotated[float | None, typer.Option(min=0, max=1, help="Share of the change taken.")] = None
+    rank: Annotated[int, typer.Option(min=1, help="Of the low-rank factors.")] = 8
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None
+    batch: Annotated[int, typer.Option(min=1)] = 16
+    lr: Annotated[float | None, typer.Option(min=0, help="Default: the preset's.")] = None
+    ema: Annotated[float, typer.Option(min=0, max=1, help="Decay of the weights' moving average; 0: none.")] = 0.0
+    patience: Annotated[int | None, typer.Option(min=1, help="Epochs without a better held-out loss.")] = None
+    without_taste_words: Annotated[bool, typer.Option(help="Ablation: captions lose their taste words.")] = False
+    enrich: Annotated[str | None, typer.Option(help="Ablation: draw tracks of this taste more often.")] = None
+    tracker: Annotated[str, typer.Option(help="none, tensorboard or wandb.")] = "none"
+
+    def check(self) -> None:
+        """Refuse what is not known."""
+        if self.preset not in ("paper", "nano"):
+            raise UserError(f"--preset {self.preset!r} is not known; there are: paper, nano")
+        if self.tracker not in ("none", "tensorboard", "wandb"):
+            raise UserError(f"--tracker {self.tracker!r} is not known; there are: none, tensorboard, wandb")
+
+    def settings(self, seed: int) -> FinetuneSettings:
+        """The preset's numbers, but for those that are given."""
+        from models.musicgen.finetune import PRESETS, FinetuneSettings
+
+        own = PRESETS[self.preset]
+        return FinetuneSettings(
+            epochs=self.epochs or own.epochs, batch=self.batch, lr=own.lr if self.lr is None else self.lr,
+            method=self.method or own.method, rank=self.rank, ema=self.ema, patience=self.patience,
+            without_taste_words=self.without_taste_words, enrich=self.enrich, tracker=self.tracker, seed=seed,
+            replay=max(1, self.batch // 2), blend=own.blend if self.blend is None else self.blend,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FullRecipe:
+    """How SonicVerse is trained at full size: stages, batches, and what differs from a preset's projector."""
+
+    epochs: Annotated[str, typer.Option(help="Of the three stages.")] = "3,3,3"
+    batch: Annotated[int, typer.Option(min=1, help="Effective, over all processes.")] = 32
+    accumulate: Annotated[int, typer.Option(min=1, help="Lots a step.")] = 1
+    lr: Annotated[float, typer.Option(min=0)] = 1e-4
+    lora: Annotated[int, typer.Option(min=0, help="Rank of factors in the language model; 0: frozen.")] = 0
+    prompt: Annotated[str, typer.Option(help="Words between the tokens and the caption.")] = ""
+    content_tokens: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None
+    tokens_per_head: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None
+    features: Annotated[str | None, typer.Option(help="probabilities, logits or off; default: the preset's.")] = None
+    layers: Annotated[str | None, typer.Option(help="learned, uniform, last; default: the preset's.")] = None
+    task_weight: Annotated[list[str] | None, typer.Option(help="HEAD=WEIGHT of a head's loss.")] = None
+    seed: Annotated[int, typer.Option("--seed")] = 0
+
+    def settings(self, preset: str) -> FullSettings:
+        """The same as the training takes it."""
+        from models.sonicverse.full.train import FullSettings
+
+        stages = [int(e) for e in self.epochs.split(",") if e.strip().isdigit()]
+        if len(stages) != 3:
+            raise UserError(f"--epochs {self.epochs!r}: three whole numbers are needed, e.g. 3,3,3")
+        change = {
+            "content_tokens": self.content_tokens, "tokens_per_head": self.tokens_per_head, "features": self.features,
+            "layer_weights": self.layers,
+        }  # fmt: skip
+        for name, value, known in (
+            ("features", self.features, ("probabilities", "logits", "off")),
+            ("layers", self.layers, ("learned", "uniform", "last")),
+        ):
+            if value not in (None, *known):
+                raise UserError(f"--{name} {value!r} is not known; there are: {', '.join(known)}")
+        return FullSettings(
+            preset=preset, epochs=(stages[0], stages[1], stages[2]), batch=self.batch, accumulate=self.accumulate, lr=self.lr,
+            lora_rank=self.lora, prompt=self.prompt, seed=self.seed, task_weights=self._weights(),
+            change={k: v for k, v in change.items() if v is not None},
+        )  # fmt: skip
+
+    def _weights(self) -> dict[str, float]:
+        weights = {}
+        for pair in self.task_weight or []:
+            head, _, number = pair.partition("=")
+            try:
+                weights[head] = float(number)
+            except ValueError:
+                raise UserError(f"--task-weight {pair!r} is not HEAD=WEIGHT") from None
+        return weights
+
+
+@dataclass(frozen=True)
+class Music:
+    """What a captioner is evaluated on: a corpus, or a listing of captioned music."""
+
+    corpus: Annotated[Path | None, typer.Option(help="Corpus with exact attributes (stimuli dataset build base).")] = (
+        None
+    )
+    listing: Annotated[Path | None, typer.Option(help="Or one's own copy of MusicBench or MusicCaps.")] = None
+    audio: Annotated[Path | None, typer.Option(help="The listing's audio; its evaluation rows are used.")] = None
+
+    def check(self) -> None:
+        """Refuse both, neither, and a corpus that is none."""
+        if (self.corpus is None) == (self.listing is None) or (self.listing is None) != (self.audio is None):
+            raise UserError("either --corpus DIRECTORY, or --listing FILE with --audio DIRECTORY, is needed")
+        if self.corpus is not None and not (self.corpus / "metadata.jsonl").exists():
+            raise UserError(
+                f"no corpus in {self.corpus}: metadata.jsonl is missing; run 'tastelab stimuli dataset build base {self.corpus}'"
+            )
+
+
+@dataclass(frozen=True)
+class Bert:
+    """BERTScore's model and layer."""
+
+    bertscore: Annotated[str | None, typer.Option(help="Model of BERTScore: a pulled name or a directory.")] = None
+    bert_layer: Annotated[int | None, typer.Option(min=0, help="Its hidden layer; default: the last.")] = None
+
+
 @app.command("train-nano")
+@grouped
 def train_nano(
+    *,
     what: Annotated[str, typer.Argument(help="codec, decoder, base or captioner.")],
     corpus: Corpus,
     out: RunFolder = Path("outputs/training"),
     held_out: Annotated[Path | None, typer.Option(help="Held-out corpus (base).")] = None,
     also: Annotated[list[Path] | None, typer.Option(help="Further corpora (base, captioner), e.g. a sung one.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="Captioner to go on from: nano or a directory.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps; default: the recipe's.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Clips a step (base); default: the recipe's.")] = None,
-    positions: Annotated[str, typer.Option(help="sin, rope or sin_rope (base).")] = "sin",
-    layers: Annotated[int, typer.Option(min=1, help="Of the transformer (base).")] = 5,
-    width: Annotated[int, typer.Option(min=64, help="Of the transformer (base): a head for every 64.")] = 256,
-    codebooks: Annotated[
-        str | None, typer.Option(help="Weight of each codebook's loss (base), e.g. 3,2,1,0.5,0.25,0.25.")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1)] = 1,
-    seed: Annotated[int, typer.Option("--seed")] = 0,
-    quiet: QuietOption = False,
+    recipe: NanoRecipe,
+    how: Run,
 ) -> None:
     """Train a nano network by its recipe; run again to go on where it was."""
-    _one_thread(threads)
-    with progress(what, quiet) as update:
+    _one_thread(how.threads)
+    with progress(what, how.quiet) as update:
 
         def report(step: int, total: int, row: dict[str, float]) -> None:
             update(step, total, f"{what} loss {row.get('loss', row.get('reconstruction', 0.0)):.3f}")
@@ -101,98 +245,72 @@ def train_nano(
         if what == "codec":
             from models.musicgen.recipe import CODEC_STEPS, train_nano_codec
 
-            done = train_nano_codec(corpus, out, steps or CODEC_STEPS, seed, report)
+            done = train_nano_codec(corpus, out, recipe.steps or CODEC_STEPS, how.seed, report)
         elif what == "decoder":
             from models.musicgen.recipe import DECODER_STEPS, train_nano_decoder
 
-            done = train_nano_decoder(corpus, out, steps or DECODER_STEPS, report=report)
+            done = train_nano_decoder(corpus, out, recipe.steps or DECODER_STEPS, report=report)
         elif what == "base":
             from models.musicgen.language import LanguageConfig
             from models.musicgen.recipe import BASE, train_nano_base
 
             if held_out is None:
                 raise UserError("train-nano base needs --held-out CORPUS for its validation loss")
-            if width % 64:
-                raise UserError(f"--width {width} is no multiple of 64, the width of a head")
+            if recipe.width % 64:
+                raise UserError(f"--width {recipe.width} is no multiple of 64, the width of a head")
             config = LanguageConfig(
-                width=width, layers=layers, heads=width // 64, positional_embedding=positions
+                width=recipe.width, layers=recipe.layers, heads=recipe.width // 64, positional_embedding=recipe.positions,
             )  # fmt: skip
             settings = replace(
-                BASE, steps=steps or BASE.steps, batch=batch or BASE.batch, seed=seed, codebooks=_numbers(codebooks)
-            )
+                BASE, steps=recipe.steps or BASE.steps, batch=recipe.batch or BASE.batch, seed=how.seed,
+                codebooks=recipe.codebook_weights(),
+            )  # fmt: skip
             corpora = [corpus, *(also or [])]
             done = train_nano_base(corpora, held_out, out, out / "codec-nano", config, settings, report)
         elif what == "captioner":
             from models.sonicverse.nano.train import CAPTION_STEPS, train_nano_captioner
 
-            done = train_nano_captioner([corpus, *(also or [])], out, steps or CAPTION_STEPS, seed, report, start)
+            done = train_nano_captioner(
+                [corpus, *(also or [])], out, recipe.steps or CAPTION_STEPS, how.seed, report, start
+            )
         else:
             raise UserError(f"train-nano {what!r} is not known; there are: codec, decoder, base, captioner")
-    say(f"weights in {done}", quiet)
-
-
-def _numbers(text: str | None) -> tuple[float, ...]:
-    try:
-        return tuple(float(x) for x in text.split(",")) if text else ()
-    except ValueError:
-        raise UserError(f"--codebooks {text!r} is not numbers with commas between them") from None
+    say(f"weights in {done}", how.quiet)
 
 
 @app.command()
+@grouped
 def finetune(
+    *,
     corpus: Corpus,
     base: Annotated[str, typer.Option(help="Shipped or pulled name, or a directory.")] = "nano-base",
     out: RunFolder = Path("outputs/training"),
     name: Annotated[str, typer.Option(help="Name of the fine-tuned model.")] = "taste",
     held_out: Annotated[Path | None, typer.Option(help="Held-out corpus.")] = None,
-    preset: Annotated[str, typer.Option(help="paper (all weights) or nano (ways from the words alone).")] = "paper",
-    method: Annotated[str | None, typer.Option(help="full, lora or conditioning; default: the preset's.")] = None,
-    replay: Annotated[
-        Path | None, typer.Option(help="The base's own corpus: half as many of its clips a step.")
-    ] = None,
-    blend: Annotated[float | None, typer.Option(min=0, max=1, help="Share of the change taken.")] = None,
-    rank: Annotated[int, typer.Option(min=1, help="Of the low-rank factors.")] = 8,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
-    batch: Annotated[int, typer.Option(min=1)] = 16,
-    lr: Annotated[float | None, typer.Option(min=0, help="Default: the preset's.")] = None,
-    ema: Annotated[float, typer.Option(min=0, max=1, help="Decay of the weights' moving average; 0: none.")] = 0.0,
-    patience: Annotated[int | None, typer.Option(min=1, help="Epochs without a better held-out loss.")] = None,
-    without_taste_words: Annotated[bool, typer.Option(help="Ablation: captions lose their taste words.")] = False,
-    enrich: Annotated[str | None, typer.Option(help="Ablation: draw tracks of this taste more often.")] = None,
-    tracker: Annotated[str, typer.Option(help="none, tensorboard or wandb.")] = "none",
-    threads: Annotated[int, typer.Option(min=1)] = 1,
-    seed: Annotated[int, typer.Option("--seed")] = 0,
-    quiet: QuietOption = False,
+    recipe: TasteRecipe,
+    how: Run,
 ) -> None:
     """Fine-tune a MusicGen by the seed paper's recipe; run again to go on where it was."""
-    if preset not in ("paper", "nano"):
-        raise UserError(f"--preset {preset!r} is not known; there are: paper, nano")
-    if tracker not in ("none", "tensorboard", "wandb"):
-        raise UserError(f"--tracker {tracker!r} is not known; there are: none, tensorboard, wandb")
-    if patience is not None and held_out is None:
+    recipe.check()
+    if recipe.patience is not None and held_out is None:
         raise UserError("--patience needs --held-out CORPUS")
-    _one_thread(threads)
-    from models.musicgen.finetune import PRESETS, FinetuneSettings
+    _one_thread(how.threads)
     from models.musicgen.finetune import finetune as run
 
-    own = PRESETS[preset]
-    settings = FinetuneSettings(
-        epochs=epochs or own.epochs, batch=batch, lr=own.lr if lr is None else lr, method=method or own.method,
-        rank=rank, ema=ema,
-        patience=patience, without_taste_words=without_taste_words, enrich=enrich, tracker=tracker, seed=seed,
-        replay=max(1, batch // 2), blend=own.blend if blend is None else blend,
-    )  # fmt: skip
-    with progress(name, quiet) as update:
+    settings = recipe.settings(how.seed)
+    with progress(name, how.quiet) as update:
 
         def report(step: int, total: int, row: dict[str, float]) -> None:
             update(step, total, f"{name} loss {row['loss']:.3f}")
 
-        done = run(base, corpus, out, name, held_out, settings, report, replay)
-    say(f"weights in {done}", quiet)
+        done = run(base, corpus, out, name, held_out, settings, report, recipe.replay)
+    say(f"weights in {done}", how.quiet)
 
 
 @app.command("train-sonicverse")
+@grouped
 def train_sonicverse(
+    *,
     listing: Annotated[Path, typer.Argument(help="One's own copy of MusicBench's listing (JSON lines).")],
     audio: Annotated[Path, typer.Option(help="Directory that its locations are relative to.")],
     labels: Annotated[Path, typer.Option(help="Soft labels: 'tastelab stimuli dataset extend' makes them.")],
@@ -200,48 +318,16 @@ def train_sonicverse(
     llm: Annotated[str, typer.Option(help="Pulled name or directory.")] = "mistralai/Mistral-7B-Instruct-v0.1",
     preset: Annotated[str, typer.Option(help="paper, paper-35-25 or released.")] = "paper",
     out: RunFolder = Path("outputs/training/sonicverse"),
-    epochs: Annotated[str, typer.Option(help="Of the three stages.")] = "3,3,3",
-    batch: Annotated[int, typer.Option(min=1, help="Effective, over all processes.")] = 32,
-    accumulate: Annotated[int, typer.Option(min=1, help="Lots a step.")] = 1,
-    lr: Annotated[float, typer.Option(min=0)] = 1e-4,
-    lora: Annotated[int, typer.Option(min=0, help="Rank of factors in the language model; 0: frozen.")] = 0,
-    prompt: Annotated[str, typer.Option(help="Words between the tokens and the caption.")] = "",
-    content_tokens: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
-    tokens_per_head: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
-    features: Annotated[str | None, typer.Option(help="probabilities, logits or off; default: the preset's.")] = None,
-    layers: Annotated[str | None, typer.Option(help="learned, uniform, last; default: the preset's.")] = None,
-    task_weight: Annotated[list[str] | None, typer.Option(help="HEAD=WEIGHT of a head's loss.")] = None,
-    seed: Annotated[int, typer.Option("--seed")] = 0,
+    recipe: FullRecipe,
     quiet: QuietOption = False,
 ) -> None:
     """Train SonicVerse at full size by the paper's three stages; torchrun shares it out, run again to go on."""
     from models.musicgen.checkpoints import locate
     from models.sonicverse.full.musicbench import read_listing, split
-    from models.sonicverse.full.train import FullSettings, encode_rows, train_full
+    from models.sonicverse.full.train import encode_rows, train_full
     from stimuli.audio import load_mono
 
-    stages = [int(e) for e in epochs.split(",") if e.strip().isdigit()]
-    if len(stages) != 3:
-        raise UserError(f"--epochs {epochs!r}: three whole numbers are needed, e.g. 3,3,3")
-    given = {
-        "content_tokens": content_tokens, "tokens_per_head": tokens_per_head, "features": features, "layer_weights": layers,
-    }  # fmt: skip
-    for name, value, known in (
-        ("features", features, ("probabilities", "logits", "off")), ("layers", layers, ("learned", "uniform", "last")),
-    ):  # fmt: skip
-        if value not in (None, *known):
-            raise UserError(f"--{name} {value!r} is not known; there are: {', '.join(known)}")
-    weights = {}
-    for pair in task_weight or []:
-        head, _, number = pair.partition("=")
-        try:
-            weights[head] = float(number)
-        except ValueError:
-            raise UserError(f"--task-weight {pair!r} is not HEAD=WEIGHT") from None
-    settings = FullSettings(
-        preset=preset, epochs=(stages[0], stages[1], stages[2]), batch=batch, accumulate=accumulate, lr=lr, lora_rank=lora, prompt=prompt,
-        seed=seed, task_weights=weights, change={k: v for k, v in given.items() if v is not None},
-    )  # fmt: skip
+    settings = recipe.settings(preset)
     rows, held = split(read_listing(listing, audio, labels))
     missing = [r for r in rows if not r.audio.is_file()]
     if missing:
@@ -259,19 +345,16 @@ def train_sonicverse(
 
 
 @app.command()
+@grouped
 def evaluate(
+    *,
     what: Annotated[str, typer.Argument(help="sonicverse.")],
-    corpus: Annotated[
-        Path | None, typer.Option(help="Corpus with exact attributes (stimuli dataset build base).")
-    ] = None,
-    listing: Annotated[Path | None, typer.Option(help="Or one's own copy of MusicBench or MusicCaps.")] = None,
-    audio: Annotated[Path | None, typer.Option(help="The listing's audio; its evaluation rows are used.")] = None,
+    music: Music,
     captioner: Annotated[str, typer.Option(help="nano, or a directory.")] = "nano",
     most: Annotated[int | None, typer.Option("-n", min=8, help="Clips; default: all.")] = None,
     features: Annotated[str, typer.Option(help="Feature tokens from: own, oracle, shuffled or noise.")] = "own",
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of clips whose features are noise.")] = 1.0,
-    bertscore: Annotated[str | None, typer.Option(help="Model of BERTScore: a pulled name or a directory.")] = None,
-    bert_layer: Annotated[int | None, typer.Option(min=0, help="Its hidden layer; default: the last.")] = None,
+    bert: Bert,
     figure: Annotated[Path | None, typer.Option(help="Draw the layer weights: a file .svg, .png or .pdf.")] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -279,12 +362,7 @@ def evaluate(
     """Do captions hear the music: attributes, heads and word overlap, beside shuffled and constant captions."""
     if what != "sonicverse":
         raise UserError(f"{what!r} cannot be evaluated here; there is: sonicverse")
-    if (corpus is None) == (listing is None) or (listing is None) != (audio is None):
-        raise UserError("either --corpus DIRECTORY, or --listing FILE with --audio DIRECTORY, is needed")
-    if corpus is not None and not (corpus / "metadata.jsonl").exists():
-        raise UserError(
-            f"no corpus in {corpus}: metadata.jsonl is missing; run 'tastelab stimuli dataset build base {corpus}'"
-        )
+    music.check()
     if figure is not None and (figure.suffix not in (".svg", ".png", ".pdf") or not figure.parent.is_dir()):
         raise UserError(f"--figure {figure}: an ending .svg, .png or .pdf and a directory that exists are needed")
     from models.sonicverse.evaluation.assess import assess, assess_listing, draw_layers
@@ -293,15 +371,15 @@ def evaluate(
     from models.sonicverse.load import load_captioner
     from stimuli.audio import load_mono
 
-    bert = BertScore(bertscore, bert_layer) if bertscore else None
+    score = BertScore(bert.bertscore, bert.bert_layer) if bert.bertscore else None
     with progress("evaluating", quiet or as_json) as update:
-        if corpus is not None:
-            tables = assess(load_captioner(captioner), corpus, most, features, noise, update, bert)
-        elif listing is not None and audio is not None:
-            rows = [r for r in read_listing(listing, audio) if r.evaluation]
+        if music.corpus is not None:
+            tables = assess(load_captioner(captioner), music.corpus, most, features, noise, update, score)
+        elif music.listing is not None and music.audio is not None:
+            rows = [r for r in read_listing(music.listing, music.audio) if r.evaluation]
             there = [r for r in rows if r.audio.is_file()][:most]
             say(f"{len(there)} of {len(rows)} evaluation rows have their audio", quiet or as_json)
-            tables = assess_listing(load_captioner(captioner), there, load_mono, update, bert)
+            tables = assess_listing(load_captioner(captioner), there, load_mono, update, score)
     if figure is not None:
         draw_layers(tables["layers"], figure)
     show("sonicverse", features, None, tables, as_json, None)
