@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections import Counter
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Hypothesis(BaseModel):
@@ -82,9 +83,21 @@ class AnalysisConfig(BaseModel):
     correction: Literal["bonferroni", "holm"] = "bonferroni"
     hypotheses: list[Hypothesis] = []
     equivalence: list[Equivalence] = []
-    factors: int | Literal["parallel"] = "parallel"
+    factors: Annotated[int, Field(ge=1)] | Literal["parallel"] = "parallel"
     reference: str = "shipped"
     resamples: int = Field(default=2000, ge=100, le=1_000_000)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
     exclude: Exclude = Exclude()
     groups: list[str] = ["language", "sex", "age"]
+
+    @model_validator(mode="after")
+    def _declared_once(self) -> AnalysisConfig:
+        for name, declared in (("hypotheses", self.hypotheses), ("equivalence", self.equivalence)):
+            again = [taste for taste, n in Counter(d.taste for d in declared).items() if n > 1]
+            if again:
+                raise ValueError(
+                    f"{name}: {again[0]!r} is declared more than once; one direction, or one bound, a taste"
+                )
+        if len(set(self.groups)) < len(self.groups):
+            raise ValueError("groups: a group is named twice")
+        return self

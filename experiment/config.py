@@ -2,12 +2,47 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Language = str
+SEED = 2**63 - 1  # the largest that databases and generators keep
+STEPS = 11  # more buttons than these stand too close to be told apart
+DEMOGRAPHICS = (
+    "sex",
+    "age",
+    "hearing_experience",
+    "eating_experience",
+    "ethnicity",
+    "hearing_impairments",
+    "taste_impairments",
+    "device",
+)
+BLOCKS = ("demographics", "preference", "ratings", "affect")
+
+
+def twice(names: Iterable[str]) -> str:
+    """Names that stand in a list more than once, as words; empty where there are none."""
+    return ", ".join(name for name, n in Counter(names).items() if n > 1)
+
+
+def check_scale(low: int, high: int, most: int) -> None:
+    """Refuse a scale that runs backwards, has one step, or more than `most`."""
+    if low >= high:
+        raise ValueError(f"low = {low} is not under high = {high}")
+    if high - low + 1 > most:
+        raise ValueError(f"{high - low + 1} steps from {low} to {high} are more than the {most} that a screen can show")
+
+
+def check_labels(labels: dict[Language, list[str]], steps: int) -> None:
+    """Refuse labels that are neither one a step nor two for the ends."""
+    for language, words in labels.items():
+        if len(words) not in (2, steps):
+            raise ValueError(f"labels.{language} has {len(words)} words; the scale needs {steps}, or 2 for its ends")
 
 
 class Adjective(BaseModel):
@@ -39,6 +74,11 @@ class PreferenceConfig(BaseModel):
     replicate: bool = False
     order: Literal["latin", "random"] = "latin"
 
+    @model_validator(mode="after")
+    def _scale(self) -> PreferenceConfig:
+        check_scale(self.low, self.high, 101)
+        return self
+
 
 class RatingsConfig(BaseModel):
     """Task 2: one clip, every adjective rated from `low` to `high`; `labels` word the steps per language."""
@@ -53,13 +93,16 @@ class RatingsConfig(BaseModel):
     models: list[Literal["base", "finetuned", "given"]] = ["finetuned"]
 
     @model_validator(mode="after")
-    def _labels_fit(self) -> RatingsConfig:
-        steps = self.high - self.low + 1
-        for language, words in self.labels.items():
-            if len(words) not in (2, steps):
-                raise ValueError(
-                    f"labels.{language} has {len(words)} words; the scale needs {steps}, or 2 for its ends"
-                )
+    def _scale(self) -> RatingsConfig:
+        check_scale(self.low, self.high, STEPS)
+        check_labels(self.labels, self.high - self.low + 1)
+        names = [a.name for a in self.adjectives]
+        if twice(names):
+            raise ValueError(f"adjectives are named twice: {twice(names)}")
+        if "preference" in names:
+            raise ValueError("an adjective can't be named 'preference'; that is the item of the other task")
+        if not self.models or twice(self.models):
+            raise ValueError("models names each model that is rated once")
         return self
 
 
@@ -84,6 +127,18 @@ class Questionnaire(BaseModel):
     low: int = 1
     high: int = 7
     items: list[QuestionnaireItem] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _scale(self) -> Questionnaire:
+        check_scale(self.low, self.high, STEPS)
+        check_labels(self.labels, self.high - self.low + 1)
+        names = [i.name for i in self.items]
+        if twice(names):
+            raise ValueError(f"items are named twice: {twice(names)}")
+        taken = sorted({*DEMOGRAPHICS, *BLOCKS} & set(names))
+        if taken:
+            raise ValueError(f"item {taken[0]!r} has the name of a question that every session asks; name it otherwise")
+        return self
 
 
 class LevelConfig(BaseModel):
@@ -152,11 +207,11 @@ class ExperimentConfig(BaseModel):
     ratings: RatingsConfig | None = None
     taste_words: dict[Language, dict[str, str]] = {}
     replays: int = Field(default=2, ge=0)
-    minimum_age: int = Field(default=18, ge=0)
+    minimum_age: int = Field(default=18, ge=0, le=110)
     resume_hours: float = Field(default=24.0, gt=0, le=24 * 366)
     sound_check: bool = True
     psytoolkit: ImportConfig | None = None
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=SEED)
     level: LevelConfig = LevelConfig()
     headphones: Literal["off", "huggins", "antiphase", "both"] = "off"
     headphones_required: bool = False
@@ -172,6 +227,16 @@ class ExperimentConfig(BaseModel):
     def _something_to_do(self) -> ExperimentConfig:
         if self.preference is None and self.ratings is None:
             raise ValueError("a session needs [experiment.preference] or [experiment.ratings]")
+        if twice(self.languages) or twice(self.affect):
+            raise ValueError(f"named twice: {twice(self.languages) or twice(self.affect)}")
+        if self.preference and self.preference.replicate and self.ratings and self.ratings.clips > 3:
+            raise ValueError("replicate = true rates the clips after trials 1, 3 and 4: ratings.clips can be 3 at most")
+        if self.psytoolkit is not None:
+            known = {a.name for a in self.ratings.adjectives} if self.ratings else set()
+            strange = [i for i in self.psytoolkit.items if i not in known]
+            if strange or twice(self.psytoolkit.items):
+                wrong = strange[0] if strange else twice(self.psytoolkit.items)
+                raise ValueError(f"psytoolkit.items: {wrong!r} is not one of the adjectives, or stands there twice")
         for language in self.languages:
             if self.ratings:
                 if language not in self.ratings.labels:
@@ -186,6 +251,6 @@ class ExperimentConfig(BaseModel):
                     if language not in item.words:
                         raise ValueError(f"item {item.name!r} of {asked.name!r} has no words in {language!r}")
         names = [q.name for q in self.questionnaires]
-        if len(set(names)) < len(names) or set(names) & {"demographics", "preference", "ratings", "affect"}:
+        if len(set(names)) < len(names) or set(names) & set(BLOCKS):
             raise ValueError("questionnaires need names of their own")
         return self

@@ -11,19 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiment.config import ExperimentConfig
+from experiment.config import DEMOGRAPHICS, ExperimentConfig
 from experiment.errors import ExperimentError
 
-DEMOGRAPHICS = (
-    "sex",
-    "age",
-    "hearing_experience",
-    "eating_experience",
-    "ethnicity",
-    "hearing_impairments",
-    "taste_impairments",
-    "device",
-)
 SPECIAL = ("ethnicity", "hearing_impairments", "taste_impairments")
 REUSED_TRIALS = (1, 3, 4)  # preference trials, counted from 1, whose tastes the paper's ratings take
 

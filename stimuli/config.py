@@ -64,7 +64,7 @@ class StimuliConfig(BaseModel):
     peak: float = Field(default=-1.0, ge=-20, le=0)
     rate: int = Field(default=48000, ge=8000, le=192000)
     fade: float = Field(default=0.02, ge=0, le=5)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=9_000_000_000_000)  # a clip's own seed is a million times as large
 
     @field_validator("tastes")
     @classmethod
@@ -75,7 +75,9 @@ class StimuliConfig(BaseModel):
         return tastes
 
     @model_validator(mode="after")
-    def _given_needs_folder(self) -> StimuliConfig:
+    def _can_be_made(self) -> StimuliConfig:
+        if 2 * self.fade > self.seconds:
+            raise ValueError(f"two fades of {self.fade:g} s do not fit into clips of {self.seconds:g} s")
         if self.source == "given" and self.folder is None:
             raise ValueError("source = 'given' needs folder = 'PATH' with the audio files")
         return self

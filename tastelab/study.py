@@ -14,6 +14,7 @@ from analysis.config import AnalysisConfig
 from experiment.config import ExperimentConfig
 from models.config import ModelsConfig
 from stimuli.config import StimuliConfig
+from tastelab.check import nearest, problems
 from tastelab.errors import UserError
 
 
@@ -63,14 +64,6 @@ def study_digest(study: Study) -> str:
 
 
 def _resolve(study: Study, path: Path) -> Study:
-    tastes = {t.name for t in study.stimuli.tastes}
-    named = [(h.taste, "analysis.hypotheses") for h in study.analysis.hypotheses]
-    named += [(e.taste, "analysis.equivalence") for e in study.analysis.equivalence]
-    for language, words in study.experiment.taste_words.items():
-        named += [(taste, f"experiment.taste_words.{language}") for taste in words]
-    for taste, where in named:
-        if taste not in tastes:
-            raise UserError(f"{path}: {where}: taste {taste!r} is not among the stimuli's{_nearest(taste, tastes)}")
     folder = study.stimuli.folder
     if folder is not None:
         absolute = folder if folder.is_absolute() else path.parent / folder
@@ -78,12 +71,9 @@ def _resolve(study: Study, path: Path) -> Study:
     asked = study.experiment
     if asked.texts is not None and not asked.texts.is_absolute():
         study = study.model_copy(update={"experiment": asked.model_copy(update={"texts": path.parent / asked.texts})})
+    for problem in problems(study.stimuli, study.experiment, study.analysis):
+        raise UserError(f"{path}: {problem}")
     return study
-
-
-def _nearest(word: str, known: set[str] | list[str]) -> str:
-    near = difflib.get_close_matches(word, sorted(known), 1, 0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
 
 
 def _first_problem(error: ValidationError) -> str:
@@ -91,10 +81,10 @@ def _first_problem(error: ValidationError) -> str:
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         *parents, key = problem["loc"]
-        return f"unknown key {where!r}{_nearest(str(key), _keys(parents))}"
+        return f"unknown key {where!r}{nearest(str(key), _keys(parents))}"
     if problem["type"] == "literal_error":
         allowed = [w.strip("' ") for w in problem["ctx"]["expected"].replace(" or ", ",").split(",")]
-        return f"{where} = {problem['input']!r}{_nearest(str(problem['input']), allowed)}"
+        return f"{where} = {problem['input']!r}{nearest(str(problem['input']), allowed)}"
     if problem["type"] == "missing":
         return f"{where} is missing"
     message = problem["msg"].removeprefix("Value error, ")

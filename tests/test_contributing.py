@@ -166,7 +166,11 @@ def a_language(copy: Copy) -> None:
     changes = [(f'{{ en = "{word}",', f'{{ de = "{word}-de", en = "{word}",') for word in words]
     study = (
         ('languages = ["en", "it"]', 'languages = ["de", "en", "it"]\ntexts = "texts"'),
-        ("[experiment.taste_words.en]", '[experiment.taste_words.de]\nsweet = "süß"\n\n[experiment.taste_words.en]'),
+        (
+            "[experiment.taste_words.en]",
+            '[experiment.taste_words.de]\nsweet = "süß"\nsour = "sauer"\nsalty = "salzig"\nbitter = "bitter"\n\n'
+            "[experiment.taste_words.en]",
+        ),
         ("[experiment.ratings.labels]\n", '[experiment.ratings.labels]\nde = ["nie", "sehr"]\n'),
     )
     code = """
@@ -193,7 +197,7 @@ print(json.dumps([language, said("demographics", "device").text, said("preferenc
 
 def a_question_about_the_person(copy: Copy) -> None:
     copy.study()
-    copy.change("experiment/design.py", '    "device",\n)', '    "device",\n    "handedness",\n)')
+    copy.change("experiment/config.py", '    "device",\n)', '    "device",\n    "handedness",\n)')
     for language, words in (("en", "Which hand?"), ("it", "Quale mano?")):
         file = f"experiment/texts/{language}.toml"
         copy.change(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import tomllib
 from functools import lru_cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from experiment.errors import ExperimentError
 
 FOLDER = Path(__file__).parent
+# What is filled in when a text is shown.
+PLACEHOLDERS = {"progress": {"done", "total"}, "preference.question": {"taste"}, "end.text": {"code"}}
 
 
 @lru_cache(maxsize=32)
@@ -30,7 +33,18 @@ def texts(language: str, folder: Path | None = None) -> dict[str, Any]:
     if path.parent != FOLDER:
         missing = sorted(_keys(_read(FOLDER / "en.toml")) - _keys(found))
         if missing:
-            raise ExperimentError(f"{path}: {missing[0]} is missing (and {len(missing) - 1} more); see en.toml")
+            more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+            raise ExperimentError(f"{path}: {missing[0]} is missing{more}; see en.toml")
+    for place, wanted in PLACEHOLDERS.items():
+        section, _, key = place.rpartition(".")
+        words = str((found[section] if section else found)[key])
+        try:
+            there = {name for _, name, _, _ in Formatter().parse(words) if name is not None}
+        except ValueError as error:
+            raise ExperimentError(f"{path}: {place} = {words!r}: {error}") from None
+        if there != wanted:
+            named = ", ".join(f"{{{name}}}" for name in sorted(wanted))
+            raise ExperimentError(f"{path}: {place} = {words!r} needs {named}, and no other braces")
     return found
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tastelab.context import read_study, say
-from tastelab.options import Place, QuietOption, grouped
+from tastelab.context import read_study, say, show
+from tastelab.errors import UserError
+from tastelab.options import STUDY, JsonOption, Place, QuietOption, grouped
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -47,4 +49,31 @@ def run(
     )
     say(
         "  your own survey's data:    tastelab experiment import psytoolkit FILE --study STUDY, then tastelab analysis report"
+    )
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="Study file (TOML).")] = STUDY,
+    language: Annotated[str | None, typer.Option("--language", help="Language of the screens.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a study file, refuse what can't be run, and say what a person will meet."""
+    from tastelab.check import met
+
+    loaded = read_study(file)
+    chosen = language or loaded.experiment.languages[0]
+    if chosen not in loaded.experiment.languages:
+        raise UserError(f"--language {chosen!r}: this study declares {', '.join(loaded.experiment.languages)}")
+    show(
+        "check",
+        "study",
+        None,
+        {"a_session": [part.row() for part in met(loaded.stimuli, loaded.experiment, chosen)]},
+        as_json,
+        None,
+    )
+    say(
+        f"{file} can be run. Minutes are an estimate; each clip may be heard {loaded.experiment.replays} times more.",
+        as_json,
     )

@@ -1,0 +1,198 @@
+"""What can't be run is refused when the study file is read, in one line; what can is told as a person will meet it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from experiment.design import Clip, plan
+from experiment.texts import FOLDER
+from tastelab.check import Part, met
+from tastelab.cli import app
+from tastelab.errors import UserError
+from tastelab.study import Study, load_study
+from tests.conftest import ROOT
+
+DEFAULT = (ROOT / "study.toml").read_text(encoding="utf-8")
+GIVEN = (ROOT / "studies" / "five-tastes.toml").read_text(encoding="utf-8")
+GOLD = """
+[[experiment.questionnaires]]
+name = "music"
+question = { en = "How far do you agree?", it = "Quanto sei d'accordo?" }
+labels = { en = ["not at all", "fully"], it = ["per niente", "del tutto"] }
+items = [{ name = "plays", words = { en = "I play.", it = "Suono." } }, { name = "sings", words = { en = "I sing.", it = "Canto." } }]
+"""
+
+
+def session_of(study: Study) -> list[Part]:
+    return met(study.stimuli, study.experiment, "en")
+
+
+def put(old: str, new: str) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        assert old in text, old
+        return text.replace(old, new, 1)
+
+    return change
+
+
+def gold(old: str, new: str) -> Callable[[str], str]:
+    assert old in GOLD, old
+    return lambda text: text + GOLD.replace(old, new, 1)
+
+
+REFUSED: list[tuple[Callable[[str], str], str]] = [
+    # scales
+    (put("low = 0\nhigh = 10", "low = 10\nhigh = 0"), "low = 10 is not under high = 0"),
+    (put("low = 0\nhigh = 10", "low = 5\nhigh = 5"), "not under"),
+    (put("low = 0\nhigh = 10", "low = 0\nhigh = 1000"), "1001 steps"),
+    (put("low = 1\nhigh = 5", "low = 5\nhigh = 1"), "not under"),
+    (put("low = 1\nhigh = 5", "low = 0\nhigh = 100"), "101 steps"),
+    (put("low = 1\nhigh = 5", "low = 1\nhigh = 6"), "labels.en has 5 words; the scale needs 6"),
+    (gold('name = "music"', 'name = "music"\nlow = 7\nhigh = 1'), "not under"),
+    (gold('en = ["not at all", "fully"]', 'en = ["not at all", "a little", "fully"]'), "labels.en has 3 words"),
+    # names that stand twice, or are taken
+    (put('name = "sad"', 'name = "happy"'), "adjectives are named twice: happy"),
+    (put('name = "sad"', 'name = "preference"'), "'preference'"),
+    (put('name = "sour"\npitch', 'name = "sweet"\npitch'), "named twice"),
+    (put('languages = ["en", "it"]', 'languages = ["en", "en"]'), "named twice: en"),
+    (put('models = ["finetuned"]', 'models = ["finetuned", "finetuned"]'), "names each model that is rated once"),
+    (put('models = ["finetuned"]', "models = []"), "names each model that is rated once"),
+    (gold('name = "plays"', 'name = "age"'), "'age' has the name of a question that every session asks"),
+    (gold('name = "plays"', 'name = "ethnicity"'), "'ethnicity'"),
+    (gold('name = "plays"', 'name = "preference"'), "'preference'"),
+    (gold('name = "plays"', 'name = "sings"'), "items are named twice: sings"),
+    (gold('name = "music"', 'name = "demographics"'), "names of their own"),
+    (lambda text: text + GOLD + GOLD, "names of their own"),
+    # words that are missing
+    (put('languages = ["en", "it"]', 'languages = ["en", "fr"]'), "'fr'"),
+    (put('\nsweet = "dolce"', ""), "taste_words.it has no word for 'sweet'"),
+    (put('words = { en = "sadness", it = "tristezza" }', 'words = { en = "sadness" }'), "'sad' has no word in 'it'"),
+    (gold('en = "I play.", it = "Suono."', 'en = "I play."'), "'plays'"),
+    # what does not exist, or contradicts itself
+    (put('taste = "bitter"\nalternative', 'taste = "better"\nalternative'), "did you mean 'bitter'"),
+    (
+        put('[[analysis.equivalence]]', '[[analysis.hypotheses]]\ntaste = "salty"\nalternative = "less"\n[[analysis.equivalence]]'),
+        "'salty' is declared more than once",
+    ),
+    (put("bound = 1.0", "bound = 5.0"), "bound = 5 of salty is not under 5"),
+    (put("bound = 1.0", 'bound = 1.0\n[[analysis.equivalence]]\ntaste = "salty"\nbound = 2.0'), "more than once"),
+    (put('factors = "parallel"', "factors = 6"), "12 adjectives carry 5 at most"),
+    (put('factors = "parallel"', "factors = 0"), "greater than or equal to 1"),
+    (put("seed = 7", 'seed = 7\ngroups = ["sex", "shoe_size"]'), "nobody is asked for 'shoe_size'"),
+    (put("seed = 7", 'seed = 7\ngroups = ["sex", "sex"]'), "a group is named twice"),
+    # numbers out of reach
+    (put("seed = 111", "seed = 9223372036854775808"), "less than or equal to"),
+    (put("seed = 2025", "seed = 10000000000000"), "less than or equal to"),
+    (put("seed = 7", "seed = 9223372036854775808"), "less than or equal to"),
+    (put("minimum_age = 18", "minimum_age = 200"), "less than or equal to 110"),
+    (put("seconds = 15", "seconds = 1.5\nfade = 1.0"), "two fades of 1 s do not fit into clips of 1.5 s"),
+    # tasks that the clips can't fill
+    (put("clips_per_taste = 5", "clips_per_taste = 2"), "2 clips a taste are too few"),
+    (put("trials = 5 ", "trials = 40 "), "5 clips a taste are too few for 40"),
+    (put("clips = 3\nlow", "clips = 60\nlow"), "no unheard clip"),
+    (put('models = ["finetuned"]', 'models = ["given"]'), "'given' needs source = 'given'"),
+    (put("replicate = false", "replicate = true\n[experiment.psytoolkit]\nitems = ['bliss']"), "'bliss'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change, told", REFUSED, ids=[t for _, t in REFUSED])
+def test_what_cannot_be_run_is_refused_in_one_line(change: Callable[[str], str], told: str, tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(change(DEFAULT), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        load_study(path)
+    assert told in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        (put('models = ["given"]', 'models = ["base"]'), "models = ['given']"),
+        (lambda text: text + "\n[experiment.preference]\ntrials = 2\n", "given tracks (source = 'given') have none"),
+        (lambda text: text + '\n[[analysis.hypotheses]]\ntaste = "sweet"\n', "hypotheses are about [experiment.preference]"),
+    ],
+)  # fmt: skip
+def test_given_tracks_are_not_compared(change: Callable[[str], str], told: str, tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(change(GIVEN), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        load_study(path)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "old, new, told",
+    [
+        ('text = "You have finished. Your code is {code}."', 'text = "You have finished. Your code is {cod}."', "end.text"),
+        ('text = "You have finished. Your code is {code}."', 'text = "You have finished."', "needs {code}"),
+        ("fits the taste {taste} better?", "fits the taste {taste better?", "preference.question"),
+        ('progress = "{done} of {total}"', 'progress = "{done} of {done}"', "needs {done}, {total}"),
+        ('stop = "Stop"\n', "", "stop is missing;"),
+    ],
+)  # fmt: skip
+def test_a_studys_own_texts_are_read_with_it(old: str, new: str, told: str, tmp_path: Path) -> None:
+    english = (FOLDER / "en.toml").read_text(encoding="utf-8")
+    assert old in english
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "en.toml").write_text(english.replace(old, new), encoding="utf-8")
+    (tmp_path / "study.toml").write_text(put("minimum_age", 'texts = "words"\nminimum_age')(DEFAULT), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        load_study(tmp_path / "study.toml")
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_questionnaire_of_ones_own_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(DEFAULT + GOLD, encoding="utf-8")
+    asked = load_study(tmp_path / "study.toml").experiment.questionnaires[0]
+    assert [i.name for i in asked.items] == ["plays", "sings"]
+
+
+def test_what_a_person_meets_is_what_the_plan_holds() -> None:
+    """Counted by hand: 8 questions about oneself, 5 pairs, 3 clips with 12 adjectives; 13 clips of 15 s are 3.25 minutes."""
+    parts = {p.part: p for p in session_of(load_study(ROOT / "study.toml"))}
+    assert list(parts) == ["consent", "demographics", "ears", "preference", "ratings", "pause", "end", "all"]
+    assert (parts["demographics"].questions, parts["preference"].questions, parts["ratings"].questions) == (8, 5, 36)
+    assert (parts["preference"].clips, parts["ratings"].clips) == (10, 3)
+    assert (parts["all"].questions, parts["all"].clips) == (49, 13)
+    # A page before each task, a screen a clip and a question; consent is two screens; tones, and practice with its page.
+    assert parts["all"].screens == 2 + 8 + 5 + (1 + 10 + 5) + (1 + 3 + 36) + 1 + 1
+    assert parts["all"].minutes == pytest.approx(sum(p.minutes for name, p in parts.items() if name != "all"))
+    assert 3.25 + 49 * 2 / 60 < parts["all"].minutes < 14
+
+
+def test_longer_clips_and_more_questions_take_longer(tmp_path: Path) -> None:
+    usual = session_of(load_study(ROOT / "study.toml"))[-1]
+    (tmp_path / "study.toml").write_text(put("seconds = 15", "seconds = 30")(DEFAULT) + GOLD, encoding="utf-8")
+    longer = session_of(load_study(tmp_path / "study.toml"))[-1]
+    assert longer.questions == usual.questions + 2
+    assert longer.minutes > usual.minutes + 13 * 15 / 60
+
+
+def test_the_command_says_so_or_refuses(tmp_path: Path) -> None:
+    runner = CliRunner()
+    told = runner.invoke(app, ["study", "check", str(ROOT / "study.toml"), "--json"])
+    assert told.exit_code == 0
+    assert json.loads(told.output)["tables"]["a_session"][-1]["questions"] == 49
+    refused = runner.invoke(app, ["study", "check", str(ROOT / "study.toml"), "--language", "fr"])
+    assert refused.exit_code != 0
+    shown = runner.invoke(app, ["study", "check", str(ROOT / "studies" / "five-tastes.toml"), "--language", "it"])
+    assert "can be run" in shown.output
+
+
+def test_every_design_row_of_an_accepted_study_can_be_planned() -> None:
+    study = load_study(ROOT / "study.toml")
+    clips = [
+        Clip(i, t.name, m, k)
+        for i, (t, m, k) in enumerate(
+            (t, m, k) for t in study.stimuli.tastes for m in ("base", "finetuned") for k in range(5)
+        )
+    ]
+    assert all(plan(study.experiment, clips, row) for row in range(200))
