@@ -146,7 +146,7 @@ def test_too_short_is_filled_at_the_end_too_long_is_cut_there(tmp_path: Path) ->
     assert short.shape == (96000, 2)
     assert np.abs(short[:70000]).max() > 0.01
     assert np.abs(short[72100:]).max() == 0
-    long = np.concatenate([tone(440, 2.0, 48000), tone(660, 1.0, 48000)])
+    long = np.concatenate([tone(440, 2.0, 48000), tone(660, 2.0, 48000)])
     _, cut = delivered(long, 48000, tmp_path, study())
     assert cut.shape == (96000, 2)
     assert strongest(cut[:, 0], 48000) == pytest.approx(440, abs=1)

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from models.errors import ModelError
+from models.loop import MovingAverage
 from models.musicgen.language import LanguageConfig, build_language_model
 from models.musicgen.train_language import (
-    MovingAverage,
     TrainSettings,
     batch_of,
     codebook_losses,
@@ -55,10 +55,10 @@ def rows(path: Path) -> list[dict[str, float]]:
 
 def test_the_moving_average_is_what_is_scored_and_returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """decay d, warmed up as (1 + step) / (10 + step): written out over the weights of every step."""
-    from models.musicgen import train_language
+    from models import loop
 
     Watched.seen = []
-    monkeypatch.setattr(train_language, "MovingAverage", Watched)
+    monkeypatch.setattr(loop, "MovingAverage", Watched)
     codes, texts = data()
     lm = model()
     mean = [p.detach().clone() for p in lm.parameters()]
