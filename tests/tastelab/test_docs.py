@@ -71,3 +71,71 @@ def test_command_exists(line: str) -> None:
     assert result.exit_code == 0, path
     for option in (w for w in words if w.startswith("--")):
         assert option in result.output, (path, option)
+
+
+def blocks() -> list[tuple[str, str]]:
+    found = []
+    for page in PAGES:
+        found += [
+            (page.name, block)
+            for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        ]
+    return found
+
+
+@pytest.mark.parametrize(("page", "code"), blocks())
+def test_code_for_a_notebook_runs(page: str, code: str, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `folder` as the guides say: a snapshot."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tastelab", "analysis", "freeze"], cwd=desk, capture_output=True, text=True, check=True
+    )
+    monkeypatch.chdir(desk)
+    exec(code, {"folder": desk / done.stdout.strip().removeprefix("frozen in ")})
+
+
+def test_the_guides_hold_code_for_a_notebook() -> None:
+    assert {page for page, _ in blocks()} >= {"analyst.md", "gallery.md"}
+
+
+NAMED = re.compile(
+    r"(?<![\w./-])((?:tastelab|analysis|experiment|stimuli|models|tests|benchmarks|docs|scripts|studies)/[\w./-]*\w)"
+)
+PACKAGES = ("tastelab", "analysis", "experiment", "stimuli", "models")
+
+
+def test_files_that_pages_comments_and_docstrings_name_are_there() -> None:
+    """A path of ours, wherever one is written; what a study or a command will make is named otherwise."""
+    pages = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "Makefile", *sorted((ROOT / "scripts").iterdir())]
+    code = [p for name in (*PACKAGES, "benchmarks") for p in sorted((ROOT / name).rglob("*.py"))]
+    made = {
+        "docs/evidence/mutants.json",
+        "analysis/sound/reference/NAME.safetensors",
+        "tests/mutation/faults/KIND.toml",
+    }
+    missing = []
+    for path in [*pages, *code]:
+        for at, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for found in NAMED.findall(line):
+                if found.startswith("docs/evidence/") or found in made:  # measurements and what one adds come later
+                    continue
+                if not any(p.exists() for p in (ROOT / found, ROOT / f"{found}.py")):
+                    missing.append(f"{path.relative_to(ROOT)}:{at}: {found}")
+    assert missing == []
+
+
+def test_modules_that_docstrings_name_are_there() -> None:
+    wrong = []
+    for package in (*PACKAGES, "benchmarks"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            for name in re.findall(r"`((?:tastelab|analysis|experiment|stimuli|models|benchmarks)(?:\.\w+)+)`", text):
+                if name.endswith(".py"):
+                    continue
+                parts = name.split(".")
+                while parts and not ((ROOT / "/".join(parts)).is_dir() or (ROOT / f"{'/'.join(parts)}.py").is_file()):
+                    parts.pop()
+                rest = name.split(".")[len(parts) :]
+                module = ROOT / f"{'/'.join(parts)}.py"
+                if rest and not (module.is_file() and re.search(rf"\b{rest[0]}\b", module.read_text(encoding="utf-8"))):
+                    wrong.append(f"{path.relative_to(ROOT)}: {name}")
+    assert wrong == []

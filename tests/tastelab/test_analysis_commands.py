@@ -1,0 +1,225 @@
+"""`tastelab analysis ...`: the declared JSON, CSV, plans and corrections, and what is refused; on two dozen bots."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tastelab.conftest import BOTS, Lived, call
+
+# DESIGN's tables and keys: what other programs read.
+DECLARED: dict[tuple[str, str], dict[str, set[str]]] = {
+    ("preference", "paper"): {
+        "tests": {"taste", "test", "alternative", "n", "statistic", "p", "p_adjusted", "effect", "ci_low", "ci_high"},
+        "normality": {"taste", "n", "statistic", "p"},
+    },
+    ("preference", "robust"): {
+        "tests": {"taste", "test", "alternative", "n", "statistic", "p", "p_adjusted", "effect", "ci_low", "ci_high"},
+    },
+    ("ratings", "paper"): {
+        "anova": {"term", "df", "sum_sq", "mean_sq", "F", "p"},
+        "tukey": {"factor", "group1", "group2", "diff", "ci_low", "ci_high", "p"},
+        "means": {"prompt", "item", "mean", "n"},
+    },
+    ("factors", "paper"): {
+        "retention": {"method", "n_factors"},
+        "eigenvalues": {"index", "actual", "threshold"},
+        "loadings": {"item", "F1"},
+        "phi": {"factor1", "factor2", "r"},
+        "variance": {"factor", "ss_loadings", "proportion", "cumulative"},
+        "scores_by_prompt": {"prompt", "F1"},
+    },
+}
+
+
+def asked(lived: Lived, name: str, *more: str | Path) -> dict[str, Any]:
+    said = call("analysis", name, *lived.answers, "--json", *more)
+    assert said.status == 0, said.err
+    found: dict[str, Any] = json.loads(said.out)
+    assert set(found) == {"analysis", "plan", "data_sha256", "version", "tables"}
+    assert found["analysis"] == name
+    return found
+
+
+@pytest.mark.parametrize(("name", "plan"), DECLARED)
+def test_json_has_the_declared_tables_and_keys_and_says_which_plan_ran(lived: Lived, name: str, plan: str) -> None:
+    found = asked(lived, name, "--plan", plan)
+    assert found["plan"] == plan
+    assert len(found["data_sha256"]) == 64
+    for table, keys in DECLARED[name, plan].items():
+        assert keys <= set(found["tables"][table][0]), table
+        assert all(not isinstance(v, (dict, list)) for row in found["tables"][table] for v in row.values()), (
+            "rows are flat"
+        )
+
+
+def test_rows_count_what_the_database_holds(lived: Lived) -> None:
+    """n and means of the one-sided tests against plain SQL: scores over the middle are the fine-tuned clip's."""
+    rows = {
+        r["taste"]: r
+        for r in asked(lived, "preference", "--plan", "paper")["tables"]["tests"]
+        if r["alternative"] == "greater"
+    }
+    by_hand = lived.asked(
+        "select trial.taste, count(*), avg(case when stimulus.model = 'base' then value else 10 - value end) from response "
+        "join trial on trial.id = trial_id join stimulus on stimulus.id = first_id where item = 'preference' group by trial.taste"
+    )
+    assert len(by_hand) == 4
+    for taste, n, mean in by_hand:
+        assert rows[taste]["n"] == n
+        assert rows[taste]["mean"] == pytest.approx(mean)
+    assert rows["all"]["n"] == sum(n for _, n, _ in by_hand) == 4 * BOTS
+
+
+def test_the_plan_is_the_study_s_unless_another_is_asked(lived: Lived) -> None:
+    assert 'plan = "robust"' in lived.study.read_text()
+    assert asked(lived, "preference")["plan"] == "robust"
+    said = call("analysis", "preference", *lived.answers, "--plan", "papr")
+    assert (said.status, said.out) == (2, "")
+    assert said.err == "tastelab: --plan 'papr' is not known here; there is: robust, paper\n"
+
+
+def test_corrections_are_the_ones_that_are_asked(lived: Lived) -> None:
+    """Bonferroni: p times four, at most one. Holm: the k-th smallest times 5 - k, never under a smaller one's."""
+
+    def corrected(*more: str) -> list[tuple[float, float]]:
+        rows = asked(lived, "preference", "--plan", "paper", *more)["tables"]["tests"]
+        return sorted((r["p"], r["p_adjusted"]) for r in rows if r["taste"] != "all" and r["p_adjusted"] is not None)
+
+    plain = corrected()
+    assert len(plain) == 4
+    assert [q for _, q in plain] == pytest.approx([min(1.0, 4 * p) for p, _ in plain])
+    holm, highest = [], 0.0
+    for k, (p, _) in enumerate(plain):
+        highest = max(highest, min(1.0, (4 - k) * p))
+        holm.append(highest)
+    assert [q for _, q in corrected("--correction", "holm")] == pytest.approx(holm)
+    assert corrected("--correction", "bonferroni") == plain
+    said = call("analysis", "preference", *lived.answers, "--correction", "fdr")
+    assert (said.status, said.err) == (2, "tastelab: --correction 'fdr' is not known; there are: bonferroni, holm\n")
+
+
+def test_a_seed_moves_the_drawn_intervals_alone(lived: Lived) -> None:
+    def tests(*more: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = asked(lived, "preference", "--plan", "paper", *more)["tables"]["tests"]
+        return rows
+
+    one, again, other = tests("--seed", "5"), tests("--seed", "5"), tests("--seed", "6")
+    assert one == again
+    assert [r["p"] for r in one] == [r["p"] for r in other]
+    assert [r["ci_low"] for r in one] != [r["ci_low"] for r in other]
+
+
+def test_csv_is_the_first_table_of_the_json(lived: Lived, tmp_path: Path) -> None:
+    path = tmp_path / "anova.csv"
+    rows = asked(lived, "ratings", "--plan", "paper", "--csv", path)["tables"]["anova"]
+    with path.open(newline="", encoding="utf-8") as file:
+        read = list(csv.DictReader(file))
+    assert [r["term"] for r in read] == [r["term"] for r in rows]
+    assert [float(r["sum_sq"]) for r in read] == [r["sum_sq"] for r in rows]
+
+
+def test_a_reader_is_told_what_the_numbers_are_of(lived: Lived) -> None:
+    said = call("analysis", "preference", *lived.answers, "--plan", "paper")
+    digest = asked(lived, "preference", "--plan", "paper")["data_sha256"]
+    assert said.out.splitlines()[0] == f"live database, SIMULATED, data {digest[:12]}"
+
+
+def test_a_snapshot_gives_what_the_database_gave_and_once_only(mine: Lived) -> None:
+    said = call("analysis", "freeze", *mine.where)
+    folder = Path(said.out.strip().removeprefix("frozen in "))
+    assert folder.parent == mine.out / "small" / "snapshots"
+    assert call("analysis", "freeze", *mine.where).out == said.out
+    live = asked(mine, "preference", "--plan", "paper")
+    frozen = asked(mine, "preference", "--plan", "paper", "--snapshot", folder)
+    assert frozen == live
+    mine.database.unlink()
+    assert asked(mine, "preference", "--plan", "paper", "--snapshot", folder) == live
+    assert not mine.database.exists()
+    assert call("analysis", "preference", *mine.answers, "--plan", "paper", "--snapshot", folder).out.startswith(
+        "tests"
+    )
+
+
+def test_kinds_are_never_mixed(lived: Lived) -> None:
+    said = call("analysis", "ratings", *lived.answers, "--kind", "person")
+    assert (said.status, said.out) == (2, "")
+    assert said.err == "tastelab: study 'small' has no sessions of kind 'person'; there are: bot\n"
+    assert asked(lived, "mediation", "--kind", "bot")["data_sha256"] == asked(lived, "mediation")["data_sha256"]
+
+
+def test_whom_the_study_leaves_out_is_left_out_and_counted(mine: Lived) -> None:
+    text = mine.study.read_text()
+    mine.study.write_text(text + "\n[analysis.exclude]\nincomplete = true\n")
+    import contextlib
+    import sqlite3
+
+    with contextlib.closing(sqlite3.connect(mine.database)) as connection:
+        connection.execute("update session set status = 'stopped' where id in (select id from session limit 2)")
+        connection.commit()
+    rows = asked(mine, "preference", "--plan", "paper")["tables"]["tests"]
+    assert next(r["n"] for r in rows if r["taste"] == "all") == 4 * (BOTS - 2)
+    said = call("analysis", "preference", *mine.answers, "--plan", "paper")
+    assert said.out.splitlines()[1] == "2 participants left out by the study file's rules"
+    assert "left out" not in call("analysis", "freeze", *mine.where).out  # a snapshot holds everybody
+
+
+def test_a_number_of_factors_can_be_asked(lived: Lived) -> None:
+    tables = asked(lived, "factors", "--plan", "paper", "--factors", "2")["tables"]
+    assert [k for k in tables["loadings"][0] if k[0] == "F" and k[1:].isdigit()] == ["F1", "F2"]
+    assert "scores" not in tables
+    said = call("analysis", "factors", *lived.answers, "--factors", "0")
+    assert said.status == 2
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ("20,x", "give whole numbers with commas, e.g. 40,80,120"),
+        ("", "give whole numbers with commas"),
+        ("1,20", "a study has 2 to 100000 participants"),
+        ("100001", "a study has 2 to 100000 participants"),
+    ],
+)
+def test_power_refuses_what_is_no_number_of_people(lived: Lived, sizes: str, told: str) -> None:
+    said = call("analysis", "power", *lived.clips, "--n", sizes)
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith(f"tastelab: --n {sizes!r}: ")
+    assert told in said.err
+
+
+def test_power_tells_every_size_once_draws_a_figure_and_knows_no_effect(mine: Lived) -> None:
+    arguments = ["analysis", "power", *mine.clips, "--n", "30,20,30", "--simulations", "20", "--jobs", "1", "--json"]
+    said = call(*arguments)
+    assert said.status == 0, said.err
+    rows = json.loads(said.out)["tables"]["power"]
+    assert [r["n"] for r in rows if r["taste"] == "all"] == [20, 30]
+    assert all(0 <= r["ci_low"] <= r["power"] <= r["ci_high"] <= 1 for r in rows)
+    assert (mine.out / "small" / "power.svg").stat().st_size > 1000
+    assert (mine.out / "small" / "power.png").stat().st_size > 1000
+    nothing = json.loads(call(*arguments, "--null").out)["tables"]["power"]
+    total = {
+        name: sum(r["power"] for r in found if r["taste"] == "all")
+        for name, found in (("some", rows), ("none", nothing))
+    }
+    assert total["none"] < total["some"]
+    assert call(*arguments[:-1]).out.rstrip().endswith(f"figure {mine.out / 'small' / 'power.svg'}")
+
+
+def test_captions_are_held_against_what_was_asked_or_it_is_said_that_there_are_none(mine: Lived) -> None:
+    said = call("analysis", "captions", *mine.clips)
+    assert (said.status, said.err) == (
+        2, "tastelab: no clip of this study has a caption yet; run 'tastelab stimuli caption'\n",
+    )  # fmt: skip
+    path = mine.out / "small" / "stimuli" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for row in manifest["clips"]:
+        row["caption"] = "A slow piece for harp, high and legato." if row["taste"] == "sweet" else "A piece."
+    path.write_text(json.dumps(manifest))
+    said = call("analysis", "captions", *mine.clips, "--json")
+    assert said.status == 0, said.err
+    assert {r["taste"] for r in json.loads(said.out)["tables"]["captions"]} >= {"sweet", "sour"}

@@ -1,0 +1,142 @@
+"""`tastelab experiment ...` without a screen: simulate, status, replay, export, withdraw, backup, restore, key."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.tastelab.conftest import BOTS, Lived, call
+
+
+def test_simulating_again_adds_only_who_is_not_there(mine: Lived) -> None:
+    said = call("experiment", "simulate", "-n", str(BOTS + 2), *mine.where)
+    assert said.out == f"2 simulated sessions run, {BOTS} were there already\n"
+    assert mine.asked("select count(*) from session") == [(BOTS + 2,)]
+    said = call("experiment", "simulate", "-n", "1", "--seed", "9", *mine.where)
+    assert said.out == "1 simulated sessions run, 0 were there already\n"
+    assert mine.asked("select count(*) from participant where code = 'bot-9-0000'") == [(1,)]
+
+
+def test_status_leaves_bots_out_unless_they_are_asked_for(lived: Lived) -> None:
+    said = call("experiment", "status", *lived.answers)
+    assert said.out.strip() == f"and {BOTS} simulated sessions (--all shows them)"
+    rows = json.loads(call("experiment", "status", *lived.answers, "--all", "--json").out)["tables"]["sessions"]
+    assert len(rows) == BOTS
+    assert {(r["kind"], r["status"], r["answers"], r["expected"]) for r in rows} == {("bot", "complete", 36, 36)}
+    only = json.loads(call("experiment", "status", *lived.answers, "--json").out)
+    assert only["tables"]["sessions"] == []
+
+
+def test_a_replay_shows_a_session_in_order(lived: Lived) -> None:
+    rows = json.loads(call("experiment", "replay", "bot-1-0003", *lived.answers, "--json").out)["tables"]["timeline"]
+    answers = lived.asked(
+        "select item from response join trial on trial.id = trial_id join session on session.id = session_id join participant "
+        "on participant.id = participant_id where code = 'bot-1-0003' order by position, response.id"
+    )
+    assert [r["what"] for r in rows if r["block"]] == [item for (item,) in answers]
+    assert len(answers) == 36
+    said = call("experiment", "replay", "nobody", *lived.answers)
+    assert (said.status, said.err) == (2, "tastelab: participant nobody has no session in this study\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run"], "give either --code CODE (a new session) or --resume CODE (go on with one)"),
+        (["run", "--code", "a", "--resume", "b"], "give either --code CODE"),
+        (["import", "surveymonkey", "x.csv"], "format 'surveymonkey' is not known; there is: psytoolkit"),
+        (["restore", "nowhere.db", "new.db"], "nowhere.db does not exist"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line(
+    lived: Lived, words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    where = {"run": lived.where, "import": lived.answers}.get(words[0], [])
+    said = call("experiment", *words, *where)
+    assert (said.status, said.out) == (2, "")
+    assert told in said.err
+    assert said.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_says_how_much_is_in_it(mine: Lived) -> None:
+    said = call("experiment", "export", *mine.where)
+    assert said.status == 0, said.err
+    asked = 36 - 3  # special categories stay: ethnicity, impairments of hearing and of taste
+    assert said.out.startswith(
+        f"{BOTS * asked} answers of {BOTS} participants in {mine.out / 'small' / 'export' / 'csv'}"
+    )
+    said = call("experiment", "export", *mine.where, "--format", "xml")
+    assert said.status == 2
+    assert "psychds" in said.err
+
+
+def test_a_withdrawal_reaches_database_backups_key_file_and_exports(mine: Lived, tmp_path: Path) -> None:
+    code, key = "bot-1-0005", tmp_path / "keys"
+    assert (
+        call("experiment", "key", "add", code, "--contact", "Ada, 555", "--key", key).out
+        == f"code {code} entered in {key}\n"
+    )
+    assert call("experiment", "key", "add", "other", "--contact", "Bob", "--key", key).status == 0
+    assert call("experiment", "export", *mine.where).status == 0
+    assert call("experiment", "backup", "--db", mine.db).out.startswith(f"backup {mine.folder / 'backups'}")
+    assert call("analysis", "freeze", *mine.where).status == 0
+    before = len(list((mine.out / "small" / "export" / "csv").rglob("*")))
+    said = call("experiment", "withdraw", code, *mine.where[2:], "--key", key)
+    assert said.status == 0, said.err
+    lines = said.out.splitlines()
+    assert lines[:3] == [
+        "36 answers of 1 session(s) deleted; a tombstone stays",
+        f"{key}: the contact is deleted",
+        "deleted from 1 of 1 backups",
+    ]
+    assert lines[3] == f"exported anew: {mine.out / 'small' / 'export' / 'csv'}"
+    assert lines[4].startswith("made before, and to be deleted by you when their reports are made anew: ")
+    assert str(mine.out / "small" / "snapshots") in lines[4]
+    assert mine.asked("select count(*) from response") == [((BOTS - 1) * 36,)]
+    backup = next((mine.folder / "backups").glob("*.db"))
+    with sqlite3.connect(backup) as connection:
+        assert connection.execute("select count(*) from response").fetchall() == [((BOTS - 1) * 36,)]
+    assert "Ada" not in key.read_text()
+    assert call("experiment", "key", "show", "other", "--key", key).out == "Bob\n"
+    assert len(list((mine.out / "small" / "export" / "csv").rglob("*"))) == before
+    again = call("experiment", "withdraw", code, *mine.where[2:], "--key", key)
+    assert again.status == 2
+    assert "has already withdrawn" in again.err
+
+
+def test_a_restored_backup_leaves_out_who_withdrew_since(mine: Lived, tmp_path: Path) -> None:
+    saved = Path(
+        call("experiment", "backup", "--db", mine.db, "--folder", tmp_path / "b").out.strip().removeprefix("backup ")
+    )
+    kept = tmp_path / "kept.db"
+    kept.write_bytes(saved.read_bytes())
+    assert call("experiment", "withdraw", "bot-1-0002", *mine.where[2:], "--backups", tmp_path / "b").status == 0
+    new = tmp_path / "new.db"
+    said = call("experiment", "restore", kept, new, "--marker", tmp_path / "b")
+    assert said.out == f"{new} made; 1 withdrawn since and left out\n"
+    with sqlite3.connect(new) as connection:
+        assert connection.execute("select count(*) from response").fetchall() == [((BOTS - 1) * 36,)]
+    said = call("experiment", "restore", kept, new)
+    assert (said.status, said.err) == (2, f"tastelab: {new} exists; name a new file\n")
+    assert not list(tmp_path.glob(".*partial*"))
+
+
+def test_a_key_file_can_be_locked(tmp_path: Path) -> None:
+    key = tmp_path / "keys"
+    call("experiment", "key", "add", "P1", "--contact", "Ada", "--key", key)
+    said = call("experiment", "key", "encrypt", "--key", key, "--new", "open sesame")
+    assert said.out == f"{key} is encrypted; without the passphrase nobody can read it, neither can we\n"
+    assert b"Ada" not in key.read_bytes()
+    assert call("experiment", "key", "show", "P1", "--key", key).status == 2
+    assert call("experiment", "key", "show", "P1", "--key", key, "--passphrase", "wrong").status == 2
+    assert call("experiment", "key", "show", "P1", "--key", key, "--passphrase", "open sesame").out == "Ada\n"
+    said = call("experiment", "key", "encrypt", "--key", key, "--passphrase", "open sesame", "--new", "")
+    assert said.status == 2
+    said = call("experiment", "key", "add", "two words", "--contact", "x", "--key", key, "--passphrase", "open sesame")
+    assert said.status == 2
+    assert "is not a code" in said.err
