@@ -67,6 +67,12 @@ def test_indices_are_those_of_r() -> None:
     table = indices(study()).set_index("participant").loc[[1, 2, 3, 7, 60]]
     wanted = [4.754215608743e-01, 4.974812811519e-01, 9.818764512694e-08, 1.997986586784e-01, 9.389639603777e-01]
     assert table["distance_p"].tolist() == pytest.approx(wanted, rel=1e-8)
+    # Where every second person did not hear the sour clip, what its prompt calls up is nobody's own.
+    data = study()
+    half = data.ratings[(data.ratings["participant"] % 2 == 1) | (data.ratings["trial"] != 6)]
+    other = indices(replace(data, ratings=half)).set_index("participant").loc[[1, 2, 3, 7, 60], "distance_p"]
+    wanted = [5.193166781072e-01, 3.518136751521e-01, 4.655559058991e-07, 4.388694838908e-01, 2.523972840742e-01]
+    assert other.tolist() == pytest.approx(wanted, rel=1e-8)
     spread = [0, 0.8280786712108, 1.5796322658258, 0.7237468644557, 0.9856107606092]
     assert table["spread"].tolist() == pytest.approx(spread, rel=1e-9)
     assert table["long_string"].tolist() == pytest.approx([1, 3 / 15, 2 / 15, 3 / 15, 4 / 15])
@@ -80,7 +86,9 @@ def test_runs_go_by_the_order_in_which_the_answers_were_given() -> None:
     # Person 5: alternating within a trial would be one long run if it were sorted by anything else than the trial.
     mine = data.ratings["participant"] == 5
     data.ratings.loc[mine, "value"] = [1.0, 2, 3, 4, 4, 4, 4, 5, 1, 2, 3, np.nan, 3, 1, 2]
-    shuffled = pd.concat([data.ratings[data.ratings["trial"] == t] for t in (7, 5, 6)])
+    shuffled = pd.concat(
+        [data.ratings[data.ratings["trial"] == t] for t in (6, 7, 5)]
+    )  # a run over trials 5 and 6 would fall apart
     for frame in (data.ratings, shuffled):
         table = indices(replace(data, ratings=frame)).set_index("participant")
         assert table.loc[5, "long_string"] == pytest.approx(4 / 14)
