@@ -14,7 +14,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutation.tree import ROOT, broken, copied, pytest
+from tests.mutation.tree import ROOT, Runner, broken, copied
 
 FOLDER = Path(__file__).parent / "faults"
 FAILED = 1  # pytest's status where a test failed; others mean that it could not be run
@@ -65,15 +65,15 @@ def main() -> int:
     given = parser.parse_args()
     faults = listed(given.kinds)
     missed = 0
-    with tempfile.TemporaryDirectory() as folder, copied(Path(folder) / "tree") as copy:
+    with tempfile.TemporaryDirectory() as folder, copied(Path(folder) / "tree") as copy, Runner(copy) as runner:
         sound = sorted({t for f in faults for t in f.tests})
-        status, output = pytest(copy, sound, 4 * given.seconds)
+        status, output = runner.run(sound, 4 * given.seconds)
         if status != 0:
             sys.stderr.write(f"without any fault these tests do not pass:\n{output[-3000:]}\n")
             return 1
         for fault in faults:
             with broken(copy / fault.file, fault.applied(ROOT)):
-                status, output = pytest(copy, fault.tests, given.seconds)
+                status, output = runner.run(fault.tests, given.seconds)
             noticed = status in (FAILED, 124)
             missed += not noticed
             last = next((x for x in reversed(output.splitlines()) if x.startswith(("FAILED", "ERROR"))), "")

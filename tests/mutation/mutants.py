@@ -34,7 +34,7 @@ from queue import Queue
 from typing import Any
 
 from tests.mutation.draw import Mutant, mutants, parses
-from tests.mutation.tree import ROOT, broken, copied, pytest
+from tests.mutation.tree import ROOT, Runner, broken, copied
 from tests.mutation.which import PACKAGES, beside, lines
 
 EVIDENCE = ROOT / "docs" / "evidence" / "mutants.json"
@@ -71,14 +71,14 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
 Group = tuple[list[str], float]  # tests, and how long they may take in seconds
 
 
-def noticed(mutant: Mutant, copy: Path, groups: list[Group]) -> str | None:
+def noticed(mutant: Mutant, copy: Path, runner: Runner, groups: list[Group]) -> str | None:
     """The test that noticed a fault, or None; tests are run group by group."""
     with broken(copy / mutant.file, mutant.applied(ROOT)):
         for tests, seconds in groups:
             if not tests:
                 continue
             with DESK if any(t.startswith("tests/desk") for t in tests) else nullcontext():
-                status, output = pytest(copy, tests, seconds)
+                status, output = runner.run(tests, seconds)
             if status == 124:
                 return f"out of time ({seconds:.0f} s)"
             if status not in (0, 5):
@@ -89,21 +89,22 @@ def noticed(mutant: Mutant, copy: Path, groups: list[Group]) -> str | None:
 
 def run(chosen: list[Mutant], tests: Callable[[Mutant], list[Group]], jobs: int, known: dict[str, Any]) -> None:
     """Put each fault into one of `jobs` copies; results are added to `known`, by the fault's own key."""
-    copies: Queue[Path] = Queue()
+    copies: Queue[tuple[Path, Runner]] = Queue()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
         for i in range(jobs):
-            copies.put(held.enter_context(copied(Path(folder) / str(i))))
+            copy = held.enter_context(copied(Path(folder) / str(i)))
+            copies.put((copy, held.enter_context(Runner(copy))))
 
         def work(place: int) -> None:
             mutant = chosen[place]
             if key(mutant) in known:
                 return
-            copy = copies.get()
+            copy, runner = copies.get()
             started = time.monotonic()
             try:
-                by = known[key(mutant)] = noticed(mutant, copy, tests(mutant))
+                by = known[key(mutant)] = noticed(mutant, copy, runner, tests(mutant))
             finally:
-                copies.put(copy)
+                copies.put((copy, runner))
             state = "noticed " if by else "SURVIVED"
             sys.stdout.write(
                 f"{place + 1:4d}/{len(chosen)} {state} {time.monotonic() - started:5.0f} s  {mutant.file}:{mutant.line} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -55,13 +56,31 @@ def environment(copy: Path) -> dict[str, str]:
     return found
 
 
-def pytest(copy: Path, tests: Sequence[str], seconds: float) -> tuple[int, str]:
-    """Run tests in a copy, the first failure ends it; returns pytest's status (124: out of time) and its output."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    try:
-        ran = subprocess.run(
-            command, cwd=copy, env=environment(copy), capture_output=True, text=True, timeout=seconds
+class Runner:
+    """Runs tests in a copy, the first failure ends each run (`forked`)."""
+
+    def __init__(self, copy: Path):
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.mutation.forked"],
+            cwd=copy, env=environment(copy), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-    except subprocess.TimeoutExpired as late:
-        return 124, str(late.output or "")
-    return ran.returncode, ran.stdout + ran.stderr
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._server.stdin is not None
+        self._server.stdin.close()
+        self._server.wait()
+
+    def run(self, tests: Sequence[str], seconds: float) -> tuple[int, str]:
+        """pytest's status (124: out of time) and the end of its output."""
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.write(json.dumps({"tests": list(tests), "seconds": seconds}) + "\n")
+        self._server.stdin.flush()
+        answer = self._server.stdout.readline()
+        if not answer:
+            raise RuntimeError("the process that runs the tests is gone")
+        told = json.loads(answer)
+        return int(told["status"]), str(told["output"])
