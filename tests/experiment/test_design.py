@@ -153,8 +153,10 @@ def test_adjectives_and_rated_clips_come_in_shuffled_order(config: ExperimentCon
     """Over 400 rows (1,200 clips) every adjective is in every place about a hundred times, a taste about 100 of 400."""
     place: Counter[tuple[str, int]] = Counter()
     taste: Counter[tuple[str | None, int]] = Counter()
+    orders = set()
     for row in range(400):
         rated = block(plan(config, clips(), row), "ratings")
+        orders.add(tuple(t.taste for t in rated))
         assert len({t.items for t in rated}) == 3  # anew for each clip
         for i, t in enumerate(rated):
             taste[t.taste, i] += 1
@@ -162,6 +164,7 @@ def test_adjectives_and_rated_clips_come_in_shuffled_order(config: ExperimentCon
     assert len(place) == 144
     assert all(60 < n < 145 for n in place.values())
     assert len(taste) == 12
+    assert len(orders) == 24  # all orders of three of four tastes, not the rows' own four
     assert all(70 < n < 130 for n in taste.values())
     assert Counter(t for t, _ in taste.elements()) == dict.fromkeys(TASTES, 300)
 

@@ -16,7 +16,7 @@ from experiment import launch
 from experiment.bots.effects import load_effects
 from experiment.config import ExperimentConfig
 from experiment.data.store import Store
-from experiment.data.tables import Calibration, Participant, SessionRow, Stimulus, utc_now
+from experiment.data.tables import Calibration, Participant, Response, SessionRow, Stimulus, Trial, utc_now
 from experiment.errors import ExperimentError
 from experiment.launch import Prepared
 from stimuli.manifest import ClipRow
@@ -169,3 +169,12 @@ def test_bots_are_numbered_by_seed_and_not_run_twice(booth: Prepared) -> None:
     assert launch.simulate(booth, load_effects(), 2, 6) == 2
     with booth.store.transaction() as s:
         assert s.scalars(select(Participant.code).order_by(Participant.id)).all()[3:] == ["bot-6-0000", "bot-6-0001"]
+        query = select(Participant.code, Response.choice, Response.value).join(Trial, Trial.id == Response.trial_id)
+        query = query.join(SessionRow, SessionRow.id == Trial.session_id).join(Participant)
+        found = s.execute(query.where(Trial.block == "demographics").order_by(Response.id)).all()
+    # Five people, not one, nor the same ones under another seed: nobody says of himself what another does.
+    people: dict[str, list[tuple[str | None, float | None]]] = {}
+    for code, choice, value in found:
+        people.setdefault(code, []).append((choice, value))
+    assert len(people) == 5
+    assert len({tuple(x) for x in people.values()}) == 5
