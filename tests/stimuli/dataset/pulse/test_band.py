@@ -131,7 +131,7 @@ def test_chords_are_consonant_tense_or_dissonant() -> None:
     assert steps("tense") - {0, 4, 7} <= {2, 6, 9}
     assert len(steps("tense")) == 4
     pitches = voice(triad(0, "major"), replace(BAND, harmony="dissonant"), 60)
-    assert 1 in np.diff(pitches)
+    assert list(np.diff(pitches)).count(1) == 2
     assert any(b - a == 6 for a in pitches for b in pitches)
     assert len(pitches) == 5
 
