@@ -102,10 +102,10 @@ def test_two_parts() -> None:
 
 def test_changes_are_ten_seconds_apart_and_over_the_threshold() -> None:
     spans = windows(60.0)
-    # 1 - cosine is 0.106 over the change, and 0.03 with a window that lies half over it.
-    weak = [{"instrument": np.array([1.0, {25.0: 0.25}.get(s, 0.5 * (s >= 30))])} for s, _ in spans]
+    # 1 - cosine is 0.22 over the change, and 0.07 with a window that lies half over it.
+    weak = [{"instrument": np.array([1.0, {25.0: 0.4}.get(s, 0.8 * (s >= 30))])} for s, _ in spans]
     assert changes(spans, weak) == []
-    assert changes(spans, weak, 0.1) == [30.0]
+    assert changes(spans, weak, 0.2) == [30.0]
     many, _ = told(*[(1 + k % 4, 10.0) for k in range(6)])
     starts = [s for s, _ in spans_of(many)]
     assert starts == [0, 10, 20, 30, 40, 50]
