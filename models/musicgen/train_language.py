@@ -247,7 +247,8 @@ def train_language_model(
         project_dir=str(state_path.parent),
     )
     if s.tracker != "none":
-        accelerator.init_trackers(state_path.stem, {k: v for k, v in asdict(s).items() if v is not None})
+        shown = {k: v if isinstance(v, int | float | str) else str(v) for k, v in asdict(s).items() if v is not None}
+        accelerator.init_trackers(state_path.stem, shown)
     trained = [p for p in lm.parameters() if p.requires_grad]
     others = replay or ((), ())
     made = {k: v for k, v in asdict(s).items() if k in DECIDING} | {
