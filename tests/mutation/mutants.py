@@ -2,9 +2,9 @@
 
 `N` faults are drawn over the logic of all packages: first a kind, then a place, each alike likely (`draw`). The seed is the
 commit's hash, so that nobody chooses the faults after the tests, and the tests are those of the commit: a tree that differs from
-it is refused. Each fault is put into a copy, and the tests that run through the changed line (a map made by coverage, the
-first time for a commit) are run there, those beside the module first, until one fails. A fault that no test notices is a
-survivor; one that changes nothing counts as one too. docs/evidence/mutants.json has the rates with 95 % intervals (Wilson)
+it is refused. Each fault is put into a copy, and the tests beside the module are run there, those of its own name first, until
+one fails; with ``--map`` all tests that run through the changed line (coverage's map, made once for a commit). A fault that
+no test notices is a survivor; one that changes nothing counts as one too. docs/evidence/mutants.json has the rates with 95 % intervals (Wilson)
 and every survivor. It can be stopped and goes on where it was.
 
 With ``--only 'analysis/engines/*'`` it serves while tests are written: nothing is kept, any tree will do, and the tests are
@@ -37,6 +37,7 @@ from tests.mutation.draw import Mutant, mutants, parses
 from tests.mutation.tree import ROOT, Runner, broken, copied
 from tests.mutation.which import PACKAGES, beside, lines
 
+LIMIT = 1200.0  # s, far longer than the tests beside any module take
 EVIDENCE = ROOT / "docs" / "evidence" / "mutants.json"
 DESK = threading.Lock()  # sessions on the virtual desk go one at a time
 
@@ -157,6 +158,9 @@ def main() -> int:
     parser.add_argument("--only", help="faults of files that match this pattern; nothing is kept")
     parser.add_argument("--tests", nargs="*", help="with --only: tests to run instead of those beside the module")
     parser.add_argument("--seed", help="with --only: another draw")
+    parser.add_argument(
+        "--map", action="store_true", help="run all tests that run through the line, not those beside it"
+    )
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     commit = _git("rev-parse", "HEAD")
@@ -165,7 +169,7 @@ def main() -> int:
         chosen = drawn(given.n, given.seed or commit, given.only)
         run(
             chosen,
-            lambda m: [(g, 900.0) for g in ([given.tests] if given.tests else beside(m.file)[:1])],
+            lambda m: [(g, LIMIT) for g in ([given.tests] if given.tests else beside(m.file)[:1])],
             given.jobs,
             known,
         )
@@ -181,20 +185,31 @@ def main() -> int:
     kept = ROOT / ".pytest_cache" / f"mutants-{commit[:12]}-{given.n}.json"
     if kept.exists():
         known.update(json.loads(kept.read_text(encoding="utf-8")))
-    known_lines = lines(commit)
+    if given.map:
+        mapped = lines(commit)
+
+        def groups(mutant: Mutant) -> list[Group]:
+            return [(g, mapped.limit(g)) for g in mapped.of(mutant.file, mutant.line)]
+    else:
+
+        def groups(mutant: Mutant) -> list[Group]:
+            return [(g, LIMIT) for g in beside(mutant.file)]
+
     started = time.monotonic()
     try:
-        run(chosen, lambda m: [(g, known_lines.limit(g)) for g in known_lines.of(m.file, m.line)], given.jobs, known)
+        run(chosen, groups, given.jobs, known)
     finally:
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(json.dumps(known), encoding="utf-8")
     survivors = [m for m in chosen if known[key(m)] is None]
+    by_package = rates(chosen, known, lambda m: m.file.split("/")[0])
     told = {
         "commit": commit,
         "seed": "the commit's hash",
+        "tests": "through the line" if given.map else "beside the module",
         "machine": f"{platform.processor() or platform.machine()}, Python {platform.python_version()}",
         "minutes": round((time.monotonic() - started) / 60, 1),
-        "by_package": rates(chosen, known, lambda m: m.file.split("/")[0]),
+        "by_package": by_package,
         "by_kind": rates(chosen, known, lambda m: m.kind),
         "survivors": [
             {"file": m.file, "line": m.line, "kind": m.kind, "old": short(m.old), "new": short(m.new)}
@@ -202,7 +217,7 @@ def main() -> int:
         ],
     }
     EVIDENCE.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    for row in told["by_package"]:  # type: ignore[attr-defined]
+    for row in by_package:
         sys.stdout.write(
             f"{row['of']:<12} {row['noticed']:4d} of {row['faults']:4d}  {100 * row['rate']:.0f} % "
             f"[{100 * row['low']:.0f}, {100 * row['high']:.0f}]\n"

@@ -18,12 +18,12 @@ PACKAGES = ("tastelab", "analysis", "experiment", "stimuli", "models")
 def beside(file: str) -> list[list[str]]:
     """Tests of the module's own name, then those of its folder (and, for what is drawn on a screen, of the desk)."""
     path = Path(file)
-    own = ROOT / "tests" / path.parent / f"test_{path.stem}.py"
     folder = ROOT / "tests" / path.parent
-    while not list(folder.glob("**/test_*.py")) and folder != ROOT / "tests":
+    own = folder / f"test_{path.stem}.py"
+    while not list(folder.glob("test_*.py")) and folder != ROOT / "tests":
         folder = folder.parent
     groups = [[own]] if own.is_file() else []
-    groups.append([folder])
+    groups.append([t for t in sorted(folder.glob("test_*.py")) if t != own])
     if file.startswith("experiment/lab/"):
         groups.append([ROOT / "tests" / "desk"])
     return [[str(p.relative_to(ROOT)) for p in g] for g in groups]
