@@ -146,6 +146,9 @@ def test_all_notes_are_of_the_key() -> None:
 
 
 def test_percussion_is_drums_hands_or_none() -> None:
+    """On General MIDI's tenth channel, beside melody, chords and bass."""
+    assert {n.channel for n in notes_of()} == {0, 1, 2, 9}
+
     def struck(percussion: str) -> set[int]:
         return {n.pitch for s in STYLES for n in channel(notes_of(style=s, percussion=percussion), DRUM_CHANNEL)}
 
