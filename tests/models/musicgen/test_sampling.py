@@ -211,7 +211,9 @@ def test_audio_has_just_the_seconds_asked_for(engines: tuple[TransformersEngine,
     assert codes.shape[-1] == -(-0.43 * generator.engine.frame_rate // 1)
     assert audio.shape == (2, max(1, len(generator.engine.delays) // 4), round(0.43 * 16000))
     assert audio.dtype == np.float32
-    assert np.abs(generator.sound(codes, 0.43) - audio).max() == 0
+    whole = engines[0].decode(codes).numpy()
+    assert whole.shape[-1] > audio.shape[-1]  # whole frames; what is over at their end goes
+    assert np.array_equal(audio, whole[..., : audio.shape[-1]])
     assert np.array_equal(generator.generate([PROMPT, "bitter"], 0.43, [1, 2], Sampling(top_k=5)), audio)
     one = generator.generate("bitter", 0.43, [2], Sampling(top_k=5))
     assert np.abs(one[0] - audio[1]).max() < 1e-5
