@@ -296,5 +296,6 @@ def test_a_dropout_gives_its_row_back_and_cells_fill_evenly() -> None:
     assert free_row([0, 1, 2, 3, 5], 4) == 4
     assert free_row([4, 1, 2, 3], 4) == 0  # cell 0 is as full as the others: its lowest row
     assert free_row([0, 4, 1], 3) == 2  # cell 1 has two (1, 4), 0 has one, 2 none
+    assert free_row([3], 3) == 1  # 0 is lower, but its cell is taken already
     assert free_row([0, 1, 2], 1) == 3
     assert free_row([1, 2], 1) == 0

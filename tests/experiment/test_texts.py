@@ -55,7 +55,7 @@ def test_a_study_brings_its_own_language_or_wording(tmp_path: Path) -> None:
         texts("de", tmp_path)
     # A text that is missing deep inside is found too.
     (tmp_path / "es.toml").write_text(english.replace('failed_title = "This needs headphones"', ""), encoding="utf-8")
-    with pytest.raises(ExperimentError, match=r"headphones.failed_title is missing \(and 0 more\)"):
+    with pytest.raises(ExperimentError, match=r"es.toml: headphones.failed_title is missing; see en.toml"):
         texts("es", tmp_path)
     (tmp_path / "nl.toml").write_text("next = ")
     with pytest.raises(ExperimentError, match="not valid TOML"):
