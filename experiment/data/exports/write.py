@@ -33,6 +33,7 @@ def export(store: Store, study: str, format: str, out: Path) -> tuple[Path, Tidy
     found = tidy(store, study)
     target, partial = out / format, out / f".{format}.{os.getpid()}.partial"
     shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)  # a format may have no file where nobody has answered yet
     for name, text in known[format](found).items():
         path = partial / name
         path.parent.mkdir(parents=True, exist_ok=True)

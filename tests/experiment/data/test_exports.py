@@ -286,3 +286,13 @@ def test_cells_that_few_people_share_are_named(tmp_path: Path) -> None:
     # A second sitting of the same person makes nobody more.
     sat(opened, "b0", [Asked("demographics", {"sex": (None, "male", None)})])
     assert "sex = male: 4" in tidy(opened, "s").small_cells
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_study_that_nobody_answered_yet_is_exported_empty(tmp_path: Path, format: str) -> None:
+    opened = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    sat(opened, "A", [])
+    folder, data = export(opened, "s", format, tmp_path / "out")
+    assert folder.is_dir()
+    assert (data.rows, data.small_cells) == ([], [])
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [format]
