@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 
 RATE = 48000
-TRIALS = 6
 NEEDED = {"huggins": 6, "antiphase": 5}
 PAUSE = 0.5  # s between intervals
 SIGNAL = 0.05  # root mean square of an interval: -26 dBFS, no louder than the clips

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
-
-Alternative = Literal["greater", "less", "two-sided"]
 
 
 def p_value(upper: np.ndarray | float, lower: np.ndarray | float, alternative: str) -> np.ndarray | float:

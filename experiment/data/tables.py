@@ -9,7 +9,6 @@ from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, MetaData, St
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 KINDS = ("person", "driven", "bot", "imported")
-STATUSES = ("running", "complete", "stopped", "withdrawn")
 
 
 def utc_now() -> datetime:

@@ -20,7 +20,6 @@ from models.errors import ModelError
 
 RATE = 16000
 PATCH = 187  # frames of 256 samples: 3 s
-FRAME_WIDTH = 753  # 561 front-end and 3 x 64 mid-end channels
 # fmt: off
 MTT_TAGS = (
     "guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast", "piano", "ambient",
