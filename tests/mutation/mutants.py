@@ -22,11 +22,10 @@ import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict
 from fnmatch import fnmatch
 from pathlib import Path
@@ -39,7 +38,6 @@ from tests.mutation.which import PACKAGES, beside, lines
 
 LIMIT = 1200.0  # s, far longer than the tests beside any module take
 EVIDENCE = ROOT / "docs" / "evidence" / "mutants.json"
-DESK = threading.Lock()  # sessions on the virtual desk go one at a time
 
 
 def drawn(n: int, seed: str, only: str | None = None) -> list[Mutant]:
@@ -78,8 +76,7 @@ def noticed(mutant: Mutant, copy: Path, runner: Runner, groups: list[Group]) -> 
         for tests, seconds in groups:
             if not tests:
                 continue
-            with DESK if any(t.startswith("tests/desk") for t in tests) else nullcontext():
-                status, output = runner.run(tests, seconds)
+            status, output = runner.run(tests, seconds)
             if status == 124:
                 return f"out of time ({seconds:.0f} s)"
             if status not in (0, 5):

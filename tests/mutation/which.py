@@ -16,7 +16,7 @@ PACKAGES = ("tastelab", "analysis", "experiment", "stimuli", "models")
 
 
 def beside(file: str) -> list[list[str]]:
-    """Tests of the module's own name, then those of its folder (and, for what is drawn on a screen, of the desk)."""
+    """Tests of the module's own name, then those of its folder; the sessions on the virtual desk are not among them."""
     path = Path(file)
     folder = ROOT / "tests" / path.parent
     own = folder / f"test_{path.stem}.py"
@@ -24,8 +24,6 @@ def beside(file: str) -> list[list[str]]:
         folder = folder.parent
     groups = [[own]] if own.is_file() else []
     groups.append([t for t in sorted(folder.glob("test_*.py")) if t != own])
-    if file.startswith("experiment/lab/"):
-        groups.append([ROOT / "tests" / "desk"])
     return [[str(p.relative_to(ROOT)) for p in g] for g in groups]
 
 
