@@ -108,7 +108,7 @@ class _Ordinal:
             for c in self.columns:
                 gradient += np.bincount(c, scale[c] * slope, minlength=self.q)
             step, log_det = self._newton(gradient, weight, scale)
-            if abs(float(gradient @ step)) < 1e-13 * max(1.0, 1e-3 * len(self.y)):
+            if abs(float(gradient @ step)) < 1e-20 * max(1.0, 1e-3 * len(self.y)):
                 break
             objective, share = value, 1.0
             while share > 1e-6:

@@ -150,7 +150,7 @@ def test_own_words_and_every_word_are_contrasts_with_the_other_prompts() -> None
         found["own_word_ordinal"], (1.24443740777, 1.94913899232), (0.595809203418, 0.729480532137), strict=True
     ):
         assert row["effect"] == pytest.approx(effect, abs=1e-3)
-        assert row["effect"] / row["statistic"] == pytest.approx(error, rel=0.03)
+        assert row["effect"] / row["statistic"] == pytest.approx(error, rel=1e-3)
         half = stats.norm.ppf(0.975) * row["effect"] / row["statistic"]
         assert (row["ci_low"], row["ci_high"]) == pytest.approx((row["effect"] - half, row["effect"] + half))
         assert row["p"] == pytest.approx(stats.norm.sf(row["statistic"]))
