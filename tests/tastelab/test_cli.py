@@ -44,6 +44,8 @@ def test_an_interruption_is_status_130_and_says_how_to_go_on(monkeypatch: pytest
 
 def test_ctrl_c_ends_a_real_process_with_status_130(lived: Lived) -> None:
     code = (
+        # A process that was started in the background ignores Ctrl-C, and so do its children; a person's does not.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys, time; from tastelab import stages; from tastelab.cli import main\n"
         "def wait(run, update): print('at work', flush=True); time.sleep(60)\n"
         f"stages.STAGES = (('one', wait),); sys.argv = ['tastelab', 'study', 'run', *{lived.where!r}]; main()"

@@ -139,17 +139,18 @@ def test_an_import_says_what_became_of_each_row(mine: Lived, tmp_path: Path) -> 
 def test_the_key_file_s_commands(tmp_path: Path) -> None:
     key = tmp_path / "participants.key"
     assert (
-        call("experiment", "key", "add", "P01", "--contact", "Ada", "--key", key).out == f"code P01 entered in {key}\n"
+        call("experiment", "key", "add", "P01", "--contact", "Ada Byron", "--key", key).out
+        == f"code P01 entered in {key}\n"
     )
-    assert call("experiment", "key", "show", "P01", "--key", key).out == "Ada\n"
-    said = call("experiment", "key", "add", "Ada Lovelace", "--contact", "Ada", "--key", key)
+    assert call("experiment", "key", "show", "P01", "--key", key).out == "Ada Byron\n"
+    said = call("experiment", "key", "add", "Ada Lovelace", "--contact", "Ada Byron", "--key", key)
     assert (said.status, "no names, no spaces" in said.err) == (2, True)
     said = call("experiment", "key", "encrypt", "--new", "", "--key", key)
     assert said.status == 2
-    assert key.read_bytes().count(b"Ada") == 1
+    assert key.read_bytes().count(b"Ada Byron") == 1
     assert call("experiment", "key", "encrypt", "--new", "horse", "--key", key).status == 0
-    assert b"Ada" not in key.read_bytes()
-    assert call("experiment", "key", "show", "P01", "--key", key, "--passphrase", "horse").out == "Ada\n"
+    assert b"Ada Byron" not in key.read_bytes()
+    assert call("experiment", "key", "show", "P01", "--key", key, "--passphrase", "horse").out == "Ada Byron\n"
 
 
 def test_a_replay_writes_nothing(mine: Lived) -> None:

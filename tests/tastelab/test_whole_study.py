@@ -15,7 +15,7 @@ from tastelab.stages import Run, run_study
 from tastelab.study import load_study
 
 FIXED = {"torch", "audiocraft", "pandas", "pingouin", "factor_analyzer", "statsmodels", "seaborn", "sqlalchemy"}
-PINGOUIN = {"normality", "ttest", "tost", "intraclass_corr", "multicomp", "corr", "mwu"}
+PINGOUIN = {"ttest", "tost", "intraclass_corr", "corr", "mwu"}
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,9 @@ from experiment.bots.bots import Bot
 from experiment.bots.effects import load_effects
 from experiment.data.store import Store
 from experiment.data.tables import Consent, SessionRow
+from experiment.items import consent_sha256
 from experiment.launch import Prepared
-from experiment.session import consent_sha256, run_session
+from experiment.session import run_session
 from tests.conftest import ROOT, TASTES
 
 
