@@ -23,8 +23,8 @@ tests() {
 run ruff "$BIN/ruff" check .
 run mypy "$BIN/mypy"
 run lint-imports "$BIN/lint-imports"
-# Two at a time, but for the sessions on the virtual desk: those have the machine to themselves.
-tests tests -n 2 --dist loadfile -m "not desk" "$@"
+# Three at a time (many wait for processes of their own), but for the sessions on the virtual desk: those have the machine to themselves.
+tests tests -n 3 --dist loadfile -m "not desk" "$@"
 tests "sessions on the desk" -m desk "$@"
 if [ "$chosen" -eq 0 ]; then
     failed="$failed, no test was chosen"

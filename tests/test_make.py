@@ -42,7 +42,7 @@ ALL = [
     "ruff check .",
     "mypy ",
     "lint-imports ",
-    "python -m pytest -n 2 --dist loadfile -m not desk",
+    "python -m pytest -n 3 --dist loadfile -m not desk",
     "python -m pytest -m desk",
 ]
 
