@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,15 +73,21 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stimuli_folder(small_study_file: Path, outputs: Path) -> Path:
-    """Real clips of the small study, made once by the shipped nano models."""
+def stimuli_folder(small_study_file: Path, outputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real clips of the small study, made by the shipped nano models once for all processes of a run; a copy of one's own."""
+    from filelock import FileLock
+
     from stimuli.generate import generate
     from tastelab.study import load_study
 
     study = load_study(small_study_file)
+    own = tmp_path_factory.getbasetemp()
+    made = (own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own) / "clips-of-the-small-study"
+    with FileLock(f"{made}.lock"):
+        made.mkdir(exist_ok=True)
+        generate(study.stimuli, study.models, made)
     folder = outputs / study.name / "stimuli"
-    folder.mkdir(parents=True)
-    generate(study.stimuli, study.models, folder)
+    shutil.copytree(made, folder)
     return folder
 
 

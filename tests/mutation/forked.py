@@ -1,6 +1,6 @@
 """Runs pytest in a copy of the tree again and again: libraries are imported once, each run is a fork that starts with them.
 
-``python -m tests.mutation.forked`` in the copy reads requests as JSON lines (`tests`, `seconds`) and answers each with `status`
+``python -m tests.mutation.forked`` in the copy reads requests as JSON lines (`tests`, `seconds`, `options`) and answers each with `status`
 (pytest's; 124: out of time) and the end of `output`. Nothing of the copy itself is imported before the fork.
 """
 
@@ -41,12 +41,12 @@ def preload() -> None:
         del sys.modules[name]
 
 
-def run(tests: list[str], seconds: float) -> tuple[int, str]:
+def run(tests: list[str], seconds: float, options: list[str]) -> tuple[int, str]:
     """Run tests in a fork; a fork that takes longer than `seconds` is ended with all that it started."""
     with tempfile.TemporaryFile() as log:
         child = os.fork()
         if child == 0:
-            _child(tests, log.fileno())
+            _child([*options, *tests], log.fileno())
         deadline, status = time.monotonic() + seconds, 124
         while time.monotonic() < deadline:
             done, how = os.waitpid(child, os.WNOHANG)
@@ -62,7 +62,7 @@ def run(tests: list[str], seconds: float) -> tuple[int, str]:
         return status, log.read().decode(errors="replace")[-6000:]
 
 
-def _child(tests: list[str], log: int) -> None:
+def _child(words: list[str], log: int) -> None:
     os.setsid()
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -70,7 +70,7 @@ def _child(tests: list[str], log: int) -> None:
     try:
         import pytest
 
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *words]))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -84,7 +84,7 @@ def main() -> None:
     preload()
     for line in sys.stdin:
         asked: dict[str, Any] = json.loads(line)
-        status, output = run(asked["tests"], asked["seconds"])
+        status, output = run(asked["tests"], asked["seconds"], asked["options"])
         answers.write(json.dumps({"status": status, "output": output}) + "\n")
         answers.flush()
 

@@ -2,8 +2,8 @@
 
 `N` faults are drawn over the logic of all packages: first a kind, then a place, each alike likely (`draw`). The seed is the
 commit's hash, so that nobody chooses the faults after the tests, and the tests are those of the commit: a tree that differs from
-it is refused. Each fault is put into a copy, and the tests beside the module are run there, those of its own name first, until
-one fails; with ``--map`` all tests that run through the changed line (coverage's map, made once for a commit). A fault that
+it is refused. Each fault is put into a copy, and the tests beside the module are run there, those of its own name first and slow ones
+never, until one fails; with ``--map`` all tests that run through the changed line (coverage's map, made once for a commit). A fault that
 no test notices is a survivor; one that changes nothing counts as one too. docs/evidence/mutants.json has the rates with 95 % intervals (Wilson)
 and every survivor. It can be stopped and goes on where it was.
 
@@ -37,6 +37,7 @@ from tests.mutation.tree import ROOT, Runner, broken, copied
 from tests.mutation.which import PACKAGES, beside, lines
 
 LIMIT = 1200.0  # s, far longer than the tests beside any module take
+CHOSEN = ("-m", "not slow and not desk")  # leaving tests out can but lower the rate
 EVIDENCE = ROOT / "docs" / "evidence" / "mutants.json"
 
 
@@ -91,7 +92,7 @@ def run(chosen: list[Mutant], tests: Callable[[Mutant], list[Group]], jobs: int,
     with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
         for i in range(jobs):
             copy = held.enter_context(copied(Path(folder) / str(i)))
-            copies.put((copy, held.enter_context(Runner(copy))))
+            copies.put((copy, held.enter_context(Runner(copy, CHOSEN))))
 
         def work(place: int) -> None:
             mutant = chosen[place]

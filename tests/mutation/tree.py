@@ -59,7 +59,8 @@ def environment(copy: Path) -> dict[str, str]:
 class Runner:
     """Runs tests in a copy, the first failure ends each run (`forked`)."""
 
-    def __init__(self, copy: Path):
+    def __init__(self, copy: Path, options: Sequence[str] = ()):
+        self._options = list(options)
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.mutation.forked"],
             cwd=copy, env=environment(copy), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -77,7 +78,9 @@ class Runner:
         """pytest's status (124: out of time) and the end of its output."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
-        self._server.stdin.write(json.dumps({"tests": list(tests), "seconds": seconds}) + "\n")
+        self._server.stdin.write(
+            json.dumps({"tests": list(tests), "seconds": seconds, "options": self._options}) + "\n"
+        )
         self._server.stdin.flush()
         answer = self._server.stdout.readline()
         if not answer:

@@ -84,7 +84,7 @@ def _measured() -> tuple[dict[str, dict[str, list[str]]], dict[str, float]]:
         "--dist",
         "loadfile",
         "-m",
-        "not desk",
+        "not slow and not desk",
         f"--junitxml={log}",
     ]
     command += [*(f"--cov={p}" for p in PACKAGES), "--cov-context=test", "--cov-report=", "-p", "no:cacheprovider"]

@@ -91,6 +91,7 @@ generate(
 """
 
 
+@pytest.mark.slow
 def test_killed_and_shared_sets_are_the_same_to_the_bit(tmp_path: Path) -> None:
     """Killed in the middle, then finished by two processes at once: nothing lost, doubled, half-written, or different."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

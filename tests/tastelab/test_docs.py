@@ -46,6 +46,7 @@ def test_docs_have_commands() -> None:
 
 
 @pytest.mark.parametrize("line", commands("sh"))
+@pytest.mark.slow
 def test_command_runs(line: str, desk: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tastelab.cli", *shlex.split(line)[1:]], cwd=desk, capture_output=True, text=True
@@ -84,6 +85,7 @@ def blocks() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("page", "code"), blocks())
+@pytest.mark.slow
 def test_code_for_a_notebook_runs(page: str, code: str, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `folder` as the guides say: a snapshot."""
     done = subprocess.run(

@@ -14,6 +14,8 @@ import pytest
 from tastelab.stages import Run, run_study
 from tastelab.study import load_study
 
+pytestmark = pytest.mark.slow
+
 FIXED = {"torch", "audiocraft", "pandas", "pingouin", "factor_analyzer", "statsmodels", "seaborn", "sqlalchemy"}
 PINGOUIN = {"ttest", "tost", "intraclass_corr", "corr", "mwu"}
 

@@ -135,6 +135,7 @@ def test_the_curve_goes_to_tensorboard(corpus: Path, base: Path, tmp_path: Path)
     assert "loss" in events.Tags()["scalars"]
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_weights(corpus: Path, base: Path, tmp_path: Path) -> None:
     """SIGKILL after the first checkpoint; the second run ends with the very weights of one that was left alone."""
 

@@ -151,6 +151,7 @@ def test_switches_of_features() -> None:
         )
 
 
+@pytest.mark.slow
 def test_assess_on_a_small_corpus(tmp_path: Path) -> None:
     """The whole way on eight rendered clips; a corpus without labels is named."""
     from models.sonicverse.load import load_captioner

@@ -293,6 +293,7 @@ def test_token_mlps_of_the_release_begin_with_a_gelu() -> None:
     assert PRESETS["paper"].content == PRESETS["paper"].feature == ("llm", "gelu")
 
 
+@pytest.mark.slow
 def test_a_whole_captioner_in_a_directory(tmp_path: Path) -> None:
     """Encoder, projector and language model from one folder; the same texts in a batch and alone."""
     from safetensors.torch import save_file

@@ -46,6 +46,7 @@ def vectors() -> np.ndarray:
     return (3 * np.random.default_rng(0).normal(size=(8, 3, 8))).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_eight_clips_can_be_overfitted_and_shuffled_audio_then_fails(tmp_path: Path) -> None:
     settings = FullSettings(epochs=(20, 70, 6), batch=8, lr=4e-3, change=SMALL, save_every=500)
     curve: list[dict[str, float]] = []
@@ -63,6 +64,7 @@ def test_eight_clips_can_be_overfitted_and_shuffled_audio_then_fails(tmp_path: P
     assert shuffled > own + 1
 
 
+@pytest.mark.slow
 def test_interrupted_it_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     """With low-rank factors in the language model, which learn from the second stage on and come back with the captioner."""
     settings = FullSettings(
@@ -129,6 +131,7 @@ def listing(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_from_a_listing_to_a_captioner_by_two_processes(listing: Path, tmp_path: Path) -> None:
     """As README says it: extend the copy by labels, train (two processes), caption with what came out."""
     mert_directory(tmp_path / "mert")

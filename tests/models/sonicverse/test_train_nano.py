@@ -23,6 +23,7 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [folder / "base", folder / "varied"]
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_was(corpora: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("HEAD_STEPS", 6), ("SAVE_EVERY", 2), ("HEAD_BATCH", 8), ("BATCH", 2)):
         monkeypatch.setattr(train, name, value)

@@ -94,6 +94,7 @@ def test_an_instrument_through_the_vocoder_keeps_its_pitch() -> None:
     assert np.nanmedian(f0) == pytest.approx(330, rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_corpus_says_who_sings_and_goes_on(speech: Path, tmp_path: Path) -> None:
     out = tmp_path / "sung"
     run = CliRunner()
@@ -135,6 +136,7 @@ def test_speech_that_is_none(tmp_path: Path) -> None:
         speakers(tmp_path)
 
 
+@pytest.mark.slow
 def test_singing_over_recordings(speech: Path, tmp_path: Path) -> None:
     """Every other clip is the recording as it is; of all of them nothing but the voice is known."""
     from models.sonicverse.nano.labels import labels_of, targets
