@@ -17,11 +17,7 @@ from experiment.config import ExperimentConfig
 from experiment.data.allotment import free_row, lapse, taken_rows
 from experiment.data.connect import DEFAULT_URL, create, first_line, migrate, passing, shown
 from experiment.data.tables import (
-    Consent,
-    Event,
     Participant,
-    Response,
-    Screening,
     SessionRow,
     Stimulus,
     StudyRow,
@@ -33,8 +29,6 @@ from experiment.errors import ExperimentError
 
 PATIENCE = 90.0  # s that a booth waits for a server that restarts, or for a lock, before it gives up
 T = TypeVar("T")
-Row = TypeVar("Row", Consent, Event, Screening)
-Interaction = tuple[int, float, dict[str, Any]]  # session, s since its start, how an answer came about
 
 
 @dataclass(frozen=True)
@@ -281,66 +275,6 @@ class Store:
                     )
                 )
             return session.id
-
-    def record(
-        self,
-        trial_id: int,
-        item: str,
-        value: float | None,
-        choice: str | None,
-        response_time: float | None,
-        interaction: Interaction | None = None,
-    ) -> None:
-        """Write one answer in one transaction, with how it came about where that was seen.
-
-        Where the server went away between the commit and its acknowledgement, the answer may be there already: the same
-        one is then taken as written.
-        """
-        number = None if value is None else float(value)
-
-        def write() -> None:
-            with self.transaction() as s:
-                s.add(Response(trial_id=trial_id, item=item, value=number, choice=choice, response_time=response_time))
-                if interaction is not None:
-                    session_id, at, detail = interaction
-                    s.add(Event(session_id=session_id, trial_id=trial_id, name="answer", at=at, detail=detail))
-
-        try:
-            self.patiently(write)
-        except IntegrityError:
-            old = self.do(
-                lambda s: s.scalar(select(Response).where(Response.trial_id == trial_id, Response.item == item))
-            )
-            if old is None or (old.value, old.choice, old.response_time) != (number, choice, response_time):
-                raise
-
-    def add(self, kind: type[Row], **values: Any) -> Row:
-        """Write one row in one transaction, once.
-
-        Where the server went away between the commit and its acknowledgement, the row is there already and is not
-        written again. It is found by the number that the first try got; another's row may have that number if the first
-        try was lost, so that what can be compared is.
-        """
-        tried: list[int] = []
-        plain = {k: v for k, v in values.items() if not isinstance(v, dict)}
-
-        def write() -> Row:
-            with self.transaction() as s:
-                for number in tried:
-                    old = s.get(kind, number)
-                    if old is not None and all(getattr(old, k) == v for k, v in plain.items()):
-                        return old
-                row = kind(**values)
-                s.add(row)
-                s.flush()
-                tried.append(row.id)
-                return row
-
-        return self.patiently(write)
-
-    def log(self, session_id: int, name: str, at: float, trial_id: int | None = None, **detail: Any) -> None:
-        """Write one event."""
-        self.add(Event, session_id=session_id, trial_id=trial_id, name=name, at=float(at), detail=detail)
 
 
 def _same_design(old: dict[str, Any], new: dict[str, Any]) -> bool:

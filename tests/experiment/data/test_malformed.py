@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
+from experiment import answering
 from experiment.bots.effects import DEFAULT, load_effects
 from experiment.data.backups import MARKER, apply_marker
 from experiment.data.exports.write import export
@@ -19,7 +20,9 @@ from experiment.data.keyfile import KeyFile
 from experiment.data.store import Store
 from experiment.data.tables import Participant, Response, SessionRow, Trial
 from experiment.errors import ExperimentError
+from experiment.items import Answer, Question
 from experiment.launch import Prepared, check_code
+from experiment.steps import Ask
 from tastelab.errors import UserError
 from tastelab.study import load_study
 from tests.conftest import ROOT
@@ -117,9 +120,10 @@ def test_answers_are_stored_as_they_are(world: Prepared, item: str, choice: str 
     """SQL in an answer is an answer."""
     before = counts(world.store)
     with world.store.transaction() as s:
-        trial = s.scalars(select(Trial.id)).first()
-    assert trial is not None
-    world.store.record(trial, item, value, choice, None)
+        session = s.scalars(select(Trial.session_id).limit(1)).one()
+    stored = answering.read(world.store, session)
+    step = Ask("ask", stored.plan[0], Question(item, "text", item), (0, 1))
+    answering.answered(world.store, stored, step, Answer(value, choice), world.config, 0.0)
     with world.store.transaction() as s:
         row = s.scalars(select(Response)).one()
         assert (row.item, row.value, row.choice) == (item, value, choice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -32,15 +33,19 @@ def test_events_and_answers_stand_in_the_order_in_which_they_happened(store: Sto
         s.execute(update(Response).values(answered_at=at))
         for event in s.scalars(select(Event).where(Event.session_id == session)):
             s.delete(event)
-    for name, seconds, trial, detail in [
+    happened: list[tuple[str, float, int | None, dict[str, Any]]] = [
         ("start", 0.0, None, {}),
         ("answer", 2.0004, 0, {"item": "sex", "moves": 2, "late": 0}),
         ("audio_onset", 3.25, 1, {"clip": "sweet-finetuned-003", "play": 1}),
         ("answer", 9.5, 1, {"item": "preference"}),
         ("answer", 9.75, 1, {"item": "forgotten"}),
         ("end", 12.0, None, {"status": "complete"}),
-    ]:
-        store.log(session, name, seconds, None if trial is None else trials[trial], **detail)
+    ]
+    with store.transaction() as s:
+        for name, seconds, trial, detail in happened:
+            of = None if trial is None else trials[trial]
+            s.add(Event(session_id=session, trial_id=of, name=name, at=seconds, detail=detail))
+            s.flush()
     rows = timeline(store, study, "A")
     clock = "05:06:07" if store.engine.dialect.name == "sqlite" else rows[1]["time"]
     empty = {"time": None, "trial": None, "block": None}

@@ -14,14 +14,13 @@ import pytest
 from sqlalchemy import DateTime, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from experiment import launch
+from experiment import answering, launch
 from experiment.bots.bots import Bot
 from experiment.bots.effects import load_effects
 from experiment.config import ExperimentConfig
 from experiment.data.store import Header, Store
 from experiment.data.tables import (
     Base,
-    Consent,
     Event,
     Participant,
     Response,
@@ -34,7 +33,9 @@ from experiment.data.withdrawal import withdraw
 from experiment.design import PlannedTrial
 from experiment.errors import ExperimentError
 from experiment.headphones import HeadphoneTrial
+from experiment.items import Answer, Question
 from experiment.session import run_session
+from experiment.steps import Ask, Stored
 from tests.experiment.data.rows import sat
 from tests.postgres import Postgres
 
@@ -229,65 +230,60 @@ def test_a_clip_that_was_heard_stays_the_clip_that_was_heard(entered: tuple[Stor
     assert {c.id for c in store.ensure_stimuli(other, clips())} & {c.id for c in first} == set()
 
 
-def test_an_answer_is_stored_with_its_time_and_how_it_came_about(entered: tuple[Store, int]) -> None:
+def ask(stored: Stored, item: str) -> Ask:
+    """The step that asks an item."""
+    trial = next(t for t in stored.plan if item in t.items)
+    return Ask(f"ask:{trial.position}:{item}", trial, Question(item, "number", item), (0, 1))
+
+
+def test_an_answer_is_stored_with_its_time_and_how_it_came_about(
+    entered: tuple[Store, int], config: ExperimentConfig
+) -> None:
     store, study_id = entered
     session = store.begin(study_id, "A", HEADER, asked)
+    stored = answering.read(store, session)
+    stored = answering.answered(store, stored, ask(stored, "sex"), Answer(None, "other", 1.25), config, 3.0)
+    answering.answered(store, stored, ask(stored, "age"), Answer(33, None, None, {"moves": 2}), config, 9.5)
     with store.transaction() as s:
         trial = s.scalars(select(Trial.id).where(Trial.position == 0)).one()
-    store.record(trial, "sex", None, "other", 1.25)
-    store.record(trial, "age", 33, None, None, (session, 9.5, {"item": "age", "moves": 2}))
-    store.log(session, "audio_onset", 3, trial, clip="one")
-    with store.transaction() as s:
         rows = s.scalars(select(Response).order_by(Response.id)).all()
         assert [(r.trial_id, r.item, r.value, r.choice, r.response_time) for r in rows] == [
             (trial, "sex", None, "other", 1.25),
             (trial, "age", 33.0, None, None),
         ]
-        events = s.scalars(select(Event).order_by(Event.id)).all()
+        events = s.scalars(select(Event)).all()
         assert [(e.session_id, e.trial_id, e.name, e.at, e.detail) for e in events] == [
-            (session, trial, "answer", 9.5, {"item": "age", "moves": 2}),
-            (session, trial, "audio_onset", 3.0, {"clip": "one"}),
+            (session, trial, "answer", 9.5, {"item": "age", "moves": 2})
         ]
 
 
 @pytest.mark.parametrize(
     "other", [{"value": 34.0}, {"choice": "x"}, {"response_time": 3.0}, {"value": None}, {"response_time": None}]
 )
-def test_the_same_answer_again_is_no_error_and_another_is(tmp_path: Path, other: dict[str, Any]) -> None:
-    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
-    sat(store, "A")
-    with store.transaction() as s:
-        trial = s.scalars(select(Trial.id).where(Trial.block == "ratings")).one()
+def test_the_same_answer_again_is_no_error_and_another_is(
+    entered: tuple[Store, int], config: ExperimentConfig, other: dict[str, Any]
+) -> None:
+    store, study_id = entered
+    stored = answering.read(store, store.begin(study_id, "A", HEADER, asked))
     answer = {"value": 33.0, "choice": None, "response_time": 2.0}
-    store.record(trial, "sad", **answer)
-    store.record(trial, "sad", **answer)
-    with pytest.raises(IntegrityError):
-        store.record(trial, "sad", **(answer | other))
-    with store.transaction() as s:
-        row = s.scalars(select(Response).where(Response.item == "sad")).one()
-        assert (row.value, row.choice, row.response_time) == (33.0, None, 2.0)
-
-
-def test_two_rows_that_are_alike_are_two(tmp_path: Path) -> None:
-    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
-    session = sat(store, "A", [])
     for _ in range(2):
-        store.log(session, "play", 1.0, None, clip="one")
-        store.add(Consent, participant_id=1, study_id=1, text_sha256="2" * 64, special_categories=False)
+        answering.answered(store, stored, ask(stored, "happy"), Answer(**answer), config, 1.0)
+    with pytest.raises(ExperimentError, match="answered already"):
+        answering.answered(store, stored, ask(stored, "happy"), Answer(**(answer | other)), config, 1.0)
     with store.transaction() as s:
-        assert s.scalar(select(func.count()).select_from(Event).where(Event.name == "play")) == 2
-        assert s.scalar(select(func.count()).select_from(Consent).where(Consent.text_sha256 == "2" * 64)) == 2
+        row = s.scalars(select(Response)).one()
+        assert (row.item, row.value, row.choice, row.response_time) == ("happy", 33.0, None, 2.0)
 
 
 def test_a_lock_is_waited_for_and_told_when_patience_ends(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
     store = Store(f"sqlite:///{path}", wait=0.05)
-    session = sat(store, "A", [])
+    session = sat(store, "A", [], status="running")
     holder = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     threading.Timer(0.6, lambda: holder.execute("ROLLBACK")).start()
     began = time.monotonic()
-    store.log(session, "waited", 1.0)
+    answering.stopped(store, answering.read(store, session), 1.0)
     assert time.monotonic() - began > 0.3
     holder.execute("BEGIN IMMEDIATE")
 
@@ -302,7 +298,7 @@ def test_a_lock_is_waited_for_and_told_when_patience_ends(tmp_path: Path) -> Non
     holder.execute("ROLLBACK")
     holder.close()
     with store.transaction() as s:
-        assert s.scalars(select(Event.name).order_by(Event.id)).all()[-1] == "waited"
+        assert s.scalars(select(Event.name).order_by(Event.id)).all()[-1] == "end"
         assert s.scalars(select(StudyRow.name)).all() == ["s"]
 
 
@@ -337,7 +333,7 @@ def test_an_error_that_does_not_pass_is_not_waited_for(tmp_path: Path) -> None:
     assert time.monotonic() - began < 2
 
 
-def test_an_answer_survives_a_crash_of_the_server() -> None:
+def test_an_answer_survives_a_crash_of_the_server(config: ExperimentConfig) -> None:
     """With how it came about: the transaction is done again as a whole, once."""
     server = Postgres()
     try:
@@ -346,24 +342,24 @@ def test_an_answer_survives_a_crash_of_the_server() -> None:
         session = store.begin(
             study_id, "A", Header("person", "x", "en", 0, {}), lambda row: [PlannedTrial("demographics", None, None, None, ("sex", "age"))],
         )  # fmt: skip
-        with store.transaction() as s:
-            trial = s.scalars(select(Trial.id)).one()
-        store.record(trial, "sex", None, "other", 1.0, (session, 0.5, {"item": "sex"}))
+        stored = answering.read(store, session)
+        sex, age = ask(stored, "sex"), ask(stored, "age")
+        answering.answered(store, stored, sex, Answer(None, "other", 1.0, {"moves": 1}), config, 0.5)
         server.stop("immediate")
         back = threading.Timer(1.5, server.start)
         back.start()
-        store.record(trial, "age", 33.0, None, 2.0, (session, 2.5, {"item": "age"}))
+        answering.answered(store, stored, age, Answer(33.0, None, 2.0, {"moves": 3}), config, 2.5)
         back.join()
         with store.transaction() as s:
             assert s.scalars(select(Response.item).order_by(Response.id)).all() == ["sex", "age"]
-            assert s.scalars(select(Event.detail).where(Event.name == "answer")).all() == [
-                {"item": "sex"},
-                {"item": "age"},
+            assert s.scalars(select(Event.detail).where(Event.name == "answer").order_by(Event.id)).all() == [
+                {"item": "sex", "moves": 1},
+                {"item": "age", "moves": 3},
             ]
-        store.record(trial, "age", 33.0, None, 2.0)  # acknowledged late: the same answer again is no error
-        with pytest.raises(IntegrityError) as refused:
-            store.record(trial, "age", 34.0, None, 2.0)
-        assert "34.0" not in str(refused.value)  # no answer in an error's words
+        answering.answered(store, stored, age, Answer(33.0, None, 2.0), config, 2.5)  # acknowledged late: no error
+        with pytest.raises(ExperimentError) as refused:
+            answering.answered(store, stored, age, Answer(34.0, None, 2.0), config, 2.5)
+        assert "34" not in str(refused.value)  # no answer in an error's words
         store.close()
     finally:
         server.close()
