@@ -21,6 +21,8 @@ from experiment.items import Answer, consent_sha256
 from experiment.steps import LAST, NOT_PASSED, TOO_YOUNG, Ask, Headphones, Stored
 from experiment.texts import texts
 
+START = "start"
+
 
 def read(store: Store, session_id: int) -> Stored:
     """What is stored of a session."""
@@ -54,18 +56,31 @@ def _read(s: Session, session_id: int) -> Stored:
     )
 
 
-def started(store: Store, session_id: int) -> Stored:
-    """A sitting begins: what was only seen before counts no more."""
+def started(store: Store, session_id: int, token: str | None = None) -> Stored:
+    """A sitting begins: what was only seen before counts no more.
+
+    With a `token` it is that sitting's own: who comes again with the token of the last sitting goes on with it.
+    """
     before = store.do(lambda s: s.get_one(SessionRow, session_id).sitting)
+    if token is not None and sitting_of(store, session_id) == token:
+        return read(store, session_id)
 
     def sit(s: Session) -> None:
         row = s.get_one(SessionRow, session_id)
         if row.sitting == before:
             row.sitting = before + 1
-            s.add(Event(session_id=session_id, name="start", at=0.0, detail={}))
+            detail = {} if token is None else {"token": token}
+            s.add(Event(session_id=session_id, name=START, at=0.0, detail=detail))
 
     store.do(sit)
     return read(store, session_id)
+
+
+def sitting_of(store: Store, session_id: int) -> str | None:
+    """The token of the last sitting; None where it has none, or none has begun."""
+    last = select(Event.detail).where(Event.session_id == session_id, Event.name == START).order_by(Event.id.desc())
+    found = store.do(lambda s: s.scalar(last.limit(1)))
+    return None if found is None else found.get("token")
 
 
 def agreed(

@@ -1,0 +1,190 @@
+"""The engine over lines of JSON: for whoever answers in another process, in another language, or far away.
+
+``python -m experiment.wire --db URL`` reads one message a line and answers each with one line. A message is
+``{"open": SESSION, "token": TOKEN}``, which begins a sitting (the same token goes on with it), or what was done:
+``{"session": SESSION, "token": TOKEN, "step": ID, "at": SECONDS, "did": {...}}``, `at` counted from the opening. The answer is
+the next step (`told`), or ``{"error": WHY}``. Nothing is kept between two messages: the process may be ended at any moment and
+another may answer the next message. A message may be sent again when its answer was lost; what is stored already is not
+stored twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from experiment import answering
+from experiment.config import ExperimentConfig
+from experiment.data.store import Store
+from experiment.data.tables import SessionRow, StudyRow
+from experiment.errors import ExperimentError
+from experiment.items import Answer, question
+from experiment.steps import (
+    Ask,
+    Consent,
+    End,
+    Headphones,
+    Level,
+    Listen,
+    Page,
+    Practice,
+    SoundCheck,
+    Step,
+    Stored,
+    next_step,
+)
+
+Message = dict[str, Any]
+
+
+def told(step: Step) -> Message:
+    """A step as JSON: its kind, its id and what a front end needs to show it.
+
+    A clip is told by its number in the database and its SHA-256 alone: not by its taste, model or file. A headphone test is told by
+    its name and the `draw` of its sounds and right answers, so that whoever plays it must be trusted, as a booth is. `gain_db`, the level that was set, stands
+    beside every step.
+    """
+    match step:
+        case Consent() | SoundCheck():
+            more: Message = {}
+        case Page():
+            more = {"title": step.title, "text": step.text}
+        case Level():
+            more = {"softest": step.softest}
+        case Headphones():
+            more = {"test": step.test, "draw": list(step.draw)}
+        case Practice():
+            more = {"question": dataclasses.asdict(step.question)}
+        case Listen():
+            more = {"clips": [{"id": c.id, "sha256": c.sha256} for c in step.clips], "titles": list(step.titles)}
+        case Ask():
+            trial = step.trial
+            more = {
+                "question": dataclasses.asdict(step.question),
+                "trial": trial.id,
+                "block": trial.block,
+                "position": trial.position,
+                "clips": [i for i in (trial.first_id, trial.second_id) if i is not None],
+                "progress": list(step.progress),
+            }
+        case End():
+            more = {"status": step.status}
+    return {"kind": type(step).__name__.lower(), "id": step.id, **more}
+
+
+def done(store: Store, stored: Stored, config: ExperimentConfig, step: Step, at: float, did: Message) -> Stored:
+    """Store what was done of a step; `did` holds what `told` asks for.
+
+    consent: ``takes_part``, ``special``; level: ``gain_db``; headphones: ``given``; listen: ``records`` of ``[at, {...}]``;
+    ask: ``value``, ``choice``, ``response_time``, ``interaction``; a sound check may bring ``record``. Of any step
+    ``{"stopped": true}`` ends the session.
+    """
+    if did.get("stopped"):
+        return answering.stopped(store, stored, at)
+    match step:
+        case Consent():
+            return answering.agreed(store, stored, config, bool(did["takes_part"]), bool(did["special"]), at)
+        case SoundCheck() if did.get("record") is not None:
+            begun, record = did["record"]
+            return answering.seen(store, stored, step.id, float(begun), "sound_check", **record)
+        case Level():
+            return answering.level(store, stored, did["gain_db"], step.softest, at)
+        case Headphones():
+            return answering.screened(store, stored, step, did["given"], config.headphones_required, at)
+        case Listen():
+            records = [(float(begun), dict(record)) for begun, record in did["records"]]
+            return answering.heard(store, stored, step.id, step.trial.id, records)
+        case Ask():
+            answer = Answer(did.get("value"), did.get("choice"), did.get("response_time"), did.get("interaction"))
+            return answering.answered(store, stored, step, answer, config, at)
+    return answering.seen(store, stored, step.id, at)
+
+
+class Engine:
+    """Answers messages about the sessions of one database.
+
+    Parameters
+    ----------
+    store : Store
+        Sessions are begun elsewhere (`experiment.launch.begin`); here they are run.
+    """
+
+    def __init__(self, store: Store):
+        self.store = store
+
+    def answer(self, message: Message) -> Message:
+        """The next step after a message, or why there is none."""
+        try:
+            step, stored = self._next(message)
+            return {**told(step), "gain_db": stored.gain_db}
+        except (KeyError, TypeError, ValueError) as error:
+            return {"error": f"message not understood ({type(error).__name__}: {error})"}
+        except ExperimentError as error:
+            return {"error": str(error)}
+
+    def _next(self, message: Message) -> tuple[Step, Stored]:
+        session, token = int(message["open"] if "open" in message else message["session"]), str(message["token"])
+        config = self._config(session)
+        if "open" in message:
+            stored = answering.started(self.store, session, token)
+            return next_step(stored, config), stored
+        if answering.sitting_of(self.store, session) != token:
+            raise ExperimentError("this session goes on in another window or at another booth")
+        stored = answering.read(self.store, session)
+        step: Step | None = next_step(stored, config)
+        if step is not None and step.id != message["step"]:
+            step = _answered_before(stored, config, str(message["step"]))
+        if step is not None:  # else it was done already, and its answer was lost
+            stored = done(self.store, stored, config, step, float(message["at"]), message["did"])
+        return next_step(stored, config), stored
+
+    def _config(self, session: int) -> ExperimentConfig:
+        def find(s: Any) -> dict[str, Any]:
+            row = s.get(SessionRow, session)
+            if row is None:
+                raise ExperimentError(f"there is no session {session}")
+            return dict(s.get_one(StudyRow, row.study_id).definition["experiment"])
+
+        return ExperimentConfig.model_validate(self.store.do(find))
+
+
+def _answered_before(stored: Stored, config: ExperimentConfig, step: str) -> Ask | None:
+    """The question of an earlier step, so that another answer to it is refused and the same one is not."""
+    for trial in stored.plan:
+        for item in trial.items:
+            if step == f"ask:{trial.position}:{item}" and (trial.id, item) in stored.answered:
+                return Ask(step, trial, question(config, trial, item, stored.language), (0, 0))
+    return None
+
+
+def serve(store: Store, lines: Iterable[str], out: TextIO) -> None:
+    """Answer line by line until there are no more."""
+    engine = Engine(store)
+    for line in lines:
+        try:
+            message = json.loads(line)
+        except json.JSONDecodeError as error:
+            answer: Message = {"error": f"no JSON: {error}"}
+        else:
+            answer = engine.answer(message) if isinstance(message, dict) else {"error": "a message is a JSON object"}
+        out.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        out.flush()
+
+
+def main() -> None:
+    """Serve a database over standard input and output."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--db", required=True, help="Database URL.")
+    store = Store(parser.parse_args().db)
+    try:
+        serve(store, sys.stdin, sys.stdout)
+    finally:
+        store.close()
+
+
+if __name__ == "__main__":
+    main()
