@@ -168,6 +168,12 @@ def test_what_a_person_meets_is_what_the_plan_holds() -> None:
     assert 3.25 + 49 * 2 / 60 < parts["all"].minutes < 14
 
 
+def test_nobody_practises_where_nothing_is_compared() -> None:
+    """Ratings of given tracks alone: before the first of them stand the tones and nothing else."""
+    parts = {p.part: p for p in session_of(load_study(ROOT / "studies" / "five-tastes.toml"))}
+    assert parts["ears"].screens == 1
+
+
 def test_longer_clips_and_more_questions_take_longer(tmp_path: Path) -> None:
     usual = session_of(load_study(ROOT / "study.toml"))[-1]
     (tmp_path / "study.toml").write_text(put("seconds = 15", "seconds = 30")(DEFAULT) + GOLD, encoding="utf-8")

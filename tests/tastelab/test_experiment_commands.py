@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.tastelab.conftest import BOTS, Lived, call
+from experiment.session import Stopped
+from stimuli.manifest import write_manifest
+from tests.experiment.test_steps import Listener
+from tests.tastelab.conftest import BOTS, Lived, call, clip_rows
 
 
 def test_simulating_again_adds_only_who_is_not_there(mine: Lived) -> None:
@@ -140,3 +146,51 @@ def test_a_key_file_can_be_locked(tmp_path: Path) -> None:
     said = call("experiment", "key", "add", "two words", "--contact", "x", "--key", key, "--passphrase", "open sesame")
     assert said.status == 2
     assert "is not a code" in said.err
+
+
+class Sitting(Listener):
+    """Someone before the screen, who leaves at the third question when the first time is over."""
+
+    leaves = True
+
+    def __init__(self, *given: Any):
+        super().__init__()
+        self.given = given
+
+    def _call(self, name: str) -> None:
+        super()._call(name)
+        if self.leaves and sum(c.startswith("ask") for c in self.calls) == 3:
+            raise Stopped
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def test_whoever_sits_at_the_booth_is_told_what_was_stored_and_how_to_go_on(
+    mine: Lived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Screens alone are another's here: clips, checks of files, database, backup and words are the command's own."""
+    import experiment.lab.screens
+    import experiment.lab.station
+
+    rows = []
+    for row in clip_rows():
+        path = mine.out / "small" / "stimuli" / row.file
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(row.clip.encode())
+        rows.append(replace(row, sha256=hashlib.sha256(row.clip.encode()).hexdigest()))
+    write_manifest(mine.out / "small" / "stimuli", rows)
+    monkeypatch.setattr(experiment.lab.screens, "Screens", Sitting)
+    monkeypatch.setattr(experiment.lab.station, "station_checks", lambda *given, **named: [])
+    monkeypatch.setattr(Sitting, "leaves", True)
+    where = [*mine.where[:2], "--db", f"sqlite:///{tmp_path / 'booth.db'}", *mine.where[4:]]
+    said = call("experiment", "run", "--code", "P1", *where)
+    assert said.status == 0, said.err
+    first, second = said.out.splitlines()
+    assert first.startswith("session stopped: 2 of 36 answers stored; backup ")
+    assert Path(first.rsplit(" ", 1)[1]).is_file()
+    assert second.startswith("go on with: tastelab experiment run --resume P1")
+    monkeypatch.setattr(Sitting, "leaves", False)
+    said = call("experiment", "run", "--resume", "P1", *where)
+    assert said.out.startswith("session complete: 36 of 36 answers stored; backup ")
+    assert said.out.count("\n") == 1

@@ -30,6 +30,10 @@ def test_a_clip_is_found_by_name_hash_or_prompt(lived: Lived) -> None:
     assert clips(lived, row.clip) == [row.clip]
     assert clips(lived, row.sha256) == [row.clip]
     assert clips(lived, row.sha256[:12]) == [row.clip]
+    assert len(clips(lived, row.sha256[:6])) == 1 + sum(
+        r.sha256[:6] == row.sha256[:6] for r in clip_rows() if r is not row and r.clip != row.clip
+    )
+    assert call("trace", row.sha256[:5], *lived.where).status == 2
     assert clips(lived, "SOUR music number 2") == ["sour-base-002", "sour-finetuned-002"]
     assert len(clips(lived, "music number")) == 32
 
