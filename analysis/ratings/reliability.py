@@ -44,10 +44,12 @@ def _icc(part: pd.DataFrame, k: float) -> dict[str, Any]:
         found = fit(
             part["value"].to_numpy(float),
             np.ones((len(part), 1)),
-            [part["clip"].to_numpy(), part["participant"].to_numpy()],
+            {"clips": part["clip"].to_numpy(), "people": part["participant"].to_numpy()},
         )
     except AnalysisError as error:
         return {**empty, "note": str(error)}
+    if np.isnan(found.sd).any():
+        return {**empty, "note": "too few clips and listeners to tell their variances apart"}
     clip, person, rest = (s**2 for s in (*found.sd, found.residual_sd))
     if clip < 1e-9 * rest:
         return {**empty, "icc_21": 0.0, "icc_2k": 0.0, "note": "clips do not differ"}

@@ -22,6 +22,7 @@ from analysis.factors.polychoric import polychoric
 from analysis.factors.retention import adequacy, parallel_analysis, reduced_eigenvalues
 from analysis.factors.trust import congruence, omega
 from analysis.ratings.paper import anova, tukey
+from benchmarks.mixed import SHAPES, beside
 
 PACKAGES = ("psych", "GPArotation", "vegan", "lme4", "lmerTest", "ordinal", "lavaan")
 
@@ -200,6 +201,16 @@ def test_mixed_models(tmp_path: Path) -> None:
     assert ordered.beta[0] == pytest.approx(found["clmm"][0], rel=1e-3)
     assert ordered.log_likelihood == pytest.approx(found["clmm"][1], rel=1e-5)
     assert np.sqrt(ordered.covariance[0, 0]) == pytest.approx(found["clmm"][2], rel=5e-3)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_mixed_models_of_every_shape(shape: str) -> None:
+    """Fresh studies, another seed than the recorded evidence's; the ordinary formulas and Zt set by hand."""
+    for row in beside(shape, range(900, 903)):
+        assert row["reml_over"] < 1e-6
+        assert row["singular_in_r"] == ("singular" in row["state"])
+        for column in ("estimate", "error", "df", "p", "ci_low", "ci_high"):
+            assert row[column] < 1e-4, column
 
 
 def test_invariance(tmp_path: Path) -> None:

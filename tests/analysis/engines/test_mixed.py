@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.optimize import OptimizeResult
 
-from analysis.engines.mixed import Fit, fit
+from analysis.engines import search
+from analysis.engines.mixed import Fit, fit, fit_many
 from analysis.errors import AnalysisError
+from benchmarks.mixed import ours, study
 
 
 def crossed() -> pd.DataFrame:
@@ -230,8 +231,6 @@ def test_hardly_any_variance_still_gives_a_number() -> None:
         (np.ones(10), np.ones((10, 1)), np.arange(10) % 3, "vary"),
         (np.arange(2.0), np.ones((2, 1)), np.arange(2) % 2, "more of them than unknowns"),
         (np.arange(10.0), np.ones((10, 2)), np.arange(10) % 3, "depend"),
-        (np.arange(10.0), np.ones((10, 1)), np.zeros(10), "random effect 1 .* 1 levels in 10"),
-        (np.arange(10.0), np.ones((10, 1)), np.arange(10), "10 levels"),
         (np.array([np.nan, *range(9)]), np.ones((10, 1)), np.arange(10) % 3, "missing"),
         (np.arange(10.0), np.array([[np.inf], *[[1.0]] * 9]), np.arange(10) % 3, "missing"),
     ],
@@ -246,6 +245,152 @@ def test_as_few_answers_as_can_be_fitted() -> None:
 
 
 def test_a_search_that_was_cut_short_does_not_count_as_converged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scipy.optimize.minimize", lambda f, x0, **_: OptimizeResult(x=x0, fun=f(x0)))
+    monkeypatch.setattr(search, "_shortened", lambda design, at, t, *_: t.copy())
     d = crossed()
-    assert not fit(d.y, np.ones((len(d), 1)), [d.p, d.c]).converged
+    found = fit(d.y, np.ones((len(d), 1)), [d.p, d.c])
+    assert not found.converged
+    assert found.state == "not converged"
+
+
+def test_answers_without_anything_but_clips_run_into_the_bound_and_say_so() -> None:
+    """No residual is left: the relative deviation has no upper end."""
+    clips = np.repeat(np.arange(6), 5)
+    y = np.array([1.0, 4.0, 2.0, 7.0, 3.0, 5.0])[clips] + 1e-4 * np.sin(np.arange(30))
+    assert fit(y, np.ones((30, 1)), [clips]).state == "not converged"
+
+
+# 40 people, bitter: who answered, which of five clips, the score less the middle.
+WHO = [0, 0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9, 9, 10, 11, 12, 13, 14, 15, 16, 17, 17, 18, 19, 20, 20, 21, 22, 23, 24, 25, 26, 27, 28,
+       29, 29, 30, 31, 32, 33, 33, 34, 34, 35, 35, 36, 37, 38, 39]  # fmt: skip
+CLIP = list("bdbedebcabecccdaccecbdaedceaebaccccdecdabcaeecacc")
+SCORE = np.array([4, 6, 3, 7, 9, 9, 6, 5, 4, 10, 3, 5, 7, 3, 8, 10, 3, 5, 4, 6, 3, 5, 10, 3, 7, 7, 7, 5, 7, 4, 7, 2, 5, 3, 8, 5,
+                  7, 5, 7, 6, 5, 8, 8, 2, 6, 10, 5, 4, 3]) - 5  # fmt: skip
+
+
+def test_a_small_variance_of_clips_is_not_taken_for_none() -> None:
+    """lmer(y ~ 1 + (1 | participant) + (1 | clip)), bobyqa with rhoend = 1e-10. In the relative deviations zero is always
+    stationary: a search may stop there with df 36.7 and p .028, and call itself converged."""
+    found = fit(SCORE, np.ones((49, 1)), {"people": WHO, "clips": CLIP})
+    assert (*found.sd, found.residual_sd) == pytest.approx((1.6517242935, 0.1978768713, 1.5138369839), rel=1e-6)
+    assert found.reml <= 214.588709178 + 1e-6
+    assert found.state == "ok"
+    c = found.test(np.ones(1), "greater")
+    assert (c.estimate, c.error, c.df) == pytest.approx((0.68970301614, 0.356008270741, 5.86679306168), rel=1e-6)
+    assert c.p == pytest.approx(0.101911877523 / 2, rel=1e-6)
+
+
+def strong() -> pd.DataFrame:
+    return study(np.random.default_rng([9, 0]), clip_sd=2.0)
+
+
+def test_people_are_not_lost_beside_strong_clips() -> None:
+    """lmer(y ~ 0 + taste + (1 | participant) + (1 | first)): one of the fits that ended at people 0, 4.5 over R's criterion."""
+    d = strong()
+    x = np.column_stack([d.taste == t for t in ("bitter", "salty", "sour", "sweet")]).astype(float)
+    found = fit(d.y, x, {"people": d.participant, "clips": d["first"]})
+    assert (*found.sd, found.residual_sd) == pytest.approx((0.6030740817, 2.7189196357, 1.8318692784), rel=1e-6)
+    assert found.reml == pytest.approx(1295.8972982810367, abs=1e-6)
+    c = found.test(np.array([0, 1.0, 0, 0]))
+    assert (c.estimate, c.error, c.df, c.p) == pytest.approx(
+        (-1.3066926606850475, 1.2374385257445182, 16.08552064694609, 0.306586413027808), rel=1e-6
+    )
+
+
+def test_clips_inside_the_fixed_effects_are_left_out_and_said() -> None:
+    """One clip a taste: its variance has no likelihood. lmer(y ~ 0 + taste + (1 | participant)) is what is left."""
+    d = strong()
+    x = np.column_stack([d.taste == t for t in ("bitter", "salty", "sour", "sweet")]).astype(float)
+    found = fit(d.y, x, {"people": d.participant, "clips": d.taste + "-0"})
+    alone = fit(d.y, x, {"people": d.participant})
+    assert found.state == "confounded: clips"
+    assert alone.state == "ok"
+    assert np.isnan(found.sd[1])
+    assert (found.sd[0], found.residual_sd, found.reml) == (alone.sd[0], alone.residual_sd, alone.reml)
+    assert found.test(np.eye(4)[0]) == alone.test(np.eye(4)[0])
+    # It is the space that counts, not the number of levels: five clips whose tastes are four and one by one.
+    nested = np.where(d.taste == "sweet", d["first"], d.taste)
+    assert fit(d.y, x, {"people": d.participant, "clips": nested}).state in ("ok", "singular: clips")
+    slopes = np.column_stack([x, *(d["first"] == c for c in sorted(set(d["first"][d.taste == "sweet"]))[1:])]).astype(
+        float
+    )
+    assert fit(d.y, slopes, {"people": d.participant, "clips": nested}).state == "confounded: clips"
+    assert fit(d.y, x, {"clips": np.zeros(len(d)), "people": d.participant}).state == "confounded: clips"
+
+
+def test_what_parts_the_answers_as_another_factor_or_the_residual_is_one_with_it() -> None:
+    d = strong()
+    x = np.ones((len(d), 1))
+    found = fit(d.y, x, {"people": d.participant, "first": d["first"], "second": d["second"]})
+    assert found.merged == ("second",)
+    assert found.state == "ok"
+    assert found.test(np.ones(1)) == fit(d.y, x, [d.participant, d["first"]]).test(np.ones(1))
+    single = fit(d.y, x, {"answers": np.arange(len(d)), "clips": d["first"]})
+    assert single.merged == ("answers",)
+    assert single.state == "ok"
+    assert single.reml == fit(d.y, x, {"clips": d["first"]}).reml
+
+
+def test_singular_factors_are_named() -> None:
+    rng = np.random.default_rng(3)
+    y = rng.normal(0.4, 1, (30, 4))
+    y = (y - y.mean(axis=1, keepdims=True) + 0.3).ravel()
+    factors = {"people": np.repeat(np.arange(30), 4), "clips": np.tile(np.arange(4), 30)}
+    assert fit(y, np.ones((120, 1)), factors).state.startswith("singular: people")
+
+
+def test_studies_of_one_design_are_fitted_together_as_alone() -> None:
+    d = crossed()
+    x = np.column_stack([np.ones(len(d)), d.g])
+    rng = np.random.default_rng(5)
+    y = np.column_stack(
+        [rng.permutation(d.y) + 3 * u * (np.asarray(d.c) % 3) for u in range(4)] + [np.full(len(d), 3.0)]
+    )
+    many = fit_many(y, x, {"people": d.p, "clips": d.c})
+    estimate, error, df = many.test(np.array([[0, 1.0], [1, 0]]))
+    assert many.states[4] == "too few"
+    for k in range(4):
+        alone = fit(y[:, k], x, {"people": d.p, "clips": d.c})
+        assert alone.state == many.states[k]
+        c = alone.test(np.array([0, 1.0]))
+        assert (estimate[k, 0], error[k, 0], df[k, 0]) == pytest.approx((c.estimate, c.error, c.df), rel=1e-6)
+        assert many.reml[k] == pytest.approx(alone.reml, abs=1e-9)
+
+
+def test_a_boundary_avoiding_fit_is_chungs() -> None:
+    """One factor, balanced, people more alike than chance: REML is at zero. With S the sums of squares between (n - 1 = 29 df) and within
+    (90 df) the penalised criterion is 29 log(1 + 4g) + 119 log(SB / (1 + 4g) + SW) - 1.5 log g; its minimum by R's optimize."""
+    rng = np.random.default_rng(3)
+    y = rng.normal(0.4, 1, (30, 4))
+    means = y.mean(axis=1, keepdims=True)
+    y = (y - means + 0.4 * (means - means.mean()) + 0.3).ravel()
+    who = np.repeat(np.arange(30), 4)
+    assert fit(y, np.ones((120, 1)), [who]).sd == (0.0,)
+    table = y.reshape(30, 4)
+    between = 4 * ((table.mean(axis=1) - y.mean()) ** 2).sum()
+    within = ((table - table.mean(axis=1, keepdims=True)) ** 2).sum()
+    g = np.exp(np.linspace(-9, 2, 200_001))
+    value = 29 * np.log(1 + 4 * g) + 119 * np.log(between / (1 + 4 * g) + within) - 1.5 * np.log(g)
+    found = fit(y, np.ones((120, 1)), [who], penalty=1.5)
+    assert (found.sd[0] / found.residual_sd) ** 2 == pytest.approx(g[np.argmin(value)], rel=1e-3)
+    assert found.state == "ok"
+    plain, careful = fit(y, np.ones((120, 1)), [who]).test(np.ones(1)), found.test(np.ones(1))
+    assert careful.estimate == pytest.approx(plain.estimate)
+    assert careful.error > plain.error
+    assert careful.df < plain.df
+
+
+def test_weights_of_plus_and_minus_one_are_lme4s_with_its_zt_set_by_hand() -> None:
+    """benchmarks.mixed, three conditions, seed 3: Zt of clips is +1 for the first clip, -1 for the second; lmerTest's contest1D."""
+    d = study(np.random.default_rng([7, 3]), conditions=3)
+    found = ours(d)
+    assert found["reml"] == pytest.approx(1347.6753109352674, abs=1e-6)
+    assert found["sd"] == pytest.approx([0.0, 0.5477186814153613, 2.26573131860399], rel=1e-5, abs=1e-5)
+    assert found["tests"][[0, 5]] == pytest.approx(
+        np.array(
+            [
+                [-1.13651944177, 0.556651578612, 41.3207683201, 0.0475994384583, -2.26043514236, -0.0126037411788],
+                [-0.0714117165758, 0.526646322584, 34.6722525231, 0.89292399014, -1.14092198233, 0.998098549179],
+            ]
+        ),
+        rel=1e-5,
+    )

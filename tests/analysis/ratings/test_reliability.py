@@ -96,9 +96,9 @@ def test_too_few_to_tell_is_noted() -> None:
 def test_clips_that_do_not_differ_are_said_so() -> None:
     rng = np.random.default_rng(1)
     data = pd.DataFrame({"participant": np.arange(200) // 4, "clip": np.arange(200) % 4, "adjective": "x"})
-    data["value"] = rng.normal(size=50)[data["participant"]] * 3 + np.tile([1.0, -1.0, -1.0, 1.0], 50) * rng.choice(
-        [-1, 1], 50
-    ).repeat(4)
+    data["value"] = rng.normal(size=50)[data["participant"]] * 3 + np.tile(
+        [1.0, -1.0, -1.0, 1.0], 50
+    ) * rng.permutation([-1, 1] * 25).repeat(4)
     row = agreement(data)[0]
     assert row["icc_2k"] == 0
     assert row["note"] == "clips do not differ"
