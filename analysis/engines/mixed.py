@@ -29,6 +29,16 @@ AT_ONCE = 3_000_000  # numbers in one array of a batch of studies
 Factors = Mapping[str, np.ndarray] | Sequence[np.ndarray]
 
 
+def state_of(
+    names: Sequence[str], sds: Sequence[float], confounded: Sequence[str], usable: bool = True, converged: bool = True
+) -> str:
+    """What a fit must say of itself: "ok", "too few", "not converged", or what is confounded and singular."""
+    zero = [n for n, sd in zip(names, sds, strict=True) if sd == 0]
+    said = [f"confounded: {', '.join(confounded)}"] if confounded else []
+    said += [f"singular: {', '.join(zero)}"] if zero else []
+    return TOO_FEW if not usable else NOT_CONVERGED if not converged else "; ".join(said) or OK
+
+
 @dataclass(frozen=True)
 class Fits:
     """Fitted models of many studies with one design.
@@ -70,14 +80,10 @@ class Fits:
     @cached_property
     def states(self) -> list[str]:
         """One a study: "ok", "too few", "not converged", or what is singular or confounded, e.g. "singular: clips"."""
-        parted = f"confounded: {', '.join(self.confounded)}" if self.confounded else ""
-        out = []
-        for usable, converged, sds in zip(self.usable, self.converged, self.sd, strict=True):
-            zero = [n for n, sd in zip(self.names, sds, strict=True) if sd == 0]
-            said = [parted] if parted else []
-            said += [f"singular: {', '.join(zero)}"] if zero else []
-            out.append(TOO_FEW if not usable else NOT_CONVERGED if not converged else "; ".join(said) or OK)
-        return out
+        return [
+            state_of(self.names, sds, self.confounded, bool(usable), bool(converged))
+            for usable, converged, sds in zip(self.usable, self.converged, self.sd, strict=True)
+        ]
 
     @cached_property
     def _information(self) -> np.ndarray:
@@ -227,12 +233,9 @@ def fit_many(y: np.ndarray, x: np.ndarray, factors: Factors, penalty: float = 0.
         raise AnalysisError("the mixed model needs answers that vary, and more of them than unknowns")
     if np.linalg.matrix_rank(x) < x.shape[1]:
         raise AnalysisError("the mixed model's fixed effects depend on each other; leave one out")
-    codes = {name: _coded(np.asarray(f)) for name, f in factors.items()}
-    design = Design(x, list(codes.values()))
-    confounded, merged = _left_out(design, list(codes))
+    codes, confounded, merged = identified(x, factors)
     kept = [name for name in codes if name not in confounded + merged]
-    if len(kept) < len(codes):
-        design = Design(x, [codes[name] for name in kept])
+    design = Design(x, [codes[name] for name in kept])
     return _fitted(y, design, tuple(codes), kept, confounded, merged, penalty)
 
 
@@ -279,12 +282,21 @@ def _coded(factor: np.ndarray) -> np.ndarray:
     return np.asarray(np.unique(factor, return_inverse=True)[1])
 
 
-def _left_out(design: Design, names: list[str]) -> tuple[list[str], list[str]]:
-    """Factors whose variance has no likelihood of its own, in two kinds: confounded with fixed effects, merged with another.
+def identified(x: np.ndarray, factors: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str], list[str]]:
+    """Factors in the form that a `Design` takes, and those among them whose variance has no likelihood of its own.
 
     With Q the projection off the fixed effects, a variance is told by Q Z Z' Q: where that is zero the factor lies in the
-    fixed effects' space; where it is a sum of the earlier factors' and the residual's, only the sum can be told.
+    fixed effects' space ("confounded"); where it is a sum of the earlier factors' and the residual's, only the sum can be told
+    ("merged").
+
+    Returns
+    -------
+    tuple
+        All factors by name, names of those confounded, names of those merged.
     """
+    codes = {name: _coded(np.asarray(f)) for name, f in factors.items()}
+    names = list(codes)
+    design = Design(x, list(codes.values()))
     k = design.factors
     nothing = Moments(
         np.zeros((1, design.p)), np.zeros((1, design.r)), np.ones(1), np.zeros((1, *design.cross2.shape[:2])),
@@ -308,7 +320,7 @@ def _left_out(design: Design, names: list[str]) -> tuple[list[str], list[str]]:
             merged.append(name)
         else:
             kept.append(i + 1)
-    return confounded, merged
+    return codes, confounded, merged
 
 
 def _positive_inverse(matrices: np.ndarray) -> np.ndarray:

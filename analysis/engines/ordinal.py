@@ -6,15 +6,19 @@ Ratings from 1 to 5 are ordered words, not lengths. The model is R's ``ordinal::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.engines.mixed import Factors, identified, state_of
 from analysis.engines.tails import p_value
 from analysis.errors import AnalysisError
 
 Deviance = Callable[[np.ndarray], float]
+LOWEST, HIGHEST = -6.0, 3.0  # of the log standard deviations
+NOTHING = -4.5  # of the same: one percent of a logit, from where down the likelihood is flat
+BEGIN = (-0.7, 0.7)  # of the same: the likelihood is flat towards no variance, so that a search from there would stay
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,13 @@ class OrdinalFit:
     thresholds : ndarray
         (K - 1,) cut points between K ordered answers.
     sd : tuple of float
-        Standard deviations of the random intercepts.
+        Standard deviations of the random intercepts, one a given factor; 0 on the boundary, nan where it was left out.
     log_likelihood : float
         Laplace's approximation of it.
     converged : bool
         Whether the gradient vanished.
+    state : str
+        As that of `analysis.engines.mixed.Fit`.
     """
 
     beta: np.ndarray
@@ -41,6 +47,7 @@ class OrdinalFit:
     sd: tuple[float, ...]
     log_likelihood: float
     converged: bool
+    state: str = "ok"
 
     def test(self, contrast: np.ndarray, alternative: str = "two-sided") -> tuple[float, float, float, float]:
         """Estimate (log odds), standard error, z and p (Wald) of a contrast of beta."""
@@ -153,7 +160,7 @@ class _Ordinal:
         return step, log_det + 2 * float(np.log(np.diag(factor[0])).sum())
 
 
-def fit_ordinal(y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]) -> OrdinalFit:
+def fit_ordinal(y: np.ndarray, x: np.ndarray, factors: Factors) -> OrdinalFit:
     """Fit by maximum likelihood.
 
     Parameters
@@ -162,41 +169,64 @@ def fit_ordinal(y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]) -> 
         (n,) ordered answers; only their order counts.
     x : ndarray
         (n, p) effects without an intercept (the thresholds are one).
-    factors : sequence of ndarray
-        Labels (n,) of each random intercept.
+    factors : mapping or sequence
+        Labels (n,) of each random intercept. What has no variance of its own in this design is left out, and said.
 
     Raises
     ------
     AnalysisError
         If all answers are the same, or there are fewer answers than unknowns.
     """
-    from scipy.optimize import minimize
-
     levels, codes = np.unique(np.asarray(y, dtype=float), return_inverse=True)
     x = np.asarray(x, dtype=float).reshape(len(codes), -1)
+    if not isinstance(factors, Mapping):
+        factors = {f"factor {k + 1}": f for k, f in enumerate(factors)}
     if len(levels) < 2 or len(codes) <= x.shape[1] + len(levels) + len(factors):
         raise AnalysisError("the ordinal model needs answers that vary, and more of them than unknowns")
-    groups = [np.unique(f, return_inverse=True)[1] for f in factors]
-    model = _Ordinal(codes, x, groups)
+    whole = np.column_stack([np.ones(len(codes)), x])
+    if np.linalg.matrix_rank(whole) < whole.shape[1]:
+        raise AnalysisError("the ordinal model's effects depend on each other; leave one out")
+    groups, confounded, merged = identified(whole, factors)
+    kept = [name for name in groups if name not in confounded + merged]
+    model = _Ordinal(codes, x, [groups[name] for name in kept])
+    found, sds, good = _fitted(model, len(levels), codes)
+    sd = tuple(float(sds[kept.index(name)]) if name in kept else float("nan") for name in groups)
+    beta, covariance, thresholds, value = found
+    state = state_of(list(groups), sd, confounded, converged=good)
+    return OrdinalFit(beta, covariance, thresholds, sd, -value / 2, good, state)
+
+
+def _fitted(
+    model: _Ordinal, levels: int, codes: np.ndarray
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray, bool]:
+    """Effects, their covariance, thresholds and deviance; standard deviations, 0 on the boundary; whether the slope vanished."""
+    from scipy.optimize import minimize
+
     share = np.cumsum(np.bincount(codes))[:-1] / len(codes)
     cuts = np.log(share / (1 - share))
-    p = x.shape[1]
-    start = np.concatenate([np.zeros(p), cuts[:1], np.log(np.maximum(np.diff(cuts), 1e-3)), np.full(len(groups), -0.7)])
-    bounds = [(None, None)] * (p + len(levels) - 1) + [(-6.0, 3.0)] * len(groups)
-    everything = list(range(len(start)))
-    found = minimize(
-        model.deviance,
-        start,
-        # Central differences: with ten thousand people one-sided ones lose the search in rounding.
-        jac=lambda at: _gradient(model.deviance, at, everything),
-        method="L-BFGS-B",
-        bounds=bounds,
-        options={"ftol": 1e-12, "maxiter": 400},
-    )
+    p, q = model.x.shape[1], len(model.sizes)
+    fixed = np.concatenate([np.zeros(p), cuts[:1], np.log(np.maximum(np.diff(cuts), 1e-3))])
+    bounds = [(None, None)] * (p + levels - 1) + [(LOWEST, HIGHEST)] * q
+    everything = list(range(len(bounds)))
+    found = None
+    for begin in BEGIN if q else BEGIN[:1]:
+        model.u = np.zeros(model.q)
+        ended = minimize(
+            model.deviance,
+            np.concatenate([fixed, np.full(q, begin)]),
+            # Central differences: with ten thousand people one-sided ones lose the search in rounding.
+            jac=lambda at: _gradient(model.deviance, at, everything),
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"ftol": 1e-12, "maxiter": 400},
+        )
+        if found is None or ended.fun < found.fun - 1e-9:
+            found = ended
+    assert found is not None
     at: np.ndarray = np.array(found.x, dtype=float)
     value = float(found.fun)
     lowest = [b[0] for b in bounds]
-    free = [i for i, low in enumerate(lowest) if low is None or at[i] > low + 1e-3]
+    free = [i for i, low in enumerate(lowest) if low is None or at[i] > NOTHING]
     slope = float("inf")
     # L-BFGS with numeric gradients ends a little early; Newton's steps go the rest of the way.
     for _ in range(8):
@@ -216,10 +246,12 @@ def fit_ordinal(y: np.ndarray, x: np.ndarray, factors: Sequence[np.ndarray]) -> 
             break
     beta, thresholds, sds = model.parts(at)
     # The thresholds' covariance is left in their free parameters; beta stands first and is what is tested.
-    covariance = np.linalg.inv(hessian / 2)[: p + len(levels) - 1, : p + len(levels) - 1]
+    covariance = np.linalg.inv(hessian / 2)[: p + levels - 1, : p + levels - 1]
     # A slope of .01 moves the log likelihood by less than a thousandth; with more answers it is steeper everywhere.
     good = slope < 1e-2 * max(1.0, len(codes) / 1000) and bool(np.all(np.diag(covariance) > 0))
-    return OrdinalFit(beta, covariance, thresholds, tuple(float(s) for s in sds), -value / 2, good)
+    good = good and bool(np.all(at[p + levels - 1 :] < HIGHEST - 1e-3))
+    sds = np.where(at[p + levels - 1 :] <= NOTHING, 0.0, sds)
+    return (beta, covariance, thresholds, value), sds, good
 
 
 def _gradient(f: Deviance, at: np.ndarray, free: list[int]) -> np.ndarray:

@@ -330,6 +330,19 @@ def test_what_parts_the_answers_as_another_factor_or_the_residual_is_one_with_it
     assert single.reml == fit(d.y, x, {"clips": d["first"]}).reml
 
 
+@pytest.mark.parametrize("ratio", [1.001, 1.05, 1.5, 30.0])
+def test_a_variance_next_to_none_is_the_analysis_of_variances(ratio: float) -> None:
+    """Balanced: its ratio to the residual's is (MSB / MSW - 1) / m exactly, down to where lme4 would call it singular."""
+    y = np.random.default_rng(8).normal(size=(30, 4))
+    means = y.mean(axis=1, keepdims=True)
+    within = y - means
+    spread = 4 * means.var(ddof=1) / (within.var() * 120 / 90)
+    y = within + (means - means.mean()) * np.sqrt(ratio / spread) + 0.3
+    found = fit(y.ravel(), np.ones((120, 1)), [np.repeat(np.arange(30), 4)])
+    assert (found.sd[0] / found.residual_sd) ** 2 == pytest.approx((ratio - 1) / 4, rel=1e-4)
+    assert found.state == "ok"
+
+
 def test_singular_factors_are_named() -> None:
     rng = np.random.default_rng(3)
     y = rng.normal(0.4, 1, (30, 4))

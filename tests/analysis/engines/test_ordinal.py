@@ -97,7 +97,8 @@ def test_two_steps_are_a_logistic_mixed_model() -> None:
     assert -found.thresholds[0] == pytest.approx(0.3339137184695, abs=1e-3)
     assert found.beta == pytest.approx([1.0540047786135, -0.5755599819093], abs=1e-3)
     assert found.sd[0] == pytest.approx(0.7649007805536, abs=2e-3)
-    assert found.sd[1] < 0.01
+    assert found.sd[1] == 0
+    assert found.state == "singular: factor 2"
     assert found.log_likelihood == pytest.approx(-151.3931339218, abs=1e-3)
 
 
@@ -118,6 +119,28 @@ def test_the_turned_scale_turns_the_effects(both: OrdinalFit) -> None:
     assert turned.beta == pytest.approx(-both.beta, abs=1e-4)
     assert turned.thresholds == pytest.approx(-both.thresholds[::-1], abs=1e-4)
     assert turned.log_likelihood == pytest.approx(both.log_likelihood, abs=1e-6)
+
+
+def test_a_factor_inside_the_effects_is_left_out_and_said(both: OrdinalFit) -> None:
+    """Three clips, one a value of g: their variance has no likelihood beside the effects of g."""
+    found = fit_ordinal(DATA.y, X, {"people": DATA.p, "clips": DATA.g})
+    alone = fit_ordinal(DATA.y, X, {"people": DATA.p})
+    assert (both.state, alone.state, found.state) == ("ok", "ok", "confounded: clips")
+    assert np.isnan(found.sd[1])
+    assert (found.log_likelihood, found.sd[0]) == (alone.log_likelihood, alone.sd[0])
+    assert (found.beta == alone.beta).all()
+    with pytest.raises(AnalysisError, match="depend on each other"):
+        fit_ordinal(DATA.y, np.column_stack([X, DATA.g == 0]), {"people": DATA.p})
+
+
+def test_the_likelihood_is_followed_from_small_and_from_large_variances(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that stays where it begins ends at the better of the two beginnings."""
+    monkeypatch.setattr("scipy.optimize.minimize", lambda f, x0, **_: OptimizeResult(x=x0, fun=f(x0)))
+    monkeypatch.setattr("analysis.engines.ordinal._hessian", lambda f, at, free: 1e9 * np.eye(len(free)))
+    level = np.random.default_rng(0).normal(0, 2.5, 60)[DATA.p]
+    y = np.searchsorted([-1.5, -0.3, 0.9, 2.2], level + DATA.y - 3)
+    assert fit_ordinal(y, X, {"people": DATA.p}).sd[0] == pytest.approx(np.exp(0.7), rel=1e-3)
+    assert fit_ordinal(DATA.y, X, {"people": DATA.p}).sd[0] == pytest.approx(np.exp(-0.7), rel=1e-3)
 
 
 @pytest.mark.parametrize(
