@@ -4,6 +4,7 @@ asked of them."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -112,9 +113,27 @@ def caption_loss(llm: Any, tokenizer: Any, tokens: torch.Tensor, texts: list[str
     return F.cross_entropy(logits, padded[mask.bool()])
 
 
+SOUND = "<sound>"  # where the language tokens stand in a prompt
+INSTRUCTION = re.compile(r"(\[INST\][\s\S]*?\[/INST\])")
+
+
 def with_prompt(llm: Any, tokenizer: Any, tokens: torch.Tensor, prompt: str) -> torch.Tensor:
-    """Language tokens (batch, n, width) with the embedded words of a prompt after them."""
-    if not prompt:
-        return tokens
-    ids = torch.tensor([tokenizer(prompt, add_special_tokens=False).input_ids] * len(tokens), device=tokens.device)
-    return torch.cat([tokens, llm.get_input_embeddings()(ids).to(tokens.dtype)], dim=1)
+    """Language tokens (batch, n, width) with the embedded words of a prompt after them, or around them.
+
+    Where the prompt has ``<sound>`` the tokens stand in its place; the text is cut at ``[INST] ... [/INST]`` and at ``<sound>`` and
+    each part is read alone, without marks of beginning or end of its own, as the release does: ``<s>[INST] Describe the music.
+    <sound> [/INST]``.
+    """
+    parts = [x for part in INSTRUCTION.split(prompt) for x in re.split(f"({SOUND})", part) if x]
+    if parts.count(SOUND) > 1:
+        raise ModelError(f"prompt {prompt!r} has {SOUND} more than once")
+    at = parts.index(SOUND) if SOUND in parts else -1
+    words = llm.get_input_embeddings()
+
+    def embedded(texts: list[str]) -> list[torch.Tensor]:
+        ids = [i for text in texts for i in tokenizer(text, add_special_tokens=False).input_ids]
+        if not ids:
+            return []
+        return [words(torch.tensor([ids] * len(tokens), device=tokens.device)).to(tokens.dtype)]
+
+    return torch.cat([*embedded(parts[: max(at, 0)]), tokens, *embedded(parts[at + 1 :])], dim=1)

@@ -6,8 +6,8 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from models.errors import ModelError
 from models.sonicverse.captioner import Captioner
+from models.sonicverse.full.released import weights_file
 from models.sonicverse.nano.captioner import NanoCaptioner
 from models.weights import file_sha256, weights_directory
 
@@ -15,10 +15,7 @@ from models.weights import file_sha256, weights_directory
 def caption_sha256(name: str = "nano") -> str:
     """Fingerprint of a captioner's trained weights, without loading its language model."""
     directory = weights_directory("sonicverse-nano") if name == "nano" else Path(name)
-    weights = directory / "model.safetensors"
-    if not weights.exists():
-        raise ModelError(f"no captioner in {directory}: model.safetensors is missing")
-    return file_sha256(weights)
+    return file_sha256(weights_file(directory))
 
 
 @lru_cache(maxsize=2)

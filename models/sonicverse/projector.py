@@ -51,6 +51,11 @@ class ProjectorConfig:
         How layers are mixed; ones: in the heads their sum, in the content path by learned weights, as the release does.
     masked : bool
         Mean over the frames that are there; else over padding too.
+    frames : int, optional
+        Hidden layers are brought to so many frames, by zeros or by leaving out the rest; None: as they are.
+    summed : bool
+        The backbone reads every frame of every layer, and the heads its sum over frames and mean over layers, as the release
+        does; else the backbone reads one mixture of the layers' means.
     single : tuple of str
         Heads of which one label at a time is true: softmax and cross-entropy; the others have sigmoid and binary cross-entropy.
     labels_a_unit : int, optional
@@ -78,6 +83,8 @@ class ProjectorConfig:
     features: Literal["probabilities", "logits", "off"] = "probabilities"
     layer_weights: Literal["learned", "uniform", "last", "ones"] = "learned"
     masked: bool = True
+    frames: int | None = None
+    summed: bool = False
     single: tuple[str, ...] = ()
     labels_a_unit: int | None = None
     gain: float | None = None
@@ -168,10 +175,12 @@ class DualProjector(nn.Module):
         Parameters
         ----------
         layers : dict or Tensor
-            Vectors (batch, width) by name of the layer, or hidden layers (batch, layers, frames, width).
+            Vectors (batch, width) by name of the layer, hidden layers (batch, layers, frames, width), or `summary` of them.
         mask : Tensor, optional
             (batch, frames), true where there is audio.
         """
+        if isinstance(layers, dict) and isinstance(self.config.layers, int):
+            return layers["means"]
         if isinstance(layers, dict):
             rows = []
             for name in self.config.layer_names:
@@ -205,6 +214,18 @@ class DualProjector(nn.Module):
             for path in ("content", *self.config.heads)
         }
 
+    def summary(self, hidden: torch.Tensor) -> dict[str, torch.Tensor]:
+        """All that a ``summed`` projector needs of hidden layers (batch, layers, frames, width).
+
+        ``means`` (batch, layers, width) over the frames, padding too, for the content path; ``pooled`` (batch, backbone's width),
+        the backbone of every frame, summed over frames and averaged over layers. A frame of zeros counts: its backbone is
+        that of its bias.
+        """
+        c = self.config
+        if c.frames is not None:
+            hidden = F.pad(hidden, (0, 0, 0, max(0, c.frames - hidden.shape[2])))[:, :, : c.frames]
+        return {"means": hidden.mean(dim=2), "pooled": self.backbone(hidden).sum(dim=2).mean(dim=1)}
+
     def head_of(self, name: str, stacked: torch.Tensor) -> torch.Tensor:
         """Logits of one head from `stack`'s output, (batch, labels)."""
         logits: torch.Tensor = self.heads[name](self.backbone(self._mixed(stacked, name)))
@@ -212,6 +233,9 @@ class DualProjector(nn.Module):
 
     def head_logits(self, layers: Layers, mask: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
         """Logits of each head, (batch, labels)."""
+        if self.config.summed:
+            shared = (layers if isinstance(layers, dict) else self.summary(layers))["pooled"]
+            return {name: head(shared) for name, head in self.heads.items()}
         stacked = self.stack(layers, mask)
         return {name: self.head_of(name, stacked) for name in self.heads}
 
@@ -229,6 +253,8 @@ class DualProjector(nn.Module):
             noise.
         """
         c = self.config
+        if c.summed and not isinstance(layers, dict):
+            layers = self.summary(layers)
         logits = self.head_logits(layers, mask)
         tokens = [self._tokens(self.content, self._mixed(self.stack(layers, mask), "content"))]
         if c.features != "off":

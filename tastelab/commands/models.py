@@ -316,7 +316,7 @@ def train_sonicverse(
     labels: Annotated[Path, typer.Option(help="Soft labels: 'tastelab stimuli dataset extend' makes them.")],
     encoder: Annotated[str, typer.Option(help="MERT: pulled name or directory.")] = "m-a-p/MERT-v1-95M",
     llm: Annotated[str, typer.Option(help="Pulled name or directory.")] = "mistralai/Mistral-7B-Instruct-v0.1",
-    preset: Annotated[str, typer.Option(help="paper, paper-35-25 or released.")] = "paper",
+    preset: Annotated[str, typer.Option(help="paper or paper-35-25.")] = "paper",
     out: RunFolder = Path("outputs/training/sonicverse"),
     recipe: FullRecipe,
     quiet: QuietOption = False,

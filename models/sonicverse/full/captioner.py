@@ -1,7 +1,7 @@
 """SonicVerse at full size, from a directory: MERT, the projector of a preset, a language model.
 
 The directory holds ``config.json`` (``dual``: the projector's configuration, ``labels`` of each head, ``encoder`` and ``llm``:
-directories or pulled names, ``prompt``: words after the tokens) and ``model.safetensors`` (or a released state dict as
+directories or pulled names, ``prompt``: words after the tokens, or around ``<sound>``, which is where they stand) and ``model.safetensors`` (or a released state dict as
 ``model.pt``).
 """
 
@@ -18,13 +18,20 @@ from models.errors import ModelError
 from models.sonicverse.captioner import Captioner
 from models.sonicverse.full.mert import RATE, Mert
 from models.sonicverse.full.presets import described_config
-from models.sonicverse.full.released import load_released
+from models.sonicverse.full.released import load_released, weights_file
 from models.sonicverse.llm import adapt, load_llm
+from models.sonicverse.projector import Layers
 from models.weights import file_sha256, load_tensors
+
+SECONDS = 10  # the release captions pieces of ten seconds
 
 
 class FullCaptioner(Captioner):
-    """The full-size captioner; a clip's ``mert`` layer vectors are (layers, width): their mean over time is all it needs."""
+    """The full-size captioner.
+
+    Of a clip it keeps ``mert``, the layers' means over time (layers, width), which is all the paper's projector needs; the
+    release's reads every frame: ``means`` and ``pooled`` of `DualProjector.summary`, of the clip's first ten seconds.
+    """
 
     rate = RATE
     new_tokens = 128  # as the release
@@ -38,8 +45,7 @@ class FullCaptioner(Captioner):
                 raise ModelError(
                     f"{directory}/config.json: head {head} has {n} outputs, not {len(self.labels.get(head, ()))} labels"
                 )
-        weights = directory / "model.safetensors"
-        weights = weights if weights.exists() else directory / "model.pt"
+        weights = weights_file(directory)
         self.projector = load_released(weights, config)
         self.sha256 = file_sha256(weights)
         self.mert = Mert(_beside(directory, described["encoder"]))
@@ -55,12 +61,17 @@ class FullCaptioner(Captioner):
         self.prompt = described.get("prompt", "")
 
     def encode(self, clip: np.ndarray) -> dict[str, np.ndarray]:
-        """Mean over time of each hidden layer of a mono float32 clip at 24 kHz."""
+        """What the projector needs of a mono float32 clip at 24 kHz."""
+        if self.projector.config.summed:
+            hidden, _ = self.mert.encode([clip[: SECONDS * RATE]])
+            return {name: rows[0].detach().numpy() for name, rows in self.projector.summary(hidden).items()}
         hidden, _ = self.mert.encode([clip])
         return {"mert": hidden[0].mean(dim=1).numpy()}
 
-    def given(self, layers: dict[str, np.ndarray]) -> torch.Tensor:
-        """Means over time as hidden layers of one frame, (clips, layers, 1, width)."""
+    def given(self, layers: dict[str, np.ndarray]) -> Layers:
+        """Means over time as hidden layers of one frame, (clips, layers, 1, width), or the release's summary."""
+        if self.projector.config.summed:
+            return super().given(layers)
         return torch.from_numpy(layers["mert"])[:, :, None]
 
 

@@ -2,9 +2,11 @@
 
 ``paper`` is the system of arXiv 2506.15154: 13 layers of MERT weighted by learned alpha (content) and beta (each head), mean over
 the frames that are there, six heads (sigmoid, binary cross-entropy), their probabilities as feature tokens, 30 + 30 tokens.
-``released`` is the public checkpoint's: five heads, 40 + 20 tokens, raw logits into the feature tokens, means over padding
-too, layer weights of the heads without effect (a softmax over an axis of size one: all ones), token MLPs that begin with a
-GELU. Its parameter counts are held to the published ones by tests.
+``released`` is the public checkpoint's (AMAAI-Lab/SonicVerse at 1538f1b, multi_task_projector_shared.py): five heads, 40 + 20
+tokens; hidden layers padded with zeros to 760 frames; heads read the backbone of every frame, summed over frames and averaged
+over layers (layer weights of the heads have no effect: a softmax over an axis of size one); raw logits into the feature tokens;
+content by means over padding too; token MLPs that begin with a GELU. Its parameter counts are held to the published ones by
+tests, its arithmetic to a plain reference.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from models.errors import ModelError
 from models.sonicverse.projector import DualProjector, ProjectorConfig
 
 # Labels a head: MTG-Jamendo's instrument, mood/theme and genre tags; 12 major and 12 minor keys; voice or not; whose voice.
@@ -26,24 +29,27 @@ PRESETS = {
     "paper-35-25": replace(PAPER, heads={k: n for k, n in PAPER_HEADS.items() if k != "gender"}, content_tokens=35),
     "released": replace(
         PAPER, heads=RELEASED_HEADS, content_tokens=40, tokens_per_head=4, features="logits", layer_weights="ones",
-        masked=False, content=("gelu", "llm", "gelu"), feature=("gelu", "llm", "gelu"),
+        masked=False, frames=760, summed=True, content=("gelu", "llm", "gelu"), feature=("gelu", "llm", "gelu"),
     ),
 }  # fmt: skip
 
 
 def described_config(described: dict[str, Any]) -> ProjectorConfig:
-    """A full-size projector's configuration from the ``dual`` of a ``config.json``: what differs from the paper's.
+    """A full-size projector's configuration from the ``dual`` of a ``config.json``: what differs from its ``preset``, the paper's.
 
     Version 0.1 wrote the widths of the MLPs (``backbone``, ``head_width``) and whether those of the tokens begin with a GELU.
     """
     own = dict(described)
+    preset = own.pop("preset", "paper")
+    if preset not in PRESETS:
+        raise ModelError(f"preset {preset!r} is not known; there are: {', '.join(PRESETS)}")
     if own.pop("leading_gelu", False):
         own |= {"content": PRESETS["released"].content, "feature": PRESETS["released"].feature}
     if isinstance(own.get("backbone"), int):
         own["backbone"] = (own["backbone"], *PAPER.backbone[1:])
     if "head_width" in own:
         own["head"] = (own.pop("head_width"), *PAPER.head[1:])
-    return PAPER.but(own)
+    return PRESETS[preset].but(own)
 
 
 def parameter_counts(model: DualProjector) -> dict[str, int]:

@@ -22,6 +22,20 @@ Shape = tuple[int, ...]
 Modules = dict[str, dict[str, torch.Tensor]]  # by name, their tensors by name, in the order of their layers
 
 
+def weights_file(directory: Path) -> Path:
+    """A captioner's trained weights: ``model.safetensors``, or a released state dict as ``model.pt``.
+
+    Raises
+    ------
+    ModelError
+        If neither is there.
+    """
+    for name in ("model.safetensors", "model.pt"):
+        if (directory / name).exists():
+            return directory / name
+    raise ModelError(f"no captioner in {directory}: model.safetensors (or model.pt) is missing")
+
+
 def load_released(path: Path, config: ProjectorConfig | None = None) -> DualProjector:
     """Read a projector, ``released`` if no other configuration is given; every tensor and every place must find the other.
 
@@ -53,7 +67,8 @@ def load_released(path: Path, config: ProjectorConfig | None = None) -> DualProj
     for name, tensor in wanted.items():
         if matched[name].numel() != tensor.numel():
             raise ModelError(f"{path}: {name} has shape {tuple(matched[name].shape)}, not {tuple(tensor.shape)}")
-    placed = {k: matched[k].reshape(wanted[k].shape) for k in wanted}
+    # The repository's own command saves bfloat16; all is computed in single precision.
+    placed = {k: matched[k].reshape(wanted[k].shape).float() for k in wanted}
     beta = torch.stack([placed.pop(f"heads.{head}.beta") for head in model.config.heads])
     own = {name: placed[_filed(name)] for name in model.state_dict() if name != "beta"}
     model.load_state_dict({**own, "beta": beta}, assign=True)

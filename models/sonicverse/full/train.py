@@ -252,6 +252,8 @@ def train_full(
     s = settings or FullSettings()
     if s.preset not in PRESETS:
         raise ModelError(f"preset {s.preset!r} is not known; there are: {', '.join(PRESETS)}")
+    if PRESETS[s.preset].summed:
+        raise ModelError(f"preset {s.preset!r} reads every frame of a clip and is for published weights; train 'paper'")
     labels = label_names(rows, PRESETS[s.preset])
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), gradient_accumulation_steps=s.accumulate)
     half = s.precision == "bf16" or (s.precision == "auto" and torch.cuda.is_available())

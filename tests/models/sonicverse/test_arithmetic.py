@@ -10,7 +10,8 @@ import pytest
 import torch
 from scipy.special import erf, expit, log_softmax, softmax
 
-from models.sonicverse.full.presets import PAPER, PRESETS
+from models.errors import ModelError
+from models.sonicverse.full.presets import PAPER, PRESETS, described_config
 from models.sonicverse.nano.captioner import NANO
 from models.sonicverse.projector import DualProjector
 from models.weights import load_tensors, weights_directory
@@ -104,45 +105,83 @@ def drawn(**changes: Any) -> tuple[DualProjector, dict[str, np.ndarray]]:
     return model, plain(model.state_dict())
 
 
-def full_by_hand(
-    s: dict[str, np.ndarray], means: np.ndarray, released: bool
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """From the layers' means over time (clips, layers, width); the release: layers summed, raw logits, a GELU in front."""
-    first, last = (1, 3) if released else (0, 2)
-    entry = gelu if released else (lambda v: v)
-
-    def tokens_of(x: np.ndarray, name: str, count: int) -> list[np.ndarray]:
-        return [linear(gelu(linear(entry(x), s, f"{name}.{k}.{first}")), s, f"{name}.{k}.{last}") for k in range(count)]
-
-    tokens = tokens_of(np.einsum("l,nlw->nw", softmax(s["alpha"]), means), "content", 4)
-    logits = {}
-    for i, head in enumerate(HEADS):
-        mixed = means.sum(1) if released else np.einsum("l,nlw->nw", softmax(s["beta"][i]), means)
-        shared = np.maximum(0, linear(mixed, s, "backbone.0"))
-        logits[head] = linear(np.maximum(0, linear(shared, s, f"heads.{head}.0")), s, f"heads.{head}.3")
-        tokens += tokens_of(logits[head] if released else expit(logits[head]), f"feature.{head}", 2)
-    return np.stack(tokens, 1), logits
+def tokens_by_hand(s: dict[str, np.ndarray], x: np.ndarray, name: str, count: int, leading: bool) -> list[np.ndarray]:
+    """Language tokens of vectors (clips, width): an MLP a token, in the release with a GELU in front of it."""
+    first, last = (1, 3) if leading else (0, 2)
+    x = gelu(x) if leading else x
+    return [linear(gelu(linear(x, s, f"{name}.{k}.{first}")), s, f"{name}.{k}.{last}") for k in range(count)]
 
 
-@pytest.mark.parametrize("preset", ["paper", "released"])
-def test_the_full_size_by_hand(preset: str) -> None:
-    """With a clip that is shorter than the other: the paper's mean is over what is there, the release's over padding too."""
-    kept = ("features", "layer_weights", "masked", "content", "feature")
-    model, state = drawn(**{k: getattr(PRESETS[preset], k) for k in kept})
+def test_the_papers_projector_by_hand() -> None:
+    """With a clip that is shorter than the other: the mean is over what is there."""
+    model, s = drawn()
     hidden = np.random.default_rng(1).normal(size=(2, 3, 9, 8))
     hidden[0, :, 6:] = 0
     mask = np.arange(9)[None] < np.array([[6], [9]])
-    means = hidden.mean(2) if preset == "released" else np.stack([hidden[0, :, :6].mean(1), hidden[1].mean(1)])
-    wanted, logits = full_by_hand(state, means, preset == "released")
+    means = np.stack([hidden[0, :, :6].mean(1), hidden[1].mean(1)])
+    wanted = tokens_by_hand(s, np.einsum("l,nlw->nw", softmax(s["alpha"]), means), "content", 4, False)
     tokens, found = model(torch.from_numpy(hidden).float(), torch.from_numpy(mask))
-    assert np.allclose(tokens.detach(), wanted, atol=1e-5)
-    for head, rows in logits.items():
-        assert np.allclose(found[head].detach(), rows, atol=1e-5)
-        assert np.allclose(model.calibrated(found)[head].detach(), expit(rows), atol=1e-5)
+    for i, head in enumerate(HEADS):
+        mixed = np.einsum("l,nlw->nw", softmax(s["beta"][i]), means)
+        shared = np.maximum(0, linear(mixed, s, "backbone.0"))
+        logits = linear(np.maximum(0, linear(shared, s, f"heads.{head}.0")), s, f"heads.{head}.3")
+        wanted += tokens_by_hand(s, expit(logits), f"feature.{head}", 2, False)
+        assert np.allclose(found[head].detach(), logits, atol=1e-5)
+        assert np.allclose(model.calibrated(found)[head].detach(), expit(logits), atol=1e-5)
+    assert np.allclose(tokens.detach(), np.stack(wanted, 1), atol=1e-5)
     told = model.layer_weights()
-    assert list(told["content"].values()) == pytest.approx(softmax(state["alpha"]), abs=1e-6)
-    one = [1.0] * 3 if preset == "released" else softmax(state["beta"][1])
-    assert told["instrument"] == pytest.approx(dict(zip("012", one, strict=True)), abs=1e-6)
+    assert list(told["content"].values()) == pytest.approx(softmax(s["alpha"]), abs=1e-6)
+    assert told["instrument"] == pytest.approx(dict(zip("012", softmax(s["beta"][1]), strict=True)), abs=1e-6)
+
+
+def released_by_hand(s: dict[str, np.ndarray], clip: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """One clip (13 layers, frames, width) as multi_task_projector_shared.py has it, line by line.
+
+    Padded with zeros to 760 frames. Feature path: the backbone on each layer and frame, times a softmax over an axis of size one
+    (ones), summed over frames, averaged over layers; 512 -> 256 -> n. Content path: mean over frames, softmax(alpha) over the layers.
+    """
+    x = np.zeros((13, 760, clip.shape[2]))
+    x[:, : clip.shape[1]] = clip
+    backbone = np.maximum(0, linear(x, s, "backbone.0"))
+    pooled = np.zeros((1, backbone.shape[2]))
+    for layer in range(13):
+        for frame in range(760):
+            pooled[0] += backbone[layer, frame] / 13
+    content = np.zeros((1, clip.shape[2]))
+    for weight, layer in zip(softmax(s["alpha"]), x, strict=True):
+        content[0] += weight * layer.mean(axis=0)
+    tokens = tokens_by_hand(s, content, "content", 4, True)
+    logits = {}
+    for head in HEADS:
+        hidden = np.maximum(0, linear(pooled, s, f"heads.{head}.0"))
+        logits[head] = linear(hidden, s, f"heads.{head}.3")
+        tokens += tokens_by_hand(s, logits[head], f"feature.{head}", 2, True)
+    return np.concatenate(tokens), {h: v[0] for h, v in logits.items()}
+
+
+def test_the_releases_projector_by_hand() -> None:
+    """Clips of 9 and of 5 frames, alone, together, and from their summaries; logits are hundreds of times those of a mean."""
+    kept = ("features", "layer_weights", "masked", "frames", "summed", "content", "feature")
+    model, s = drawn(layers=13, **{k: getattr(PRESETS["released"], k) for k in kept})
+    clips = [np.random.default_rng(n).normal(size=(13, n, 8)) for n in (9, 5)]
+    hidden = torch.zeros(2, 13, 9, 8)
+    for i, clip in enumerate(clips):
+        hidden[i, :, : clip.shape[1]] = torch.from_numpy(clip)
+    with torch.no_grad():
+        tokens, found = model(hidden)
+        from_summary, _ = model(model.summary(hidden))
+        longer, _ = model(torch.cat([hidden, torch.zeros(2, 13, 751, 8), torch.full((2, 13, 3, 8), 9.0)], dim=2))
+    assert torch.equal(tokens, from_summary)
+    assert torch.equal(tokens, longer)  # what lies beyond 760 frames is not heard
+    for i, clip in enumerate(clips):
+        wanted, logits = released_by_hand(s, clip)
+        assert np.abs(tokens[i].numpy() - wanted).max() < 1e-4 * np.abs(wanted).max()
+        for head, row in logits.items():
+            assert np.abs(found[head][i].numpy() - row).max() < 1e-4 * np.abs(row).max()
+            assert np.abs(row).max() > 5
+    told = model.layer_weights()
+    assert list(told["content"].values()) == pytest.approx(softmax(s["alpha"]), abs=1e-6)
+    assert set(told["instrument"].values()) == {1.0}
 
 
 @pytest.mark.parametrize(("kind", "weights"), [("uniform", [1 / 3] * 3), ("last", [0, 0, 1])])
@@ -190,6 +229,14 @@ def test_standardisation_by_training_vectors() -> None:
         z = (far[name].double().numpy() - rows[name].mean(0)) / (rows[name].std(0) + 1e-3)
         wanted = linear(np.clip(z, -5, 5), state, f"adapters.{name}")
         assert np.allclose(model.stack(far)[:, i].detach(), wanted, atol=1e-3)
+
+
+def test_a_configuration_may_name_its_preset() -> None:
+    assert described_config({"preset": "released"}) == PRESETS["released"]
+    assert described_config({"preset": "released", "content_tokens": 7}).content_tokens == 7
+    assert described_config({}) == PAPER
+    with pytest.raises(ModelError, match="preset 'public' is not known; there are: paper, paper-35-25, released"):
+        described_config({"preset": "public"})
 
 
 def test_a_configuration_survives_a_file() -> None:

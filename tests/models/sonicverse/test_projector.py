@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from models.errors import ModelError
 from models.sonicverse.full.mert import RENAMED, Mert
 from models.sonicverse.full.presets import PAPER, PRESETS, parameter_counts
 from models.sonicverse.full.released import in_file, load_released
-from models.sonicverse.llm import caption_loss, load_llm
+from models.sonicverse.llm import caption_loss, load_llm, with_prompt
 from models.sonicverse.load import load_captioner
 from models.sonicverse.pieces.windows import windows
 from models.sonicverse.projector import DualProjector, ProjectorConfig
@@ -208,9 +209,10 @@ def release(**changes: Any) -> ProjectorConfig:
     """The release's switches in a small size; like there, every head has another number of labels."""
     heads = {"instrument": 5, "mood": 4, "genre": 6, "key": 24, "vocals": 3}
     tokens = ("gelu", "llm", "gelu")
-    return small(
-        features="logits", layer_weights="ones", masked=False, content=tokens, feature=tokens, heads=heads, layers=13, **changes
+    base = small(
+        features="logits", layer_weights="ones", masked=False, content=tokens, feature=tokens, heads=heads, layers=13
     )  # fmt: skip
+    return replace(base, **changes)
 
 
 def elsewhere(name: str) -> str:
@@ -261,6 +263,89 @@ def test_a_state_dict_under_other_names_finds_its_places(kind: str, tmp_path: Pa
     path.write_bytes(b"no weights")
     with pytest.raises(ModelError, match="cannot be read"):
         load_released(path, config)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_read_and_computed_in_single(dtype: torch.dtype, tmp_path: Path) -> None:
+    """The repository's own training command saves bfloat16."""
+    torch.manual_seed(1)
+    config = release(frames=12, summed=True)
+    model = DualProjector(config).eval()
+    torch.save({elsewhere(k): v.to(dtype) for k, v in in_file(model).items()}, tmp_path / "model.pt")
+    again = load_released(tmp_path / "model.pt", config)
+    assert {p.dtype for p in again.state_dict().values()} == {torch.float32}
+    for own, read in zip(in_file(model).values(), in_file(again).values(), strict=True):
+        assert torch.equal(own.to(dtype).float(), read)
+    with torch.no_grad():
+        tokens, wanted = again(torch.randn(2, 13, 6, 8))[0], model(torch.randn(2, 13, 6, 8))[0]
+    assert torch.isfinite(tokens).all()
+    assert tokens.shape == wanted.shape
+
+
+class Embedding:
+    """A language model's words: the row of a token is its number; a tokenizer that has a number for each letter."""
+
+    def get_input_embeddings(self) -> Any:
+        return lambda ids: ids[..., None].float()
+
+    def __call__(self, text: str, add_special_tokens: bool = True) -> Any:
+        assert not add_special_tokens  # each part of a prompt is read alone
+        read.append(text)
+        return SimpleNamespace(input_ids=[1] if text == "<s>" else [ord(c) for c in text])
+
+
+read: list[str] = []
+
+
+def test_the_prompt_of_the_release_stands_around_the_tokens() -> None:
+    own = torch.full((2, 3, 1), -5.0)
+    llm = Embedding()
+    read.clear()
+    prompt = "<s>[INST] Describe the music. <sound> [/INST]"
+    row = with_prompt(llm, llm, own, prompt)[1, :, 0].tolist()
+    before, after = "[INST] Describe the music. ", " [/INST]"
+    assert read == ["<s>", before, after]
+    assert row == [1, *map(ord, before), -5, -5, -5, *map(ord, after)]
+    assert with_prompt(llm, llm, own, "Music:")[0, :, 0].tolist() == [-5, -5, -5, *map(ord, "Music:")]
+    assert torch.equal(with_prompt(llm, llm, own, ""), own)
+    with pytest.raises(ModelError, match="more than once"):
+        with_prompt(llm, llm, own, "<sound><sound>")
+
+
+def test_a_captioner_of_the_release_hears_ten_seconds_and_has_a_fingerprint_without_safetensors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``model.pt`` in a study's captioner; no language model is loaded here."""
+    import models.sonicverse.full.captioner as full
+    from models.sonicverse.load import caption_sha256
+
+    mert_directory(tmp_path / "mert")
+    config = release(width=16, layers=3, frames=760, summed=True)
+    torch.manual_seed(0)
+    model = DualProjector(config).eval()
+    with pytest.raises(ModelError, match=r"model\.safetensors \(or model\.pt\) is missing"):
+        caption_sha256(str(tmp_path))
+    torch.save({k: v.clone() for k, v in in_file(model).items()}, tmp_path / "model.pt")
+    assert caption_sha256(str(tmp_path)) == hashlib.sha256((tmp_path / "model.pt").read_bytes()).hexdigest()
+    labels = {k: [f"{k}{i}" for i in range(n)] for k, n in config.heads.items()}
+    described = {"kind": "captioner", "dual": asdict(config), "labels": labels, "encoder": "mert", "llm": "none"}
+    (tmp_path / "config.json").write_text(json.dumps(described))
+    monkeypatch.setattr(full, "load_llm", lambda name: (None, None))
+    (tmp_path / "none").mkdir()
+    captioner = full.FullCaptioner(tmp_path)
+    rng = np.random.default_rng(0)
+    clip = rng.normal(0, 0.1, 11 * 24000).astype(np.float32)
+    layers = captioner.encode(clip)
+    ten = captioner.encode(clip[: 10 * 24000])
+    assert {k: v.shape for k, v in layers.items()} == {
+        "means": (3, 16),
+        "pooled": (model.summary(torch.zeros(1, 3, 1, 16))["pooled"].shape[1],),
+    }
+    assert all(np.array_equal(layers[k], ten[k]) for k in layers)
+    found = captioner.given({k: v[None] for k, v in layers.items()})
+    hidden, _ = captioner.mert.encode([clip[: 10 * 24000]])
+    with torch.no_grad():
+        assert torch.allclose(captioner.projector(found)[0], model(hidden)[0], rtol=1e-4, atol=1e-4)
 
 
 def test_names_that_tell_nothing_leave_the_order(tmp_path: Path) -> None:

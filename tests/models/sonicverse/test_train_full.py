@@ -113,6 +113,8 @@ def test_labels_that_are_missing_or_strange(tmp_path: Path) -> None:
         label_names(given, PAPER)
     with pytest.raises(ModelError, match="preset 'large' is not known"):
         train_full(rows(), vectors(), "mert", "smollm2", tmp_path, FullSettings(preset="large"))
+    with pytest.raises(ModelError, match="'released' reads every frame of a clip and is for published weights"):
+        train_full(rows(), vectors(), "mert", "smollm2", tmp_path, FullSettings(preset="released"))
 
 
 @pytest.fixture
