@@ -3,8 +3,9 @@
 Kinds: ``comparison`` (< for <=, == for !=, in for not in), ``sign`` (+ for -, * for /, a lost minus), ``boolean`` (and for or, a lost
 not), ``constant`` (a number moved, True for False), ``arguments`` (two neighbours exchanged), ``dropped`` (a statement left
 out), ``return`` (None, or a tuple's first two exchanged), ``strings`` (two neighbouring strings of a table exchanged).
-Left out: docstrings, annotations, messages of raised errors, texts in format, imports, help of the command line. The
-well-kept mutation tools (mutmut 3, cosmic-ray 8) have no exchanged arguments, dropped statements or tables, and make the
+Left out: docstrings, annotations, messages of raised errors, texts in format, imports, help of the command line; and two texts
+of a set, or of what `in` and `not in` look through: their order means nothing by the language's own rules. Whatever else changes
+nothing stays among the faults. The well-kept mutation tools (mutmut 3, cosmic-ray 8) have no exchanged arguments, dropped statements or tables, and make the
 whole set instead of drawing from it.
 """
 
@@ -52,6 +53,7 @@ class _Finder:
         for row in self.data.splitlines(keepends=True):
             self.starts.append(self.starts[-1] + len(row))
         self.found: list[Mutant] = []
+        self._unordered: set[int] = set()  # displays that `in` looks through
 
     def span(self, node: ast.AST) -> tuple[int, int]:
         line, column, end_line, end_column = (
@@ -85,6 +87,9 @@ class _Finder:
             self.visit(child)
 
     def _at(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Compare):
+            looked = zip(node.ops, node.comparators, strict=True)
+            self._unordered |= {id(x) for op, x in looked if isinstance(op, (ast.In, ast.NotIn))}
         if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARISONS:
             changed = ast.Compare(node.left, [COMPARISONS[type(node.ops[0])]()], node.comparators)
             self.add(node, "comparison", f"({ast.unparse(changed)})")
@@ -118,7 +123,7 @@ class _Finder:
             plain = [a for a in node.args if not isinstance(a, ast.Starred)]
             if len(plain) == len(node.args) > 1 and not _of_words(node):
                 self.exchange(node.args[0], node.args[1], "arguments")
-        elif isinstance(node, (ast.Dict, ast.List, ast.Tuple, ast.Set)):
+        elif isinstance(node, (ast.Dict, ast.List, ast.Tuple)) and id(node) not in self._unordered:
             items = node.values if isinstance(node, ast.Dict) else node.elts
             for a, b in pairwise(items):
                 if _text(a) and _text(b):

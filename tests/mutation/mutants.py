@@ -2,10 +2,10 @@
 
 `N` faults are drawn over the logic of all packages: first a kind, then a place, each alike likely (`draw`). The seed is the
 commit's hash, so that nobody chooses the faults after the tests, and the tests are those of the commit: a tree that differs from
-it is refused. Each fault is put into a copy, and the tests beside the module are run there, those of its own name first and slow ones
-never, until one fails; with ``--map`` all tests that run through the changed line (coverage's map, made once for a commit). A fault that
-no test notices is a survivor; one that changes nothing counts as one too. docs/evidence/mutants.json has the rates with 95 % intervals (Wilson)
-and every survivor. It can be stopped and goes on where it was.
+it is refused. Each fault is put into a copy, and the tests beside the module are run there until one fails: those of its own name,
+those of its folder, and last the slow ones; with ``--map`` all tests that run through the changed line but slow ones (coverage's map, made
+once for a commit). A fault that no test notices is a survivor; one that changes nothing counts as one too. docs/evidence/mutants.json
+has the rates with 95 % intervals (Wilson) and every survivor. It can be stopped and goes on where it was.
 
 With ``--only 'analysis/engines/*'`` it serves while tests are written: nothing is kept, any tree will do, and the tests are
 those beside the module, of its own name where there is such a file (or those named by ``--tests``).
@@ -28,6 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from fnmatch import fnmatch
+from itertools import chain
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -37,7 +38,8 @@ from tests.mutation.tree import ROOT, Runner, broken, copied
 from tests.mutation.which import PACKAGES, beside, lines
 
 LIMIT = 1200.0  # s, far longer than the tests beside any module take
-CHOSEN = ("-m", "not slow and not desk")  # leaving tests out can but lower the rate
+LIMIT_OF_OWN = 120.0  # s, the same of the tests of one file's name: what runs on for ever is soon known
+QUICK, SLOW = "not slow and not desk", "slow and not desk"  # leaving tests out can but lower the rate
 EVIDENCE = ROOT / "docs" / "evidence" / "mutants.json"
 
 
@@ -68,16 +70,16 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
-Group = tuple[list[str], float]  # tests, and how long they may take in seconds
+Group = tuple[list[str], float, str]  # tests, how long they may take in seconds, which of them (pytest's -m)
 
 
 def noticed(mutant: Mutant, copy: Path, runner: Runner, groups: list[Group]) -> str | None:
     """The test that noticed a fault, or None; tests are run group by group."""
     with broken(copy / mutant.file, mutant.applied(ROOT)):
-        for tests, seconds in groups:
+        for tests, seconds, marked in groups:
             if not tests:
                 continue
-            status, output = runner.run(tests, seconds)
+            status, output = runner.run(tests, seconds, ("-m", marked))
             if status == 124:
                 return f"out of time ({seconds:.0f} s)"
             if status not in (0, 5):
@@ -92,7 +94,7 @@ def run(chosen: list[Mutant], tests: Callable[[Mutant], list[Group]], jobs: int,
     with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
         for i in range(jobs):
             copy = held.enter_context(copied(Path(folder) / str(i)))
-            copies.put((copy, held.enter_context(Runner(copy, CHOSEN))))
+            copies.put((copy, held.enter_context(Runner(copy))))
 
         def work(place: int) -> None:
             mutant = chosen[place]
@@ -167,7 +169,7 @@ def main() -> int:
         chosen = drawn(given.n, given.seed or commit, given.only)
         run(
             chosen,
-            lambda m: [(g, LIMIT) for g in ([given.tests] if given.tests else beside(m.file)[:1])],
+            lambda m: [(g, LIMIT_OF_OWN, QUICK) for g in ([given.tests] if given.tests else beside(m.file)[:1])],
             given.jobs,
             known,
         )
@@ -187,11 +189,12 @@ def main() -> int:
         mapped = lines(commit)
 
         def groups(mutant: Mutant) -> list[Group]:
-            return [(g, mapped.limit(g)) for g in mapped.of(mutant.file, mutant.line)]
+            return [(g, mapped.limit(g), QUICK) for g in mapped.of(mutant.file, mutant.line)]
     else:
 
         def groups(mutant: Mutant) -> list[Group]:
-            return [(g, LIMIT) for g in beside(mutant.file)]
+            quick = [(g, LIMIT, QUICK) for g in beside(mutant.file)]
+            return [*quick, ([*chain(*beside(mutant.file))], LIMIT, SLOW)]
 
     started = time.monotonic()
     try:

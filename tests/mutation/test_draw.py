@@ -49,6 +49,25 @@ def test_words_annotations_and_messages_are_left_alone() -> None:
     assert {m.line for m in found} == {3, 4, 9, 11, 12, 13}
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"a", "b"}', 0),
+        ('x in ("a", "b")', 0),
+        ('x not in ["a", "b"]', 0),
+        ('x in {"k": "a", "l": "b"}', 0),
+        ('y < x in ("a", "b")', 0),
+        ('("a", "b") == x', 1),
+        ('x == ("a", "b")', 1),
+        ('("a", "b") in x', 1),
+        ('x in (f("a", "b"), ["a", "b"])', 1),
+        ('{"k": "a", "l": "b"}', 1),
+    ],
+)
+def test_texts_whose_order_means_nothing_are_not_exchanged(text: str, found: int) -> None:
+    assert sum(m.kind == "strings" for m in mutants("m.py", f"z = {text}\n")) == found
+
+
 def test_a_fault_changes_its_place_alone() -> None:
     for m in mutants("m.py", MODULE):
         before, after = MODULE.encode()[: m.start], MODULE.encode()[m.end :]

@@ -59,8 +59,7 @@ def environment(copy: Path) -> dict[str, str]:
 class Runner:
     """Runs tests in a copy, the first failure ends each run (`forked`)."""
 
-    def __init__(self, copy: Path, options: Sequence[str] = ()):
-        self._options = list(options)
+    def __init__(self, copy: Path):
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.mutation.forked"],
             cwd=copy, env=environment(copy), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -74,12 +73,12 @@ class Runner:
         self._server.stdin.close()
         self._server.wait()
 
-    def run(self, tests: Sequence[str], seconds: float) -> tuple[int, str]:
-        """pytest's status (124: out of time) and the end of its output."""
+    def run(self, tests: Sequence[str], seconds: float, options: Sequence[str] = ()) -> tuple[int, str]:
+        """pytest's status (124: out of time) and the end of its output; `options` are pytest's."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         self._server.stdin.write(
-            json.dumps({"tests": list(tests), "seconds": seconds, "options": self._options}) + "\n"
+            json.dumps({"tests": list(tests), "seconds": seconds, "options": list(options)}) + "\n"
         )
         self._server.stdin.flush()
         answer = self._server.stdout.readline()
