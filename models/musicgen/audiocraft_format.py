@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from models.errors import ModelError
-from models.musicgen.checkpoints import Checkpoint, Parts, read_parts, text_encoder_of
-from models.musicgen.convert import codec_to_audiocraft, language_to_audiocraft
+from models.musicgen.checkpoints import Checkpoint, Parts, codec_of, read_parts, text_encoder_of
+from models.musicgen.convert import codec_to_audiocraft, language_to_audiocraft, read_config
 from models.musicgen.nano import fit, load_codec, load_language_model
 from models.musicgen.positions import settle_rotary, without_constants
 from models.weights import load_pickle
@@ -29,18 +29,20 @@ def load_audiocraft(checkpoint: Checkpoint) -> tuple[Any, Any]:
 
 
 def _from_audiocraft(checkpoint: Checkpoint) -> tuple[Any, Any]:
-    import yaml
-
     checkpoint.check()
     package, compression = (load_pickle(p) for p in checkpoint.files)
-    config = yaml.safe_load(package["xp.cfg"])
+    config = read_config(package["xp.cfg"])
     described = (config.get("conditioners") or {}).get("description") or {}
     text = text_encoder_of(checkpoint.directory, config) if described.get("model") == "t5" else (None, None)
     lm = build_language(config, *text)
     fit(lm, without_constants(package["best_state"]), checkpoint.files[0])
     if "pretrained" in compression:
-        raise ModelError(f"{checkpoint.files[1]} only names {compression['pretrained']}; use engine = 'transformers'")
-    settings = yaml.safe_load(compression["xp.cfg"])
+        from audiocraft.models.encodec import HFEncodecCompressionModel
+
+        # As audiocraft itself does where a codec is only named: transformers' EnCodec in a coat of its own.
+        named = HFEncodecCompressionModel(codec_of(compression, checkpoint.files[1]))
+        return lm.eval(), interleaved(named, config)
+    settings = read_config(compression["xp.cfg"])
     return lm.eval(), build_compression(settings, compression["best_state"], checkpoint.files[1], config)
 
 
@@ -103,11 +105,17 @@ def _t5_conditioner(text_encoder: Any, tokenizer: Any, width: int) -> Any:
 def build_compression(config: dict[str, Any], state: dict[str, torch.Tensor], where: Path, lm: dict[str, Any]) -> Any:
     """Build and fill an audiocraft compression model; stereo models interleave the codes of both sides."""
     from audiocraft.models.builders import get_compression_model
-    from audiocraft.models.encodec import InterleaveStereoCompressionModel
     from omegaconf import OmegaConf
 
     codec = get_compression_model(OmegaConf.create({**config, "device": "cpu"}))
     fit(codec, state, where)
+    return interleaved(codec, lm)
+
+
+def interleaved(codec: Any, lm: dict[str, Any]) -> Any:
+    """A codec as a language model's configuration wants it: codes of both sides interleaved for stereo."""
+    from audiocraft.models.encodec import InterleaveStereoCompressionModel
+
     interleave = lm.get("interleave_stereo_codebooks") or {}
     if interleave.get("use"):
         codec = InterleaveStereoCompressionModel(codec, per_timestep=bool(interleave.get("per_timestep", False)))

@@ -18,6 +18,7 @@ from models.musicgen.convert import (
     encodec_config,
     language_to_transformers,
     positions_of,
+    read_config,
     stereo_delays,
 )
 from models.musicgen.nano import CODEC, described_in, fit, language_files
@@ -184,30 +185,43 @@ def _from_transformers(checkpoint: Checkpoint) -> Parts:
 
 
 def _from_audiocraft(checkpoint: Checkpoint) -> Parts:
-    import yaml
-    from transformers import EncodecModel
-
     package, compression = (load_pickle(p) for p in checkpoint.files)
-    config = yaml.safe_load(package["xp.cfg"])
+    config = read_config(package["xp.cfg"])
     text_encoder, tokenizer = text_encoder_of(checkpoint.directory, config)
     decoder, projection = split_parts(language_to_transformers(without_constants(package["best_state"])))
-    if "pretrained" in compression:
-        codec = EncodecModel.from_pretrained(_pulled(compression["pretrained"]), local_files_only=True)
-    else:
-        settings = yaml.safe_load(compression["xp.cfg"])
-        codec = EncodecModel(encodec_config(settings))
-        fit(codec, codec_to_transformers(compression["best_state"]), checkpoint.files[1])
+    codec = codec_of(compression, checkpoint.files[1])
     stereo = bool((config.get("interleave_stereo_codebooks") or {}).get("use"))
     return Parts(
         decoder,
         decoder_config(config, 2 if stereo else 1),
         delays_of(config),
         projection,
-        codec.eval(),
+        codec,
         text_encoder,
         tokenizer,
         positions_of(config),
     )
+
+
+def codec_of(compression: dict[str, Any], where: Path) -> Any:
+    """transformers' EnCodec of a ``compression_state_dict.bin``, which holds one or, as published beside MusicGens, names one.
+
+    Raises
+    ------
+    ModelError
+        If the named codec is not pulled, or is none that transformers knows.
+    """
+    from transformers import EncodecModel
+
+    if "pretrained" not in compression:
+        codec = EncodecModel(encodec_config(read_config(compression["xp.cfg"])))
+        fit(codec, codec_to_transformers(compression["best_state"]), where)
+        return codec.eval()
+    directory = _pulled(compression["pretrained"])
+    if described_in(directory).get("model_type") != "encodec":
+        raise ModelError(f"{where} names {compression['pretrained']}, which is no EnCodec in transformers' format")
+    quiet_transformers()
+    return EncodecModel.from_pretrained(directory, local_files_only=True, use_safetensors=True).float().eval()
 
 
 def text_encoder_of(directory: Path, config: dict[str, Any]) -> tuple[Any, Any]:

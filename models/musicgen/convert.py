@@ -114,6 +114,37 @@ def codec_to_audiocraft(state: State, transposed: set[str]) -> State:
     return out
 
 
+def read_config(text: str) -> dict[str, Any]:
+    """An audiocraft configuration (``xp.cfg``) as plain values, its references resolved.
+
+    audiocraft exports OmegaConf's text as it was written: ``causal: ${encodec.causal}``. A section that refers to what is not in
+    the file (Hydra's own folders) describes no network and is left out.
+
+    Raises
+    ------
+    ModelError
+        If it is no configuration.
+    """
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        config = OmegaConf.create(text)
+    except (YAMLError, OmegaConfBaseException, ValueError) as error:
+        raise ModelError(f"its configuration (xp.cfg) cannot be read: {' '.join(str(error).split())[:120]}") from None
+    if not isinstance(config, DictConfig):
+        raise ModelError("its configuration (xp.cfg) is a list, not sections by name")
+    found: dict[str, Any] = {}
+    for name in config:
+        try:
+            value = OmegaConf.select(config, str(name))
+            found[str(name)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        except OmegaConfBaseException:
+            continue
+    return found
+
+
 def delays_of(config: dict[str, Any]) -> list[int]:
     """Delay of each codebook from an audiocraft configuration (``codebooks_pattern``).
 

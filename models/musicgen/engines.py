@@ -78,7 +78,9 @@ class T5Text:
         states = self.encoder(input_ids=read["input_ids"], attention_mask=mask).last_hidden_state
         if self.projection:
             states = torch.nn.functional.linear(states, self.projection["weight"], self.projection["bias"])
-        return states * mask[..., None], mask.bool()
+        # No prompt is nothing, as audiocraft has it; T5 would read an end mark.
+        there = mask * torch.tensor([bool(text) for text in prompts])[:, None]
+        return states * there[..., None], mask.bool()
 
 
 class EncodecSound:

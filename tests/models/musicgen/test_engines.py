@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from models.errors import ModelError
 from models.musicgen.checkpoints import find, split_parts
-from models.musicgen.convert import codec_to_transformers, language_to_audiocraft, language_to_transformers
+from models.musicgen.convert import codec_to_transformers, language_to_audiocraft, language_to_transformers, read_config
 from models.musicgen.engines import AudiocraftEngine, TransformersEngine
 from models.musicgen.generate import MusicGenerator, load_generator
 from models.musicgen.sampling import Sampling
@@ -49,6 +50,146 @@ def test_engines_and_formats_agree(formats: tuple[Path, Path]) -> None:
     assert audio[0].shape == (2, books // 4, 16000)
     assert np.abs(audio[0]).max() > 1e-3
     for other in audio[1:]:
+        assert np.abs(other - audio[0]).max() < 1e-5
+
+
+def test_an_empty_prompt_is_nothing_to_both_engines(formats: tuple[Path, Path]) -> None:
+    """audiocraft's T5Conditioner masks it to zeros; alone and beside a prompt of several words."""
+    ours, theirs = TransformersEngine(find(str(formats[0]))), AudiocraftEngine(find(str(formats[1])))
+    codes = torch.randint(0, 33, (2, len(ours.delays), 6), generator=torch.Generator().manual_seed(1))
+    for prompts in (["", ""], ["", PROMPT]):
+        found = []
+        for engine in (ours, theirs):
+            with engine.start(prompts, True, 6) as step:
+                found.append(torch.stack([step(codes[..., t]) for t in range(6)]))
+        empty = found[0][:, 0]
+        assert torch.isfinite(found[0]).all()
+        assert (empty - found[1][:, 0]).abs().max() < 1e-4
+        assert (empty - found[0][:, 2]).abs().max() < 1e-4  # what guidance leads away from is the same nothing
+
+
+RESOLVED = """
+sample_rate: 16000
+channels: 1
+dtype: float32
+device: cpu
+solver: compression
+compression_model: encodec
+dora: {dir: '${hydra:runtime.cwd}/xps'}
+encodec: {autoencoder: seanet, quantizer: rvq, sample_rate: '${sample_rate}', channels: '${channels}', causal: false, renormalize: false}
+seanet:
+  dimension: 16
+  channels: '${channels}'
+  causal: '${encodec.causal}'
+  n_filters: 4
+  n_residual_layers: 1
+  ratios: [8, 5, 4, 4]
+  activation: ELU
+  activation_params: {alpha: 1.0}
+  norm: weight_norm
+  norm_params: {}
+  kernel_size: 7
+  residual_kernel_size: 3
+  last_kernel_size: 7
+  dilation_base: 2
+  pad_mode: constant
+  true_skip: true
+  compress: 2
+  lstm: 2
+  disable_norm_outer_blocks: 0
+  decoder: {trim_right_ratio: 1.0, final_activation: null, final_activation_params: null}
+  encoder: {}
+rvq: {n_q: 4, q_dropout: false, bins: 32, decay: 0.99, kmeans_init: false, kmeans_iters: 1, threshold_ema_dead_code: 2,
+      orthogonal_reg_weight: 0.0, orthogonal_reg_active_codes_only: false, orthogonal_reg_max_codes: null}
+"""
+
+
+def test_a_configuration_as_audiocraft_exports_it_gives_the_same_audio(
+    formats: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """With its references unresolved, as `export_encodec` writes them: against audiocraft's own loader, audio and codes."""
+    from audiocraft.models.builders import get_compression_model
+    from audiocraft.models.loaders import load_compression_model
+    from omegaconf import OmegaConf
+
+    from models.musicgen.checkpoints import codec_of
+    from models.weights import load_pickle
+
+    config = OmegaConf.create(RESOLVED)
+    torch.manual_seed(3)
+    codec = get_compression_model(config)
+    with torch.no_grad():
+        for q in codec.quantizer.vq.layers:
+            q._codebook.embed.normal_()
+            q._codebook.inited.fill_(1)
+    text = OmegaConf.to_yaml(config)
+    assert "${encodec.causal}" in text
+    torch.save(
+        {"best_state": codec.state_dict(), "xp.cfg": text, "version": "1.3.0", "exported": True},
+        tmp_path / "compression_state_dict.bin",
+    )
+    config.dora.dir = "nowhere"  # audiocraft resolves it where it trains
+    torch.save(
+        {"best_state": codec.state_dict(), "xp.cfg": OmegaConf.to_yaml(config), "version": "1.3.0", "exported": True},
+        tmp_path / "theirs.bin",
+    )
+    theirs = load_compression_model(tmp_path / "theirs.bin")
+    codes = torch.randint(0, 32, (1, 4, 10), generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        wanted = theirs.decode(codes, None)
+        ours = codec_of(load_pickle(tmp_path / "compression_state_dict.bin"), tmp_path)
+        found = ours.decode(codes[None], [None]).audio_values
+    assert wanted.abs().max() > 0.01
+    assert (found - wanted).abs().max() < 1e-5
+    # The whole way, both engines, with a language model whose text refers too.
+    for name in ("state_dict.bin",):
+        package = load_pickle(formats[1] / name)
+        unresolved = OmegaConf.create(package["xp.cfg"])
+        unresolved.transformer_lm.card = "${card}"
+        unresolved.card = 32
+        torch.save({**package, "xp.cfg": OmegaConf.to_yaml(unresolved)}, tmp_path / name)
+    shutil.copytree(formats[1] / "text_encoder", tmp_path / "text_encoder")
+    engines = [kind(find(str(tmp_path))) for kind in (TransformersEngine, AudiocraftEngine)]
+    one, other = (MusicGenerator("x", e, "x").generate(PROMPT, 0.5, [0], GREEDY) for e in engines)
+    assert np.abs(one - other).max() < 1e-5
+    assert np.abs(one).max() > 1e-3
+
+
+def test_what_is_no_configuration_is_one_line() -> None:
+    for text, why in (("a: [", "cannot be read"), ("[1, 2]", "not sections"), ("a: ${", "cannot be read")):
+        with pytest.raises(ModelError, match=why):
+            read_config(text)
+    found = read_config("a: 1\nb: {c: '${a}', d: [1, '${b.c}']}\ne: '${nowhere}'\nf: {g: '${hydra:x}'}")
+    assert found == {"a": 1, "b": {"c": 1, "d": [1, 1]}}
+
+
+def test_a_codec_that_is_only_named_is_the_pulled_one(
+    formats: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As tasty-musicgen-small and the stereo models are published: compression_state_dict.bin names facebook/encodec_32khz."""
+    from audiocraft.utils.export import export_pretrained_compression_model
+    from transformers import MusicgenForConditionalGeneration
+
+    ours, theirs = formats
+    folder = tmp_path / "named"
+    shutil.copytree(theirs, folder)
+    export_pretrained_compression_model("facebook/encodec_32khz", folder / "compression_state_dict.bin")
+    monkeypatch.setenv("TASTELAB_CACHE", str(tmp_path / "cache"))
+    for kind in (TransformersEngine, AudiocraftEngine):
+        with pytest.raises(
+            ModelError, match="facebook/encodec_32khz is needed and not here; run 'tastelab models pull"
+        ):
+            kind(find(str(folder)))
+    codec = MusicgenForConditionalGeneration.from_pretrained(ours).audio_encoder
+    codec.save_pretrained(tmp_path / "cache" / "models" / "facebook--encodec_32khz")
+    engines = [
+        TransformersEngine(find(str(ours))),
+        *(k(find(str(folder))) for k in (TransformersEngine, AudiocraftEngine)),
+    ]
+    audio = [MusicGenerator("x", e, "x").generate(PROMPT, 0.5, [0], GREEDY) for e in engines]
+    assert np.abs(audio[0]).max() > 1e-3
+    for other in audio[1:]:
+        assert other.shape == audio[0].shape
         assert np.abs(other - audio[0]).max() < 1e-5
 
 
