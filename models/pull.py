@@ -13,17 +13,21 @@ from typing import Any
 
 from models.errors import ModelError
 from models.musicgen.checkpoints import PULLED, models_directory
+from models.published import check_index, check_vocabulary, one_set, snapshot
 from models.weights import file_sha256
 
 Progress = Callable[[int, int, str], None]
 TRIES = 5
 
-TOKENIZER = ("tokenizer*.json", "special_tokens_map.json", "spiece.model", "vocab.json", "merges.txt")
-TRANSFORMERS = (
-    "config.json", "generation_config.json", "preprocessor_config.json", "model*.safetensors",
-    "model.safetensors.index.json", *TOKENIZER,
-)  # fmt: skip
-PICKLED = ("pytorch_model.bin",)  # taken where nothing else is published (MERT); read with weights_only
+TOKENIZER = (
+    "tokenizer*.json",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+)
+TRANSFORMERS = ("config.json", "generation_config.json", "preprocessor_config.json", *TOKENIZER)  # beside the weights
 AUDIOCRAFT = ("state_dict.bin", "compression_state_dict.bin")
 NON_COMMERCIAL = "CC-BY-NC-4.0 (weights: not for commercial use)"
 
@@ -86,10 +90,15 @@ def pull(
     patterns = TRANSFORMERS if layout == "transformers" else AUDIOCRAFT
     target.mkdir(parents=True, exist_ok=True)
     known = json.loads((target / PULLED).read_text()) if (target / PULLED).exists() else {}
-    if source is not None:
-        files, commit = _from_mirror(_mirrored(source, name), target, patterns, progress)
-    else:
-        files, commit = _from_hub(name, target, patterns, revision or known.get("commit"), progress)
+    try:
+        if source is not None:
+            files, commit = _from_mirror(_mirrored(source, name), target, patterns, progress)
+        else:
+            files, commit = _from_hub(name, target, patterns, revision or known.get("commit"), progress)
+    except BaseException:
+        if not any(target.iterdir()):
+            target.rmdir()  # an empty directory would be taken for the model
+        raise
     record = {
         "name": name,
         "commit": commit,
@@ -103,12 +112,15 @@ def pull(
 
 
 def _wanted(names: list[str], patterns: tuple[str, ...], where: str) -> list[str]:
-    if patterns == TRANSFORMERS and not any(n.endswith(".safetensors") for n in names):
-        patterns = (*TRANSFORMERS, *PICKLED)
-    wanted = sorted(n for n in names if any(fnmatch.fnmatch(n, p) for p in patterns))
+    wanted = [n for n in names if any(fnmatch.fnmatch(n, p) for p in patterns)]
+    if patterns == TRANSFORMERS:
+        # Pickles where nothing else is published (MERT, musicgen-large); they are read with weights_only.
+        wanted += one_set(names, where)
     if not any(n.endswith((".safetensors", ".bin")) for n in wanted):
-        raise ModelError(f"{where} publishes no weights in this format ({', '.join(patterns[:4])} ...)")
-    return wanted
+        raise ModelError(
+            f"{where} publishes no weights in this format ({', '.join((*patterns, 'model.safetensors')[:3])} ...)"
+        )
+    return sorted(wanted)
 
 
 def _from_hub(
@@ -216,7 +228,9 @@ def _download(url: str, partial: Path, name: str, before: int, total: int, progr
 
 
 def _mirrored(source: Path, name: str) -> Path:
-    for candidate in (source / name, source / name.replace("/", "--"), source / name.split("/")[-1], source):
+    flat = name.replace("/", "--")
+    for given in (source / name, source / flat, source / f"models--{flat}", source / name.split("/")[-1], source):
+        candidate = snapshot(given)
         if (candidate / "config.json").exists() or (candidate / AUDIOCRAFT[0]).exists():
             return candidate
     raise ModelError(f"{source} holds no {name}: neither {name.replace('/', '--')}/ nor its files are there")
@@ -225,7 +239,15 @@ def _mirrored(source: Path, name: str) -> Path:
 def _from_mirror(
     mirror: Path, target: Path, patterns: tuple[str, ...], progress: Progress | None
 ) -> tuple[dict[str, dict[str, Any]], str]:
-    wanted = _wanted([p.name for p in mirror.iterdir() if p.is_file()], patterns, str(mirror))
+    names = [p.name for p in mirror.iterdir() if p.is_file() or p.is_symlink()]
+    wanted = _wanted(names, patterns, str(mirror))
+    lost = [n for n in wanted if not (mirror / n).is_file()]
+    if lost:
+        raise ModelError(f"{mirror / lost[0]} is a link to nothing; mirror it again")
+    check_index(mirror, [n for n in wanted if ".index." in n])
+    if patterns == TRANSFORMERS and "config.json" in wanted:
+        described = json.loads((mirror / "config.json").read_text(encoding="utf-8"))
+        check_vocabulary(names, described.get("model_type"), str(mirror))
     record = json.loads((mirror / PULLED).read_text()) if (mirror / PULLED).exists() else {}
     total = sum((mirror / n).stat().st_size for n in wanted)
     files: dict[str, dict[str, Any]] = {}

@@ -23,6 +23,7 @@ from models.musicgen.convert import (
 )
 from models.musicgen.nano import CODEC, described_in, fit, language_files
 from models.musicgen.positions import without_constants
+from models.published import check_index, check_vocabulary, in_hub_cache, one_set, snapshot
 from models.weights import file_sha256, load_pickle, load_tensors, weights_directory
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def models_directory() -> Path:
 
 
 def locate(name: str) -> Path:
-    """Directory of a model: a path, a pulled model, or shipped weights.
+    """Directory of a model: a path (of the hub's cache too), a pulled model, one in the hub's cache, or shipped weights.
 
     Raises
     ------
@@ -79,8 +80,11 @@ def locate(name: str) -> Path:
         If there is none, saying what there is.
     """
     if Path(name).is_dir():
-        return Path(name)
+        return snapshot(Path(name))
     pulled = models_directory() / name.replace("/", "--")
+    cached = in_hub_cache(name) if "/" in name and not pulled.is_dir() else None
+    if cached is not None:
+        return cached
     if "/" in name and not pulled.is_dir():
         raise ModelError(f"{name} is neither a directory nor pulled; fetch it with 'tastelab models pull {name}'")
     return pulled if pulled.is_dir() else weights_directory(name)
@@ -96,12 +100,12 @@ def find(name: str) -> Checkpoint:
         If there is no such model or its directory holds none of the three formats.
     """
     directory = locate(name)
-    states = (directory / "state_dict.bin", directory / "compression_state_dict.bin")
-    if all(p.exists() for p in states):
-        return Checkpoint(name, directory, "audiocraft", states)
-    weights = tuple(sorted(directory.glob("model*.safetensors")))
+    chosen = one_set([p.name for p in directory.iterdir()], str(directory))
+    weights = tuple(directory / n for n in chosen if not n.endswith(".json"))
     if (directory / "config.json").exists() and weights:
+        check_index(directory, chosen)
         described = described_in(directory)
+        # A whole clone holds both published formats; transformers' is the complete one.
         if described.get("model_type") == "musicgen":
             return Checkpoint(name, directory, "transformers", weights)
         if described.get("kind") == "language":
@@ -109,6 +113,9 @@ def find(name: str) -> Checkpoint:
             return Checkpoint(name, directory, "nano", (*language_files(directory), codec))
         kind = described.get("kind") or described.get("model_type") or "something else"
         raise ModelError(f"{directory} holds a {kind}, not a nano MusicGen or a released one")
+    states = (directory / "state_dict.bin", directory / "compression_state_dict.bin")
+    if all(p.exists() for p in states):
+        return Checkpoint(name, directory, "audiocraft", states)
     raise ModelError(
         f"{directory} holds neither a nano model (config.json, model.safetensors) nor audiocraft's (state_dict.bin, "
         "compression_state_dict.bin) nor transformers' (config.json of model_type musicgen, model.safetensors)"
@@ -158,17 +165,26 @@ def split_parts(state: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor]
 
 
 def _from_transformers(checkpoint: Checkpoint) -> Parts:
+    import torch
     from transformers import AutoTokenizer, MusicgenConfig, MusicgenForConditionalGeneration
 
     directory = checkpoint.directory
+    check_vocabulary([p.name for p in directory.iterdir()], "musicgen", str(directory))
+    safe = checkpoint.files[0].suffix == ".safetensors"
     for path in checkpoint.files:
-        load_tensors(path)  # a truncated file is told in one line
+        load_tensors(path) if safe else load_pickle(path)  # a truncated file is told in one line
+    single = {"variant": "fp32"} if checkpoint.files[0].name.startswith("model.fp32") else {}
     quiet_transformers()
     config: Any = MusicgenConfig.from_pretrained(directory, local_files_only=True)
     loader: Any = MusicgenForConditionalGeneration
     try:
         model, report = loader.from_pretrained(
-            directory, local_files_only=True, output_loading_info=True, use_safetensors=True
+            directory,
+            local_files_only=True,
+            output_loading_info=True,
+            use_safetensors=safe,
+            dtype=torch.float32,
+            **single,
         )
     except (RuntimeError, ValueError, OSError) as error:
         raise ModelError(f"{directory} cannot be read: {' '.join(str(error).split())[:160]}") from None
@@ -243,6 +259,7 @@ def text_encoder_of(directory: Path, config: dict[str, Any]) -> tuple[Any, Any]:
     where = directory / "text_encoder"
     if not where.is_dir():
         where = _pulled(described["t5"]["name"])
+    check_vocabulary([p.name for p in where.iterdir()], "t5", str(where))
     quiet_transformers()
     encoder = T5EncoderModel.from_pretrained(where, local_files_only=True).float().eval()
     return encoder, AutoTokenizer.from_pretrained(where, local_files_only=True)
@@ -258,6 +275,9 @@ def quiet_transformers() -> None:
 
 def _pulled(name: str) -> Path:
     directory = models_directory() / name.replace("/", "--")
+    cached = None if directory.is_dir() else in_hub_cache(name)
+    if cached is not None:
+        return cached
     if not directory.is_dir():
         raise ModelError(f"{name} is needed and not here; run 'tastelab models pull {name}'")
     return directory
