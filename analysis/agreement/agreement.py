@@ -1,6 +1,7 @@
 """Do mean ratings agree with target vectors? The follow-up's analyses (arXiv 2604.10632).
 
-Both sides are z-scored per taste. Mantel's test correlates the two distance matrices (Mantel 1967); PROTEST compares
+Both sides are z-scored per taste, as its authors do it: single answers over all people and tracks (ddof 1), then averaged by the
+track; targets over the tracks. Mantel's test correlates the two distance matrices (Mantel 1967); PROTEST compares
 configurations (Jackson 1995), reported as vegan's correlation-like sqrt(1 - m2); the permutation test asks whether each
 track lies nearer to its own target than to others'.
 """
@@ -61,11 +62,16 @@ def distances(x: np.ndarray) -> np.ndarray:
 
 
 def mantel(a: np.ndarray, b: np.ndarray, permutations: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Mantel's r between the distances of rows of `a` and of `b`, one-sided p by permuting rows."""
+    """Mantel's r between the distances of rows of `a` and of `b`, one-sided p by permuting rows.
+
+    Both are nan where all rows of one side lie equally far apart (targets that say one thing of each track alone): r is undefined.
+    """
     from scipy.spatial.distance import squareform
 
     da, db = distances(a), squareform(distances(b))
     upper = np.triu_indices(len(a), 1)
+    if any(np.ptp(d) <= 1e-9 * np.abs(d).max() for d in (da, db[upper])):
+        return float("nan"), float("nan")
     r = float(np.corrcoef(da, db[upper])[0, 1])
     hits = 0
     for _ in range(permutations):
@@ -97,13 +103,13 @@ def target_distance(a: np.ndarray, b: np.ndarray, permutations: int, rng: np.ran
 def analyse(
     ratings: pd.DataFrame, targets: pd.DataFrame, permutations: int, seed: int
 ) -> dict[str, list[dict[str, Any]]]:
-    """Compare mean ratings per track with targets: z-scores over tracks, tests, principal components.
+    """Compare mean ratings per track with targets: z-scores, tests, principal components.
 
     Returns
     -------
     dict
         ``tests`` (Mantel, PROTEST, permutation of targets), ``correlations`` by item, ``vectors`` (z-scored mean ratings and
-        targets of each track, distance to its own target and that target's rank among all), ``pca``.
+        targets of each track, distance to its own target and that target's rank among all), ``pca``, ``notes`` (what was left out).
 
     Parameters
     ----------
@@ -113,8 +119,10 @@ def analyse(
     Raises
     ------
     AnalysisError
-        If fewer than four tracks are in both, or an item has no answer to a track, or never varies over them.
+        If fewer than four tracks are in both, or an item has no answer to a track, or none varies over them.
     """
+    items = list(targets.columns)
+    ratings = ratings.dropna(subset=["value"])
     table = ratings.pivot_table(index="clip", columns="adjective", values="value", aggfunc="mean")
     table.index = [slug(str(c)) for c in table.index]
     both = [t for t in table.index if t in targets.index]
@@ -123,22 +131,35 @@ def analyse(
             f"only {len(both)} tracks are both rated and in the targets; rated: {', '.join(list(table.index)[:3])} ..., "
             f"targets: {', '.join(list(targets.index)[:3])} ..."
         )
-    items = list(targets.columns)
     rated, wanted = table.reindex(columns=items).loc[both].to_numpy(float), targets.loc[both].to_numpy(float)
     for whose, values in (("ratings", rated), ("targets", wanted)):
         empty = [i for i, column in zip(items, values.T, strict=True) if not np.isfinite(column).all()]
         if empty:
             raise AnalysisError(f"the {whose} of {', '.join(empty)} are missing for some of the {len(both)} tracks")
-        same = [i for i, column in zip(items, values.T, strict=True) if np.ptp(column) == 0]
-        if same:
-            raise AnalysisError(f"the {whose} of {', '.join(same)} are the same for all tracks; leave the item out")
-    za = (rated - rated.mean(0)) / rated.std(0, ddof=1)
+    notes, kept = [], np.ones(len(items), dtype=bool)
+    for whose, values in (("ratings", rated), ("targets", wanted)):
+        same = np.ptp(values, axis=0) <= 1e-9 * np.abs(values).max(axis=0)
+        kept &= ~same
+        for item in np.array(items)[same]:
+            notes.append({"note": f"{item} is left out: its {whose} are the same for all {len(both)} tracks"})
+    if not kept.any():
+        raise AnalysisError(f"{'; '.join(str(n['note']) for n in notes)}; nothing is left to compare")
+    items = [i for i, k in zip(items, kept, strict=True) if k]
+    rated, wanted = rated[:, kept], wanted[:, kept]
+    single = ratings.groupby("adjective")["value"].agg(["mean", "std"]).loc[items].to_numpy(float)
+    za = (rated - single[:, 0]) / single[:, 1]
     zb = (wanted - wanted.mean(0)) / wanted.std(0, ddof=1)
     rng = np.random.default_rng(seed)
     tests = []
     for name, method in (("mantel", mantel), ("procrustes", procrustes), ("permutation", target_distance)):
         statistic, p = method(za, zb, permutations, rng)
-        tests.append({"test": name, "n": len(both), "statistic": statistic, "p": p, "permutations": permutations})
+        known = bool(np.isfinite(statistic))
+        tests.append(
+            {
+                "test": name, "n": len(both), "statistic": statistic if known else None, "p": p if known else None,
+                "permutations": permutations, "state": "ok" if known else "undefined: all tracks lie equally far apart",
+            }
+        )  # fmt: skip
     per_item = [
         {"item": item, "n": len(both), "r": float(np.corrcoef(rated[:, i], wanted[:, i])[0, 1])}
         for i, item in enumerate(items)
@@ -158,6 +179,7 @@ def analyse(
             for i, clip in enumerate(both)
         ],
         "pca": components(za, items, "rated") + components(zb, items, "targets"),
+        "notes": notes,
     }
 
 

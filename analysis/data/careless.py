@@ -8,11 +8,13 @@ the report shows the main result with and without the people that the indices ma
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.config import Exclude
+from analysis.data.complete import unfinished
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,13 +82,13 @@ def excluded(data: StudyData, rules: Exclude) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     gone: set[int] = set()
 
-    def leave(rule: str, who: pd.Series) -> None:
+    def leave(rule: str, who: Iterable[int]) -> None:
         new = [int(p) for p in who if int(p) not in gone]
         gone.update(new)
         found[rule] = new
 
     if rules.incomplete:
-        leave("incomplete", data.people.loc[data.people["status"] != "complete", "participant"])
+        leave("incomplete", sorted(unfinished(data)))
     declared = [k for k, v in rules.limits().items() if v is not None]
     if declared:
         marks = marked(indices(data), rules)

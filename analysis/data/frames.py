@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from analysis.data.planned import Planned, planned
 from analysis.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class StudyData:
         The slider's middle: no preference.
     digest : str
         SHA-256 over all of it: the same data has the same digest wherever it is stored.
+    planned : Planned
+        How much a person was to answer.
     """
 
     study: str
@@ -48,6 +51,7 @@ class StudyData:
     middle: float
     sessions: dict[str, int]
     digest: str
+    planned: Planned = field(default_factory=Planned)
 
     @property
     def label(self) -> str:
@@ -157,7 +161,8 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     rows["response_time"] = pd.to_numeric(rows["response_time"])
     ratings, affect = _ratings(rows, "ratings", "adjective"), _ratings(rows, "affect", "item")
     digest = digest_of((people, preference, ratings, affect))
-    return StudyData(study, kind, people, preference, ratings, affect, (low + high) / 2, sessions, digest)
+    wanted = planned(definition)
+    return StudyData(study, kind, people, preference, ratings, affect, (low + high) / 2, sessions, digest, wanted)
 
 
 def digest_of(frames: Iterable[pd.DataFrame]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.data.frames import StudyData, digest_of
+from analysis.data.planned import planned
 from analysis.errors import AnalysisError
 
 FRAMES = ("people", "preference", "ratings", "affect")
@@ -63,4 +64,5 @@ def thaw(folder: Path) -> StudyData:
         middle=described["middle"],
         sessions=described["sessions"],
         digest=digest,
+        planned=planned(described["definition"] or {}),
     )

@@ -21,6 +21,8 @@ from analysis.preference.questions import Question, answered, questions
 if TYPE_CHECKING:
     import pandas as pd
 
+TABLES = ("tests", "normality", "bayes", "equivalence", "agreement", "sides")
+
 
 def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
     """Run all tests of task 1.

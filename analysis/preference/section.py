@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.data.complete import paper_rows
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
@@ -15,7 +16,10 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     data, config, drawn = inputs.data, inputs.config, inputs.out / "figures"
     if data.preference.empty:
         return None
-    tables = paper.analyse(data.preference, data.middle, config)
+    chose = paper_rows(data).choices
+    tables: dict[str, list[dict[str, Any]]] = {key: [] for key in paper.TABLES}
+    if not chose.empty:
+        tables = paper.analyse(chose, data.middle, config)
     out = Section("preference", "Which model fits the taste better")
     robustly = robust.preference(data.preference, data.middle, config)
     mixed = robustly["tests"]

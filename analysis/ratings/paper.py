@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.data.complete import describe, men_and_women
 from analysis.data.frames import rated_clips
 from analysis.errors import AnalysisError
 from analysis.ratings.reliability import agreement
@@ -24,16 +25,7 @@ TERMS = ("prompt", "adjective", "hearing_experience", "eating_experience", "sex"
 
 def model_frame(ratings: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
     """Join answers with demographics as the seed paper did: men and women only, levels of one person dropped."""
-    columns = [c for c in ("hearing_experience", "eating_experience", "sex") if c in people.columns]
-    frame = ratings.merge(people[["participant", *columns]], on="participant", how="left")
-    frame = frame.dropna(subset=["value", *columns])
-    if "sex" in columns:
-        frame = frame[frame["sex"].isin(["male", "female"])]
-    if "eating_experience" in columns:
-        # A level with a single person cannot be told from that person.
-        counts = frame.groupby("eating_experience")["participant"].nunique()
-        frame = frame[frame["eating_experience"].isin(counts[counts > 1].index)]
-    return frame.reset_index(drop=True)
+    return men_and_women(describe(ratings.dropna(subset=["value"]), people))[0]
 
 
 def anova(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -151,8 +143,20 @@ def correlations(ratings: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
+def described(ratings: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """What stands beside either plan: tables ``means`` and ``icc``."""
+    ratings = ratings.dropna(subset=["value"])
+    return {"means": means(ratings), "icc": agreement(ratings)}
+
+
 def analyse(ratings: pd.DataFrame, people: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """Run everything of task 2: tables ``anova``, ``tukey``, ``means``, ``correlations``, ``icc``.
+
+    Parameters
+    ----------
+    ratings : DataFrame
+        `analysis.data.complete.PaperRows.rated`: Tukey's comparisons are made on those of people with demographics, the
+        analysis of variance on the men and women among them. Where nobody is left, on all of them.
 
     Raises
     ------
@@ -162,12 +166,10 @@ def analyse(ratings: pd.DataFrame, people: pd.DataFrame) -> dict[str, list[dict[
     ratings = ratings.dropna(subset=["value"])
     if ratings.empty:
         raise AnalysisError("there are no ratings in this study; task 2 was not run")
-    frame = model_frame(ratings, people)
-    if frame.empty:
-        frame = ratings
+    modelled, known = model_frame(ratings, people), describe(ratings, people)
     return {
-        "anova": anova(frame),
-        "tukey": tukey(frame),
+        "anova": anova(ratings if modelled.empty else modelled),
+        "tukey": tukey(ratings if known.empty else known),
         "means": means(ratings),
         "correlations": correlations(ratings),
         "icc": agreement(ratings),

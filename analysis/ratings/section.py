@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.data.complete import paper_rows, some
 from analysis.errors import AnalysisError
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
@@ -21,9 +22,15 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     data, config, drawn = inputs.data, inputs.config, inputs.out / "figures"
     if data.ratings.empty:
         return None
-    tables = paper.analyse(data.ratings, data.people)
     out = Section("ratings", "What the music calls up", how="tastelab analysis ratings --plan robust | paper")
-    rest = float(tables["anova"][-1]["df"])
+    tables: dict[str, list[dict[str, Any]]] = {"anova": [], "tukey": [], "correlations": []}
+    rated = paper_rows(data).rated
+    try:
+        tables |= paper.analyse(some(rated, "rated all clips of task 2"), data.people)
+    except AnalysisError as error:
+        out.text.append(f"The seed paper's analysis of variance: not run, {error}.")
+    tables |= paper.described(data.ratings)
+    rest = float(tables["anova"][-1]["df"]) if tables["anova"] else 0.0
     for row in tables["anova"]:
         row["apa"] = sentences.apa_anova(row, rest)
     mixed: dict[str, list[dict[str, Any]]] = {"own_word": [], "own_word_ordinal": [], "prompts": []}

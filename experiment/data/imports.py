@@ -172,9 +172,11 @@ def _seed_row(row: dict[str, str], config: ExperimentConfig) -> list[_Planned]:
         taste = (row.get(f"random_taste_label_{k}_1") or "").strip().lower()
         value = _number(row.get(f"task1_{k}_1"), config.preference.low, config.preference.high, f"task1_{k}_1")
         left = (row.get(f"rng_model_label_{k}_1") or "").strip().lower()
-        if not taste or value is None:
+        if not taste:
             continue
-        tastes[k] = taste
+        tastes[k] = taste  # task 2 is told by it, whether the slider was moved or not
+        if value is None:
+            continue
         tuned_first = left.startswith(("fine", "tasty", "tuned")) or left == "finetuned"
         number = (int(start or 0) + k - 1) % CLIPS
         order = ("finetuned", "base") if tuned_first else ("base", "finetuned")

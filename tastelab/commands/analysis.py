@@ -94,6 +94,7 @@ def preference(
     shown: Shown,
 ) -> None:
     """Test task 1: is the fine-tuned model preferred?"""
+    from analysis.data.complete import flow_of, paper_rows, some
     from analysis.preference import paper, robust
 
     loaded = read_study(answers.study)
@@ -102,8 +103,17 @@ def preference(
         raise UserError(f"--correction {correction!r} is not known; there are: bonferroni, holm")
     changes: dict[str, Any] = {k: v for k, v in (("correction", correction), ("seed", seed)) if v is not None}
     data = load_answers(loaded, answers, shown)
-    analyse = robust.preference if chosen == "robust" else paper.analyse
-    tables = analyse(data.preference, data.middle, loaded.analysis.model_copy(update=changes))
+    config = loaded.analysis.model_copy(update=changes)
+    if chosen == "robust":
+        tables = robust.preference(data.preference, data.middle, config)
+    else:
+        rows = paper_rows(data)
+        chose = (
+            rows.choices
+            if data.preference.empty
+            else some(rows.choices, "made all choices of task 1 and given demographics")
+        )
+        tables = paper.analyse(chose, data.middle, config) | {"flow": flow_of(rows, "task 1")}
     show("preference", chosen, data.digest, tables, shown.as_json, shown.csv)
 
 
@@ -116,15 +126,21 @@ def ratings(
     shown: Shown,
 ) -> None:
     """Analyse task 2: mixed models of the adjectives; the paper's ANOVA, Tukey, means, correlations."""
+    from analysis.data.complete import flow_of, paper_rows, some
     from analysis.preference import robust
     from analysis.ratings import paper
 
     loaded = read_study(answers.study)
     chosen = _plan(plan, loaded.analysis.plan)
     data = load_answers(loaded, answers, shown)
-    tables = paper.analyse(data.ratings, data.people)
     if chosen == "robust":
-        tables = robust.ratings(data.ratings, loaded.analysis) | {k: tables[k] for k in ("means", "icc")}
+        tables = robust.ratings(data.ratings, loaded.analysis) | paper.described(data.ratings)
+    else:
+        rows = paper_rows(data)
+        rated = rows.rated if data.ratings.empty else some(rows.rated, "rated all clips of task 2")
+        tables = paper.analyse(rated, data.people) | {
+            "flow": flow_of(rows, "correlations and factors", "Tukey", "ANOVA")
+        }
     show("ratings", chosen, data.digest, tables, shown.as_json, shown.csv)
 
 
@@ -139,6 +155,7 @@ def factors(
     shown: Shown,
 ) -> None:
     """Factor analysis of the ratings: the paper's, or on polychoric correlations with intervals and reliability."""
+    from analysis.data.complete import flow_of, paper_rows, some
     from analysis.factors import trust
     from analysis.factors.paper import analyse
 
@@ -146,7 +163,12 @@ def factors(
     chosen = _plan(plan, loaded.analysis.plan)
     data = load_answers(loaded, answers, shown)
     asked, drawn = number or loaded.analysis.factors, loaded.analysis.seed if seed is None else seed
-    tables = analyse(data.ratings, asked, drawn, ordinal=chosen == "robust")
+    if chosen == "robust":
+        tables = analyse(data.ratings, asked, drawn, ordinal=True)
+    else:
+        rows = paper_rows(data)
+        rated = rows.rated if data.ratings.empty else some(rows.rated, "rated all clips of task 2")
+        tables = analyse(rated, asked, drawn) | {"flow": flow_of(rows, "correlations and factors")}
     del tables["scores"]  # one row a clip: the report's CSV has them
     if chosen == "robust":
         used = tables["retention"][-1]["n_factors"]

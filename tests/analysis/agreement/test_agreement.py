@@ -21,13 +21,13 @@ VEGAN = {
 ITEMS = ["x", "y", "z"]
 
 
-def answers(table: np.ndarray, spread: float = 1.0) -> pd.DataFrame:
-    """Two people's answers whose means are the table's rows, the tracks t0, t1, ..."""
+def answers(table: np.ndarray, spread: tuple[float, ...] = (0.5, 1.0, 3.0)) -> pd.DataFrame:
+    """Two people's answers whose means are the table's rows, the tracks t0, t1, ...; they differ by twice the item's spread."""
     rows = [
         (f"t{i}", item, value + noise)
         for i, row in enumerate(table)
-        for item, value in zip(ITEMS, row, strict=True)
-        for noise in (-spread, spread)
+        for item, value, half in zip(ITEMS, row, spread, strict=False)
+        for noise in (-half, half)
     ]
     return pd.DataFrame(rows, columns=["clip", "adjective", "value"])
 
@@ -160,43 +160,72 @@ def test_four_common_tracks_are_needed() -> None:
     assert analyse(answers(A), vectors(A).iloc[:4], 99, 0)["tests"][0]["n"] == 4
 
 
-def test_tests_are_vegans_on_standardised_means() -> None:
-    """vegan: mantel(dist(scale(a)), dist(scale(b)))$statistic, protest(scale(a), scale(b))$t0; tracks in any order."""
+def standardised(table: np.ndarray) -> np.ndarray:
+    """Means of the z-scores of both people's answers, by R's scale: sd over all sixteen, divided by fifteen."""
+    half = np.array([0.5, 1, 3])
+    single = np.concatenate([table - half, table + half])
+    return (table - single.mean(0)) / single.std(0, ddof=1)
+
+
+def test_tests_are_vegans_on_single_answers_standardised_and_then_averaged() -> None:
+    """z <- scale(rbind(a + s, a - s)); z <- (z[1:8, ] + z[9:16, ]) / 2, s = (.5, 1, 3) by column: mantel(dist(z),
+    dist(scale(b)))$statistic, protest(z, scale(b))$t0, mean(sqrt(rowSums((z - scale(b))^2))); tracks in any order."""
     mixed_up = vectors(NEAR).iloc[::-1]
     tables = analyse(answers(A), mixed_up, 199, 3)
     rows = {r["test"]: r for r in tables["tests"]}
     assert list(rows) == ["mantel", "procrustes", "permutation"]
-    assert rows["mantel"]["statistic"] == pytest.approx(0.627510156645, rel=1e-10)
-    assert rows["procrustes"]["statistic"] == pytest.approx(0.829646542291, rel=1e-10)
-    assert all(r["permutations"] == 199 and r["n"] == 8 for r in rows.values())
-    assert all(r["p"] <= 0.03 for r in rows.values())
-    z, w = ((x - x.mean(0)) / x.std(0, ddof=1) for x in (A, NEAR))
-    assert rows["permutation"]["statistic"] == pytest.approx(float(np.mean([np.hypot.reduce(d) for d in z - w])))
+    assert rows["mantel"]["statistic"] == pytest.approx(0.547139235384984, rel=1e-10)
+    assert rows["procrustes"]["statistic"] == pytest.approx(0.814213868126052, rel=1e-10)
+    assert rows["permutation"]["statistic"] == pytest.approx(0.957496744052041, rel=1e-10)
+    assert all(r["permutations"] == 199 and r["n"] == 8 and r["state"] == "ok" for r in rows.values())
+    assert all(r["p"] <= 0.05 for r in rows.values())
     for item, a, b in zip(ITEMS, A.T, NEAR.T, strict=True):
         row = next(r for r in tables["correlations"] if r["item"] == item)
         assert row["r"] == pytest.approx(np.corrcoef(a, b)[0, 1])
         assert row["n"] == 8
 
 
+@pytest.mark.reference
+def test_the_followups_49_people_as_their_authors_standardise(reference_data: Path) -> None:
+    """R 4.2.2, vegan 2.6-4, on data.csv: by taste (m - mean(m, na.rm = TRUE)) / sd(as.vector(m), na.rm = TRUE), colMeans; scale of
+    the targets. On standardised track means Mantel's r would be .446416."""
+    folder = reference_data / "followup-study"
+    wide = pd.read_csv(folder / "data.csv")
+    words = dict(enumerate(("salty", "sweet", "sour", "bitter", "spicy"), start=1))
+    tracks = [c[:-2] for c in wide if c.endswith("_1") and f"{c[:-2]}_5" in wide]
+    long = [
+        (track, word, value)
+        for track in tracks
+        for k, word in words.items()
+        for value in wide[f"{track}_{k}"].dropna().to_numpy(float)
+    ]
+    data = pd.DataFrame(long, columns=["clip", "adjective", "value"])
+    targets = read_targets(folder / "target_vectors.xlsx", sorted(words.values()))
+    rows = {r["test"]: r for r in analyse(data, targets, 999, 1)["tests"]}
+    assert rows["mantel"]["statistic"] == pytest.approx(0.451914861654541, rel=1e-9)
+    assert rows["procrustes"]["statistic"] == pytest.approx(0.715028858506027, rel=1e-9)
+    assert rows["permutation"]["statistic"] == pytest.approx(1.52705695408481, rel=1e-9)
+    assert all(r["p"] < 0.01 for r in rows.values())
+
+
 def test_vectors_distances_and_ranks() -> None:
-    """Ratings that are their targets: distance 0, rank 1; two exchanged tracks lie nearer to each other's target."""
-    tables = analyse(answers(A), vectors(A), 99, 0)
-    assert all(r["distance"] == pytest.approx(0, abs=1e-9) and r["rank"] == 1 for r in tables["vectors"])
+    """Two exchanged tracks lie nearer to each other's target; ratings stand by their answers' z, targets by the tracks'."""
     exchanged = A[[1, 0, 2, 3, 4, 5, 6, 7]]
-    rows = {r["clip"]: r for r in analyse(answers(A), vectors(exchanged), 99, 0)["vectors"]}
+    rows = {r["clip"]: r for r in analyse(answers(A, (0, 0, 0)), vectors(exchanged), 99, 0)["vectors"]}
     assert [rows[f"t{i}"]["rank"] for i in range(8)][2:] == [1] * 6
     assert rows["t0"]["rank"] > 1
     assert rows["t1"]["rank"] > 1
-    z = (A - A.mean(0)) / A.std(0, ddof=1)
+    rows = {r["clip"]: r for r in analyse(answers(A), vectors(exchanged), 99, 0)["vectors"]}
+    z, w = standardised(A), (exchanged - A.mean(0)) / A.std(0, ddof=1)
     assert [rows["t0"][f"rated_{i}"] for i in ITEMS] == pytest.approx(list(z[0]))
-    assert [rows["t0"][f"target_{i}"] for i in ITEMS] == pytest.approx(list(z[1]))
-    assert rows["t0"]["distance"] == pytest.approx(float(np.linalg.norm(z[0] - z[1])))
+    assert [rows["t0"][f"target_{i}"] for i in ITEMS] == pytest.approx(list(w[0]))
+    assert rows["t0"]["distance"] == pytest.approx(float(np.linalg.norm(z[0] - w[0])))
 
 
 def test_rank_counts_the_targets_that_lie_nearer() -> None:
     """On a line, the ratings 0, 1, 2, 10 and targets in the order 3, 2, 1, 4."""
     rated = np.array([[0.0], [1], [2], [10]])
-    rows = [(f"t{i}", "x", v[0]) for i, v in enumerate(rated)]
+    rows = [(f"t{i}", "x", v[0]) for i, v in enumerate(rated) for _ in range(2)]
     targets = pd.DataFrame({"x": [2.0, 1, 0, 10]}, index=[f"t{i}" for i in range(4)])
     tables = analyse(pd.DataFrame(rows, columns=["clip", "adjective", "value"]), targets, 99, 0)
     assert [r["rank"] for r in tables["vectors"]] == [3, 1, 3, 1]
@@ -227,14 +256,39 @@ def test_the_same_seed_gives_the_same_p() -> None:
 
 
 def test_what_can_not_be_compared_is_said_and_gets_no_p() -> None:
-    flat = A.copy()
-    flat[:, 1] = 4
-    with pytest.raises(AnalysisError, match="ratings of y are the same"):
-        analyse(answers(flat), vectors(A), 99, 0)
-    with pytest.raises(AnalysisError, match="targets of y are the same"):
-        analyse(answers(A), vectors(flat), 99, 0)
+    one = np.full((8, 3), 4.0)
+    with pytest.raises(
+        AnalysisError, match=r"x is left out: its ratings are the same for all 8 tracks; .* nothing is left to compare"
+    ):
+        analyse(answers(one), vectors(A), 99, 0)
     part = answers(A).query("not (clip == 't3' and adjective == 'z')")
     with pytest.raises(AnalysisError, match="ratings of z are missing"):
         analyse(part, vectors(A), 99, 0)
     with pytest.raises(AnalysisError, match="ratings of w are missing"):
         analyse(answers(A), vectors(A).assign(w=np.arange(8.0)), 99, 0)
+
+
+@pytest.mark.parametrize("whose", ["ratings", "targets"])
+def test_an_item_that_never_varies_is_left_out_and_named(whose: str) -> None:
+    """The rest is compared as if it had not been asked."""
+    flat = A.copy()
+    flat[:, 1] = 4.1
+    tables = analyse(answers(flat if whose == "ratings" else A), vectors(flat if whose == "targets" else NEAR), 99, 0)
+    assert tables["notes"] == [{"note": f"y is left out: its {whose} are the same for all 8 tracks"}]
+    assert [r["item"] for r in tables["correlations"]] == ["x", "z"]
+    assert all(r["state"] == "ok" for r in tables["tests"])
+
+
+def test_targets_of_one_word_a_track_leave_mantels_r_undefined() -> None:
+    """All lie equally far apart: no r, and no p that a comparison with nothing makes small."""
+    rng = np.random.default_rng(2)
+    rated = rng.normal(size=(4, 4))
+    rows = [(f"t{i}", f"i{k}", rated[i, k] + e) for i in range(4) for k in range(4) for e in (-1, 1)]
+    targets = pd.DataFrame(np.eye(4), columns=[f"i{k}" for k in range(4)], index=[f"t{i}" for i in range(4)])
+    mantel_row, procrustes_row, permutation_row = analyse(
+        pd.DataFrame(rows, columns=["clip", "adjective", "value"]), targets, 99, 0
+    )["tests"]
+    assert (mantel_row["statistic"], mantel_row["p"]) == (None, None)
+    assert mantel_row["state"] == "undefined: all tracks lie equally far apart"
+    assert procrustes_row["p"] > 0
+    assert permutation_row["p"] > 0

@@ -1,0 +1,15 @@
+"""How much a study asks of a person, from its definition in either form."""
+
+from analysis.data.planned import Planned, planned
+
+
+def test_a_study_says_how_many_choices_clips_and_items() -> None:
+    tables = {"preference": {"trials": 6}, "ratings": {"clips": 4, "adjectives": [{"name": "a"}, {"name": "b"}]}}
+    assert planned({"experiment": tables}) == Planned(6, 4, 2)
+    tasks = [{"kind": "ratings", "clips": 4, "adjectives": [{"name": "a"}]}, {"kind": "preference", "trials": 5}]
+    assert planned({"experiment": {"tasks": tasks}}) == Planned(5, 4, 1)
+
+
+def test_what_it_does_not_say_is_not_known() -> None:
+    assert planned({}) == planned({"experiment": None}) == Planned(None, None, None)
+    assert planned({"experiment": {"preference": None, "ratings": {"clips": 3}}}) == Planned(None, 3, None)
