@@ -1,8 +1,14 @@
-"""Numbers as people read them, and rows of results as parts of sentences in APA style."""
+"""Numbers as people read them, and rows of results as sentences: made from the rows alone, so that they never say more.
+
+A condition "fits better", it is never "preferred"; a test by a classifier says what was "classified as" what. A claim stands on a
+declared test's corrected p; what did not converge, or has too few answers, says nothing but that.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 PROBABILITIES = ("p", "p_adjusted", "p_bonferroni", "p_permutation", "spearman_p")
@@ -35,14 +41,217 @@ def p_value(p: float) -> str:
     return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
 
 
+@dataclass(frozen=True)
+class Sides:
+    """What is compared: over the middle of the slider `first` fits better, under it `second`; `ends` are the slider's."""
+
+    first: str
+    second: str
+    ends: tuple[float, float] = (0.0, 10.0)
+
+    @property
+    def points(self) -> float:
+        """The slider's range."""
+        return self.ends[1] - self.ends[0]
+
+
+UNKNOWN = "can't be told"
+WHO = {"participant": "people", "participants": "people", "clip": "clips", "clips": "clips", "pair": "pairs"}
+
+
+def state_of(row: dict[str, Any]) -> str:
+    """The state of a row's fit: ok, singular (which), confounded (which), not converged, too few."""
+    if row.get("state"):
+        return str(row["state"])
+    return "not converged" if row.get("converged") is False else "ok"
+
+
+def state_words(state: str) -> str:
+    """A fit's state as a reader is told it; empty where all is well."""
+    said = []
+    for part in state.split(";"):
+        kind, _, which = part.strip().partition(":")
+        names = " and ".join(dict.fromkeys(WHO.get(w.strip(), w.strip()) for w in which.split(",") if w.strip()))
+        if kind == "singular":
+            said.append(f"the variance of {names or 'a random effect'} was estimated as zero")
+        elif kind == "confounded":
+            said.append(
+                f"{names or 'clips'} can't be told apart from what is compared: it is about these {names or 'clips'} only"
+            )
+        elif kind == "too few":
+            said.append("too few answers")
+        elif kind == "not converged":
+            said.append("the fit did not converge")
+        elif kind not in ("ok", ""):
+            said.append(part.strip())
+    return "; ".join(said)
+
+
+def finite(*values: Any) -> bool:
+    """Whether all of these are numbers, none missing, none infinite."""
+    return all(isinstance(v, (int, float)) and math.isfinite(v) for v in values)
+
+
+def _told(row: dict[str, Any]) -> bool:
+    """Whether a row's numbers may be printed as a result."""
+    lost = state_of(row).startswith(("not converged", "too few"))
+    return (
+        not lost and finite(row.get("p"), row.get("effect")) and finite(row.get("ci_low", 0.0), row.get("ci_high", 0.0))
+    )
+
+
+def declared(row: dict[str, Any]) -> bool:
+    """Whether a test was declared before the data."""
+    return str(row.get("status", row.get("role", "declared"))) not in ("exploratory",)
+
+
+def verdict(row: dict[str, Any], alpha: float, equivalence: dict[str, Any] | None = None) -> str:
+    """What a declared test came to: supported, not supported, equivalent within a bound, undecided, or can't be told.
+
+    "Supported" is a corrected p under alpha; "not supported" an interval that lies wholly on the side against the declared one.
+    A large p alone decides nothing. `equivalence` is the row of the taste's equivalence test.
+    """
+    if not _told(row) or not finite(row.get("p_adjusted")):
+        return UNKNOWN
+    if row["p_adjusted"] < alpha:
+        return "supported"
+    against = {"greater": row["ci_high"] < 0, "less": row["ci_low"] > 0}.get(row["alternative"], False)
+    if against:
+        return "not supported"
+    return (
+        f"equivalent within ±{equivalence['bound']:g}" if equivalence and _within(equivalence, alpha) else "undecided"
+    )
+
+
+def _within(equivalence: dict[str, Any], alpha: float) -> bool:
+    p = equivalence.get("p_adjusted", equivalence.get("p"))
+    return finite(p) and float(p or 0) < alpha
+
+
+def points(value: float, sides: Sides) -> str:
+    """A difference with its sign, and of how many points; zero has none."""
+    shown = f"{value:+.2f}"
+    return f"{'0.00' if float(shown) == 0 else shown} of {sides.points:g} points"
+
+
+def interval(low: float | None, high: float | None, digits: int = 2) -> str:
+    """An interval in brackets; a missing one is said."""
+    if not finite(low, high):
+        return "no interval"
+    ends = (f"{v:.{digits}f}" for v in (low, high) if v is not None)
+    return f"[{', '.join('0.' + '0' * digits if float(e) == 0 else e for e in ends)}]"
+
+
+def sidedness(row: dict[str, Any]) -> str:
+    """Whether a test is one-sided or two-sided."""
+    return "two-sided" if row["alternative"] == "two-sided" else "one-sided"
+
+
+def where(row: dict[str, Any]) -> str:
+    """Of which taste a row is."""
+    return "Over all tastes" if row["taste"] == "all" else f"For {row['taste']}"
+
+
+def compared(row: dict[str, Any], sides: Sides, alpha: float, equivalence: dict[str, Any] | None = None) -> str:
+    """A comparison of two conditions by a mixed model, as a sentence."""
+    place, state = where(row), state_words(state_of(row))
+    if not _told(row):
+        return f"{place}, which fits better {UNKNOWN}: {state or 'there is no finite result'}."
+    lower, higher = f"{sides.second} fits better than {sides.first}", f"{sides.first} fits better than {sides.second}"
+    open_words = f"it is undecided whether {sides.first} or {sides.second} fits better"
+    if not declared(row):
+        p = row["p_adjusted"] if finite(row.get("p_adjusted")) else row["p"]
+        shown = p < alpha and row["effect"] != 0
+        leaning = sides.first if row["effect"] > 0 else sides.second
+        said = f"{place} (exploratory), " + (f"the answers lean to {leaning}" if shown else open_words)
+    else:
+        word = verdict(row, alpha, equivalence)
+        if word == "supported":
+            said = f"{place}, {higher if row['effect'] > 0 else lower}, as supported by the declared test"
+        elif word == "not supported":
+            said = f"{place}, the declared direction is not supported: the answers lie on the other side"
+        elif word.startswith("equivalent"):
+            said = f"{place}, {sides.first} and {sides.second} are {word} points of each other"
+        elif word == UNKNOWN:
+            said = f"{place}, there is an uncorrected result alone, on which no claim stands"
+        else:
+            said = f"{place}, {open_words}"
+        if word in ("supported", "not supported") and equivalence and _within(equivalence, alpha):
+            said += f" (and the difference lies within ±{equivalence['bound']:g})"
+    return f"{said}: {_numbers(row, sides)}{'; ' + state if state else ''}."
+
+
+def _numbers(row: dict[str, Any], sides: Sides) -> str:
+    """Difference, interval, test and p, each with the side that it is of."""
+    out = f"difference {points(row['effect'], sides)}, two-sided 95 % CI {interval(row['ci_low'], row['ci_high'])}"
+    if row["alternative"] != "two-sided":
+        out = out.replace("two-sided 95 % CI", "95 % CI")
+    if finite(row.get("statistic"), row.get("df")):
+        out += f", t({row['df']:.1f}) = {row['statistic']:.2f}"
+    out += f", {sidedness(row)} {p_value(row['p'])}"
+    adjusted = row.get("p_adjusted")
+    return (
+        f"{out}, corrected {p_value(adjusted)}" if finite(adjusted) and adjusted is not None else f"{out}, uncorrected"
+    )
+
+
+def by_taste(rows: list[dict[str, Any]], sides: Sides, alpha: float, equivalence: Iterable[dict[str, Any]] = ()) -> str:
+    """What the declared tests came to, taste by taste, and how many there are."""
+    rows = [r for r in rows if declared(r)]
+    if not rows:
+        return "No test was declared before the data; what follows is exploratory."
+    bounds = {e["taste"]: e for e in equivalence}
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        word = verdict(row, alpha, bounds.get(row["taste"]))
+        if word == "supported":
+            word = f"{sides.first if row['effect'] > 0 else sides.second} fits better"
+        found.setdefault(word, []).append("all tastes together" if row["taste"] == "all" else str(row["taste"]))
+    order = sorted(found, key=lambda w: (not w.endswith("fits better"), w == UNKNOWN, w == "undecided", w))
+    said = "; ".join(f"{word} for {', '.join(found[word])}" for word in order)
+    kinds = [sidedness(r) for r in rows]
+    counted = ", ".join(f"{kinds.count(k)} {k}" for k in ("one-sided", "two-sided") if k in kinds)
+    return f"By taste: {said} ({len(rows)} declared test{'s' * (len(rows) > 1)}: {counted})."
+
+
+def ranked(row: dict[str, Any], sides: Sides) -> str:
+    """A Wilcoxon test of the seed paper's plan, as a sentence."""
+    place = where(row) + ("" if declared(row) else f" (exploratory, {row['alternative']})")
+    if not finite(row.get("p"), row.get("statistic")):
+        return f"{place}, the rank test {UNKNOWN}: no answer lies off the middle."
+    leaning = sides.first if row["effect"] > 0 else sides.second if row["effect"] < 0 else "neither side"
+    return f"{place}, the answers lean to {leaning}: {apa(row)} ({sidedness(row)})."
+
+
+def own_words(rows: list[dict[str, Any]], alpha: float) -> str:
+    """For which tastes music calls up its own word more than other music does."""
+    known = [
+        r for r in rows if not state_of(r).startswith(("not converged", "too few")) and finite(r.get("p_adjusted"))
+    ]
+    found = sorted(str(r["prompt"]) for r in known if r["p_adjusted"] < alpha)
+    lost = sorted(str(r["prompt"]) for r in rows if r not in known)
+    n = len(rows)
+    named = ", ".join(found) or "none"
+    said = f"Music prompted with a taste calls up its own word more than other music for {named} of {n} taste{'s' * (n != 1)}"
+    said += " (mixed models, one-sided, corrected)"
+    return f"{said}; it {UNKNOWN} for {', '.join(lost)}." if lost else f"{said}."
+
+
+def classified(row: dict[str, Any]) -> str:
+    """How often a classifier names what a clip was prompted with."""
+    return (
+        f"Of {row['n']} clips of {row['condition']} asked for {row['taste']}, {100 * row['share']:.0f} % were classified as "
+        f"{row['taste']} (chance {100 * row['chance']:.0f} %, one-sided {p_value(row['p'])})."
+    )
+
+
 def apa(row: dict[str, Any]) -> str:
     """A Wilcoxon row as a sentence part in APA style."""
-    p = number(row["p_adjusted"] if row.get("p_adjusted") is not None else row["p"], "p")
-    sign = "" if p.startswith("<") else "= "
-    kind = "adjusted " if row.get("p_adjusted") is not None else ""
+    adjusted = row.get("p_adjusted") is not None
+    p = p_value(row["p_adjusted"] if adjusted else row["p"])
     return (
-        f"V = {number(row['statistic'])}, n = {row['n']}, {kind}p {sign}{p}, r = {row['effect']:.2f} "
-        f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+        f"V = {number(row['statistic'])}, n = {row['n']}, {'adjusted ' if adjusted else ''}{p}, r = {row['effect']:.2f} "
+        f"{interval(row['ci_low'], row['ci_high'])}"
     )
 
 
