@@ -94,10 +94,9 @@ def finite(*values: Any) -> bool:
 
 def _told(row: dict[str, Any]) -> bool:
     """Whether a row's numbers may be printed as a result."""
-    lost = state_of(row).startswith(("not converged", "too few"))
-    return (
-        not lost and finite(row.get("p"), row.get("effect")) and finite(row.get("ci_low", 0.0), row.get("ci_high", 0.0))
-    )
+    if state_of(row).startswith(("not converged", "too few")):
+        return False
+    return finite(row.get("p"), row.get("effect"), row.get("ci_low", 0.0), row.get("ci_high", 0.0))
 
 
 def declared(row: dict[str, Any]) -> bool:

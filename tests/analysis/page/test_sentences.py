@@ -1,10 +1,16 @@
-"""Numbers and rows of results as people read them: every expected text was written by hand."""
+"""Numbers and rows of results as people read them: every expected text was written by hand.
+
+The table of sixty and more constructed results was written from the results alone: `first` fits better over the middle, `second`
+under it. A row: what differs from a clear result, words that must stand in the sentence, words that must not.
+"""
 
 import math
+from typing import Any
 
 import pytest
 
-from analysis.page.sentences import apa, apa_anova, apa_mixed, number, p_value
+from analysis.page import sentences
+from analysis.page.sentences import Sides, apa, apa_anova, apa_mixed, number, p_value
 
 
 @pytest.mark.parametrize(
@@ -73,3 +79,183 @@ def test_an_analysis_of_variance_in_a_sentence() -> None:
         == "F(2, 171) = 9.79, p = .200, partial η² = .000"
     )
     assert apa_anova({**term, "p": None}, 171) == ""
+
+
+SIDES = Sides("fine-tuned", "base", (0.0, 10.0))
+CLEAR: dict[str, Any] = {
+    "taste": "sweet", "test": "lmm", "alternative": "greater", "status": "declared", "n": 111, "statistic": 3.1, "df": 17.2,
+    "p": 0.003, "p_adjusted": 0.012, "effect": 0.82, "ci_low": 0.26, "ci_high": 1.38, "state": "ok",
+}  # fmt: skip
+DOWN = {"effect": -0.82, "ci_low": -1.38, "ci_high": -0.26, "statistic": -3.1}
+OPEN = {"effect": 0.2, "ci_low": -0.36, "ci_high": 0.76, "statistic": 0.8, "p": 0.21, "p_adjusted": 0.84}
+NOTHING = dict.fromkeys(("effect", "ci_low", "ci_high", "statistic", "df", "p", "p_adjusted"))
+BETTER, WORSE = "fine-tuned fits better than base", "base fits better than fine-tuned"
+NEVER = ["preferred", "prefer", "None", "nan", "lmm", "two.sided"]
+
+COMPARED: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
+    # directions and alternatives
+    ("declared greater, found greater", {}, [f"For sweet, {BETTER}", "+0.82 of 10 points", "one-sided p", "supported"], [WORSE]),
+    ("declared greater, found less", {**DOWN, "p": 0.998, "p_adjusted": 1.0}, ["not supported", "other side"], [BETTER, "is supported"]),
+    ("declared less, found less", {**DOWN, "alternative": "less"}, [f"For sweet, {WORSE}", "-0.82", "one-sided"], [BETTER, "two-sided p"]),
+    ("declared less, found greater", {"alternative": "less", "p": 0.997, "p_adjusted": 1.0}, ["not supported", "other side"], [WORSE, "is supported"]),
+    ("either, found greater", {"alternative": "two-sided"}, [BETTER, "two-sided p"], [WORSE, "one-sided"]),
+    ("either, found less", {**DOWN, "alternative": "two-sided"}, [WORSE, "two-sided p"], [BETTER, "one-sided"]),
+    ("over all tastes", {"taste": "all"}, [f"Over all tastes, {BETTER}"], ["For all"]),
+    ("over all tastes, less", {**DOWN, "taste": "all", "alternative": "less"}, [f"Over all tastes, {WORSE}"], [BETTER]),
+    # nothing found
+    ("greater, open", OPEN, ["undecided", "[-0.36, 0.76]"], [BETTER, WORSE, "not supported", "equivalent", "no difference"]),
+    ("less, open", {**OPEN, "alternative": "less"}, ["undecided"], [BETTER, WORSE, "supported"]),
+    ("either, open", {**OPEN, "alternative": "two-sided"}, ["undecided", "two-sided"], [BETTER, WORSE, "one-sided"]),
+    ("open and on the other side", {**OPEN, "effect": -0.2, "ci_low": -0.76, "ci_high": 0.36}, ["undecided", "-0.20"], [BETTER, WORSE]),
+    # only the corrected p decides
+    ("uncorrected under, corrected over", {"p": 0.02, "p_adjusted": 0.08}, ["undecided", ".080"], [BETTER, "is supported"]),
+    ("no corrected p", {"p_adjusted": None, "p": 1e-6}, ["uncorrected"], ["is supported"]),
+    ("corrected at the level", {"p_adjusted": 0.05}, ["undecided"], ["is supported", BETTER]),
+    ("just under the level", {"p_adjusted": 0.0499}, [BETTER], ["undecided"]),
+    ("p under a thousandth", {"p": 1e-9, "p_adjusted": 4e-9}, ["< .001"], ["= .000", "e-09"]),
+    # ties
+    ("exactly at the middle", {**OPEN, "effect": 0.0, "ci_low": -0.5, "ci_high": 0.5, "p": 0.5}, ["undecided", "0.00 of"], ["lean", "+0.00", "-0.00", BETTER, WORSE]),
+    ("rounded to the middle", {**OPEN, "effect": -0.001}, ["undecided", "0.00 of"], ["-0.00 of", "+0.00 of"]),
+    # exploratory
+    ("exploratory, found greater", {"status": "exploratory", "alternative": "two-sided"}, ["exploratory", "lean to fine-tuned"], ["supported", BETTER]),
+    ("exploratory, found less", {**DOWN, "status": "exploratory", "alternative": "two-sided"}, ["exploratory", "lean to base"], ["supported", "lean to fine-tuned"]),
+    ("exploratory, open", {**OPEN, "status": "exploratory", "alternative": "two-sided"}, ["exploratory", "undecided"], ["supported", "lean"]),
+    ("exploratory, exactly between", {**OPEN, "status": "exploratory", "effect": 0.0}, ["exploratory", "undecided"], ["lean to"]),
+    # states
+    ("too few", {**NOTHING, "state": "too few"}, ["For sweet", "can't be told", "too few answers"], [BETTER, WORSE, "undecided", "supported"]),
+    ("not converged, numbers there", {"state": "not converged"}, ["can't be told", "did not converge"], [BETTER, "+0.82", "supported"]),
+    ("not converged, no numbers", {**NOTHING, "state": "not converged"}, ["can't be told", "did not converge"], [BETTER]),
+    ("singular clips", {"state": "singular: clip"}, [BETTER, "clips", "estimated as zero"], ["singular: clip"]),
+    ("singular people", {"state": "singular: participant"}, [BETTER, "people", "estimated as zero"], ["participant"]),
+    ("singular and open", {**OPEN, "state": "singular: clip"}, ["undecided", "estimated as zero"], [BETTER]),
+    ("confounded clips", {"state": "confounded: clip"}, ["these clips only"], ["other clips"]),
+    ("confounded and singular", {"state": "confounded: clip; singular: participant"}, ["these clips only", "people", "estimated as zero"], []),
+    ("confounded, less", {**DOWN, "alternative": "less", "state": "confounded: clip"}, [WORSE, "these clips only"], [BETTER]),
+    ("no p though it is ok", {**NOTHING, "state": "ok"}, ["can't be told"], [BETTER, WORSE]),
+    ("an infinite interval", {"ci_low": float("-inf"), "ci_high": float("inf"), "state": "ok"}, ["can't be told"], ["inf", "∞", BETTER]),
+    ("a p that is no number", {"p": float("nan"), "p_adjusted": float("nan")}, ["can't be told"], [BETTER]),
+]  # fmt: skip
+
+EQUIVALENT: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, list[str], list[str]]] = [
+    ("open and within", OPEN, {"p": 0.004, "bound": 1.0}, "equivalent within ±1", ["equivalent", "±1"], ["undecided", BETTER]),
+    ("open and not within", OPEN, {"p": 0.3, "bound": 1.0}, "undecided", ["undecided"], ["equivalent within"]),
+    ("found and within", {}, {"p": 0.01, "bound": 2.0}, "supported", [BETTER, "within ±2"], ["undecided"]),
+    ("found and not within", {}, {"p": 0.4, "bound": 0.5}, "supported", [BETTER], ["within ±"]),
+    ("on the other side and within", {**DOWN, "p": 1.0, "p_adjusted": 1.0}, {"p": 0.01, "bound": 2.0}, "not supported", ["not supported", "within ±2"], [BETTER]),
+    ("equivalence can't be told", OPEN, {"p": None, "bound": 1.0}, "undecided", ["undecided"], ["equivalent within"]),
+    ("its corrected p counts", OPEN, {"p": 0.02, "p_adjusted": 0.08, "bound": 1.0}, "undecided", ["undecided"], ["equivalent within"]),
+    ("model did not converge", {"state": "not converged"}, {"p": 0.001, "bound": 1.0}, "can't be told", ["can't be told"], ["equivalent"]),
+    ("not asked", OPEN, None, "undecided", ["undecided"], ["equivalent"]),
+    ("bound with a fraction", OPEN, {"p": 0.004, "bound": 0.75}, "equivalent within ±0.75", ["±0.75"], ["±0.8"]),
+]  # fmt: skip
+
+RANKS: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
+    ("up", {"effect": 0.4, "ci_low": 0.1, "ci_high": 0.6, "statistic": 400.0}, ["lean to fine-tuned", "one-sided"], ["lean to base"]),
+    ("down", {"effect": -0.4, "ci_low": -0.6, "ci_high": -0.1, "alternative": "less"}, ["lean to base"], ["lean to fine-tuned"]),
+    ("level", {"effect": 0.0, "ci_low": -0.3, "ci_high": 0.3}, ["lean to neither"], ["lean to base", "lean to fine-tuned"]),
+    ("either way", {"alternative": "two-sided", "effect": 0.4, "ci_low": 0.1, "ci_high": 0.6}, ["two-sided"], ["one-sided"]),
+    ("looked at afterwards", {"status": "exploratory", "alternative": "less", "effect": -0.1, "ci_low": -0.4, "ci_high": 0.2}, ["exploratory", "one-sided"], ["supported"]),
+    ("nothing off the middle", {"statistic": None, "p": None, "p_adjusted": None, "effect": 0.0, "ci_low": None, "ci_high": None}, ["can't be told"], ["None", "lean to base"]),
+    ("all on one side", {"effect": 1.0, "ci_low": None, "ci_high": None}, ["r = 1.00", "no interval"], ["[1.00, 1.00]", "None"]),
+]  # fmt: skip
+
+HEADLINES: list[tuple[str, list[dict[str, Any]], list[str], list[str]]] = [
+    ("one of two", [{}, {**OPEN, "taste": "sour"}], ["fine-tuned fits better for sweet", "undecided for sour", "2 declared tests"], ["preferred", "base fits better"]),
+    ("both directions", [{}, {**DOWN, "taste": "salty", "alternative": "less"}], ["fine-tuned fits better for sweet", "base fits better for salty"], ["fine-tuned fits better for salty", "fine-tuned fits better for sweet, salty"]),
+    ("none", [OPEN, {**OPEN, "taste": "sour"}], ["undecided for sweet, sour"], ["fits better for"]),
+    ("the wrong way", [{**DOWN, "p": 1.0, "p_adjusted": 1.0}], ["not supported for sweet"], ["fits better for"]),
+    ("exploratory is no headline", [{**OPEN, "taste": "sour"}, {"status": "exploratory", "alternative": "two-sided"}], ["undecided for sour", "1 declared test"], ["sweet"]),
+    ("nothing was declared", [{"status": "exploratory", "alternative": "two-sided"}], ["No test was declared"], ["fits better for", "sweet"]),
+    ("one can't be told", [{}, {**NOTHING, "taste": "sour", "state": "too few"}], ["fine-tuned fits better for sweet", "can't be told for sour"], ["undecided for sour"]),
+    ("uncorrected alone", [{"p": 1e-9, "p_adjusted": None}], ["can't be told for sweet"], ["fits better for"]),
+    ("two-sided said so", [{"alternative": "two-sided"}], ["two-sided"], ["one-sided"]),
+    ("both kinds of test", [{}, {"taste": "sour", "alternative": "two-sided"}], ["1 one-sided", "1 two-sided"], []),
+    ("equivalent", [{**OPEN, "taste": "salty", "equivalence": {"p": 0.001, "bound": 1.0}}], ["equivalent within ±1 for salty"], ["undecided for salty"]),
+]  # fmt: skip
+
+
+def test_there_are_sixty() -> None:
+    assert len(COMPARED) + len(EQUIVALENT) + len(RANKS) + len(HEADLINES) >= 60
+
+
+def _check(said: str, must: list[str], never: list[str]) -> None:
+    for words in must:
+        assert words in said, f"{words!r} is missing in: {said}"
+    for words in [*never, *NEVER]:
+        assert words not in said, f"{words!r} stands in: {said}"
+
+
+@pytest.mark.parametrize(("what", "changes", "must", "never"), COMPARED, ids=[c[0] for c in COMPARED])
+def test_a_comparison(what: str, changes: dict[str, Any], must: list[str], never: list[str]) -> None:
+    _check(sentences.compared({**CLEAR, **changes}, SIDES, 0.05), must, never)
+
+
+@pytest.mark.parametrize(
+    ("what", "changes", "bound", "word", "must", "never"), EQUIVALENT, ids=[c[0] for c in EQUIVALENT]
+)
+def test_an_equivalence(
+    what: str, changes: dict, bound: dict | None, word: str, must: list[str], never: list[str]
+) -> None:
+    row = {**CLEAR, **changes}
+    assert sentences.verdict(row, 0.05, bound) == word
+    _check(sentences.compared(row, SIDES, 0.05, bound), must, never)
+
+
+@pytest.mark.parametrize(("what", "changes", "must", "never"), RANKS, ids=[c[0] for c in RANKS])
+def test_a_rank_test(what: str, changes: dict[str, Any], must: list[str], never: list[str]) -> None:
+    row = {**CLEAR, "test": "wilcoxon", "state": "ok", **changes}
+    _check(sentences.ranked(row, SIDES), must, [*never, "fits better"])
+
+
+@pytest.mark.parametrize(("what", "rows", "must", "never"), HEADLINES, ids=[c[0] for c in HEADLINES])
+def test_a_headline(what: str, rows: list[dict[str, Any]], must: list[str], never: list[str]) -> None:
+    full = [{**CLEAR, **{k: v for k, v in row.items() if k != "equivalence"}} for row in rows]
+    bounds = [{"taste": r["taste"], **g["equivalence"]} for r, g in zip(full, rows, strict=True) if "equivalence" in g]
+    _check(sentences.by_taste(full, SIDES, 0.05, bounds), must, never)
+
+
+def test_the_names_are_the_study_s_and_classifiers_classify() -> None:
+    other = Sides("old strings", "new brass", (0.0, 100.0))
+    said = sentences.compared(CLEAR, other, 0.05)
+    assert "old strings fits better than new brass" in said
+    assert "+0.82 of 100 points" in said
+    heard = sentences.classified(
+        {"condition": "old strings", "taste": "sweet", "share": 0.6, "chance": 0.25, "p": 0.01, "n": 40}
+    )
+    assert (
+        heard
+        == "Of 40 clips of old strings asked for sweet, 60 % were classified as sweet (chance 25 %, one-sided p = .010)."
+    )
+    for word in ("fits", "prefer", "judged"):
+        assert word not in heard
+
+
+@pytest.mark.parametrize(
+    ("ps", "must", "never"),
+    [
+        ({"sweet": 0.01, "sour": 0.2}, ["for sweet", "2 tastes"], ["sour"]),
+        ({"sweet": 0.2}, ["for none of 1 taste"], ["sweet"]),
+        ({"sweet": None}, ["can't be told for sweet"], ["for sweet (", "None"]),
+        ({"sweet": 0.01, "bitter": 0.02}, ["for bitter, sweet"], []),
+    ],
+)
+def test_own_words(ps: dict[str, float | None], must: list[str], never: list[str]) -> None:
+    rows = [
+        {"prompt": t, "p": p, "p_adjusted": p, "effect": 1.0, "state": "ok", "alternative": "greater"}
+        for t, p in ps.items()
+    ]
+    _check(sentences.own_words(rows, 0.05), must, never)
+
+
+def test_an_own_word_that_did_not_converge_is_not_found() -> None:
+    rows = [
+        {
+            "prompt": "sweet",
+            "p": 0.001,
+            "p_adjusted": 0.001,
+            "effect": 1.0,
+            "state": "not converged",
+            "alternative": "greater",
+        }
+    ]
+    assert "can't be told for sweet" in sentences.own_words(rows, 0.05)
