@@ -32,12 +32,35 @@ def delivery(config: StimuliConfig) -> dict[str, Any]:
     }
 
 
+def finite(audio: np.ndarray, rate: int, where: str, start: float = 0.0) -> np.ndarray:
+    """Audio (samples, channels) as it is, if all of it is numbers; one that is none would ring through every filter after it.
+
+    Raises
+    ------
+    StimulusError
+        Naming the place, in seconds, of the first that is not; `start` is where the audio begins in its file.
+    """
+    bad = ~np.isfinite(audio)
+    if bad.any():
+        first = int(np.flatnonzero(bad.reshape(len(audio), -1).any(axis=1))[0])
+        raise StimulusError(
+            f"{where} holds samples that are not numbers, the first at {start + first / rate:.2f} s; mend the file"
+        )
+    return audio
+
+
 def deliver(audio: np.ndarray, rate: int, config: StimuliConfig, folder: Path, name: str) -> dict[str, Any]:
-    """Resample once, fade, level, write a stereo WAV; returns the fields of the manifest that follow."""
+    """Resample once, fade, level, write a stereo WAV; returns the fields of the manifest that follow.
+
+    Raises
+    ------
+    StimulusError
+        If samples are not numbers.
+    """
     import soundfile
     import soxr
 
-    channels = np.atleast_2d(audio)
+    channels = finite(np.atleast_2d(audio).T, rate, name).T
     out = np.stack([soxr.resample(c, rate, config.rate, quality="VHQ") for c in channels], axis=1)
     samples = round(config.seconds * config.rate)
     out = np.pad(out, ((0, max(0, samples - len(out))), (0, 0)))[:samples]
@@ -137,8 +160,7 @@ def load_spans(path: Path, rate: int, spans: list[tuple[float, float]]) -> Itera
             first = min(round(start * file.samplerate), max(0, file.frames - 1))
             file.seek(first)
             audio = file.read(round((end - start) * file.samplerate), dtype="float32", always_2d=True)
-            if not np.isfinite(audio).all():
-                raise StimulusError(f"{path} holds samples that are not numbers, from {start:.0f} s on")
+            audio = finite(audio, file.samplerate, str(path), first / file.samplerate)
             yield np.asarray(soxr.resample(audio.mean(axis=1), file.samplerate, rate), dtype=np.float32)
 
 
@@ -149,4 +171,4 @@ def load_mono(path: Path, rate: int) -> np.ndarray:
     with opened(path) as file:
         audio = file.read(dtype="float32", always_2d=True)
         found = file.samplerate
-    return np.asarray(soxr.resample(audio.mean(axis=1), found, rate), dtype=np.float32)
+    return np.asarray(soxr.resample(finite(audio, found, str(path)).mean(axis=1), found, rate), dtype=np.float32)

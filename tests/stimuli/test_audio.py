@@ -164,12 +164,27 @@ def test_the_row_says_what_the_file_is(tmp_path: Path) -> None:
     assert delivery(config) == {"seconds": 2.0, "loudness": -23.0, "peak": -1.0, "rate": 48000, "fade": 0.0}
 
 
-@pytest.mark.parametrize("value", [0.0, np.nan])
-def test_silence_and_what_is_no_number_are_not_delivered(tmp_path: Path, value: float) -> None:
+def test_silence_and_what_is_no_number_are_not_delivered(tmp_path: Path) -> None:
+    """Ten samples that are none would ring through the resampler and be levelled to full scale in the ear."""
     (tmp_path / "clips").mkdir()
     with pytest.raises(StimulusError, match="silent"):
-        deliver(np.full(32000, value), 16000, study(), tmp_path, "clip")
+        deliver(np.zeros(32000), 16000, study(), tmp_path, "clip")
+    for value in (np.nan, np.inf, -np.inf):
+        audio = np.stack([tone(440, 16.0, 44100)] * 2)
+        audio[1, 3 * 44100 : 3 * 44100 + 10] = value
+        with pytest.raises(
+            StimulusError, match=r"^clip holds samples that are not numbers, the first at 3\.00 s; mend the file$"
+        ):
+            deliver(audio, 44100, study(), tmp_path, "clip")
     assert list((tmp_path / "clips").iterdir()) == []
+
+
+def test_a_file_with_what_is_no_number_is_not_read(tmp_path: Path) -> None:
+    audio = tone(440, 2.0, 16000)
+    audio[4000] = np.inf
+    soundfile.write(tmp_path / "broken.wav", audio, 16000, subtype="FLOAT")
+    with pytest.raises(StimulusError, match=r"broken\.wav holds samples that are not numbers, the first at 0\.25 s"):
+        load_mono(tmp_path / "broken.wav", 8000)
 
 
 def test_reading_gives_the_mean_of_the_channels_at_the_rate_asked(tmp_path: Path) -> None:
@@ -209,7 +224,7 @@ def test_a_span_with_what_is_no_number_is_refused_and_says_where(tmp_path: Path)
     soundfile.write(path, audio, 16000, subtype="FLOAT")
     spans = load_spans(path, 16000, [(0.0, 1.0), (2.0, 3.0)])
     assert len(next(spans)) == 16000
-    with pytest.raises(StimulusError, match=r"broken\.wav holds samples that are not numbers, from 2 s on"):
+    with pytest.raises(StimulusError, match=r"broken\.wav holds samples that are not numbers, the first at 2\.50 s"):
         next(spans)
 
 
