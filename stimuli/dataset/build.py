@@ -14,7 +14,7 @@ import numpy as np
 from stimuli.dataset.arrange import Attributes, arrange, draw_attributes
 from stimuli.dataset.captions import caption, character
 from stimuli.dataset.render import render
-from stimuli.dataset.scores import Skeleton, key_name, read_chorales
+from stimuli.dataset.scores import Skeleton, chorales, key_name
 from stimuli.errors import StimulusError
 
 TEST_EVERY = 12  # every twelfth piece is held out: splits are by piece, never by clip
@@ -37,7 +37,7 @@ def build_base(
 
     Clip k depends on (`seed`, k) alone, and finished clips are not rendered again, so the command can be interrupted.
     """
-    pieces = read_chorales(out.parent / "chorales.json")
+    pieces = chorales(out.parent)
     chosen = [p for i, p in enumerate(pieces) if split_of(i) == split]
 
     def make(k: int) -> tuple[Skeleton, Attributes, str, np.random.Generator]:

@@ -11,10 +11,14 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from models.cache import cache_directory
+
 MIN_BEATS = 28
+READING = 1  # changes with what a skeleton is made of
 NAMES_SHARP = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
@@ -43,6 +47,14 @@ class Skeleton:
     chords: list[list[int]]
 
 
+def chorales(folder: Path, progress: Callable[[int, int], None] | None = None) -> list[Skeleton]:
+    """The skeletons of all usable chorales, read once on a machine: from ``chorales.json`` in `folder`, where there is one, or
+    from the cache directory."""
+    beside = folder / "chorales.json"
+    kept = cache_directory() / f"chorales-{READING}-music21-{version('music21')}.json"
+    return read_chorales(beside if beside.exists() else kept, progress)
+
+
 def read_chorales(cache: Path, progress: Callable[[int, int], None] | None = None) -> list[Skeleton]:
     """Return the skeletons of all usable four-part chorales, from `cache` when it exists.
 
@@ -68,7 +80,7 @@ def read_chorales(cache: Path, progress: Callable[[int, int], None] | None = Non
         if progress:
             progress(i + 1, len(paths))
     cache.parent.mkdir(parents=True, exist_ok=True)
-    partial = cache.with_suffix(".partial")
+    partial = cache.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(json.dumps([asdict(s) for s in skeletons]))
     os.replace(partial, cache)
     return skeletons

@@ -22,7 +22,7 @@ from stimuli.dataset.arrange import Note, arrange_parts, draw_attributes
 from stimuli.dataset.build import begin, save, split_of, write_metadata
 from stimuli.dataset.captions import caption, character
 from stimuli.dataset.render import render
-from stimuli.dataset.scores import key_name, read_chorales
+from stimuli.dataset.scores import chorales, key_name
 from stimuli.errors import StimulusError
 
 GENDERS = ("female", "male")
@@ -202,7 +202,7 @@ def build_sung(
     """Write `n` clips with a sung (or vocoded) melody; returns the metadata file. Interrupted, it goes on where it was."""
     if find_spec("pyworld") is None:
         raise StimulusError("package pyworld-prebuilt is missing; pip install tastelab[training]")
-    pieces = [p for i, p in enumerate(read_chorales(out.parent / "chorales.json")) if split_of(i) == split and p.melody]
+    pieces = [p for i, p in enumerate(chorales(out.parent)) if split_of(i) == split and p.melody]
     people = speakers(speech)
     recipe = {"kind": "sung", "seconds": seconds, "rate": rate, "seed": seed, "split": split}
     begin(out, recipe | {"speakers": _names(people)})
@@ -282,7 +282,7 @@ def build_over(
     tracks = [p for p in tracks if length(p) > seconds]
     if not tracks:
         raise StimulusError(f"{music} has no recordings of more than {seconds:g} s")
-    pieces = [p for p in read_chorales(out.parent / "chorales.json") if p.melody]
+    pieces = [p for p in chorales(out.parent) if p.melody]
     recipe = {"kind": "sung over music", "seconds": seconds, "rate": rate, "seed": seed}
     begin(out, recipe | {"speakers": _names(people), "music": [str(p.relative_to(music)) for p in tracks]})
     words: dict[str, list[Syllable]] = {}

@@ -15,7 +15,7 @@ import numpy as np
 
 from stimuli.dataset.arrange import Attributes, draw_attributes
 from stimuli.dataset.build import begin, split_of, write_corpus
-from stimuli.dataset.scores import Skeleton, read_chorales
+from stimuli.dataset.scores import Skeleton, chorales
 
 TASTES = ("sweet", "sour", "salty", "bitter")
 THRESHOLD = 25  # a taste whose rating passes this becomes a word of the caption, as in the seed study
@@ -119,7 +119,7 @@ def build_taste(
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write `n` tracks, evenly over the four tastes; returns the metadata file."""
-    pieces = read_chorales(out.parent / "chorales.json")
+    pieces = chorales(out.parent)
     chosen = [p for i, p in enumerate(pieces) if split_of(i) == split]
     graded: list[dict[str, float]] = []
 

@@ -20,7 +20,7 @@ from stimuli.dataset.arrange import INSTRUMENTS, Attributes, arrange, draw_attri
 from stimuli.dataset.build import begin, save, split_of, write_metadata
 from stimuli.dataset.captions import character
 from stimuli.dataset.render import Voicing, find_soundfont, render
-from stimuli.dataset.scores import key_name, read_chorales
+from stimuli.dataset.scores import chorales, key_name
 from stimuli.errors import StimulusError
 
 Progress = Callable[[int, int], None]
@@ -115,7 +115,7 @@ def build_varied(
     if find_spec("pedalboard") is None:
         raise StimulusError("package pedalboard is missing; pip install tastelab[training]")
     fonts = soundfonts()
-    pieces = read_chorales(out.parent / "chorales.json")
+    pieces = chorales(out.parent)
     chosen = [p for i, p in enumerate(pieces) if split_of(i) == split]
     recipe = {"kind": "varied", "produced": True, "seconds": seconds, "rate": rate, "seed": seed, "split": split}
     begin(out, recipe)
