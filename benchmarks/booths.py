@@ -48,7 +48,7 @@ def booth(url: str, name: str, sessions: int, notes: Path) -> None:
     from experiment.bots.effects import load_effects
     from experiment.data.tables import Trial
     from experiment.errors import ExperimentError
-    from experiment.items import Answer, Question
+    from experiment.question import Answer, Question
     from experiment.session import run_session
 
     ready = prepared(url)

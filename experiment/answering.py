@@ -17,7 +17,8 @@ from experiment.data.store import Store
 from experiment.data.tables import Consent, Event, Response, Screening, Seen, SessionRow, Trial, utc_now
 from experiment.errors import ExperimentError
 from experiment.headphones import passed
-from experiment.items import Answer, consent_sha256
+from experiment.items import consent_sha256
+from experiment.question import Answer
 from experiment.steps import LAST, NOT_PASSED, TOO_YOUNG, Ask, Headphones, Stored
 from experiment.texts import texts
 

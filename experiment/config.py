@@ -2,143 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Language = str
+from experiment.tasks.after import Felt
+from experiment.tasks.identification import IdentificationTask
+from experiment.tasks.page import PageTask
+from experiment.tasks.preference import PAPER, PreferenceConfig, PreferenceTask
+from experiment.tasks.questionnaire import Questionnaire, QuestionnaireTask
+from experiment.tasks.ratings import RatingsConfig, RatingsTask
+from experiment.tasks.task import RESERVED, Language, Task, twice
+
 SEED = 2**63 - 1  # the largest that databases and generators keep
-STEPS = 11  # more buttons than these stand too close to be told apart
-DEMOGRAPHICS = (
-    "sex",
-    "age",
-    "hearing_experience",
-    "eating_experience",
-    "ethnicity",
-    "hearing_impairments",
-    "taste_impairments",
-    "device",
-)
-BLOCKS = ("demographics", "preference", "ratings", "affect")
+TAKEN = (*RESERVED, "preference", "ratings")  # blocks of version 0.1
 
-
-def twice(names: Iterable[str]) -> str:
-    """Names that stand in a list more than once, as words; empty where there are none."""
-    return ", ".join(name for name, n in Counter(names).items() if n > 1)
-
-
-def check_scale(low: int, high: int, most: int) -> None:
-    """Refuse a scale that runs backwards, has one step, or more than `most`."""
-    if low >= high:
-        raise ValueError(f"low = {low} is not under high = {high}")
-    if high - low + 1 > most:
-        raise ValueError(f"{high - low + 1} steps from {low} to {high} are more than the {most} that a screen can show")
-
-
-def check_labels(labels: dict[Language, list[str]], steps: int) -> None:
-    """Refuse labels that are neither one a step nor two for the ends."""
-    for language, words in labels.items():
-        if len(words) not in (2, steps):
-            raise ValueError(f"labels.{language} has {len(words)} words; the scale needs {steps}, or 2 for its ends")
-
-
-class Adjective(BaseModel):
-    """One item of the semantic differential: its name in the data and its word per language.
-
-    `opposite` makes it bipolar (cold - warm): that word stands at the low end, `words` at the high end.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(min_length=1, pattern=r"^[a-z][a-z_]*$")
-    words: dict[Language, str]
-    opposite: dict[Language, str] | None = None
-
-
-class PreferenceConfig(BaseModel):
-    """Task 1: two clips of one taste, one from each model; which fits the taste better.
-
-    The answer is a slider from `low` (the first clip) to `high` (the second), without a marker until it is touched.
-    `replicate` gives the paper's design: tastes drawn at random, a clip may be heard again. Else each taste comes once a
-    round, in the rows of a cyclic Latin square, or in an order drawn with the study's seed.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    trials: int = Field(default=5, ge=1, le=100)
-    low: int = 0
-    high: int = 10
-    replicate: bool = False
-    order: Literal["latin", "random"] = "latin"
-
-    @model_validator(mode="after")
-    def _scale(self) -> PreferenceConfig:
-        check_scale(self.low, self.high, 101)
-        return self
-
-
-class RatingsConfig(BaseModel):
-    """Task 2: one clip, every adjective rated from `low` to `high`; `labels` word the steps per language."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    clips: int = Field(default=3, ge=1, le=100)
-    low: int = 1
-    high: int = 5
-    labels: dict[Language, list[str]]
-    adjectives: list[Adjective] = Field(min_length=1)
-    models: list[Literal["base", "finetuned", "given"]] = ["finetuned"]
-
-    @model_validator(mode="after")
-    def _scale(self) -> RatingsConfig:
-        check_scale(self.low, self.high, STEPS)
-        check_labels(self.labels, self.high - self.low + 1)
-        names = [a.name for a in self.adjectives]
-        if twice(names):
-            raise ValueError(f"adjectives are named twice: {twice(names)}")
-        if "preference" in names:
-            raise ValueError("an adjective can't be named 'preference'; that is the item of the other task")
-        if not self.models or twice(self.models):
-            raise ValueError("models names each model that is rated once")
-        return self
-
-
-class QuestionnaireItem(BaseModel):
-    """One statement; `reverse` says that agreeing counts the other way."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")
-    words: dict[Language, str]
-    reverse: bool = False
-
-
-class Questionnaire(BaseModel):
-    """Statements rated on one scale after the demographics, e.g. the Gold-MSI (whose wording its authors license)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(min_length=1, max_length=20, pattern=r"^[a-z][a-z0-9_]*$")
-    question: dict[Language, str]
-    labels: dict[Language, list[str]]
-    low: int = 1
-    high: int = 7
-    items: list[QuestionnaireItem] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _scale(self) -> Questionnaire:
-        check_scale(self.low, self.high, STEPS)
-        check_labels(self.labels, self.high - self.low + 1)
-        names = [i.name for i in self.items]
-        if twice(names):
-            raise ValueError(f"items are named twice: {twice(names)}")
-        taken = sorted({*DEMOGRAPHICS, *BLOCKS} & set(names))
-        if taken:
-            raise ValueError(f"item {taken[0]!r} has the name of a question that every session asks; name it otherwise")
-        return self
+AnyTask = Annotated[
+    PreferenceTask | RatingsTask | IdentificationTask | QuestionnaireTask | PageTask, Field(discriminator="kind")
+]
+Name = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[a-z][a-z0-9_-]*$")]
+T = TypeVar("T", bound=Task)
 
 
 class LevelConfig(BaseModel):
@@ -177,11 +61,47 @@ class ImportConfig(BaseModel):
     items: list[str] = Field(min_length=1)
 
 
+class Group(BaseModel):
+    """People of a study who are asked otherwise than others.
+
+    Attributes
+    ----------
+    conditions : list of str or None
+        Whose clips they hear; None: all.
+    tasks : list of str or None
+        Names of the tasks that they do; None: all.
+    language : str or None
+        The language of their screens, unless another is asked for.
+    quota : int or None
+        How many complete sessions are wanted; who comes without being sent to a group goes where the smallest share of it
+        is filled.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    conditions: list[str] | None = Field(default=None, min_length=1)
+    tasks: list[str] | None = Field(default=None, min_length=1)
+    language: Language | None = None
+    quota: int | None = Field(default=None, ge=1)
+
+
 class ExperimentConfig(BaseModel):
     """Sessions of a study.
 
     Attributes
     ----------
+    tasks : list
+        What is done in a session, in this order; or, as in version 0.1, `preference`, `ratings`, `affect` and
+        `questionnaires`: questionnaires first, then comparisons, then ratings.
+    shuffle : bool
+        Tasks in which clips are heard change places from person to person, in every order equally often.
+    target : int or None
+        How many complete sessions are wanted; then the study is full.
+    groups : list
+        Groups of people; without any all are alike.
+    design : {"0.2", "0.1"}
+        How clips are dealt to people. Studies that began under version 0.1 keep its design.
     taste_words : dict
         How each taste is shown to people, per language.
     replays : int
@@ -203,6 +123,8 @@ class ExperimentConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     languages: list[Language] = Field(default=["en"], min_length=1)
+    tasks: list[AnyTask] = []
+    shuffle: bool = False
     preference: PreferenceConfig | None = None
     ratings: RatingsConfig | None = None
     taste_words: dict[Language, dict[str, str]] = {}
@@ -217,40 +139,134 @@ class ExperimentConfig(BaseModel):
     headphones_required: bool = False
     practice: bool = True
     pause: bool = True
-    affect: list[Literal["valence", "arousal", "familiarity"]] = []
+    affect: list[Felt] = []
     questionnaires: list[Questionnaire] = []
     font: str | None = None
     texts: Path | None = None
     disk_gb: float = Field(default=2.0, ge=0)
+    target: int | None = Field(default=None, ge=1)
+    groups: list[Group] = []
+    design: Literal["0.2", "0.1"] = "0.2"
 
     @model_validator(mode="after")
     def _something_to_do(self) -> ExperimentConfig:
-        if self.preference is None and self.ratings is None:
-            raise ValueError("a session needs [experiment.preference] or [experiment.ratings]")
+        if self.tasks and (self.preference or self.ratings or self.affect or self.questionnaires):
+            raise ValueError(
+                "[[experiment.tasks]] stand beside preference, ratings, affect or questionnaires; declare them as tasks"
+            )
+        if not any(task.heard for task in self.sequence()):
+            raise ValueError(
+                "a session needs [experiment.preference] or [experiment.ratings], "
+                "or one of the [[experiment.tasks]] in which clips are heard"
+            )
         if twice(self.languages) or twice(self.affect):
             raise ValueError(f"named twice: {twice(self.languages) or twice(self.affect)}")
-        if self.preference and self.preference.replicate and self.ratings and self.ratings.clips > 3:
+        preference, ratings = self.task(PreferenceTask), self.task(RatingsTask)
+        if preference and preference.replicate and ratings and ratings.clips > 3:
             raise ValueError("replicate = true rates the clips after trials 1, 3 and 4: ratings.clips can be 3 at most")
+        if preference and preference.replicate and any(t.kind == "identification" for t in self.sequence()):
+            raise ValueError("replicate = true is the paper's design, which has no identification")
         if self.psytoolkit is not None:
-            known = {a.name for a in self.ratings.adjectives} if self.ratings else set()
+            known = {a.name for a in ratings.adjectives} if ratings else set()
             strange = [i for i in self.psytoolkit.items if i not in known]
             if strange or twice(self.psytoolkit.items):
                 wrong = strange[0] if strange else twice(self.psytoolkit.items)
                 raise ValueError(f"psytoolkit.items: {wrong!r} is not one of the adjectives, or stands there twice")
         for language in self.languages:
-            if self.ratings:
-                if language not in self.ratings.labels:
-                    raise ValueError(f"ratings.labels has no words in {language!r}")
-                for adjective in self.ratings.adjectives:
-                    if language not in adjective.words or language not in (adjective.opposite or adjective.words):
-                        raise ValueError(f"adjective {adjective.name!r} has no word in {language!r}")
-            for asked in self.questionnaires:
-                if language not in asked.question or language not in asked.labels:
-                    raise ValueError(f"questionnaire {asked.name!r} has no question or labels in {language!r}")
-                for item in asked.items:
-                    if language not in item.words:
-                        raise ValueError(f"item {item.name!r} of {asked.name!r} has no words in {language!r}")
-        names = [q.name for q in self.questionnaires]
-        if len(set(names)) < len(names) or set(names) & set(BLOCKS):
-            raise ValueError("questionnaires need names of their own")
+            for task in self.sequence():
+                lacking = task.lacking(language)
+                if lacking:
+                    raise ValueError(lacking)
+        self._names()
+        self._groups()
+        if self.design == "0.1" and (self.tasks or self.groups or self.target or self.shuffle):
+            raise ValueError("design = '0.1' deals the clips of [experiment.preference] and [experiment.ratings] alone")
         return self
+
+    def _names(self) -> None:
+        """Refuse tasks that can't be told apart in the data."""
+        names = [q.name for q in self.questionnaires]
+        if len(set(names)) < len(names) or set(names) & set(TAKEN):
+            raise ValueError("questionnaires need names of their own")
+        blocks = [task.block for task in self.tasks]
+        if twice(blocks):
+            raise ValueError(f"tasks are named twice: {twice(blocks)}; give each a name of its own")
+        if set(blocks) & set(RESERVED):
+            raise ValueError(f"a task can't be named {min(set(blocks) & set(RESERVED))!r}; every session has that part")
+        for task in self.tasks:
+            if task.block in TAKEN and task.block != task.kind:
+                raise ValueError(f"a task of kind {task.kind!r} can't be named {task.block!r}, after another kind")
+
+    def _groups(self) -> None:
+        """Refuse groups that have nothing to do, or whose tasks or language there are not."""
+        if twice(g.name for g in self.groups):
+            raise ValueError(f"groups are named twice: {twice(g.name for g in self.groups)}")
+        blocks = [task.block for task in self.sequence()]
+        for group in self.groups:
+            for name in group.tasks or []:
+                if name not in blocks:
+                    raise ValueError(f"group {group.name!r}: there is no task {name!r}; there are: {', '.join(blocks)}")
+            if group.language is not None and group.language not in self.languages:
+                raise ValueError(
+                    f"group {group.name!r}: language {group.language!r} is not among the study's languages"
+                )
+            if not any(task.heard for task in self.sequence(group.name)):
+                raise ValueError(f"group {group.name!r} hears no clips: none of its tasks has any")
+
+    def group(self, name: str | None) -> Group | None:
+        """A group by its name; None where there are no groups.
+
+        Raises
+        ------
+        KeyError
+            If there is none of this name.
+        """
+        if name is None:
+            return None
+        return {g.name: g for g in self.groups}[name]
+
+    def sequence(self, group: str | None = None) -> list[Task]:
+        """What a session (of a group) consists of, in order, however it was declared."""
+        tasks: list[Task] = list(self.tasks) or self._first_tasks()
+        if any(isinstance(t, PreferenceTask) and t.replicate for t in tasks) and self.design != "0.1":
+            tasks = [t.model_copy(update={"shuffled": False}) if isinstance(t, RatingsTask) else t for t in tasks]
+        wanted = self.group(group)
+        if wanted is not None and wanted.tasks is not None:
+            tasks = [t for t in tasks if t.block in wanted.tasks]
+        return tasks
+
+    def _first_tasks(self) -> list[Task]:
+        """The tables of version 0.1 as tasks."""
+        tasks: list[Task] = [QuestionnaireTask.model_validate(q.model_dump()) for q in self.questionnaires]
+        if self.preference:
+            tasks.append(PreferenceTask(pairs=[PAPER], **self.preference.model_dump()))
+        if self.ratings:
+            said: dict[str, Any] = self.ratings.model_dump()
+            conditions = said.pop("models")
+            tasks.append(RatingsTask.model_validate({**said, "conditions": conditions, "after": self.affect}))
+        return tasks
+
+    def task(self, kind: type[T]) -> T | None:
+        """The first task of a kind, or None."""
+        return next((t for t in self.sequence() if isinstance(t, kind)), None)
+
+    def named(self, block: str) -> Task:
+        """The task whose trials stand in a block.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        return {t.block: t for t in self.sequence()}[block]
+
+
+def stored_config(definition: dict[str, Any]) -> ExperimentConfig:
+    """The sessions that a database's definition of a study declares; what version 0.1 stored has its design.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If it declares none that can be read.
+    """
+    return ExperimentConfig.model_validate({"design": "0.1"} | (definition.get("experiment") or {}))

@@ -1,175 +1,319 @@
-"""Who hears what, in which order, on which side: balanced by design row.
+"""Who hears what, in which order, on which side: balanced jointly over the rows of a design, which sessions take in turn.
 
-Row r takes tastes in the r-th cyclic order, sides that alternate over rows and trials, and clips that rotate; over
-``4 x tastes`` completed rows every taste stands equally often in every place and every model equally often first.
+Row after row is dealt from the counts of the rows before it: tastes in Williams squares, pairs of conditions and clips in
+rotation (`experiment.balance`), sides as the pair, the place and the row need them; clips that are heard alone are those
+that were heard least often, at this place least often. What a person hears in one task is not heard again in another. A
+session that is broken off gives its row back, and the next person takes it, so that the rows of complete sessions stay the
+first ones.
 """
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from experiment.config import DEMOGRAPHICS, ExperimentConfig
+from experiment import first_design
+from experiment.balance import Rotation, Sides
+from experiment.config import ExperimentConfig
 from experiment.errors import ExperimentError
+from experiment.tasks.identification import IdentificationTask
+from experiment.tasks.page import PageTask
+from experiment.tasks.preference import ITEM, PreferenceTask
+from experiment.tasks.questionnaire import QuestionnaireTask
+from experiment.tasks.ratings import RatingsTask
+from experiment.tasks.task import AFTER, DEMOGRAPHICS, Clip, PlannedTrial, Task
 
 SPECIAL = ("ethnicity", "hearing_impairments", "taste_impairments")
-REUSED_TRIALS = (1, 3, 4)  # preference trials, counted from 1, whose tastes the paper's ratings take
+CHUNK = 48  # rows that are dealt, and given sides, together; a multiple of the blocks of 1 to 4 tastes
+Single = RatingsTask | IdentificationTask
 
 
-@dataclass(frozen=True)
-class Clip:
-    """A clip as the design sees it: database id, taste, model, number within taste and model."""
-
-    id: int
-    taste: str
-    model: str
-    number: int
-
-
-@dataclass(frozen=True)
-class PlannedTrial:
-    """One trial: block, taste asked about (preference only), clips in the order heard, items to be answered."""
-
-    block: str
-    taste: str | None
-    first: int | None
-    second: int | None
-    items: tuple[str, ...]
-
-
-def plan(config: ExperimentConfig, clips: Sequence[Clip], row: int) -> list[PlannedTrial]:
+def plan(config: ExperimentConfig, clips: Sequence[Clip], row: int, group: str | None = None) -> list[PlannedTrial]:
     """Plan one session.
 
     Parameters
     ----------
     row : int
-        Design row, 0-based.
+        Design row, 0-based; of the group, where there are groups.
 
     Raises
     ------
     ExperimentError
-        If there are too few clips for the design (no clip is heard twice unless ``replicate``).
+        If there are too few clips for the design (no clip is heard twice but for hidden repeats, or the paper's design).
     """
+    tasks = config.sequence(group)
+    dealt = _dealt(config, tasks, _heard_by(config, clips, group), row)
+    if config.shuffle:
+        places = [i for i, task in enumerate(tasks) if task.heard]
+        order = Rotation(len(places), len(places)).row(row)
+        tasks = list(tasks)
+        for i, task in zip(places, [tasks[places[p.taste]] for p in order], strict=True):
+            tasks[i] = task
     trials = [PlannedTrial("demographics", None, None, None, DEMOGRAPHICS)]
-    trials += [
-        PlannedTrial(q.name, None, None, None, tuple(item.name for item in q.items)) for q in config.questionnaires
-    ]
-    rng = np.random.default_rng([config.seed, row])
-    used: dict[str, list[int]] = {}
-    pairs: list[tuple[str, int]] = []
-    if config.preference:
-        pairs = _pairs(config, clips, row, rng)
-        for taste, number in pairs:
-            used.setdefault(taste, []).append(number)
-            base, tuned = _pair(clips, taste, number)
-            if config.preference.replicate:
-                swap = bool(rng.integers(2))
-            else:
-                # Alternates over rows for each taste, and over the tastes of a row.
-                swap = bool((row + _tastes(clips).index(taste) + len(used[taste])) % 2)
-            first, second = (tuned, base) if swap else (base, tuned)
-            trials.append(PlannedTrial("preference", taste, first.id, second.id, ("preference",)))
-    if config.ratings:
-        for clip in _rated(config, clips, row, rng, used, pairs):
-            items = [a.name for a in config.ratings.adjectives]
-            rng.shuffle(items)
-            trials.append(PlannedTrial("ratings", clip.taste, clip.id, None, tuple(items)))
-            if config.affect:
-                trials.append(PlannedTrial("affect", clip.taste, clip.id, None, tuple(config.affect)))
+    for task in tasks:
+        if isinstance(task, QuestionnaireTask):
+            trials.append(PlannedTrial(task.block, None, None, None, tuple(i.name for i in task.items)))
+        elif isinstance(task, PageTask):
+            trials.append(PlannedTrial(task.block, None, None, None, ()))
+        for trial in dealt.get(task.block, ()):
+            trials.append(trial)
+            after = tuple(task.after) if isinstance(task, Single) else ()
+            if after:
+                trials.append(PlannedTrial(AFTER, trial.taste, trial.first, None, after, trial.repeated))
     return trials
 
 
-def period(config: ExperimentConfig, clips: Sequence[Clip]) -> int:
-    """After how many rows the design repeats itself in tastes, places and sides."""
-    if config.preference:
-        return 1 if config.preference.replicate else 4 * len(_tastes(clips))
-    assert config.ratings is not None
-    pool = sum(c.model in config.ratings.models for c in clips)
-    return max(1, pool // config.ratings.clips)
+def period(config: ExperimentConfig, clips: Sequence[Clip], group: str | None = None) -> int:
+    """Rows of which one each, a cell, is given out before any is given out again: 1 but in version 0.1's design.
+
+    Where it is 1 the lowest row that nobody holds is given out.
+    """
+    if config.design != "0.1":
+        return 1
+    return first_design.period(config.task(PreferenceTask), config.task(RatingsTask), clips)
 
 
-def _tastes(clips: Sequence[Clip]) -> list[str]:
-    return sorted({c.taste for c in clips})
+def _heard_by(config: ExperimentConfig, clips: Sequence[Clip], group: str | None) -> tuple[Clip, ...]:
+    wanted = config.group(group)
+    if wanted is None or wanted.conditions is None:
+        return tuple(clips)
+    return tuple(c for c in clips if c.model in wanted.conditions)
 
 
-def _pair(clips: Sequence[Clip], taste: str, number: int) -> tuple[Clip, Clip]:
-    found = {c.model: c for c in clips if c.taste == taste and c.number == number}
-    try:
-        return found["base"], found["finetuned"]
-    except KeyError as missing:
-        raise ExperimentError(
-            f"clip {number} of {taste!r} is missing from model {missing}; run 'tastelab stimuli generate'"
-        ) from None
+def _dealt(
+    config: ExperimentConfig, tasks: Sequence[Task], clips: tuple[Clip, ...], row: int
+) -> dict[str, list[PlannedTrial]]:
+    """Trials in which clips are heard, by task."""
+    preference = next((t for t in tasks if isinstance(t, PreferenceTask)), None)
+    if config.design == "0.1" or (preference is not None and preference.replicate):
+        ratings = next((t for t in tasks if isinstance(t, RatingsTask)), None)
+        found: dict[str, list[PlannedTrial]] = {}
+        for trial in first_design.deal(preference, ratings, clips, row, config.seed):
+            found.setdefault(trial.block, []).append(trial)
+        return found
+    key = (config.seed, repr(tasks), clips)
+    dealer = _DEALERS.pop(key, None) or Dealer(tasks, clips, config.seed)
+    _DEALERS[key] = dealer
+    while len(_DEALERS) > 8:
+        _DEALERS.popitem(last=False)
+    return dealer.row(row)
 
 
-def _pairs(
-    config: ExperimentConfig, clips: Sequence[Clip], row: int, rng: np.random.Generator
-) -> list[tuple[str, int]]:
-    assert config.preference is not None
-    tastes = _tastes(clips)
-    count = min(sum(c.taste == t and c.model == "base" for c in clips) for t in tastes)
-    n = config.preference.trials
-    if config.preference.replicate:
-        start = int(rng.integers(count))
-        return [(str(rng.choice(tastes)), (start + k) % count) for k in range(n)]
-    needed = -(-n // len(tastes)) + (1 if config.ratings else 0)
-    if count < needed:
-        raise ExperimentError(
-            f"{count} clips a taste are too few for {n} preference trials and the ratings without hearing one twice; "
-            f"make at least {needed} (clips_per_taste), or declare replicate = true"
-        )
-    order = [tastes[(row + i) % len(tastes)] for i in range(len(tastes))]
-    sequence = order[:n]
-    # What goes beyond one round of the tastes stands at a place that moves on from row to row, so that it is not always
-    # the last.
-    for i in range(n - len(tastes)):
-        extra = order[(row // len(tastes) + i) % len(tastes)]
-        sequence.insert((row // len(tastes) ** 2 + row + i) % (len(sequence) + 1), extra)
-    if config.preference.order == "random":
-        sequence = [sequence[i] for i in rng.permutation(n)]
-    seen: dict[str, int] = {}
-    out = []
-    for taste in sequence:
-        place = seen.get(taste, 0)
-        out.append((taste, (row + place) % count))
-        seen[taste] = place + 1
+@dataclass
+class _Session:
+    """What one person hears, task after task: clips, and numbers of compared pairs by taste."""
+
+    row: int
+    clips: set[int] = field(default_factory=set)
+    compared: set[tuple[str, int]] = field(default_factory=set)
+    alone: set[tuple[str, int]] = field(default_factory=set)
+
+
+class Dealer:
+    """Deals row after row from the counts of the rows before.
+
+    Comparisons are dealt first, since they need two clips that are free; then whatever is heard alone.
+    """
+
+    def __init__(self, tasks: Sequence[Task], clips: tuple[Clip, ...], seed: int):
+        self.seed = seed
+        compared = [t for t in tasks if isinstance(t, PreferenceTask)]
+        alone = [t for t in tasks if isinstance(t, Single)]
+        self.tables: list[Compared | Alone] = [Compared(t, clips, bool(alone)) for t in compared]
+        self.tables += [Alone(t, clips) for t in alone]
+        self.rows: list[dict[str, list[PlannedTrial]]] = []
+
+    def row(self, row: int) -> dict[str, list[PlannedTrial]]:
+        """Trials of a row, by task."""
+        while len(self.rows) <= row:
+            first = len(self.rows)
+            dealt: dict[str, list[list[PlannedTrial]]] = {table.task.block: [] for table in self.tables}
+            for n in range(first, first + CHUNK):
+                session = _Session(n)
+                for i, table in enumerate(self.tables):
+                    trials = table.deal(session, np.random.default_rng([self.seed, n, i]))
+                    dealt[table.task.block].append(trials)
+            for i, table in enumerate(self.tables):
+                found = dealt[table.task.block]
+                if isinstance(table, Compared):
+                    found = table.sided(found, first)
+                for n, trials in enumerate(found):
+                    rng = np.random.default_rng([self.seed, first + n, i, 1])
+                    found[n] = with_repeats(trials, table.task.repeats, table.again, rng)
+                dealt[table.task.block] = found
+            self.rows += [{block: rows[n] for block, rows in dealt.items()} for n in range(CHUNK)]
+        return self.rows[row]
+
+
+class Compared:
+    """Pairs of a comparison: which taste, conditions and clips, in which places, on which sides."""
+
+    def __init__(self, task: PreferenceTask, clips: Sequence[Clip], others: bool):
+        self.task = task
+        self.found = {(c.taste, c.model, c.number): c for c in clips}
+        self.kinds = [p for p in task.pairs if {p[0], p[1]} <= {c.model for c in clips}]
+        if not self.kinds:
+            named = " or ".join(f"{a} with {b}" for a, b in task.pairs)
+            raise ExperimentError(f"{task.block}: there are no clips of both conditions to compare {named}")
+        wanted = {name for pair in self.kinds for name in pair}
+        self.tastes = sorted({c.taste for c in clips if c.model in wanted})
+        self.numbers = {t: sorted({c.number for c in clips if c.taste == t and c.model in wanted}) for t in self.tastes}
+        rounds = -(-task.trials // len(self.tastes))
+        count, needed = min(map(len, self.numbers.values())), rounds + (1 if others else 0)
+        if count < needed:
+            raise ExperimentError(
+                f"{count} clips a taste are too few for {task.trials} preference trials"
+                f"{' and the ratings' if others else ''} without hearing one twice; "
+                f"make at least {needed} (clips_per_taste), or declare replicate = true"
+            )
+        self.rotation = Rotation(len(self.tastes), task.trials, len(self.kinds))
+        self.sides = Sides()
+        self.met: Counter[Any] = Counter()
+        self.again: Counter[Any] = Counter()
+
+    def deal(self, session: _Session, rng: np.random.Generator) -> list[PlannedTrial]:
+        """One row."""
+        places = self.rotation.row(session.row)
+        if self.task.order == "random":
+            places = [places[i] for i in rng.permutation(len(places))]
+        trials = []
+        for at, place in enumerate(places):
+            taste, (over, under) = self.tastes[place.taste], self.kinds[place.kind]
+            own = self.numbers[taste]
+            turn = own[self.rotation.clip(place, len(own))]
+            first = self._first(session, taste, over, under, at, turn)
+            second = self._second(session, taste, over, under, first) if self.task.match == "crossed" else first
+            self.met.update(
+                [
+                    (taste, over, under, first),
+                    ("at", taste, over, under, first, at),
+                    (taste, over, under, first, second),
+                ]
+            )
+            ahead, then = self._clip(taste, over, first), self._clip(taste, under, second)
+            session.clips |= {ahead.id, then.id}
+            session.compared |= {(taste, first), (taste, second)}
+            trials.append(PlannedTrial(self.task.block, taste, ahead.id, then.id, (ITEM,)))
+        return trials
+
+    def sided(self, rows: list[list[PlannedTrial]], first: int) -> list[list[PlannedTrial]]:
+        """Some rows, of which the first is number `first`, with sides: till now whose answer is over the middle is ahead."""
+        condition = {c.id: c.model for c in self.found.values()}
+        pairs = []
+        for n, trials in enumerate(rows, first):
+            for at, t in enumerate(trials):
+                pair = (t.first, t.second)
+                kind = tuple(condition[c] for c in pair if c is not None)
+                whole = [("place", at), ("quarter", n * 4 // CHUNK, at), ("met", pair, at), ("taste", t.taste), kind]
+                # Named twice, a row counts for more than what is summed over rows.
+                pairs.append((pair, [("row", n), ("row", n), *whole]))
+        straight = iter(self.sides.choose(pairs))
+        return [
+            [t if next(straight) else replace(t, first=t.second, second=t.first) for t in trials] for trials in rows
+        ]
+
+    def _first(self, session: _Session, taste: str, over: str, under: str, at: int, turn: int) -> int:
+        """Number of a pair: whose turn it is, or else the one that was heard least often."""
+
+        def free(number: int) -> bool:
+            if self.task.match == "crossed":
+                return self._clip(taste, over, number).id not in session.clips
+            return (taste, number) not in session.compared
+
+        own = [n for n in self.numbers[taste] if free(n)]
+        if not own:
+            raise ExperimentError(f"no unheard pair of {taste!r} is left to compare; make more (clips_per_taste)")
+        if turn in own:
+            return turn
+        unit = (taste, over, under)
+        return min(own, key=lambda n: (self.met[*unit, n], self.met["at", *unit, n, at], (n - turn) % (max(own) + 1)))
+
+    def _second(self, session: _Session, taste: str, over: str, under: str, first: int) -> int:
+        """Number of the clip that a clip is crossed with: the next other one each time it comes, if that is free."""
+        every = self.numbers[taste]
+        own = [n for n in every if n != first and self._clip(taste, under, n).id not in session.clips]
+        if not own:
+            raise ExperimentError(f"no clip of {taste!r} is left to cross pairs with; make more (clips_per_taste)")
+        step = 1 + self.met[taste, over, under, first] % (len(every) - 1)
+        turn = every[(every.index(first) + step) % len(every)]
+        return turn if turn in own else min(own, key=lambda n: (self.met[taste, over, under, first, n], n))
+
+    def _clip(self, taste: str, condition: str, number: int) -> Clip:
+        try:
+            return self.found[taste, condition, number]
+        except KeyError:
+            raise ExperimentError(
+                f"clip {number} of {taste!r} is missing from model {condition!r}; run 'tastelab stimuli generate'"
+            ) from None
+
+
+class Alone:
+    """Clips heard alone: of a taste and condition the one that was heard least often, at its place least often."""
+
+    def __init__(self, task: Single, clips: Sequence[Clip]):
+        self.task = task
+        names = list(task.conditions) or list(dict.fromkeys(c.model for c in clips))
+        self.pool = [c for c in clips if c.model in names]
+        if not self.pool:
+            raise ExperimentError(f"there are no clips of {', '.join(names)} to rate")
+        self.tastes = sorted({c.taste for c in self.pool})
+        self.conditions = [n for n in names if any(c.model == n for c in self.pool)]
+        if len(self.tastes) == 1 and task.clips > len(self.pool):
+            raise ExperimentError(f"{task.clips} clips a person are asked for and only {len(self.pool)} are there")
+        self.rotation = Rotation(len(self.tastes), task.clips, len(self.conditions))
+        self.heard: Counter[Any] = Counter()
+        self.again: Counter[Any] = Counter()
+
+    def deal(self, session: _Session, rng: np.random.Generator) -> list[PlannedTrial]:
+        """One row."""
+        trials = []
+        for at, place in enumerate(self.rotation.row(session.row)):
+            taste, condition = self.tastes[place.taste], self.conditions[place.kind]
+            free = [
+                c
+                for c in self.pool
+                if (c.taste, c.model) == (taste, condition)
+                and c.id not in session.clips
+                and (len(self.tastes) == 1 or (taste, c.number) not in session.compared)
+            ]
+            if not free:
+                raise ExperimentError(f"no unheard clip of {taste!r} is left to rate; make more (clips_per_taste)")
+            drawn = dict(zip((c.id for c in free), rng.permutation(len(free)), strict=True))
+            clip = min(free, key=lambda c: self._crowded(c, at, session, int(drawn[c.id])))
+            session.clips.add(clip.id)
+            session.alone.add((taste, clip.number))
+            self.heard.update([clip.id, (clip.id, at)])
+            items = list(self.task.items)
+            if isinstance(self.task, RatingsTask) and self.task.shuffled:
+                rng.shuffle(items)
+            trials.append(PlannedTrial(self.task.block, taste, clip.id, None, tuple(items)))
+        return trials
+
+    def _crowded(self, clip: Clip, at: int, session: _Session, drawn: int) -> tuple[int, ...]:
+        numbered = int((clip.taste, clip.number) in session.alone)
+        return self.heard[clip.id], self.heard[clip.id, at], numbered, drawn
+
+
+def with_repeats(
+    trials: list[PlannedTrial], repeats: int, again: Counter[Any], rng: np.random.Generator
+) -> list[PlannedTrial]:
+    """Some trials of the first half once more among the last quarter: those that were repeated least often."""
+    early = trials[: max(1, len(trials) // 2)]
+    out = list(trials)
+    if not repeats:
+        return out
+    drawn = rng.permutation(len(early))
+    order = sorted(range(len(early)), key=lambda i: (again[early[i].first, early[i].second], int(drawn[i])))
+    for i in order[:repeats]:
+        old = early[i]
+        again[old.first, old.second] += 1
+        once_more = PlannedTrial(old.block, old.taste, old.first, old.second, old.items, repeated=True)
+        out.insert(int(rng.integers(-(-3 * len(trials) // 4), len(out) + 1)), once_more)
     return out
 
 
-def _rated(
-    config: ExperimentConfig,
-    clips: Sequence[Clip],
-    row: int,
-    rng: np.random.Generator,
-    used: dict[str, list[int]],
-    pairs: list[tuple[str, int]],
-) -> list[Clip]:
-    assert config.ratings is not None
-    pool = [c for c in clips if c.model in config.ratings.models]
-    n = config.ratings.clips
-    if not pool:
-        raise ExperimentError(f"there are no clips of {', '.join(config.ratings.models)} to rate")
-    if config.preference and config.preference.replicate:
-        numbers = [pairs[(k - 1) % len(pairs)] for k in REUSED_TRIALS][:n]
-        start = int(rng.integers(1, 3))
-        count = max(c.number for c in pool) + 1
-        return [next(c for c in pool if c.taste == t and c.number == (number + start) % count) for t, number in numbers]
-    tastes = sorted({c.taste for c in pool})
-    if len(tastes) == 1 or "given" in config.ratings.models:
-        if n > len(pool):
-            raise ExperimentError(f"{n} clips a person are asked for and only {len(pool)} are there")
-        # Consecutive rows share one seeded permutation and take its parts, so every clip is rated equally often.
-        parts = len(pool) // n
-        order = np.random.default_rng([config.seed, row // parts]).permutation(len(pool))
-        part = row % parts
-        return [pool[i] for i in order[part * n : (part + 1) * n]]
-    chosen = [tastes[(row + i) % len(tastes)] for i in range(n)]
-    out: list[Clip] = []
-    for taste in chosen:
-        free = [c for c in pool if c.taste == taste and c.number not in used.get(taste, []) and c not in out]
-        if not free:
-            raise ExperimentError(f"no unheard clip of {taste!r} is left to rate; make more (clips_per_taste)")
-        out.append(free[row % len(free)])
-    return [out[i] for i in rng.permutation(len(out))]
+_DEALERS: OrderedDict[Any, Dealer] = OrderedDict()

@@ -16,12 +16,14 @@ from sqlalchemy.orm import Session
 
 from experiment.bots import bots
 from experiment.bots.effects import Effects
-from experiment.config import ExperimentConfig
+from experiment.config import ExperimentConfig, stored_config
+from experiment.data.allotment import Places
 from experiment.data.store import Header, Store
 from experiment.data.tables import Participant, Response, SessionRow, Stimulus, Trial, utc_now
-from experiment.design import Clip, period, plan
+from experiment.design import period, plan
 from experiment.errors import ExperimentError
 from experiment.session import check_files
+from experiment.tasks.task import Clip
 from stimuli.manifest import ClipRow
 
 
@@ -49,8 +51,9 @@ def prepare(
     rows: Sequence[ClipRow],
     folder: Path,
 ) -> Prepared:
-    """Enter a study and its clips into the database."""
+    """Enter a study and its clips into the database; a study that began keeps the design that it began with."""
     study_id = store.ensure_study(name, title, definition)
+    config = config.model_copy(update={"design": stored_config(store.study(name).definition).design})
     entries = [
         {
             "clip": r.clip,
@@ -84,10 +87,11 @@ def begin(
     prepared: Prepared,
     code: str,
     kind: str,
-    language: str,
+    language: str | None,
     station: str,
     calibration: dict[str, Any] | None = None,
     overrides: list[str] | None = None,
+    group: str | None = None,
 ) -> int:
     """Begin a session; its files are checked against their hashes first. Returns the session's id.
 
@@ -98,19 +102,27 @@ def begin(
         already.
     """
     check_code(code)
-    if language not in prepared.config.languages:
-        raise ExperimentError(f"--language {language!r}: this study declares {', '.join(prepared.config.languages)}")
+    config = prepared.config
+    if language is not None and language not in config.languages:
+        raise ExperimentError(f"--language {language!r}: this study declares {', '.join(config.languages)}")
+    if group is not None and not config.groups:
+        raise ExperimentError(f"--group {group!r}: this study has no groups")
     if kind != "bot":
         check_files(prepared.stimuli)
     clips = prepared.clips
     return prepared.store.begin(
         prepared.study_id,
         code,
-        Header(kind, station, language, prepared.config.seed, versions(), calibration, overrides),
-        lambda row: plan(prepared.config, clips, row),
-        period=period(prepared.config, clips),
-        lapse_hours=prepared.config.resume_hours,
+        Header(kind, station, language or config.languages[0], config.seed, versions(), calibration, overrides),
+        lambda row, chosen=None: plan(config, clips, row, chosen),
+        places=Places(period(config, clips), config.target, config.groups, group, language, kind != "bot"),
+        lapse_hours=config.resume_hours,
     )
+
+
+def language_of(prepared: Prepared, session_id: int) -> str:
+    """The language in which a session began: the one asked for, its group's, or the study's first."""
+    return prepared.store.do(lambda s: s.get_one(SessionRow, session_id).language)
 
 
 def check_code(code: str) -> None:
@@ -180,7 +192,6 @@ def simulate(
     prepared: Prepared, effects: Effects, n: int, seed: int, progress: Callable[[int, int], None] | None = None
 ) -> int:
     """Run `n` simulated participants; finished ones stay, unfinished ones go on. Returns how many ran now."""
-    language = prepared.config.languages[0]
 
     def start(index: int, code: str) -> int:
         query = (
@@ -190,7 +201,7 @@ def simulate(
         )
         old = prepared.store.do(lambda s: s.scalar(query))
         if old is None:
-            return begin(prepared, code, "bot", language, "simulation")
+            return begin(prepared, code, "bot", None, "simulation")
         return resume(prepared, code)[0] if old.status in ("running", "stopped") else -1
 
     return len(bots.simulate(prepared.store, start, prepared.config, effects, n, seed, progress))

@@ -18,7 +18,7 @@ from experiment.data.store import Store
 from experiment.data.tables import Stimulus, Trial
 from experiment.errors import ExperimentError
 from experiment.headphones import HeadphoneTrial
-from experiment.items import Answer, Question
+from experiment.question import Answer, Question
 from experiment.steps import (
     Ask,
     Consent,

@@ -17,10 +17,13 @@ from experiment.config import ExperimentConfig
 from experiment.data.tables import Stimulus, Trial
 from experiment.design import SPECIAL
 from experiment.headphones import HeadphoneTrial, trials
-from experiment.items import Question, practice_question, question, titles
+from experiment.items import practice_question, question, titles
+from experiment.question import Question
+from experiment.tasks.page import PageTask
+from experiment.tasks.preference import PreferenceTask
+from experiment.tasks.task import RESERVED, Task
 from experiment.texts import texts
 
-HEARD = ("preference", "ratings")  # blocks whose clips are heard before their questions
 LAST = "end"
 TOO_YOUNG = "too_young"
 NOT_PASSED = "headphones_failed"
@@ -161,6 +164,9 @@ def next_step(stored: Stored, config: ExperimentConfig) -> Step:
     if stored.special is None:
         return Consent()
     for trial in stored.plan:
+        page = _page(stored, config, trial)
+        if page:
+            return page
         items = stored.open(trial)
         if items:
             return _before(stored, config, trial) or _ask(stored, config, trial, items[0])
@@ -169,27 +175,61 @@ def next_step(stored: Stored, config: ExperimentConfig) -> Step:
 
 def _before(stored: Stored, config: ExperimentConfig, trial: Trial) -> Step | None:
     """What must be done before a trial's next question."""
-    words = texts(stored.language, config.texts)
     if trial.first is not None:
-        step = _ears(stored, config)
+        step = _ears(stored, config, trial)
         if step is not None:
             return step
-    if trial.block not in HEARD:
+    task = _task(config, trial)
+    if task is None or not task.heard:
         return None
-    if config.pause and trial.block == "ratings" and "intro:preference" in stored.seen and "pause" not in stored.seen:
+    words = texts(stored.language, config.texts)
+    parts = list(dict.fromkeys(t.block for t in stored.plan if (found := _task(config, t)) and found.heard))
+    part = parts.index(trial.block)
+    if (
+        config.pause
+        and _half(parts) == part
+        and f"intro:{parts[part - 1]}" in stored.seen
+        and "pause" not in stored.seen
+    ):
         return Page("pause", words["pause"]["title"], words["pause"]["text"])
     if f"intro:{trial.block}" not in stored.seen:
-        block = words[trial.block]
-        return Page(f"intro:{trial.block}", block["intro_title"], block["intro"])
+        return Page(f"intro:{trial.block}", part_title(words, task.kind, part), words[task.kind]["intro"])
     if f"heard:{trial.position}" not in stored.seen:
         clips = tuple(c for c in (trial.first, trial.second) if c is not None)
         if clips:
-            return Listen(f"heard:{trial.position}", trial, clips, tuple(titles(trial, words)))
+            return Listen(f"heard:{trial.position}", trial, clips, tuple(titles(config, trial, stored.language)))
     return None
 
 
-def _ears(stored: Stored, config: ExperimentConfig) -> Step | None:
-    """Sound check, level, headphone tests and practice before the first clip of a sitting."""
+def _task(config: ExperimentConfig, trial: Trial) -> Task | None:
+    """The task of a trial; None for what every session asks, and what is asked after a clip."""
+    return None if trial.block in RESERVED else config.named(trial.block)
+
+
+def _half(parts: Sequence[str]) -> int:
+    """Before which part, from 0, half of the session is over; -1 where there is one part alone."""
+    return (len(parts) + 1) // 2 if len(parts) > 1 else -1
+
+
+def part_title(words: dict[str, Any], kind: str, part: int) -> str:
+    """What stands over the introduction of a part, from 0: as a study's own texts word it for a task, or by its place."""
+    own = words[kind].get("intro_title")
+    return str(own if own is not None else list(words["parts"].values())[: part + 1][-1])
+
+
+def _page(stored: Stored, config: ExperimentConfig, trial: Trial) -> Page | None:
+    """A page of the study's own, where nothing behind it was answered yet."""
+    task = _task(config, trial)
+    step = f"page:{trial.block}"
+    if not isinstance(task, PageTask) or step in stored.seen:
+        return None
+    if any((t.id, i) in stored.answered for t in stored.plan if t.position > trial.position for i in t.items):
+        return None
+    return Page(step, task.title[stored.language], task.text[stored.language])
+
+
+def _ears(stored: Stored, config: ExperimentConfig, trial: Trial) -> Step | None:
+    """Sound check, level and headphone tests before the first clip of a sitting; practice before the first comparison."""
     if config.sound_check and "sound" not in stored.seen:
         return SoundCheck()
     if config.level.by == "participant" and "level" not in stored.seen:
@@ -198,8 +238,9 @@ def _ears(stored: Stored, config: ExperimentConfig) -> Step | None:
     for test in tests:
         if not stored.passed.get(test) and f"headphones:{test}" not in stored.seen:
             return Headphones(test, (stored.seed, stored.session_id, stored.screenings))
-    begun = any((t.id, i) in stored.answered for t in stored.plan if t.first is not None for i in t.items)
-    if config.practice and config.preference and not begun and "practice" not in stored.seen:
+    begun = any((t.id, i) in stored.answered for t in stored.plan if t.block == trial.block for i in t.items)
+    compared = isinstance(_task(config, trial), PreferenceTask)
+    if config.practice and compared and not begun and "practice" not in stored.seen:
         words = texts(stored.language, config.texts)["practice"]
         if "page:practice" not in stored.seen:
             return Page("page:practice", words["title"], words["text"])

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from analysis.config import AnalysisConfig
-from experiment.config import DEMOGRAPHICS, ExperimentConfig
+from experiment.config import ExperimentConfig
+from experiment.tasks.page import PageTask
+from experiment.tasks.preference import PreferenceTask
+from experiment.tasks.ratings import RatingsTask
+from experiment.tasks.task import DEMOGRAPHICS, RESERVED, Clip, PlannedTrial, Task
 from stimuli.config import StimuliConfig
 
-if TYPE_CHECKING:
-    from experiment.design import Clip, PlannedTrial
-
 WORDS_A_MINUTE = 200  # silent reading of plain text by adults (Brysbaert 2019: 238), and some to spare
-SECONDS = {"demographics": 5.0, "preference": 6.0, "ratings": 3.0, "affect": 4.0}  # of one answer, about
-QUESTIONNAIRE = 5.0
+SECONDS = {"preference": 6.0, "ratings": 3.0, "identification": 5.0, "affect": 4.0}  # of one answer, about
+OTHERS = 5.0  # s of an answer about oneself
+SESSIONS = 48  # over which balance is counted where a study says no target
 
 
 def problems(stimuli: StimuliConfig, asked: ExperimentConfig, analysis: AnalysisConfig) -> Iterator[str]:
@@ -36,7 +39,7 @@ def _names(tastes: list[str], asked: ExperimentConfig, analysis: AnalysisConfig)
     for taste, where in named:
         if taste not in tastes:
             yield f"{where}: taste {taste!r} is not among the stimuli's{nearest(taste, tastes)}"
-    if asked.preference:
+    if any(task.tastes_named for task in asked.sequence()):
         for language in asked.languages:
             lacking = [t for t in tastes if t not in asked.taste_words.get(language, {})]
             if lacking:
@@ -45,16 +48,17 @@ def _names(tastes: list[str], asked: ExperimentConfig, analysis: AnalysisConfig)
 
 def _declared(asked: ExperimentConfig, analysis: AnalysisConfig) -> Iterator[str]:
     """Tests of a task that there is not, bounds and factors that the scales do not have, groups that nobody is asked for."""
+    preference, ratings = asked.task(PreferenceTask), asked.task(RatingsTask)
     for name, declared in (("hypotheses", analysis.hypotheses), ("equivalence", analysis.equivalence)):
-        if declared and asked.preference is None:
+        if declared and preference is None:
             yield f"analysis.{name} are about [experiment.preference], which this study does not have"
-    if asked.preference:
-        half = (asked.preference.high - asked.preference.low) / 2
+    if preference:
+        half = (preference.high - preference.low) / 2
         for e in analysis.equivalence:
             if e.bound >= half:
                 yield f"analysis.equivalence: bound = {e.bound:g} of {e.taste} is not under {half:g}, half of the scale"
     if isinstance(analysis.factors, int):
-        items = len(asked.ratings.adjectives) if asked.ratings else 0
+        items = len(ratings.adjectives) if ratings else 0
         if analysis.factors > max(1, (items - 1) // 2):
             yield f"analysis.factors = {analysis.factors}: {items} adjectives carry {max(1, (items - 1) // 2)} at most"
     known = ["language", *DEMOGRAPHICS]
@@ -66,50 +70,85 @@ def _declared(asked: ExperimentConfig, analysis: AnalysisConfig) -> Iterator[str
 def _texts(asked: ExperimentConfig) -> Iterator[str]:
     """Languages without texts, texts without a word, words without their placeholder."""
     from experiment.errors import ExperimentError
-    from experiment.texts import texts
+    from experiment.texts import lacking, texts
 
+    tasks = [task for task in asked.sequence() if task.heard]
+    after = [item for task in tasks for item in getattr(task, "after", ())]
     for language in asked.languages:
         try:
-            texts(language, asked.texts)
+            missing = lacking(texts(language, asked.texts), [task.kind for task in tasks], after)
         except ExperimentError as error:
             yield f"experiment.languages: {error}"
+            continue
+        if missing:
+            yield f"experiment.texts: the texts in {language!r} lack {missing}, which this study needs; see en.toml"
 
 
 def _clips(stimuli: StimuliConfig, asked: ExperimentConfig) -> Iterator[str]:
     """Tasks that the clips can't fill."""
     from experiment.errors import ExperimentError
 
-    if stimuli.source == "given":
-        if asked.preference:
-            yield "experiment.preference compares two models; given tracks (source = 'given') have none"
-        if asked.ratings and asked.ratings.models != ["given"]:
-            yield "experiment.ratings.models: given tracks are rated with models = ['given']"
-    elif asked.ratings and "given" in asked.ratings.models:
-        yield "experiment.ratings.models: 'given' needs source = 'given' in [stimuli]"
-    else:
+    there, given = conditions(stimuli), stimuli.source == "given"
+    for task in asked.sequence():
+        place = f"experiment.{task.block}"
+        if given and isinstance(task, PreferenceTask):
+            yield f"{place} compares two models; given tracks (source = 'given') have none"
+            return
+        for name in _named(task):
+            if name not in there and given:
+                yield f"{place}.models: given tracks are rated with models = ['given']"
+                return
+            if name not in there and name == "given":
+                yield f"{place}.models: 'given' needs source = 'given' in [stimuli]"
+                return
+            if name not in there:
+                yield f"{place}: there is no condition {name!r}{nearest(name, there)}"
+                return
+    for group in asked.groups:
+        for name in group.conditions or ():
+            if name not in there:
+                yield f"experiment.groups: {group.name!r} hears condition {name!r}{nearest(name, there)}"
+                return
+    for one in group_names(asked):
         try:
             for row in range(4 * len(stimuli.tastes)):
-                _plan(stimuli, asked, row)
+                _plan(stimuli, asked, row, one)
         except ExperimentError as error:
-            yield f"experiment: {error}"
+            yield f"experiment: {'' if one is None else f'group {one}: '}{error}"
+            return
 
 
-def _plan(stimuli: StimuliConfig, asked: ExperimentConfig, row: int) -> list[PlannedTrial]:
+def group_names(asked: ExperimentConfig) -> Sequence[str | None]:
+    """Names of the groups; one None where all people are alike."""
+    return [g.name for g in asked.groups] or [None]
+
+
+def conditions(stimuli: StimuliConfig) -> list[str]:
+    """Names of what the clips were made by."""
+    return ["given"] if stimuli.source == "given" else ["base", "finetuned"]
+
+
+def _named(task: Task) -> list[str]:
+    """Conditions that a task speaks of."""
+    if isinstance(task, PreferenceTask):
+        return list(dict.fromkeys(name for pair in task.pairs for name in pair))
+    return list(getattr(task, "conditions", ()))
+
+
+def _plan(stimuli: StimuliConfig, asked: ExperimentConfig, row: int, group: str | None = None) -> list[PlannedTrial]:
     from experiment.design import plan
 
-    return plan(asked, _planned_clips(stimuli, asked), row)
+    return plan(asked, _planned_clips(stimuli, asked), row, group)
 
 
 def _planned_clips(stimuli: StimuliConfig, asked: ExperimentConfig) -> list[Clip]:
-    """The clips that there will be, as the design sees them; of given tracks as many as are rated, at least."""
-    from experiment.design import Clip
-
+    """The clips that there will be, as the design sees them; of given tracks as many as are heard, at least."""
     if stimuli.source == "given":
-        n = max(stimuli.clips_per_taste, asked.ratings.clips if asked.ratings else 0)
+        n = max(stimuli.clips_per_taste, *(getattr(task, "clips", 0) for task in asked.sequence()))
         names = [("", "given", k) for k in range(n)]
     else:
-        models = ("base", "finetuned")
-        names = [(t.name, m, k) for t in stimuli.tastes for m in models for k in range(stimuli.clips_per_taste)]
+        there = conditions(stimuli)
+        names = [(t.name, m, k) for t in stimuli.tastes for m in there for k in range(stimuli.clips_per_taste)]
     return [Clip(i, *name) for i, name in enumerate(names)]
 
 
@@ -128,8 +167,8 @@ class Part:
         return {**vars(self), "minutes": round(self.minutes, 1)}
 
 
-def met(stimuli: StimuliConfig, asked: ExperimentConfig, language: str) -> list[Part]:
-    """What a person meets in a session, part by part, and all together; minutes are an estimate.
+def met(stimuli: StimuliConfig, asked: ExperimentConfig, language: str, group: str | None = None) -> list[Part]:
+    """What a person (of a group) meets in a session, part by part, and all together; minutes are an estimate.
 
     Clips are heard once; questions take what people are known to take (`SECONDS`), texts `WORDS_A_MINUTE`.
     """
@@ -137,30 +176,120 @@ def met(stimuli: StimuliConfig, asked: ExperimentConfig, language: str) -> list[
 
     words, seconds = texts(language, asked.texts), stimuli.seconds
     found: dict[str, list[PlannedTrial]] = {}
-    for trial in _plan(stimuli, asked, 0):
+    for trial in _plan(stimuli, asked, 0, group):
         found.setdefault(trial.block, []).append(trial)
     parts = [Part("consent", 2, 0, 0, _reading(words["consent"], ["title", "text", "special_title", "special_text"]))]
+    heard = 0
     for block, trials in found.items():
-        if any(t.first is not None for t in trials) and not any(p.part == "ears" for p in parts):
+        task = None if block in RESERVED else asked.named(block)
+        if task is not None and task.heard and not heard:
             parts += _ears(asked, words)
         questions = sum(len(t.items) for t in trials)
-        clips = 0 if block == "affect" else sum(c is not None for t in trials for c in (t.first, t.second))
-        each = SECONDS.get(block, QUESTIONNAIRE)
-        intro = block in ("preference", "ratings")
-        read = _reading(words[block], ["intro_title", "intro"]) if intro else 0.0
+        each = SECONDS.get(task.kind if task else block, OTHERS)
+        clips, intro, read = 0, 0, 0.0
+        if task is not None and task.heard:
+            heard += 1
+            clips = sum(c is not None for t in trials for c in (t.first, t.second))
+            intro, read = 1, _reading(words[task.kind], ["intro_title", "intro"])
+        elif isinstance(task, PageTask):
+            intro, read = 1, _reading({"title": task.title[language], "text": task.text[language]}, ["title", "text"])
         minutes = (questions * each + clips * seconds) / 60 + read
         parts.append(Part(block, questions + clips + intro, questions, clips, minutes))
-    if asked.pause and "preference" in found and "ratings" in found:
+    if asked.pause and heard > 1:
         parts.append(Part("pause", 1, 0, 0, _reading(words["pause"], ["title", "text"])))
     parts.append(Part("end", 1, 0, 0, _reading(words["end"], ["title", "text"])))
     total = [sum(getattr(p, name) for p in parts) for name in ("screens", "questions", "clips", "minutes")]
     return [*parts, Part("all", *total)]
 
 
+def balance(stimuli: StimuliConfig, asked: ExperimentConfig, group: str | None = None) -> list[dict[str, Any]]:
+    """How evenly things are heard when all wanted sessions are complete (or `SESSIONS`): a row for each task and thing.
+
+    `fewest` and `most` are counts over all there is of it; it is `even` where they differ by one at most. Counted over the
+    plan, which is what sessions run.
+    """
+    quota = asked.group(group).quota if asked.group(group) else asked.target  # type: ignore[union-attr]
+    sessions = quota or SESSIONS
+    plans = [_plan(stimuli, asked, row, group) for row in range(sessions)]
+    clips = {c.id: c for c in _planned_clips(stimuli, asked)}
+    rows: list[dict[str, Any]] = []
+    for task in asked.sequence(group):
+        if task.heard:
+            trials = [[t for t in plan if t.block == task.block and not t.repeated] for plan in plans]
+            for what, counts in _counted(task, trials, clips).items():
+                fewest, most = min(counts), max(counts)
+                rows.append(
+                    {"task": task.block, "what": what, "sessions": sessions, "fewest": fewest, "most": most,
+                     "even": most - fewest <= 1}
+                )  # fmt: skip
+    return rows
+
+
+def _counted(task: Task, sessions: list[list[PlannedTrial]], clips: dict[int, Clip]) -> dict[str, list[int]]:
+    """Counts of all that there is to hear, by what is counted."""
+    heard: dict[str, Counter[Any]] = {}
+    places = range(max(map(len, sessions)))
+    tastes = sorted({str(t.taste) for trials in sessions for t in trials})
+    units: set[Any] = set()
+    for trials in sessions:
+        for at, t in enumerate(trials):
+            unit = (min(t.first or 0, t.second), max(t.first or 0, t.second)) if t.second is not None else t.first
+            units.add(unit)
+            for what, cell in (
+                ("heard", unit),
+                ("heard in a place", (unit, at)),
+                ("side", (unit, t.first)),
+                ("taste in a place", (t.taste, at)),
+            ):
+                heard.setdefault(what, Counter())[cell] += 1
+            if at and trials[at - 1].taste != t.taste:
+                heard.setdefault("after", Counter())[trials[at - 1].taste, t.taste] += 1
+    thing = "pair" if isinstance(task, PreferenceTask) else "clip"
+    if isinstance(task, PreferenceTask):
+        if task.match == "number":
+            units |= {
+                (min(a.id, b.id), max(a.id, b.id))
+                for pair in task.pairs
+                for a in clips.values()
+                for b in clips.values()
+                if (a.model, b.model) == pair and (a.taste, a.number) == (b.taste, b.number)
+            }
+    else:
+        names = _named(task)
+        units |= {c.id for c in clips.values() if not names or c.model in names}
+    out = {
+        f"each {thing}": [heard["heard"][u] for u in units],
+        f"{thing} in a place": [heard["heard in a place"][u, at] for u in units for at in places],
+    }
+    if thing == "pair":
+        out["pair on a side"] = [heard["side"][u, first] for u in units for first in u]
+    if len(tastes) > 1:
+        out["taste in a place"] = [heard["taste in a place"][t, at] for t in tastes for at in places]
+    if len(tastes) > 1 and "after" in heard:
+        out["taste after taste"] = [heard["after"][a, b] for a in tastes for b in tastes if a != b]
+    return out
+
+
+def remarks(asked: ExperimentConfig) -> list[str]:
+    """What a study's sessions do not do though one might think so, in sentences."""
+    told = []
+    preference = asked.task(PreferenceTask)
+    if preference is not None and preference.replicate:
+        told.append(
+            "replicate = true draws tastes, sides and clips as the paper did, which balances nothing; the slider starts in "
+            "the middle and adjectives keep their order, but they come one a screen, where the paper had all on one page."
+        )
+    if any(getattr(task, "repeats", 0) for task in asked.sequence()):
+        told.append("Hidden repeats are left out of the counts, and of every analysis but that of reliability.")
+    if asked.shuffle:
+        told.append("Parts in which music is heard change places; questionnaires and pages keep theirs.")
+    return told
+
+
 def _ears(asked: ExperimentConfig, words: dict[str, Any]) -> list[Part]:
     """Sound check, level, headphone tests and practice, before the first clip; none where all are off."""
     tests = {"off": 0, "both": 2}.get(asked.headphones, 1)
-    practice = asked.practice and asked.preference is not None
+    practice = asked.practice and asked.task(PreferenceTask) is not None
     screens = int(asked.sound_check) + int(asked.level.by == "participant") + 7 * tests + 4 * int(practice)
     seconds = 10.0 * asked.sound_check + 10.0 * (asked.level.by == "participant") + 45.0 * tests + 12.0 * practice
     read = _reading(words["sound"], ["text"]) * asked.sound_check + _reading(words["practice"], ["text"]) * practice

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,19 +99,22 @@ def _first_problem(error: ValidationError) -> str:
 def _keys(parents: list[Any]) -> list[str]:
     """Field names of the model at a location, so that a typo can be answered with the nearest."""
     model: Any = Study
+    kinds: list[Any] = []
     for part in parents:
         if isinstance(part, int) or model is None:
             continue
+        if len(kinds) > 1:  # one of several, named by its kind
+            model = next((k for k in kinds if part == k.model_fields["kind"].default), None)
+            kinds = []
+            continue
         field = model.model_fields.get(part)
-        model = _model_in(field.annotation) if field else None
+        kinds = list(_models_in(field.annotation)) if field else []
+        model = kinds[0] if kinds else None
     return list(model.model_fields) if model is not None else []
 
 
-def _model_in(annotation: Any) -> Any:
+def _models_in(annotation: Any) -> Iterator[Any]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
+        yield annotation
     for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
+        yield from _models_in(inner)

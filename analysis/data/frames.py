@@ -116,6 +116,7 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
             Trial.position.label("trial"),
             Trial.block,
             Trial.taste,
+            Trial.repeated,
             Trial.first_id,
             Trial.second_id,
             first.model.label("first_model"),
@@ -154,8 +155,10 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
         raise AnalysisError(f"study {study!r} has no answers of kind {kind!r} yet")
     numbers = {p: i + 1 for i, p in enumerate(sorted(rows["participant"].unique()))}
     rows["participant"] = rows["participant"].map(numbers)
-    scale = (definition.get("experiment") or {}).get("preference") or {"low": 0, "high": 10}
-    low, high = float(scale["low"]), float(scale["high"])
+    blocks, (low, high) = _declared(definition)
+    rows["kind"] = rows["block"].map(lambda name: blocks.get(name, name))
+    # What was heard a second time, unannounced, is for reliability alone.
+    rows = rows[~rows["repeated"].astype(bool)]
     people = _people(rows)
     preference = _preference(rows, low, high)
     rows["response_time"] = pd.to_numeric(rows["response_time"])
@@ -163,6 +166,22 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     digest = digest_of((people, preference, ratings, affect))
     wanted = planned(definition)
     return StudyData(study, kind, people, preference, ratings, affect, (low + high) / 2, sessions, digest, wanted)
+
+
+def _declared(definition: dict[str, Any]) -> tuple[dict[str, str], tuple[float, float]]:
+    """Kinds of task by the names of their trials' blocks, and the ends of the slider of comparisons."""
+    from pydantic import ValidationError
+
+    from experiment.config import stored_config
+    from experiment.tasks.preference import PreferenceTask
+
+    try:
+        config = stored_config(definition)
+    except ValidationError:
+        return {}, (0.0, 10.0)
+    compared = config.task(PreferenceTask)
+    ends = (float(compared.low), float(compared.high)) if compared else (0.0, 10.0)
+    return {task.block: task.kind for task in config.sequence()}, ends
 
 
 def digest_of(frames: Iterable[pd.DataFrame]) -> str:
@@ -190,7 +209,7 @@ def _people(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _preference(rows: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
-    part = rows[rows["block"] == "preference"].copy()
+    part = rows[rows["kind"] == "preference"].copy()
     swapped = part["first_model"] == "finetuned"
     # The slider runs from the first clip to the second; a score over the middle always means the fine-tuned model.
     part["score"] = part["value"].where(~swapped, low + high - part["value"])
@@ -203,7 +222,7 @@ def _preference(rows: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
 
 
 def _ratings(rows: pd.DataFrame, block: str, item: str) -> pd.DataFrame:
-    part = rows[rows["block"] == block].rename(
+    part = rows[rows["kind"] == block].rename(
         columns={"taste": "prompt", "first_model": "model", "first_clip": "clip", "item": item}
     )
     columns = ["participant", "trial", "prompt", "model", "clip", item, "value", "response_time"]

@@ -21,7 +21,9 @@ from analysis.errors import AnalysisError
 from analysis.preference.questions import questions
 from experiment.bots.effects import Effects
 from experiment.config import ExperimentConfig
-from experiment.design import Clip, plan
+from experiment.design import plan
+from experiment.tasks.preference import PreferenceTask
+from experiment.tasks.task import Clip
 
 NO_TASK = "this study has no preference task; power is worked out for [experiment.preference]"
 BATCH = 200  # simulated studies drawn at once, so that memory does not grow with their number
@@ -75,12 +77,13 @@ def generate(
     AnalysisError
         If the study has no preference task.
     """
-    if config.preference is None:
+    task = config.task(PreferenceTask)
+    if task is None:
         raise AnalysisError(NO_TASK)
-    p, low, high = effects.preference, config.preference.low, config.preference.high
+    p, low, high = effects.preference, task.low, task.high
     names = tuple(sorted({c.taste for c in clips}))
     tuned = {c.id: k for k, c in enumerate(clips) if c.model == "finetuned"}
-    planned = [[t for t in plan(config, clips, row) if t.block == "preference"] for row in range(n)]
+    planned = [[t for t in plan(config, clips, row) if t.block == task.block and not t.repeated] for row in range(n)]
     tastes = np.array([[names.index(str(t.taste)) for t in trials] for trials in planned])
     second = np.array([[t.second in tuned for t in trials] for trials in planned])
     heard = np.array(
@@ -118,9 +121,9 @@ def detected(answers: Answers, middle: float, config: AnalysisConfig) -> dict[tu
 def _one_size(simulation: Simulation, n: int) -> list[dict[str, Any]]:
     from scipy.stats import binomtest
 
-    asked, simulations = simulation.experiment.preference, simulation.studies
+    asked, simulations = simulation.experiment.task(PreferenceTask), simulation.studies
     assert asked is not None
-    middle = (asked.low + asked.high) / 2
+    middle = asked.middle
     hits: dict[tuple[str, str], int] = {}
     for batch, start in enumerate(range(0, simulations, BATCH)):
         rng = np.random.default_rng([simulation.seed, n, batch])
@@ -156,7 +159,7 @@ def power(
     """
     from concurrent.futures import ProcessPoolExecutor
 
-    if simulation.experiment.preference is None:
+    if simulation.experiment.task(PreferenceTask) is None:
         raise AnalysisError(NO_TASK)
     work = partial(_one_size, simulation)
     if jobs == 1 or len(sizes) == 1:

@@ -14,8 +14,11 @@ from experiment.config import ExperimentConfig
 from experiment.data.store import Store
 from experiment.data.tables import Stimulus, Trial
 from experiment.headphones import HeadphoneTrial
-from experiment.items import Answer, Question
+from experiment.question import Answer, Question
 from experiment.session import run_session
+from experiment.tasks.preference import PreferenceTask
+from experiment.tasks.ratings import RatingsTask
+from experiment.tasks.task import RESERVED
 
 # Shares of the seed study's 111 people (data published with arXiv 2503.02823), so that simulated tables look alike.
 SHARES: dict[str, dict[str, int]] = {
@@ -102,14 +105,15 @@ class Bot:
             keys = [k for k in question.options if k in known] or list(question.options)
             weights = np.array([known.get(k, 1) for k in keys], dtype=float)
             return Answer(choice=str(self.rng.choice(keys, p=weights / weights.sum())), response_time=rt)
-        if trial.block not in ("preference", "ratings"):
+        task = None if trial.block in RESERVED else self.config.named(trial.block)
+        if not isinstance(task, PreferenceTask | RatingsTask):
             middle = self.rng.normal((question.low + question.high) / 2, (question.high - question.low) / 5)
             return Answer(value=float(np.clip(round(middle), question.low, question.high)), response_time=rt)
         if self.careless:
             return Answer(value=float(self.rng.integers(question.low, question.high + 1)), response_time=rt)
-        if question.kind == "slider":
+        if isinstance(task, PreferenceTask):
             return Answer(value=self._preference(question, trial), response_time=rt)
-        return Answer(value=self._rating(question, trial), response_time=rt)
+        return Answer(value=self._rating(question, trial, task.items), response_time=rt)
 
     def _clip_effect(self, stimulus_id: int | None, name: str, sd: float) -> float:
         # A clip is the same for everyone: its effect depends on the clip alone.
@@ -127,12 +131,10 @@ class Bot:
         answer = score if trial.first.model == "base" else question.low + question.high - score
         return float(np.clip(round(answer), question.low, question.high))
 
-    def _rating(self, question: Question, trial: Trial) -> float:
+    def _rating(self, question: Question, trial: Trial, items: tuple[str, ...]) -> float:
         r = self.effects.ratings
-        assert self.config.ratings is not None
         if trial.id not in self._latent:
-            items = [a.name for a in self.config.ratings.adjectives]
-            noise = self.effects.covariance_root(items) @ self.rng.standard_normal(len(items))
+            noise = self.effects.covariance_root(list(items)) @ self.rng.standard_normal(len(items))
             self._latent[trial.id] = dict(zip(items, noise, strict=True))
         middle = 3.0 if question.item == trial.taste else 2.0
         mean = r.mean.get(str(trial.taste), {}).get(question.item, middle)

@@ -21,8 +21,11 @@ from sqlalchemy import select
 from experiment.config import ExperimentConfig
 from experiment.data.store import Store
 from experiment.data.tables import Participant, Response, SessionRow, Stimulus, Trial, utc_now
-from experiment.design import DEMOGRAPHICS, REUSED_TRIALS
 from experiment.errors import ExperimentError
+from experiment.first_design import REUSED_TRIALS
+from experiment.tasks.preference import ITEM, PreferenceTask
+from experiment.tasks.ratings import RatingsTask
+from experiment.tasks.task import DEMOGRAPHICS
 
 CODES: dict[str, dict[str, str]] = {
     "sex": {"1": "male", "2": "female", "3": "other", "4": "not_said"},
@@ -163,14 +166,15 @@ def _demographics(row: dict[str, str]) -> _Planned:
 
 
 def _seed_row(row: dict[str, str], config: ExperimentConfig) -> list[_Planned]:
-    if config.preference is None or config.ratings is None:
+    preference, ratings = config.task(PreferenceTask), config.task(RatingsTask)
+    if preference is None or ratings is None:
         raise ValueError("the study file declares no preference or no ratings, which this file has")
     plan = [_demographics(row)]
     tastes: dict[int, str] = {}
     start = _number(row.get("random_number_1_1"), 0, 10_000, "random_number_1_1")
     for k in range(1, 6):
         taste = (row.get(f"random_taste_label_{k}_1") or "").strip().lower()
-        value = _number(row.get(f"task1_{k}_1"), config.preference.low, config.preference.high, f"task1_{k}_1")
+        value = _number(row.get(f"task1_{k}_1"), preference.low, preference.high, f"task1_{k}_1")
         left = (row.get(f"rng_model_label_{k}_1") or "").strip().lower()
         if not taste:
             continue
@@ -181,37 +185,39 @@ def _seed_row(row: dict[str, str], config: ExperimentConfig) -> list[_Planned]:
         number = (int(start or 0) + k - 1) % CLIPS
         order = ("finetuned", "base") if tuned_first else ("base", "finetuned")
         first, second = (f"{taste}-{m}-{number:03d}" for m in order)
-        plan.append(_Planned("preference", taste, first, second, {"preference": (value, None)}))
-    items = [a.name for a in config.ratings.adjectives]
+        plan.append(_Planned(preference.block, taste, first, second, {ITEM: (value, None)}))
     for j, (trial, clip) in enumerate(zip(REUSED_TRIALS, REUSED_CLIPS, strict=True), start=1):
         if trial not in tastes:
             continue
         number = int(_number(row.get(f"random_number_{clip}_1"), 0, 10_000, "random_number") or 0) % CLIPS
         answers: dict[str, tuple[float | None, str | None]] = {}
-        for i, item in enumerate(items, start=1):
+        for i, item in enumerate(ratings.items, start=1):
             column = f"task_2_{j}_{i}"
-            value = _number(row.get(column), config.ratings.low, config.ratings.high, column)
+            value = _number(row.get(column), ratings.low, ratings.high, column)
             if value is not None:
                 answers[item] = (value, None)
         if answers:
-            plan.append(_Planned("ratings", tastes[trial], f"{tastes[trial]}-finetuned-{number:03d}", None, answers))
+            plan.append(
+                _Planned(ratings.block, tastes[trial], f"{tastes[trial]}-finetuned-{number:03d}", None, answers)
+            )
     return plan
 
 
 def _wide_row(row: dict[str, str], tracks: list[str], config: ExperimentConfig) -> list[_Planned]:
     assert config.psytoolkit is not None
-    if config.ratings is None:
+    ratings = config.task(RatingsTask)
+    if ratings is None:
         raise ValueError("the study file declares no ratings")
     plan = [_demographics(row)]
     for track in tracks:
         answers: dict[str, tuple[float | None, str | None]] = {}
         for k, item in enumerate(config.psytoolkit.items, start=1):
             column = f"{track}_{k}"
-            value = _number(row.get(column), config.ratings.low, config.ratings.high, column)
+            value = _number(row.get(column), ratings.low, ratings.high, column)
             if value is not None:
                 answers[item] = (value, None)
         if answers:
-            plan.append(_Planned("ratings", track, track, None, answers))
+            plan.append(_Planned(ratings.block, track, track, None, answers))
     return plan
 
 
@@ -261,6 +267,6 @@ def _write(store: Store, study_id: int, code: str, plan: list[_Planned]) -> bool
 
 def _clip(name: str, trial: _Planned) -> dict[str, Any]:
     parts = name.rsplit("-", 2)
-    if trial.block == "preference" or len(parts) == 3:
+    if trial.second is not None or len(parts) == 3:
         return {"clip": name, "taste": parts[0], "model": parts[1], "number": int(parts[2])}
     return {"clip": name, "taste": name, "model": "given", "number": 0}

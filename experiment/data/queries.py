@@ -35,6 +35,7 @@ def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
             SessionRow.kind,
             SessionRow.status,
             SessionRow.station,
+            SessionRow.group_name.label("group"),
             SessionRow.started_at,
             func.count(Response.id).label("answers"),
             func.max(Response.answered_at).label("last_answer"),
@@ -57,6 +58,9 @@ def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
             row = {k: (_utc(v) if isinstance(v, datetime) else v) for k, v in found.items()}
             row["expected"] = expected[int(row.pop("id"))]
             rows.append(row)
+    if all(row["group"] is None for row in rows):
+        for row in rows:
+            del row["group"]
     return rows
 
 

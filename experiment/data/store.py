@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from experiment.config import ExperimentConfig
-from experiment.data.allotment import free_row, lapse, taken_rows
+from experiment.config import ExperimentConfig, stored_config
+from experiment.data.allotment import Places, allot, lapse
 from experiment.data.connect import DEFAULT_URL, create, first_line, migrate, passing, shown
 from experiment.data.tables import (
     Participant,
@@ -24,8 +24,8 @@ from experiment.data.tables import (
     Trial,
     utc_now,
 )
-from experiment.design import PlannedTrial
 from experiment.errors import ExperimentError
+from experiment.tasks.task import PlannedTrial
 
 PATIENCE = 90.0  # s that a booth waits for a server that restarts, or for a lock, before it gives up
 T = TypeVar("T")
@@ -140,6 +140,8 @@ class Store:
     def ensure_study(self, name: str, title: str, definition: dict[str, Any]) -> int:
         """Return the id of a study, entering it on the first call.
 
+        A study with sessions keeps the way in which its clips are dealt: the database's definition says which (`design`).
+
         Raises
         ------
         ExperimentError
@@ -152,10 +154,12 @@ class Store:
                 row = StudyRow(name=name, title=title, definition=definition)
                 s.add(row)
                 s.flush()
-            elif not _same_design(row.definition, definition):
+            elif row.definition != definition:
                 used = s.scalar(
                     select(SessionRow.id).where(SessionRow.study_id == row.id, SessionRow.kind != "imported").limit(1)
                 )
+                if used is not None and _same_design(row.definition, definition):
+                    return row.id
                 if used is not None:
                     raise ExperimentError(
                         f"study {name!r} already has sessions under another [experiment] table; give the new design "
@@ -201,9 +205,9 @@ class Store:
         study_id: int,
         code: str,
         header: Header,
-        plan_for_row: Callable[[int], list[PlannedTrial]],
+        plan_for_row: Callable[..., list[PlannedTrial]],
         *,
-        period: int = 1,
+        places: Places = Places(),
         lapse_hours: float = 24.0,
     ) -> int:
         """Reserve a design row and write the whole plan, in one transaction; returns the session's id.
@@ -214,22 +218,25 @@ class Store:
         Parameters
         ----------
         plan_for_row : callable
-            ``plan_for_row(row) -> list of PlannedTrial``. The row is one that no running or complete session of this
-            study and kind holds, so that a dropout gives its row back and two booths never take the same: of the cells
-            of the design (rows modulo `period`) one that was taken least often, and in it the lowest row.
+            ``plan_for_row(row) -> list of PlannedTrial``, or ``plan_for_row(row, group)`` where there are groups. The
+            row is one that no running or complete session of this study, kind and group holds, so that a dropout gives
+            its row back and two booths never take the same: of the cells of the design (rows modulo the period) one
+            that was taken least often, and in it the lowest row.
+        places : Places
+            What there is to give; a full study or group is refused.
         lapse_hours : float
             A session of which nothing was heard for so long is a dropout too (a booth that lost its power).
         """
         started = utc_now()
-        return self.patiently(lambda: self._begin(study_id, code, header, plan_for_row, period, lapse_hours, started))
+        return self.patiently(lambda: self._begin(study_id, code, header, plan_for_row, places, lapse_hours, started))
 
     def _begin(
         self,
         study_id: int,
         code: str,
         header: Header,
-        plan_for_row: Callable[[int], list[PlannedTrial]],
-        period: int,
+        plan_for_row: Callable[..., list[PlannedTrial]],
+        places: Places,
         lapse_hours: float,
         started: datetime,
     ) -> int:
@@ -256,13 +263,22 @@ class Store:
                     f"'tastelab experiment run --resume {code}' goes on with an unfinished one"
                 )
             lapse(s, study_id, lapse_hours)
-            row = free_row(taken_rows(s, study_id, header.kind), period)
+            group, row = allot(s, study_id, header.kind, places)
+            told = vars(header)
+            if group is not None and group.language is not None and places.language is None:
+                told = told | {"language": group.language}
             session = SessionRow(
-                study_id=study_id, participant_id=person.id, design_row=row, started_at=started, **vars(header)
+                study_id=study_id,
+                participant_id=person.id,
+                design_row=row,
+                started_at=started,
+                group_name=group.name if group else None,
+                **told,
             )
             s.add(session)
             s.flush()
-            for position, trial in enumerate(plan_for_row(row)):
+            planned = plan_for_row(row) if group is None else plan_for_row(row, group.name)
+            for position, trial in enumerate(planned):
                 s.add(
                     Trial(
                         session_id=session.id,
@@ -272,19 +288,32 @@ class Store:
                         first_id=trial.first,
                         second_id=trial.second,
                         items=list(trial.items),
+                        repeated=trial.repeated,
                     )
                 )
             return session.id
 
 
 def _same_design(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether two definitions declare the same sessions; options that came later have their defaults in the older one."""
+    """Whether two definitions declare the same sessions, however they say it; options that came later have their defaults.
+
+    Where texts lie, fonts and disk space differ from booth to booth, how many people are wanted may be amended, and how
+    clips are dealt stays as it began: none of these is compared, but a study that began does not go back to an older way.
+    """
     from pydantic import ValidationError
 
+    aside = {"texts", "font", "disk_gb", "target", "groups", "design"}
+    tables = {"tasks", "preference", "ratings", "affect", "questionnaires"}
     try:
-        # Where texts lie, fonts and disk space differ from booth to booth and are no part of the design.
-        kinds = {"texts", "font", "disk_gb"}
-        tables = [ExperimentConfig.model_validate(d.get("experiment")).model_dump(exclude=kinds) for d in (old, new)]
+        then, now = stored_config(old), stored_config(new)
     except ValidationError:
         return old.get("experiment") == new.get("experiment")
-    return tables[0] == tables[1]
+    if now.design != then.design and now.design == "0.1":
+        return False
+
+    def meant(config: ExperimentConfig) -> dict[str, Any]:
+        asked = [task.model_dump() for task in config.model_copy(update={"design": then.design}).sequence()]
+        groups = [g.model_dump(exclude={"quota"}) for g in config.groups]
+        return config.model_dump(exclude=aside | tables) | {"tasks": asked, "groups": groups}
+
+    return meant(then) == meant(now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, MetaData, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, MetaData, String, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 KINDS = ("person", "driven", "bot", "imported")
@@ -104,6 +104,7 @@ class SessionRow(Base):
     calibration: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     overrides: Mapped[list[str] | None] = mapped_column(JSON)
     sitting: Mapped[int] = mapped_column(default=0, server_default="0")
+    group_name: Mapped[str | None] = mapped_column(String(20))
     started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     participant: Mapped[Participant] = relationship(back_populates="sessions")
@@ -111,7 +112,10 @@ class SessionRow(Base):
 
 
 class Trial(Base):
-    """One thing to do, planned when the session begins: `first` and `second` are the clips in the order heard."""
+    """One thing to do, planned when the session begins: `first` and `second` are the clips in the order heard.
+
+    `repeated`: they were heard and answered for before, in the same task of the same session.
+    """
 
     __tablename__ = "trial"
     __table_args__ = (UniqueConstraint("session_id", "position"),)
@@ -123,6 +127,7 @@ class Trial(Base):
     first_id: Mapped[int | None] = mapped_column(ForeignKey("stimulus.id"))
     second_id: Mapped[int | None] = mapped_column(ForeignKey("stimulus.id"))
     items: Mapped[list[str]] = mapped_column(JSON)
+    repeated: Mapped[bool] = mapped_column(default=False, server_default=false())
     session: Mapped[SessionRow] = relationship(back_populates="trials")
     first: Mapped[Stimulus | None] = relationship(foreign_keys=[first_id])
     second: Mapped[Stimulus | None] = relationship(foreign_keys=[second_id])

@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from experiment.data.tables import Trial
-from experiment.items import Answer, Question
 from experiment.lab.widgets import MUTED, Slider
 from experiment.lab.window import Window
+from experiment.question import Answer, Question
 
 
 class Asking(Window):
@@ -68,9 +68,9 @@ class Asking(Window):
                 return float(typed), None, keys
 
     def _slider(self, question: Question, parts: list[Any]) -> tuple[float, None, int]:
-        slider = Slider(self.window, self.face, question.low, question.high, question.labels)
+        slider = Slider(self.window, self.face, question.low, question.high, question.labels, value=question.start)
         button = self.next_button()
-        button.enabled = False
+        button.enabled = slider.value is not None
         self.mark("slider", item=question.item)
         while True:
             clicked = self.frame([*parts, slider], [button], slider)

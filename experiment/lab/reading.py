@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiment.config import ExperimentConfig
-from experiment.design import DEMOGRAPHICS
 from experiment.errors import ExperimentError
+from experiment.items import every_question
 from experiment.texts import texts
 
 Point = tuple[float, float]
@@ -147,38 +147,18 @@ class Phrases:
 def phrases(config: ExperimentConfig, language: str) -> Phrases:
     """What a reader of the study's own words knows; questions that a study words alike can't be told apart."""
     w = texts(language, config.texts)
-    ends = (w["preference"]["low"], w["preference"]["high"])
     asked: dict[frozenset[str], Asked] = {}
-    for item in DEMOGRAPHICS:
-        entry = w["demographics"][item]
-        asked[frozenset([entry["question"]])] = Asked(item, answers={b: a for a, b in entry.get("options", {}).items()})
-    if config.preference:
-        low, high = config.preference.low, config.preference.high
-        practice = frozenset([w["practice"]["title"], w["practice"]["question"], *ends])
-        asked[practice] = Asked("practice", ends=ends, low=low, high=high)
-        for taste, word in config.taste_words.get(language, {}).items():
-            words = frozenset([w["preference"]["question"].format(taste=word.upper()), *ends])
-            asked[words] = Asked("preference", taste, ends=ends, low=low, high=high)
-    for felt in config.affect:
-        entry = w["affect"][felt]
-        ends = (entry["low"], entry["high"])
-        asked[frozenset([entry["question"], *ends])] = Asked(felt, ends=ends, low=1, high=9)
-    scales: list[tuple[str, str, tuple[str, ...], str, int, int]] = []
-    for q in config.questionnaires:
-        labels = tuple(q.labels[language])
-        scales += [(i.name, q.question[language], labels, i.words[language], q.low, q.high) for i in q.items]
-    if config.ratings:
-        r = config.ratings
-        for a in r.adjectives:
-            word, labels, question = a.words[language], tuple(r.labels[language]), w["ratings"]["question"]
-            if a.opposite is not None:
-                word, labels, question = "", (a.opposite[language], word), w["ratings"]["question_bipolar"]
-            scales.append((a.name, question, labels, word, r.low, r.high))
-    for name, question, labels, word, low, high in scales:
-        above = {x for x in (question, word) if x}
-        if len(labels) == high - low + 1:
-            asked[frozenset(above)] = Asked(name, answers={x: float(low + i) for i, x in enumerate(labels)})
+    for taste, q in every_question(config, language):
+        above = {x for x in (q.text, q.word) if x} | ({w["practice"]["title"]} if q.item == "practice" else set())
+        if q.kind == "choice":
+            meant = Asked(q.item, answers={words: key for key, words in (q.options or {}).items()})
+        elif q.kind == "number":
+            meant = Asked(q.item)
+        elif q.kind == "steps" and len(q.labels) == q.high - q.low + 1:
+            meant = Asked(q.item, taste, answers={x: float(q.low + i) for i, x in enumerate(q.labels)})
         else:
-            ends = (labels[0], labels[-1])
-            asked[frozenset(above | set(ends))] = Asked(name, ends=ends, low=low, high=high)
+            ends = (q.labels[0], q.labels[-1])
+            above |= set(ends)
+            meant = Asked(q.item, taste, ends=ends, low=q.low, high=q.high)
+        asked[frozenset(above)] = meant
     return Phrases(w["agree"], w["yes"], w["next"], w["play"], w["progress"], asked)

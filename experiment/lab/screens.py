@@ -9,11 +9,11 @@ import numpy as np
 
 from experiment.data.tables import Stimulus
 from experiment.headphones import HeadphoneTrial
-from experiment.items import Question
 from experiment.lab.asking import Asking
 from experiment.lab.playback import RATE, open_sound, play_through, reference_noise, two_chords
 from experiment.lab.widgets import MUTED, Bar, Slider
 from experiment.lab.window import Marker
+from experiment.question import Question
 
 LEVEL_SECONDS = 3.0
 

@@ -11,6 +11,8 @@ from typing import Any
 from experiment.errors import ExperimentError
 
 FOLDER = Path(__file__).parent
+# What came after version 0.1: a study's own texts may lack it, where the study does not ask it (`lacking`).
+LATER = ("parts.", "identification.", "affect.liking.", "affect.quality.")
 # What is filled in when a text is shown.
 PLACEHOLDERS = {"progress": {"done", "total"}, "preference.question": {"taste"}, "end.text": {"code"}}
 
@@ -31,7 +33,7 @@ def texts(language: str, folder: Path | None = None) -> dict[str, Any]:
         raise ExperimentError(f"there are no texts in language {language!r}; there are: {known}")
     found = _read(path)
     if path.parent != FOLDER:
-        missing = sorted(_keys(_read(FOLDER / "en.toml")) - _keys(found))
+        missing = sorted(k for k in _keys(_read(FOLDER / "en.toml")) - _keys(found) if not k.startswith(LATER))
         if missing:
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
             raise ExperimentError(f"{path}: {missing[0]} is missing{more}; see en.toml")
@@ -46,6 +48,15 @@ def texts(language: str, folder: Path | None = None) -> dict[str, Any]:
             named = ", ".join(f"{{{name}}}" for name in sorted(wanted))
             raise ExperimentError(f"{path}: {place} = {words!r} needs {named}, and no other braces")
     return found
+
+
+def lacking(words: dict[str, Any], kinds: list[str], after: list[str]) -> str | None:
+    """The first of the texts that came later which some kinds of task, and questions after a clip, need and there is not."""
+    named = {"parts.first"} if any("intro_title" not in words.get(kind, {}) for kind in kinds) else set()
+    wanted = named | {f"affect.{item}.question" for item in after}
+    if "identification" in kinds:
+        wanted |= {k for k in _keys(_read(FOLDER / "en.toml")) if k.startswith("identification.")}
+    return min(wanted - _keys(words), default=None)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -307,6 +307,7 @@ def power(
     from analysis.power.power import Simulation, clip_table, null, plot
     from analysis.power.power import power as run_power
     from experiment.bots.effects import load_effects
+    from experiment.tasks.preference import PreferenceTask
 
     loaded = read_study(clips.study)
     try:
@@ -316,8 +317,9 @@ def power(
     if numbers[0] < 2 or numbers[-1] > 100_000:
         raise UserError(f"--n {sizes!r}: a study has 2 to 100000 participants")
     told, config = load_effects(effects), loaded.experiment
-    if no_effect and config.preference is not None:
-        told = null(told, (config.preference.low + config.preference.high) / 2)
+    compared = config.task(PreferenceTask)
+    if no_effect and compared is not None:
+        told = null(told, compared.middle)
     table = tuple(clip_table([t.name for t in loaded.stimuli.tastes], loaded.stimuli.clips_per_taste))
     chosen = loaded.analysis.seed if seed is None else seed
     with progress("power", quiet) as update:

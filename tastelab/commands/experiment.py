@@ -36,6 +36,7 @@ def run(
     code: Annotated[str | None, typer.Option("--code", help="Pseudonymous code of the participant.")] = None,
     resume: Annotated[str | None, typer.Option("--resume", metavar="CODE", help="Go on with CODE's session.")] = None,
     language: Annotated[str | None, typer.Option("--language", help="Language of the screens.")] = None,
+    group: Annotated[str | None, typer.Option("--group", help="Group of the session, if not the emptiest.")] = None,
     booth: Booth,
     override: Annotated[
         list[str] | None, typer.Option("--override", help="Go on although this check failed; stored in the session.")
@@ -45,11 +46,19 @@ def run(
     """Run one session on this screen."""
     if (code is None) == (resume is None):
         raise UserError("give either --code CODE (a new session) or --resume CODE (go on with one)")
-    _sit(code, resume, language, booth, override or [], place)
+    if resume is not None and group is not None:
+        raise UserError("--group is chosen when a session begins; --resume goes on in the session's own")
+    _sit(code, resume, language, booth, override or [], place, group)
 
 
 def _sit(
-    code: str | None, resume: str | None, language: str | None, booth: Booth, override: list[str], place: Place
+    code: str | None,
+    resume: str | None,
+    language: str | None,
+    booth: Booth,
+    override: list[str],
+    place: Place,
+    group: str | None = None,
 ) -> None:
     """Check the station, begin or resume a session, show it, and say what was stored."""
     from experiment import launch
@@ -58,7 +67,6 @@ def _sit(
     from experiment.session import run_session, unanswered
 
     loaded = read_study(place.study)
-    chosen = language or loaded.experiment.languages[0]
     folder = stimuli_folder(loaded, place.out)
     checks = station_checks(place.db, loaded.name, loaded.experiment, folder, booth.station, screen=False)
     overridden = refuse(checks, override, say)
@@ -69,18 +77,19 @@ def _sit(
         else:
             level = launch.station_level(store, loaded.experiment, booth.station)
             kind = "driven" if booth.driven else "person"
-            session_id = launch.begin(ready, str(code), kind, chosen, booth.station, level, overridden)
+            session_id = launch.begin(ready, str(code), kind, language, booth.station, level, overridden, group)
+            chosen = launch.language_of(ready, session_id)
         from experiment.lab.screens import Screens
 
         def mark(marker: dict[str, Any]) -> None:
             sys.stdout.write(json.dumps(marker) + "\n")
             sys.stdout.flush()
 
-        asked = loaded.experiment
+        asked = ready.config
         told = mark if booth.markers else None
         screens = Screens(chosen, asked.replays, not booth.window, told, asked.font, asked.texts)
         try:
-            status = run_session(store, session_id, loaded.experiment, screens)
+            status = run_session(store, session_id, asked, screens)
         finally:
             screens.close()
         expected, stored = unanswered(store, session_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -59,20 +59,20 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Read a study file, refuse what can't be run, and say what a person will meet."""
-    from tastelab.check import met
+    from tastelab.check import balance, group_names, met, remarks
 
     loaded = read_study(file)
     chosen = language or loaded.experiment.languages[0]
     if chosen not in loaded.experiment.languages:
         raise UserError(f"--language {chosen!r}: this study declares {', '.join(loaded.experiment.languages)}")
-    show(
-        "check",
-        "study",
-        None,
-        {"a_session": [part.row() for part in met(loaded.stimuli, loaded.experiment, chosen)]},
-        as_json,
-        None,
-    )
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for name in group_names(loaded.experiment):
+        of = "" if name is None else f"_of_{name}"
+        tables[f"a_session{of}"] = [p.row() for p in met(loaded.stimuli, loaded.experiment, chosen, name)]
+        tables[f"balance{of}"] = balance(loaded.stimuli, loaded.experiment, name)
+    show("check", "study", None, tables, as_json, None)
+    for sentence in remarks(loaded.experiment):
+        say(sentence, as_json)
     say(
         f"{file} can be run. Minutes are an estimate; each clip may be heard {loaded.experiment.replays} times more.",
         as_json,

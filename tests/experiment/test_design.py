@@ -1,301 +1,383 @@
-"""Who hears what: counted over the rows of the design by what a person would meet, not by how the plan is made."""
+"""Who hears what: counted over complete sessions by what people would meet, against what arithmetic allows."""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from experiment.config import ExperimentConfig
 from experiment.data.allotment import free_row
-from experiment.design import Clip, PlannedTrial, period, plan
+from experiment.design import period, plan
 from experiment.errors import ExperimentError
+from experiment.tasks.task import Clip, PlannedTrial
 from tastelab.study import load_study
 from tests.conftest import ROOT
 
 TASTES = ("bitter", "salty", "sour", "sweet")
-ADJECTIVES = {
-    "salty", "sweet", "bitter", "sour", "happy", "sad", "anger", "disgust", "fear", "surprise", "hot", "cold",
-}  # fmt: skip
+CONDITIONS = ("alpha", "beta", "gamma")
+SCALES: dict[str, Any] = {
+    "labels": {"en": ["no", "yes"]},
+    "adjectives": [{"name": n, "words": {"en": n}} for n in ("hot", "cold", "sad")],
+}
 
 
-def clips(n: int = 5) -> list[Clip]:
-    out = []
-    for taste in TASTES:
-        for model in ("base", "finetuned"):
-            out += [Clip(len(out) + k, taste, model, k) for k in range(n)]
-    return out
+def clips(n: int, tastes: Sequence[str] = TASTES, conditions: Sequence[str] = CONDITIONS[:2]) -> list[Clip]:
+    found = itertools.product(tastes, conditions, range(n))
+    return [Clip(100 + i, taste, condition, number) for i, (taste, condition, number) in enumerate(found)]
 
 
-def block(trials: list[PlannedTrial], name: str) -> list[PlannedTrial]:
+def study(*tasks: dict[str, Any], **more: Any) -> ExperimentConfig:
+    return ExperimentConfig.model_validate({"tasks": tasks, "seed": 5} | more)
+
+
+def compared(conditions: int = 2, **more: Any) -> dict[str, Any]:
+    pairs = [list(p) for p in itertools.combinations(CONDITIONS[:conditions], 2)]
+    return {"kind": "preference", "pairs": pairs} | more
+
+
+def block(trials: Iterable[PlannedTrial], name: str) -> list[PlannedTrial]:
     return [t for t in trials if t.block == name]
 
 
-def changed(config: ExperimentConfig, **tables: Any) -> ExperimentConfig:
-    """The design with some values changed, ``preference={"order": "random"}``."""
-    values = config.model_dump()
-    for name, value in tables.items():
-        values[name] = {**values[name], **value} if isinstance(values[name], dict) and value else value
-    return ExperimentConfig.model_validate(values)
+def even(counts: Iterable[int], cells: int) -> None:
+    """Counts of `cells` cells are as equal as their sum allows: all of them the mean, rounded down or up."""
+    found = list(counts)
+    assert len(found) <= cells
+    total = sum(found)
+    assert set(found) | ({0} if len(found) < cells else set()) <= {total // cells, -(-total // cells)}
 
 
-@given(st.integers(0, 5000), st.integers(3, 25))
-@settings(max_examples=80, deadline=None)
-def test_no_clip_is_heard_twice_and_pairs_are_pairs(config_row: int, n: int) -> None:
-    config = load_study(ROOT / "study.toml").experiment
-    known = {c.id: c for c in clips(n)}
-    trials = plan(config, clips(n), config_row)
-    heard = [c for t in trials for c in (t.first, t.second) if c is not None]
-    assert len(heard) == len(set(heard)) == 2 * 5 + 3
-    for t in trials:
-        if t.block == "preference":
-            first, second = known[t.first or 0], known[t.second or 0]
-            assert (first.taste, first.number) == (second.taste, second.number)
-            assert first.taste == t.taste
-            assert {first.model, second.model} == {"base", "finetuned"}
-            assert t.items == ("preference",)
-    # Nor is what is rated the other model's clip of a pair that was heard.
-    compared = {(known[t.first or 0].taste, known[t.first or 0].number) for t in block(trials, "preference")}
-    rated = block(trials, "ratings")
-    assert len({t.taste for t in rated}) == 3
-    for t in rated:
-        clip = known[t.first or 0]
-        assert clip.model == "finetuned"
-        assert clip.taste == t.taste
-        assert (clip.taste, clip.number) not in compared
-        assert t.second is None
-        assert set(t.items) == ADJECTIVES
-        assert len(t.items) == 12
+def complete(target: int, dropped: bool, seed: int) -> list[int]:
+    """Rows of `target` complete sessions, as up to four booths at a time hold them; a third breaks off where `dropped`."""
+    rng = np.random.default_rng(seed)
+    running: list[int] = []
+    done: list[int] = []
+    ended = 0
+    while len(done) < target:
+        if len(running) < 4 and len(running) + len(done) < target:
+            running.append(free_row(running + done, 1))
+            continue
+        row = running.pop(int(rng.integers(len(running))))
+        ended += 1
+        if not (dropped and ended % 3 == 0):
+            done.append(row)
+    assert not dropped or ended >= 1.4 * target
+    return done
 
 
-def test_questions_about_the_person_come_first_then_both_tasks(config: ExperimentConfig) -> None:
-    trials = plan(config, clips(), 3)
-    assert [t.block for t in trials] == ["demographics", *["preference"] * 5, *["ratings"] * 3]
-    assert trials[0] == PlannedTrial(
-        "demographics", None, None, None,
-        ("sex", "age", "hearing_experience", "eating_experience", "ethnicity", "hearing_impairments",
-         "taste_impairments", "device"),
-    )  # fmt: skip
-    felt = plan(changed(config, affect=["arousal", "valence"]), clips(), 3)
-    assert [t.block for t in felt][6:] == ["ratings", "affect"] * 3
-    assert all(t.items == ("arousal", "valence") and t.second is None for t in block(felt, "affect"))
-    assert [t.first for t in block(felt, "affect")] == [t.first for t in block(felt, "ratings")]
-    assert [t.taste for t in block(felt, "affect")] == [t.taste for t in block(felt, "ratings")]
+@pytest.mark.parametrize("dropped", [False, True])
+@pytest.mark.parametrize("tastes", [1, 2, 3, 4])
+@pytest.mark.parametrize("conditions", [2, 3])
+def test_pairs_sides_places_and_what_comes_before(conditions: int, tastes: int, dropped: bool) -> None:
+    """After 48 complete sessions, for 2 to 30 clips; the rows of those who broke off were given out again."""
+    rows = complete(48, dropped, 10 * tastes + conditions)
+    for n in range(2, 31):
+        pool = clips(n, TASTES[:tastes], CONDITIONS[:conditions])
+        known = {c.id: c for c in pool}
+        trials = min(5, tastes * n)
+        config = study(compared(conditions, trials=trials))
+        pairs = tastes * n * conditions * (conditions - 1) // 2
+        pair: Counter[Any] = Counter()
+        side: Counter[Any] = Counter()
+        place: Counter[Any] = Counter()
+        before: Counter[Any] = Counter()
+        where: Counter[Any] = Counter()
+        ahead: Counter[Any] = Counter()
+        for row in rows:
+            session = block(plan(config, pool, row), "preference")
+            assert len(session) == trials
+            heard = [c for t in session for c in (t.first, t.second)]
+            assert len(set(heard)) == 2 * trials
+            for at, t in enumerate(session):
+                one, other = known[t.first or 0], known[t.second or 0]
+                assert (one.taste, one.number) == (other.taste, other.number) == (t.taste, one.number)
+                name = (one.taste, one.number, *sorted((one.model, other.model)))
+                pair[name] += 1
+                side[name, one.model] += 1
+                place[name, at] += 1
+                where[t.taste, at] += 1
+                ahead[at] += 1 if one.model < other.model else -1
+            before.update((a.taste, b.taste) for a, b in itertools.pairwise(session))
+            # Nor is one condition always ahead in a session.
+            ahead_here = sum(known[t.first or 0].model < known[t.second or 0].model for t in session)
+            assert conditions > 2 or 0 < ahead_here < trials or trials < 4
+        even(pair.values(), pairs)
+        even(side.values(), 2 * pairs)
+        even(where.values(), tastes * trials)
+        # 48 sessions fill the places of a taste equally; of its pairs within one, in each place.
+        even(place.values(), pairs * trials)
+        if tastes > 1:
+            assert all(a != b for a, b in before)
+            even(before.values(), tastes * (tastes - 1))
+        assert all(abs(more) <= 2 for more in ahead.values())
 
 
-def test_tastes_places_sides_and_clips_are_balanced_over_80_rows(config: ExperimentConfig) -> None:
-    """Five trials of four tastes with five clips each: 80 rows are the least in which all can come out even."""
-    known = {c.id: c for c in clips()}
-    place: Counter[tuple[str | None, int]] = Counter()
-    first: Counter[tuple[str | None, str]] = Counter()
-    number: Counter[tuple[str | None, int]] = Counter()
-    doubled: Counter[tuple[int, ...]] = Counter()
-    for row in range(80):
-        trials = block(plan(config, clips(), row), "preference")
-        names = [t.taste for t in trials]
-        for i, t in enumerate(trials):
-            place[t.taste, i] += 1
-            first[t.taste, known[t.first or 0].model] += 1
-            number[t.taste, known[t.first or 0].number] += 1
-        doubled[tuple(i for i, name in enumerate(names) if names.count(name) == 2)] += 1
-        # No session in which one model is always first.
-        assert sum(known[t.first or 0].model == "base" for t in trials) in (2, 3)
-    assert set(place.values()) == {20}
-    assert len(place) == 20
-    assert set(first.values()) == {50}
-    assert len(first) == 8
-    assert set(number.values()) == {20}
-    assert len(number) == 20
-    # The taste that comes twice stands in every two places equally often, neighbours or not.
-    assert len(doubled) == 10
-    assert set(doubled.values()) == {8}
+@pytest.mark.parametrize("n", [3, 4, 5, 8, 24, 25])
+def test_the_default_study_with_any_number_of_clips(n: int) -> None:
+    """Version 0.1 had every pair on one side only with an even number, and one clip in two places alone with 8 or 24.
 
-
-def test_a_taste_changes_sides_from_row_to_row(config: ExperimentConfig) -> None:
-    known = {c.id: c for c in clips()}
-    four = changed(config, preference={"trials": 4})
-    sides = [
-        {t.taste: known[t.first or 0].model for t in block(plan(four, clips(), row), "preference")} for row in range(17)
-    ]
-    for before, after in itertools.pairwise(sides):
-        assert all(before[taste] != after[taste] for taste in TASTES)
-        assert sorted(before.values()) == ["base", "base", "finetuned", "finetuned"]
-
-
-def test_rows_differ_and_repeat_after_the_period(config: ExperimentConfig) -> None:
-    """In tastes, places and sides 16 rows are a period; in clips and order of the adjectives no two rows are alike."""
-    known = {c.id: c for c in clips()}
-    four = changed(config, preference={"trials": 4})
-
-    def shape(row: int) -> list[tuple[str | None, str]]:
-        return [(t.taste, known[t.first or 0].model) for t in block(plan(four, clips(), row), "preference")]
-
-    assert period(four, clips()) == 16
-    assert period(config, clips()) == 16
-    assert [shape(r) for r in range(16)] == [shape(r + 16) for r in range(16)]
-    assert len({str(shape(r)) for r in range(4)}) == 4
-    assert len({str(plan(config, clips(), r)) for r in range(200)}) == 200
-    assert plan(config, clips(), 7) == plan(config, clips(), 7)
-
-
-def test_other_seeds_give_other_orders(config: ExperimentConfig) -> None:
-    other = changed(config, seed=112)
-    a, b = (block(plan(c, clips(), 0), "ratings") for c in (config, other))
-    assert [t.items for t in a] != [t.items for t in b]
-    assert [t.items for t in block(plan(config, clips(), 1), "ratings")] != [t.items for t in a]
-
-
-def test_adjectives_and_rated_clips_come_in_shuffled_order(config: ExperimentConfig) -> None:
-    """Over 400 rows (1,200 clips) every adjective is in every place about a hundred times, a taste about 100 of 400."""
-    place: Counter[tuple[str, int]] = Counter()
-    taste: Counter[tuple[str | None, int]] = Counter()
-    orders = set()
-    for row in range(400):
-        rated = block(plan(config, clips(), row), "ratings")
-        orders.add(tuple(t.taste for t in rated))
-        assert len({t.items for t in rated}) == 3  # anew for each clip
-        for i, t in enumerate(rated):
-            taste[t.taste, i] += 1
-            place.update((item, k) for k, item in enumerate(t.items))
-    assert len(place) == 144
-    assert all(60 < n < 145 for n in place.values())
-    assert len(taste) == 12
-    assert len(orders) == 24  # all orders of three of four tastes, not the rows' own four
-    assert all(70 < n < 130 for n in taste.values())
-    assert Counter(t for t, _ in taste.elements()) == dict.fromkeys(TASTES, 300)
-
-
-def test_every_clip_is_rated_by_somebody(config: ExperimentConfig) -> None:
-    heard = Counter(t.first for row in range(80) for t in block(plan(config, clips(), row), "ratings"))
-    assert set(heard) == {c.id for c in clips() if c.model == "finetuned"}
-
-
-def test_a_random_order_has_each_taste_once_a_round(config: ExperimentConfig) -> None:
-    shuffled = changed(config, preference={"order": "random"})
-    rows = [tuple(t.taste for t in block(plan(shuffled, clips(), r), "preference")) for r in range(80)]
-    assert all(set(Counter(r).values()) == {1, 2} for r in rows)
-    assert len(set(rows)) > 60
-    latin = [tuple(t.taste for t in block(plan(config, clips(), r), "preference")) for r in range(80)]
-    assert rows != latin
-
-
-def test_sides_clips_and_tastes_with_one_task_alone(config: ExperimentConfig) -> None:
-    """Comparisons without ratings need no clip to spare; ratings without comparisons rotate through all clips."""
-    alone = changed(config, ratings=None)
-    assert [t.block for t in plan(alone, clips(2), 0)] == ["demographics", *["preference"] * 5]
-    with pytest.raises(ExperimentError, match="make at least 2"):
-        plan(alone, clips(1), 0)
-    rated = changed(config, preference=None)
-    assert period(rated, clips()) == 20 // 3
-    counts = Counter(t.first for row in range(20) for t in block(plan(rated, clips(), row), "ratings"))
-    assert set(counts.values()) == {3}
-    assert set(counts) == {c.id for c in clips() if c.model == "finetuned"}
-    both = changed(config, preference=None, ratings={"models": ["base", "finetuned"]})
-    assert period(both, clips()) == 40 // 3
-    assert {c.model for c in clips() for t in plan(both, clips(), 0) if t.first == c.id} <= {"base", "finetuned"}
-
-
-def test_replicate_draws_as_the_paper_did(config: ExperimentConfig) -> None:
-    """25 clips a taste: tastes at random with repetition, sides too; the clips of task 2 have the tastes of trials 1, 3, 4.
-
-    What is rated is the fine-tuned clip of another number than the one compared.
+    Clips that are rated were heard between 13 and 61 times in 320 sessions.
     """
-    replicate = changed(config, preference={"replicate": True})
-    pool = clips(25)
+    config = load_study(ROOT / "study.toml").experiment
+    pool = clips(n, conditions=("base", "finetuned"))
     known = {c.id: c for c in pool}
-    tastes, sides, starts, steps = Counter(), Counter(), Counter(), Counter()
-    repeated = 0
-    for row in range(200):
+    place: Counter[Any] = Counter()
+    side: Counter[Any] = Counter()
+    before: Counter[Any] = Counter()
+    rated: Counter[Any] = Counter()
+    opening: Counter[Any] = Counter()
+    for row in range(320):
+        trials = plan(config, pool, row)
+        asked = block(trials, "preference")
+        pairs = {(known[t.first or 0].taste, known[t.first or 0].number) for t in asked}
+        opening[known[asked[0].first or 0].model] += 1
+        for at, t in enumerate(asked):
+            place[t.taste, known[t.first or 0].number, at] += 1
+            side[t.taste, known[t.first or 0].number, known[t.first or 0].model] += 1
+        before.update((a.taste, b.taste) for a, b in itertools.pairwise(asked))
+        ratings = block(trials, "ratings")
+        assert len({t.taste for t in ratings}) == 3
+        for t in ratings:
+            clip = known[t.first or 0]
+            assert clip.model == "finetuned"
+            assert (clip.taste, clip.number) not in pairs
+            rated[clip.id] += 1
+    assert sum(place.values()) == 1600
+    # 320 sessions: 80 blocks, in which each taste is once in each place.
+    even(place.values(), 4 * n * 5)
+    even(side.values(), 4 * n * 2)
+    assert max(before.values()) - min(before.values()) <= 8
+    assert abs(opening["base"] - opening["finetuned"]) <= 2
+    assert set(rated) == {c.id for c in pool if c.model == "finetuned"}
+    # What was compared can't be rated in the same session, which leaves few to choose from where there are few.
+    assert max(rated.values()) - min(rated.values()) <= 2
+
+
+def test_what_one_sees_of_a_session(config: ExperimentConfig) -> None:
+    trials = plan(config, clips(5, conditions=("base", "finetuned")), 3)
+    assert [t.block for t in trials] == ["demographics", *["preference"] * 5, *["ratings"] * 3]
+    assert all(t.items == ("preference",) and not t.repeated for t in block(trials, "preference"))
+    assert period(config, clips(5)) == 1
+    again = plan(config, clips(5, conditions=("base", "finetuned")), 3)
+    assert again == trials
+    orders = {
+        t.items
+        for row in range(60)
+        for t in block(plan(config, clips(5, conditions=("base", "finetuned")), row), "ratings")
+    }
+    assert len(orders) == 180  # adjectives are shuffled anew with each clip
+
+
+def test_other_seeds_shuffle_otherwise() -> None:
+    task = {"kind": "ratings", "clips": 3, **SCALES}
+    one, other = (
+        [t.items for row in range(8) for t in block(plan(study(task, seed=s), clips(5), row), "ratings")]
+        for s in (1, 2)
+    )
+    assert one != other
+
+
+@pytest.mark.parametrize("kind", ["ratings", "identification"])
+@pytest.mark.parametrize(
+    ("n", "tastes", "heard"), [(5, 4, 3), (8, 4, 8), (20, 1, 10), (24, 4, 16), (3, 2, 5), (7, 3, 6)]
+)
+def test_clips_heard_alone_come_equally_often_in_every_place(kind: str, n: int, tastes: int, heard: int) -> None:
+    pool = clips(n, TASTES[:tastes])
+    task = {"kind": kind, "clips": heard} | (SCALES if kind == "ratings" else {})
+    config = study(task)
+    known = {c.id: c for c in pool}
+    count: Counter[Any] = Counter()
+    place: Counter[Any] = Counter()
+    before: Counter[Any] = Counter()
+    for row in range(48):
+        trials = block(plan(config, pool, row), kind)
+        assert len({t.first for t in trials}) == heard
+        # Every taste and condition within one of each other, in each session.
+        even(Counter(t.taste for t in trials).values(), tastes)
+        assert all(t.taste == known[t.first or 0].taste and t.second is None for t in trials)
+        count.update(t.first for t in trials)
+        place.update((t.taste, known[t.first or 0].model, at) for at, t in enumerate(trials))
+        before.update((a.taste, b.taste) for a, b in itertools.pairwise(trials))
+    even(count.values(), len(pool))
+    even(place.values(), tastes * 2 * heard)
+    if tastes > 1:
+        even(before.values(), tastes * (tastes - 1))
+
+
+def test_crossed_pairs_meet_every_other_clip() -> None:
+    """Six clips of a taste: each of one condition meets each of the five others of the other condition."""
+    pool = clips(6, TASTES[:2])
+    known = {c.id: c for c in pool}
+    config = study(compared(match="crossed", trials=4))
+    met: Counter[Any] = Counter()
+    alone: Counter[Any] = Counter()
+    side: Counter[Any] = Counter()
+    for row in range(60):
+        trials = block(plan(config, pool, row), "preference")
+        assert len({c for t in trials for c in (t.first, t.second)}) == 8
+        for t in trials:
+            one, other = sorted((known[t.first or 0], known[t.second or 0]), key=lambda c: c.model)
+            assert one.taste == other.taste == t.taste
+            assert one.number != other.number
+            met[one.id, other.id] += 1
+            alone.update((one.id, other.id))
+            side[one.id, other.id] += 1 if known[t.first or 0] == one else -1
+    assert len(met) == 2 * 6 * 5
+    # 240 trials over 60 pairs that can meet, 24 clips.
+    assert max(met.values()) - min(met.values()) <= 1
+    assert max(alone.values()) - min(alone.values()) == 0
+    assert all(abs(more) <= 1 for more in side.values())
+
+
+def test_a_pair_named_twice_is_heard_twice_as_often() -> None:
+    pairs = [["alpha", "beta"], ["alpha", "beta"], ["alpha", "gamma"]]
+    config = study({"kind": "preference", "pairs": pairs, "trials": 12})
+    pool = clips(24, conditions=CONDITIONS)
+    known = {c.id: c for c in pool}
+    for row in range(12):
+        trials = block(plan(config, pool, row), "preference")
+        kinds = Counter((t.taste, *sorted((known[t.first or 0].model, known[t.second or 0].model))) for t in trials)
+        assert kinds == {(t, "alpha", c): n for t in TASTES for c, n in (("beta", 2), ("gamma", 1))}
+
+
+def test_no_clip_is_heard_in_two_tasks() -> None:
+    config = study(
+        {"kind": "identification", "clips": 8, "conditions": ["alpha", "beta"]},
+        compared(trials=4),
+        {"kind": "ratings", "clips": 4, "conditions": ["beta"], **SCALES},
+    )
+    pool = clips(6)
+    known = {c.id: c for c in pool}
+    for row in range(60):
+        trials = plan(config, pool, row)
+        heard = [c for t in trials for c in (t.first, t.second) if c is not None]
+        assert len(heard) == len(set(heard)) == 8 + 8 + 4
+        # Nor the other condition's clip of the same number as a pair.
+        pairs = {(t.taste, known[t.first or 0].number) for t in block(trials, "preference")}
+        others = {(t.taste, known[t.first or 0].number) for t in trials if t.first and t.block != "preference"}
+        assert not pairs & others
+    assert list(dict.fromkeys(t.block for t in trials)) == ["demographics", "identification", "preference", "ratings"]
+
+
+def test_repeats_come_late_are_marked_and_say_the_same() -> None:
+    config = study({"kind": "identification", "clips": 16, "repeats": 2, "after": ["liking"], "confidence": 5})
+    pool = clips(24)
+    repeated: Counter[Any] = Counter()
+    for row in range(48):
+        everything = plan(config, pool, row)
+        trials = block(everything, "identification")
+        assert len(trials) == 18
+        first = {t.first: at for at, t in enumerate(trials) if not t.repeated}
+        again = {t.first: at for at, t in enumerate(trials) if t.repeated}
+        assert len(first) == 16
+        assert len(again) == 2
+        for clip, at in again.items():
+            assert at >= 12
+            assert first[clip] < 8
+            assert trials[at].items == trials[first[clip]].items == ("identification", "confidence")
+        repeated.update(again.keys())
+        # What is asked after each clip is asked after the repeats too, and marked.
+        asked = block(everything, "affect")
+        assert [(t.first, t.repeated, t.items) for t in asked] == [(t.first, t.repeated, ("liking",)) for t in trials]
+    assert max(repeated.values()) <= 2
+
+
+def test_parts_change_places_where_that_is_declared() -> None:
+    tasks = [
+        {"kind": "page", "name": "hello", "title": {"en": "a"}, "text": {"en": "b"}},
+        {"kind": "identification", "clips": 2},
+        compared(trials=2),
+        {"kind": "ratings", "clips": 2, **SCALES},
+    ]
+    pool = clips(6)
+
+    def parts(row: int, **more: Any) -> list[str]:
+        return list(dict.fromkeys(t.block for t in plan(study(*tasks, **more), pool, row)))
+
+    fixed = ["demographics", "hello", "identification", "preference", "ratings"]
+    assert all(parts(row) == fixed for row in range(6))
+    found = Counter(tuple(parts(row, shuffle=True)) for row in range(48))
+    assert all(order[:2] == ("demographics", "hello") for order in found)
+    assert set(found.values()) == {8}  # all six orders of three
+    assert len(found) == 6
+
+
+def test_what_the_paper_did_is_its_own_draw(config: ExperimentConfig) -> None:
+    """replicate = true: the tastes of trials 1, 3 and 4 are rated, adjectives keep the file's order."""
+    values = config.model_dump(exclude={"preference"})
+    replicate = ExperimentConfig.model_validate(values | {"preference": {"replicate": True}})
+    assert config.ratings is not None
+    order = tuple(a.name for a in config.ratings.adjectives)
+    pool = clips(25, conditions=("base", "finetuned"))
+    drawn = Counter()
+    for row in range(100):
         trials = plan(replicate, pool, row)
         asked, rated = block(trials, "preference"), block(trials, "ratings")
         assert [t.taste for t in rated] == [asked[i].taste for i in (0, 2, 3)]
-        numbers = [known[t.first or 0].number for t in asked]
-        assert numbers == [(numbers[0] + k) % 25 for k in range(5)]
-        starts[numbers[0]] += 1
-        for t in asked:
-            first, second = known[t.first or 0], known[t.second or 0]
-            assert (first.taste, first.number) == (second.taste, second.number)
-            assert t.taste == first.taste
-            tastes[t.taste] += 1
-            sides[first.model] += 1
-        gaps = {(known[r.first or 0].number - numbers[i]) % 25 for r, i in zip(rated, (0, 2, 3), strict=True)}
-        assert len(gaps) == 1
-        steps[gaps.pop()] += 1
-        assert {known[r.first or 0].model for r in rated} == {"finetuned"}
-        repeated += max(Counter(t.taste for t in asked).values()) >= 3
-    # 1,000 draws: means 250 and 500, standard deviations 14 and 16.
-    assert all(190 < n < 310 for n in tastes.values())
-    assert len(tastes) == 4
-    assert all(430 < n < 570 for n in sides.values())
-    assert len(starts) == 25
-    assert set(steps) == {1, 2}
-    assert min(steps.values()) > 70
-    # Of five draws from four, three or more are alike in 106 of 256 (counted: 4 * (90 + 15 + 1) / 1024).
-    assert 55 < repeated < 110
-    assert period(replicate, pool) == 1
-    assert len({str(plan(replicate, pool, r)) for r in range(200)}) == 200
+        assert {t.items for t in rated} == {order}
+        drawn.update(t.taste for t in asked)
+    assert max(drawn.values()) - min(drawn.values()) > 3  # drawn, not balanced
+    before = ExperimentConfig.model_validate(values | {"preference": {"replicate": True}, "design": "0.1"})
+    assert len({t.items for t in block(plan(before, pool, 0), "ratings")}) == 3
 
 
-def test_too_few_clips_is_said(config: ExperimentConfig) -> None:
-    with pytest.raises(ExperimentError, match=r"2 clips a taste are too few for 5 .* make at least 3"):
-        plan(config, clips(2), 0)
-    assert len(plan(config, clips(3), 0)) == 9
-    many = changed(config, preference={"trials": 8})
-    with pytest.raises(ExperimentError, match="make at least 3"):
-        plan(many, clips(2), 0)
-    assert Counter(t.taste for t in block(plan(many, clips(3), 0), "preference")) == dict.fromkeys(TASTES, 2)
-    with pytest.raises(ExperimentError, match="no clips of finetuned to rate"):
-        plan(changed(config, preference=None), [c for c in clips() if c.model == "base"], 0)
-    lost = [c for c in clips() if (c.taste, c.model, c.number) != ("sour", "finetuned", 1)]
-    asked = [
-        r for r in range(20) if any(t.taste == "sour" for t in plan(config, clips(), r) if t.block == "preference")
-    ]
-    with pytest.raises(ExperimentError, match="clip 1 of 'sour' is missing from model 'finetuned'"):
-        [plan(config, lost, row) for row in asked]
+def test_groups_hear_and_do_what_is_theirs() -> None:
+    config = study(
+        compared(3, trials=4),
+        {"kind": "ratings", "clips": 4, **SCALES},
+        groups=[{"name": "two", "conditions": ["alpha", "beta"]}, {"name": "only", "tasks": ["ratings"]}],
+    )
+    pool = clips(8, conditions=CONDITIONS)
+    known = {c.id: c for c in pool}
+    for row in range(20):
+        two, only = plan(config, pool, row, "two"), plan(config, pool, row, "only")
+        assert {known[c].model for t in two for c in (t.first, t.second) if c} <= {"alpha", "beta"}
+        assert {t.block for t in two} == {"demographics", "preference", "ratings"}
+        assert {t.block for t in only} == {"demographics", "ratings"}
+    assert {known[t.first or 0].model for r in range(9) for t in plan(config, pool, r, "only") if t.first} == {
+        *CONDITIONS
+    }
+
+
+def test_too_few_clips_is_said() -> None:
+    task = compared(trials=5)
+    assert len(plan(study(task), clips(2), 0)) == 6
+    with pytest.raises(
+        ExperimentError, match=r"1 clips a taste are too few for 5 preference trials without .* make at least 2"
+    ):
+        plan(study(task), clips(1), 0)
+    both = study(task, {"kind": "ratings", "clips": 3, **SCALES})
+    with pytest.raises(
+        ExperimentError, match=r"2 clips a taste are too few for 5 .* and the ratings .* make at least 3"
+    ):
+        plan(both, clips(2), 0)
+    many = study(task, {"kind": "ratings", "clips": 40, **SCALES})
     with pytest.raises(ExperimentError, match="no unheard clip of"):
-        plan(changed(config, ratings={"clips": 20}), clips(), 0)
-    one_taste = [Clip(i, "", "given", i) for i in range(2)]
+        plan(many, clips(5), 0)
+    rated = study({"kind": "ratings", "clips": 3, "conditions": ["delta"], **SCALES})
+    with pytest.raises(ExperimentError, match="no clips of delta to rate"):
+        plan(rated, clips(5), 0)
+    with pytest.raises(ExperimentError, match="no clips of both conditions to compare alpha with beta"):
+        plan(study(task), [c for c in clips(5) if c.model == "alpha"], 0)
+    lost = [c for c in clips(5) if (c.taste, c.model, c.number) != ("sour", "beta", 1)]
+    with pytest.raises(ExperimentError, match="clip 1 of 'sour' is missing from model 'beta'"):
+        plan(study(task), lost, 0)
     with pytest.raises(ExperimentError, match="3 clips a person are asked for and only 2 are there"):
-        plan(changed(config, preference=None, ratings={"models": ["given"]}), one_taste, 0)
+        plan(study({"kind": "ratings", "clips": 3, **SCALES}), clips(1, [""]), 0)
 
 
-def test_given_tracks_are_rated_equally_often() -> None:
-    """20 tracks, 10 a person: each pair of rows shares one order of all of them, and the next has another."""
-    config = load_study(ROOT / "studies" / "five-tastes.toml").experiment
-    tracks = [Clip(i, "", "given", i) for i in range(20)]
-    counts: Counter[int | None] = Counter()
-    orders = []
-    for row in range(10):
-        rated = [t.first for t in plan(config, tracks, row) if t.block == "ratings"]
-        assert len(set(rated)) == 10
-        counts.update(rated)
-        orders.append(rated)
-        if row % 2:
-            assert set(rated) | set(orders[row - 1]) == set(range(20))
-    assert set(counts.values()) == {5}
-    assert len({tuple(sorted(o, key=str)) for o in orders}) == 10
-    assert period(config, tracks) == 2
-    assert period(config, tracks[:5]) == 1
-
-
-def test_a_dropout_gives_its_row_back_and_cells_fill_evenly() -> None:
-    """Rows are given out as a receptionist would: an even count in every cell, the lowest free row of the emptiest."""
-    taken: list[int] = []
-    for n in range(48):
-        taken.append(free_row(taken, 16))
-        cells = Counter(r % 16 for r in taken)
-        assert max(cells.values()) - min(cells.get(c, 0) for c in range(16)) <= 1
-        assert len(taken) == len(set(taken)) == n + 1
-    assert sorted(taken) == list(range(48))
-    assert free_row([], 4) == 0
-    assert free_row([0, 1, 3], 4) == 2
-    assert free_row([0, 1, 2, 3, 5], 4) == 4
-    assert free_row([4, 1, 2, 3], 4) == 0  # cell 0 is as full as the others: its lowest row
-    assert free_row([0, 4, 1], 3) == 2  # cell 1 has two (1, 4), 0 has one, 2 none
-    assert free_row([3], 3) == 1  # 0 is lower, but its cell is taken already
-    assert free_row([0, 1, 2], 1) == 3
-    assert free_row([1, 2], 1) == 0
+def test_numbers_of_tracks_need_not_follow_each_other() -> None:
+    """Tracks that were added later keep their numbers: 3, 7 and 20 are three clips."""
+    pool = [Clip(i, "", c, n) for i, (c, n) in enumerate(itertools.product(("alpha", "beta"), (3, 7, 20)))]
+    count = Counter(
+        (t.first, t.second)
+        for row in range(48)
+        for t in block(plan(study(compared(trials=2)), pool, row), "preference")
+    )
+    assert set(count.values()) == {16}
+    assert len(count) == 6

@@ -17,8 +17,9 @@ from experiment.data.store import Store
 from experiment.data.tables import Consent, Event, Response, Screening, SessionRow, Stimulus, Trial, utc_now
 from experiment.errors import ExperimentError
 from experiment.headphones import HeadphoneTrial
-from experiment.items import Answer, Question, consent_sha256, practice_question, question
+from experiment.items import consent_sha256, practice_question, question
 from experiment.launch import Prepared
+from experiment.question import Answer, Question
 from experiment.session import Stopped, run_session, unanswered
 from experiment.texts import texts
 from tests.experiment import readers

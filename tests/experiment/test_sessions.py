@@ -19,8 +19,8 @@ from experiment.data.store import Store
 from experiment.data.tables import Participant, Response, SessionRow, Trial
 from experiment.data.withdrawal import withdraw
 from experiment.errors import ExperimentError
-from experiment.items import Answer
 from experiment.launch import Prepared
+from experiment.question import Answer
 from experiment.session import Stopped, run_session, unanswered
 
 ANSWERS = 8 + 5 + 3 * 12

@@ -16,8 +16,8 @@ from experiment.data.store import Store
 from experiment.data.tables import Event, Response, Screening, Seen, Stimulus, Trial
 from experiment.errors import ExperimentError
 from experiment.headphones import HeadphoneTrial
-from experiment.items import Answer, Question
 from experiment.launch import Prepared
+from experiment.question import Answer, Question
 from experiment.session import perform, run_session
 from experiment.steps import Ask, Consent, End, Headphones, Page, next_step
 from tests.conftest import TASTES

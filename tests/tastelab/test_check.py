@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from experiment.design import Clip, plan
+from experiment.design import plan
+from experiment.tasks.task import Clip
 from experiment.texts import FOLDER
 from tastelab.check import Part, met
 from tastelab.cli import app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from experiment.data.exports.tidy import COLUMNS, MEANINGS, UNITS, Tidy, dump, table
+from experiment.data.exports.tidy import MEANINGS, UNITS, Tidy, dump, table
 
 PEOPLE = {
     "kind": MEANINGS["kind"],
@@ -18,8 +18,8 @@ OMITTED = ("participant", "kind", "status", "language", "block")
 
 def files(data: Tidy) -> dict[str, str]:
     """Texts by path of a BIDS dataset: description, participants, and per participant and block a table."""
-    columns = tuple(c for c in COLUMNS if c not in OMITTED)
-    sidecar = {c: {"Description": MEANINGS[c], **({"Units": UNITS[c]} if c in UNITS else {})} for c in columns}
+    columns = tuple(c for c in data.columns if c not in OMITTED)
+    sidecar = {c: {"Description": data.meanings[c], **({"Units": UNITS[c]} if c in UNITS else {})} for c in columns}
     out: dict[str, str] = {}
     people = []
     for number, rows in sorted(data.people().items()):

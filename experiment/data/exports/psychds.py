@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
-from experiment.data.exports.tidy import COLUMNS, MEANINGS, NUMBERS, UNITS, Tidy, dump, table
+from experiment.data.exports.tidy import NUMBERS, UNITS, Tidy, dump, table
 
 
 def files(data: Tidy) -> dict[str, str]:
     """One data file a participant, named by keywords; every column is declared in ``variableMeasured``."""
     label = re.sub(r"[^a-zA-Z0-9]", "", data.study)
     out = {
-        f"data/study-{label}_sub-{number:03d}_data.csv": table(rows) for number, rows in sorted(data.people().items())
+        f"data/study-{label}_sub-{number:03d}_data.csv": table(rows, data.columns)
+        for number, rows in sorted(data.people().items())
     }
     out["dataset_description.json"] = dump(
         {
@@ -24,11 +25,11 @@ def files(data: Tidy) -> dict[str, str]:
                 {
                     "@type": "PropertyValue",
                     "name": name,
-                    "description": MEANINGS[name],
+                    "description": data.meanings[name],
                     **({"unitText": UNITS[name]} if name in UNITS else {}),
                     "valueType": "number" if name in NUMBERS else "string",
                 }
-                for name in COLUMNS
+                for name in data.columns
             ],
         }
     )

@@ -18,7 +18,16 @@ def files(data: Tidy) -> dict[str, str]:
         found = version("psychopy")
     except PackageNotFoundError:
         found = ""
-    columns = (*(f"trials.{h}" for h in HEAD), "block", *CONDITIONS, "item", "slider.response", "key_resp.keys", "rt")
+    columns = (
+        *(f"trials.{h}" for h in HEAD),
+        "block",
+        *CONDITIONS,
+        "item",
+        "slider.response",
+        "key_resp.keys",
+        "rt",
+        *data.more,
+    )
     out = {}
     for number, rows in sorted(data.people().items()):
         lines: list[dict[str, Any]] = []
@@ -34,6 +43,7 @@ def files(data: Tidy) -> dict[str, str]:
                     "slider.response": row["value"],
                     "key_resp.keys": row["choice"],
                     "rt": row["response_time"],
+                    **{c: row[c] for c in data.more},
                     "participant": number,
                     "session": "001",
                     "expName": data.study,

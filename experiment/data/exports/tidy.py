@@ -37,6 +37,11 @@ MEANINGS = {
     "response_time": "seconds from the question to the answer, monotonic clock",
 }
 COLUMNS = tuple(MEANINGS)
+# Columns of studies that have groups or hidden repeats.
+MORE = {
+    "group": "group of the session",
+    "repeated": "yes: the clip or pair was heard and answered for before, in the same block of the session",
+}
 UNITS = {"response_time": "s"}
 NUMBERS = ("participant", "trial", "value", "response_time")
 
@@ -49,6 +54,17 @@ class Tidy:
     title: str
     rows: list[dict[str, Any]]
     small_cells: list[str]
+    more: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the table: `COLUMNS`, and those of `MORE` that this study has."""
+        return (*COLUMNS, *self.more)
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What each column means."""
+        return {c: MEANINGS.get(c) or MORE[c] for c in self.columns}
 
     def people(self) -> dict[int, list[dict[str, Any]]]:
         """Rows by participant."""
@@ -97,9 +113,16 @@ def tidy(store: Store, study: str) -> Tidy:
                     "value": value,
                     "choice": choice,
                     "response_time": response.response_time,
+                    "group": session.group_name,
+                    "repeated": "yes" if trial.repeated else None,
                 }
             )
-    return Tidy(study, row.title, rows, _small_cells(rows))
+    more = tuple(c for c in MORE if any(r[c] is not None for r in rows))
+    for r in rows:
+        for c in MORE:
+            if c not in more:
+                del r[c]
+    return Tidy(study, row.title, rows, _small_cells(rows), more)
 
 
 def _small_cells(rows: list[dict[str, Any]]) -> list[str]:

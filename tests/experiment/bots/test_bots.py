@@ -13,7 +13,8 @@ from experiment.bots.effects import Effects, load_effects
 from experiment.config import ExperimentConfig
 from experiment.data.tables import Stimulus, Trial
 from experiment.headphones import trials as headphone_trials
-from experiment.items import Question, question
+from experiment.items import question
+from experiment.question import Question
 
 # Answers of the seed study's 111 people (arXiv 2503.02823, data published with it), counted from its table.
 PEOPLE = {

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from experiment.data.allotment import free_row, lapse, taken_rows
+from experiment.config import Group
+from experiment.data.allotment import Places, allot, free_row, lapse, taken_rows
 from experiment.data.store import Store
 from experiment.data.tables import Participant, Response, SessionRow
+from experiment.errors import ExperimentError
 from tests.experiment.data.rows import sat
 
 
@@ -106,3 +108,59 @@ def test_a_session_lapses_when_nothing_was_heard_of_it(quiet: Store) -> None:
         found = {code: (status, ended is not None) for code, status, ended in s.execute(query)}
     changed = {code: ("stopped", True) for code in ("late", "mute")}
     assert found == {code: (status, False) for code, (_, status, _, _) in sessions.items()} | changed
+
+
+def given_out(store: Store, places: Places, kind: str = "person") -> tuple[str | None, int]:
+    with store.transaction() as s:
+        group, row = allot(s, 1, kind, places)
+        return group.name if group else None, row
+
+
+def grouped(store: Store, code: str, group: str, row: int, status: str = "complete") -> None:
+    session = sat(store, code, [], "s", "person", status, design_row=row)
+    with store.transaction() as s:
+        s.get_one(SessionRow, session).group_name = group
+
+
+def test_people_go_where_the_smallest_share_is_filled(quiet: Store) -> None:
+    """Quotas 2 and 4: with one in each, a half is more than a quarter; rows are counted in each group by itself."""
+    groups = [Group(name="few", quota=2), Group(name="many", quota=4)]
+    quiet.ensure_study("s", "S", {})
+    assert given_out(quiet, Places(groups=groups)) == ("few", 0)
+    grouped(quiet, "A", "few", 0)
+    assert given_out(quiet, Places(groups=groups)) == ("many", 0)
+    grouped(quiet, "B", "many", 0, "running")
+    assert given_out(quiet, Places(groups=groups)) == ("many", 1)
+    assert given_out(quiet, Places(groups=groups, group="few")) == ("few", 1)
+    grouped(quiet, "C", "many", 1, "stopped")
+    assert given_out(quiet, Places(groups=groups)) == ("many", 1)
+    grouped(quiet, "D", "few", 1)
+    # The first group is full; without quotas the one with fewer people comes next.
+    assert given_out(quiet, Places(groups=groups))[0] == "many"
+    assert given_out(quiet, Places(groups=[Group(name="few"), Group(name="many", quota=4)])) == ("many", 1)
+    assert given_out(quiet, Places(groups=groups), "driven") == ("few", 0)
+    with pytest.raises(ExperimentError, match=r"group few is full: 2 of 2 sessions are complete$"):
+        given_out(quiet, Places(groups=groups, group="few"))
+    assert given_out(quiet, Places(groups=groups, group="few", capped=False)) == ("few", 2)
+    with pytest.raises(ExperimentError, match="--group 'fewer': this study has few, many"):
+        given_out(quiet, Places(groups=groups, group="fewer"))
+    for k in range(2, 5):
+        grouped(quiet, f"M{k}", "many", k)
+    with pytest.raises(ExperimentError, match="every group has its quota"):
+        given_out(quiet, Places(groups=groups))
+
+
+def test_a_full_study_says_who_holds_its_places(quiet: Store) -> None:
+    quiet.ensure_study("s", "S", {})
+    sat(quiet, "A", [], "s", "person", "complete", design_row=0)
+    assert given_out(quiet, Places(target=3)) == (None, 1)
+    sat(quiet, "B", [], "s", "person", "stopped", design_row=1)
+    assert given_out(quiet, Places(target=2)) == (None, 1)
+    sat(quiet, "C", [], "s", "person", "running", design_row=1)
+    with pytest.raises(
+        ExperimentError, match="the study is full: 1 of 2 sessions are complete, 1 running; a place is free"
+    ):
+        given_out(quiet, Places(target=2))
+    assert given_out(quiet, Places(target=2), "bot") == (None, 0)
+    assert given_out(quiet, Places(target=2, capped=False)) == (None, 2)
+    assert given_out(quiet, Places(4, target=3)) == (None, 2)

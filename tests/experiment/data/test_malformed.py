@@ -20,8 +20,8 @@ from experiment.data.keyfile import KeyFile
 from experiment.data.store import Store
 from experiment.data.tables import Participant, Response, SessionRow, Trial
 from experiment.errors import ExperimentError
-from experiment.items import Answer, Question
 from experiment.launch import Prepared, check_code
+from experiment.question import Answer, Question
 from experiment.steps import Ask
 from tastelab.errors import UserError
 from tastelab.study import load_study

@@ -18,6 +18,7 @@ from experiment import answering, launch
 from experiment.bots.bots import Bot
 from experiment.bots.effects import load_effects
 from experiment.config import ExperimentConfig
+from experiment.data.allotment import Places
 from experiment.data.store import Header, Store
 from experiment.data.tables import (
     Base,
@@ -30,12 +31,12 @@ from experiment.data.tables import (
     Trial,
 )
 from experiment.data.withdrawal import withdraw
-from experiment.design import PlannedTrial
 from experiment.errors import ExperimentError
 from experiment.headphones import HeadphoneTrial
-from experiment.items import Answer, Question
+from experiment.question import Answer, Question
 from experiment.session import run_session
 from experiment.steps import Ask, Stored
+from experiment.tasks.task import PlannedTrial
 from tests.experiment.data.rows import sat
 from tests.postgres import Postgres
 
@@ -89,7 +90,7 @@ def test_places_are_given_out_once_and_given_back(entered: tuple[Store, int]) ->
     store, study_id = entered
 
     def begin(code: str, kind: str = "person", study: int = study_id) -> int | None:
-        number = store.begin(study, code, Header(kind, "x", "en", 0, {}), lambda row: [], period=3)
+        number = store.begin(study, code, Header(kind, "x", "en", 0, {}), lambda row: [], places=Places(3))
         with store.transaction() as s:
             return s.get_one(SessionRow, number).design_row
 

@@ -12,6 +12,7 @@ import math
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,16 @@ from sqlalchemy import select, update
 from experiment import launch
 from experiment.bots.bots import Bot
 from experiment.bots.effects import load_effects
+from experiment.data.allotment import Places
 from experiment.data.exports.write import export
 from experiment.data.queries import status_rows
 from experiment.data.replay import timeline
 from experiment.data.store import Header, Store
 from experiment.data.tables import Participant, Response, SessionRow, Stimulus, Trial
+from experiment.design import plan
 from experiment.errors import ExperimentError
-from experiment.items import Answer, Question
 from experiment.launch import Prepared
+from experiment.question import Answer, Question
 from experiment.session import run_session
 from tastelab.study import load_study
 from tests.conftest import ROOT, TASTES
@@ -201,7 +204,7 @@ def test_a_new_participant_gets_the_place_that_is_free(old: Store) -> None:
             code,
             Header("person", "x", "en", 0, {}),
             lambda row: rows.append(row) or [],
-            period=16,
+            places=Places(16),
         )
         with old.transaction() as s:
             assert s.get_one(SessionRow, session).design_row == rows[-1]
@@ -228,3 +231,75 @@ def test_old_answers_stand_in_the_export_of_the_completed_session(old: Store, tm
     assert len(added) == 36 - HALF_ANSWERED
     assert {r["participant"] for r in added} == {"9"}
     assert {r["block"] for r in added} == {"ratings"}
+
+
+def test_a_study_that_began_keeps_its_design(old: Store, tmp_path: Path) -> None:
+    """Read with the study file of then, every row of the design is what version 0.1 stored for who got it."""
+    study = load_study(GOLDEN / "participants-0.1.toml")
+    assert study.experiment.design == "0.2"
+    clips = [
+        SimpleNamespace(
+            clip=x.clip, taste=x.taste, model=x.model, number=x.number, file=f"{x.clip}.wav", sha256=x.sha256,
+            seconds=2.0, prompt="", seed=0, checkpoint_sha256=None,
+        )
+        for x in entered(old).stimuli
+    ]  # fmt: skip
+    definition = json.loads(study.model_dump_json())
+    ready = launch.prepare(old, study.name, study.title, definition, study.experiment, clips, tmp_path)  # type: ignore[arg-type]
+    assert ready.config.design == "0.1"
+    with old.transaction() as s:
+        query = select(SessionRow).where(SessionRow.kind == "person", SessionRow.design_row.is_not(None))
+        stored = {
+            row.design_row: [(t.block, t.taste, t.first_id, t.second_id, tuple(t.items)) for t in row.trials]
+            for row in s.scalars(query)
+            if row.trials
+        }
+    assert len(stored) >= 8
+    for row, trials in stored.items():
+        planned = plan(ready.config, ready.clips, int(row or 0))
+        assert [(t.block, t.taste, t.first, t.second, t.items) for t in planned] == trials
+    begun = launch.begin(ready, "BOT2", "bot", None, "x")
+    with old.transaction() as s:
+        new = s.get_one(SessionRow, begun)
+        assert (new.design_row, new.language, new.group_name) == (1, "en", None)
+        assert [t.first_id for t in new.trials] == [first for _, _, first, _, _ in stored[1]]
+    # The same file under another name is a study of its own, with the design of today.
+    fresh = launch.prepare(old, "other", study.title, definition, study.experiment, clips, tmp_path)  # type: ignore[arg-type]
+    assert fresh.config.design == "0.2"
+    again = launch.prepare(old, "other", study.title, definition, study.experiment, clips, tmp_path)  # type: ignore[arg-type]
+    assert again.config.design == "0.2"
+
+
+def test_a_study_that_began_under_the_new_design_does_not_go_back(tmp_path: Path) -> None:
+    study = load_study(ROOT / "study.toml")
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    new = json.loads(study.model_dump_json())
+    back = new | {"experiment": new["experiment"] | {"design": "0.1"}}
+    more = new | {"experiment": new["experiment"] | {"target": 40, "font": "Noto Serif"}}
+    study_id = store.ensure_study("s", "S", new)
+    store.begin(study_id, "A", Header("person", "x", "en", 0, {}), lambda row: [])
+    assert store.ensure_study("s", "S", more) == study_id
+    with pytest.raises(ExperimentError, match=r"another .experiment. table"):
+        store.ensure_study("s", "S", back)
+    store.close()
+
+
+def test_the_tables_of_version_0_1_are_the_tasks_that_they_meant(tmp_path: Path) -> None:
+    """Declared as tasks, a study that began with the old tables is the same study; with one word changed it is not."""
+    study = load_study(ROOT / "study.toml")
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    said = json.loads(study.model_dump_json())
+    table = said["experiment"]
+    preference, ratings = dict(table["preference"]), dict(table["ratings"])
+    tasks = [
+        {"kind": "preference", "pairs": [["finetuned", "base"]], **preference},
+        {"kind": "ratings", "conditions": ratings.pop("models"), "after": [], **ratings},
+    ]
+    told = {"experiment": {**table, "preference": None, "ratings": None, "tasks": tasks}}
+    study_id = store.ensure_study("s", "S", said)
+    store.begin(study_id, "A", Header("person", "x", "en", 0, {}), lambda row: [])
+    assert store.ensure_study("s", "S", told) == study_id
+    tasks[0]["pairs"] = [["base", "finetuned"]]
+    with pytest.raises(ExperimentError, match=r"another .experiment. table"):
+        store.ensure_study("s", "S", told)
+    store.close()

@@ -15,10 +15,10 @@ from experiment import launch
 from experiment.config import ExperimentConfig
 from experiment.data.tables import Consent, Event, Response, Screening, SessionRow, Trial
 from experiment.headphones import trials as headphone_trials
-from experiment.items import Answer, Question
 from experiment.lab.reading import Page
 from experiment.lab.screens import Screens
 from experiment.launch import Prepared
+from experiment.question import Answer, Question
 from experiment.session import Stopped, run_session
 from tests.experiment import readers
 from tests.experiment.lab.glass import FRAME, LATE, GlassHand, Sound, World

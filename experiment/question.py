@@ -1,0 +1,43 @@
+"""A question as it is shown, and the answer to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing to answer.
+
+    Attributes
+    ----------
+    kind : {"choice", "number", "slider", "steps"}
+        ``choice`` offers `options` (key -> words); ``number`` is typed; ``slider`` and ``steps`` give a value on
+        `low`..`high` with words at the ends, or under every step.
+    start : float or None
+        Where the slider's marker stands at first; None: nowhere before it is touched.
+    """
+
+    item: str
+    kind: str
+    text: str
+    options: dict[str, str] | None = None
+    low: int = 0
+    high: int = 0
+    labels: tuple[str, ...] = ()
+    word: str = ""
+    start: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer and how long it took in seconds of a monotonic clock (None where time means nothing).
+
+    `interaction` is how it came about: moves of the slider, focus lost, frames drawn late.
+    """
+
+    value: float | None = None
+    choice: str | None = None
+    response_time: float | None = None
+    interaction: dict[str, Any] | None = None

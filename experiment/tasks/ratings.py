@@ -1,0 +1,126 @@
+"""How much is recognised in one clip: every adjective rated on steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from experiment.question import Question
+from experiment.tasks.after import After
+from experiment.tasks.task import STEPS, Language, Reader, Task, check_labels, check_scale, scale_question, twice
+
+Name = Annotated[str, Field(min_length=1, max_length=20)]
+
+
+class Adjective(BaseModel):
+    """One item of the semantic differential: its name in the data and its word per language.
+
+    `opposite` makes it bipolar (cold - warm): that word stands at the low end, `words` at the high end.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, pattern=r"^[a-z][a-z_]*$")
+    words: dict[Language, str]
+    opposite: dict[Language, str] | None = None
+
+
+class Scales(BaseModel):
+    """What is rated of a clip: each adjective from `low` to `high`; `labels` word the steps per language."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clips: int = Field(default=3, ge=1, le=100)
+    low: int = 1
+    high: int = 5
+    labels: dict[Language, list[str]]
+    adjectives: list[Adjective] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _scale(self) -> Scales:
+        check_scale(self.low, self.high, STEPS)
+        check_labels(self.labels, self.high - self.low + 1)
+        names = [a.name for a in self.adjectives]
+        if twice(names):
+            raise ValueError(f"adjectives are named twice: {twice(names)}")
+        if "preference" in names:
+            raise ValueError("an adjective can't be named 'preference'; that is the item of the other task")
+        return self
+
+
+class RatingsConfig(Scales):
+    """The task as version 0.1's `[experiment.ratings]` declares it."""
+
+    models: list[Literal["base", "finetuned", "given"]] = ["finetuned"]
+
+    @model_validator(mode="after")
+    def _models(self) -> RatingsConfig:
+        if not self.models or twice(self.models):
+            raise ValueError("models names each model that is rated once")
+        return self
+
+
+class RatingsTask(Task, Scales):
+    """The task as `[[experiment.tasks]]` declares it.
+
+    Attributes
+    ----------
+    conditions : list of str
+        Whose clips are rated; empty: all conditions'.
+    after : list of str
+        What is asked after each clip.
+    shuffled : bool
+        Whether the adjectives come in another order with each clip.
+    repeats : int
+        How many clips are heard a second time, unannounced, for reliability.
+    """
+
+    heard: ClassVar[bool] = True
+
+    kind: Literal["ratings"] = "ratings"
+    conditions: list[Name] = Field(default=[])
+    after: list[After] = Field(default=[])
+    shuffled: bool = True
+    repeats: int = Field(default=0, ge=0, le=20)
+
+    @model_validator(mode="after")
+    def _lists(self) -> RatingsTask:
+        if twice(self.conditions) or twice(self.after):
+            raise ValueError(f"named twice: {twice(self.conditions) or twice(self.after)}")
+        if self.repeats > self.clips:
+            raise ValueError(f"repeats = {self.repeats} are more than the {self.clips} clips")
+        return self
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Names of the adjectives, in the file's order."""
+        return tuple(a.name for a in self.adjectives)
+
+    def asks(self, item: str, taste: str | None, reader: Reader) -> Question:
+        """How much is this recognised in the music?"""
+        adjective = next(a for a in self.adjectives if a.name == item)
+        word, words = adjective.words[reader.language], reader.words["ratings"]
+        if adjective.opposite is not None:
+            ends = (adjective.opposite[reader.language], word)
+            return scale_question(item, words["question_bipolar"], self.low, self.high, ends)
+        return scale_question(item, words["question"], self.low, self.high, self.labels[reader.language], word)
+
+    def questions(self, reader: Reader) -> Iterator[tuple[str | None, Question]]:
+        """One an adjective."""
+        for item in self.items:
+            yield None, self.asks(item, None, reader)
+
+    def titles(self, reader: Reader) -> list[str]:
+        """One clip."""
+        return [reader.words["ratings"]["listen"]]
+
+    def lacking(self, language: Language) -> str | None:
+        """Labels, or an adjective's word."""
+        if language not in self.labels:
+            return f"{self.block}.labels has no words in {language!r}"
+        for adjective in self.adjectives:
+            if language not in adjective.words or language not in (adjective.opposite or adjective.words):
+                return f"adjective {adjective.name!r} has no word in {language!r}"
+        return None
