@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiment.tasks.after import Felt
 from experiment.tasks.identification import IdentificationTask
-from experiment.tasks.page import PageTask
+from experiment.tasks.pages import PageTask
 from experiment.tasks.preference import PAPER, PreferenceConfig, PreferenceTask
 from experiment.tasks.questionnaire import Questionnaire, QuestionnaireTask
 from experiment.tasks.ratings import RatingsConfig, RatingsTask

@@ -21,7 +21,7 @@ from experiment.balance import Rotation, Sides
 from experiment.config import ExperimentConfig
 from experiment.errors import ExperimentError
 from experiment.tasks.identification import IdentificationTask
-from experiment.tasks.page import PageTask
+from experiment.tasks.pages import PageTask
 from experiment.tasks.preference import ITEM, PreferenceTask
 from experiment.tasks.questionnaire import QuestionnaireTask
 from experiment.tasks.ratings import RatingsTask

@@ -19,7 +19,7 @@ from experiment.design import SPECIAL
 from experiment.headphones import HeadphoneTrial, trials
 from experiment.items import practice_question, question, titles
 from experiment.question import Question
-from experiment.tasks.page import PageTask
+from experiment.tasks.pages import PageTask
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.task import RESERVED, Task
 from experiment.texts import texts

@@ -18,11 +18,12 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 from experiment import answering
-from experiment.config import ExperimentConfig
+from experiment.config import ExperimentConfig, stored_config
 from experiment.data.store import Store
 from experiment.data.tables import SessionRow, StudyRow
 from experiment.errors import ExperimentError
-from experiment.items import Answer, question
+from experiment.items import question
+from experiment.question import Answer
 from experiment.steps import (
     Ask,
     Consent,
@@ -147,9 +148,9 @@ class Engine:
             row = s.get(SessionRow, session)
             if row is None:
                 raise ExperimentError(f"there is no session {session}")
-            return dict(s.get_one(StudyRow, row.study_id).definition["experiment"])
+            return dict(s.get_one(StudyRow, row.study_id).definition)
 
-        return ExperimentConfig.model_validate(self.store.do(find))
+        return stored_config(self.store.do(find))
 
 
 def _answered_before(stored: Stored, config: ExperimentConfig, step: str) -> Ask | None:

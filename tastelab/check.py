@@ -10,7 +10,7 @@ from typing import Any
 
 from analysis.config import AnalysisConfig
 from experiment.config import ExperimentConfig
-from experiment.tasks.page import PageTask
+from experiment.tasks.pages import PageTask
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.ratings import RatingsTask
 from experiment.tasks.task import DEMOGRAPHICS, RESERVED, Clip, PlannedTrial, Task

@@ -19,7 +19,7 @@ import numpy as np
 from experiment.data.tables import Stimulus, Trial
 from experiment.errors import ExperimentError
 from experiment.headphones import trials
-from experiment.items import Question
+from experiment.question import Question
 from experiment.session import Presenter, Stopped
 
 Message = dict[str, Any]
