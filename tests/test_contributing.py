@@ -197,7 +197,7 @@ print(json.dumps([language, said("demographics", "device").text, said("preferenc
 
 def a_question_about_the_person(copy: Copy) -> None:
     copy.study()
-    copy.change("experiment/config.py", '    "device",\n)', '    "device",\n    "handedness",\n)')
+    copy.change("experiment/tasks/task.py", '    "device",\n)', '    "device",\n    "handedness",\n)')
     for language, words in (("en", "Which hand?"), ("it", "Quale mano?")):
         file = f"experiment/texts/{language}.toml"
         copy.change(
