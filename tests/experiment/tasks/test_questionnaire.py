@@ -1,0 +1,42 @@
+"""Statements about oneself: what may be declared, and what stands on the screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from experiment.tasks.questionnaire import QuestionnaireTask
+from experiment.tasks.task import Reader
+from experiment.texts import texts
+
+SOUNDS: dict[str, Any] = {
+    "name": "sounds",
+    "question": {"en": "Agree?", "it": "D'accordo?"},
+    "labels": {"en": ["no", "yes"], "it": ["no", "sì"]},
+    "items": [{"name": "plays", "words": {"en": "I play.", "it": "Suono."}}, {"name": "sings", "words": {"en": "I sing."}}],
+}  # fmt: skip
+
+
+def reader(language: str) -> Reader:
+    return Reader(language, texts(language), {})
+
+
+def test_a_statement_stands_over_its_scale() -> None:
+    task = QuestionnaireTask.model_validate(SOUNDS)
+    asked = task.asks("plays", None, reader("it"))
+    assert (asked.kind, asked.text, asked.word, asked.labels) == ("steps", "D'accordo?", "Suono.", ("no", "sì"))
+    assert (asked.low, asked.high) == (1, 7)
+    assert [q.word for _, q in task.questions(reader("en"))] == ["I play.", "I sing."]
+    assert (task.block, task.heard, task.titles(reader("en"))) == ("sounds", False, [])
+    assert task.lacking("en") is None
+    assert task.lacking("it") == "item 'sings' of 'sounds' has no words in 'it'"
+    assert task.lacking("fr") == "questionnaire 'sounds' has no question or labels in 'fr'"
+
+
+@pytest.mark.parametrize("taken", ["age", "demographics", "affect", "preference", "ratings"])
+def test_a_statement_is_not_called_as_what_every_session_asks(taken: str) -> None:
+    items = [{"name": taken, "words": {"en": "x"}}]
+    with pytest.raises(ValidationError, match="name of a question that every session asks"):
+        QuestionnaireTask.model_validate(SOUNDS | {"items": items})

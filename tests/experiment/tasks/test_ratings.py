@@ -1,0 +1,70 @@
+"""How much is recognised in a clip: what may be declared, and what stands on the screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from experiment.tasks.ratings import RatingsTask
+from experiment.tasks.task import Reader
+from experiment.texts import texts
+
+ADJECTIVES = [
+    {"name": "hot", "words": {"en": "warm", "it": "caldo"}},
+    {"name": "mood", "words": {"en": "happy", "it": "felice"}, "opposite": {"en": "sad", "it": "triste"}},
+]
+LABELS = {"en": list("abcde"), "it": list("vwxyz")}
+READER = Reader("it", texts("it"), {})
+
+
+def task(**more: Any) -> RatingsTask:
+    return RatingsTask.model_validate({"labels": LABELS, "adjectives": ADJECTIVES} | more)
+
+
+def test_an_adjective_stands_over_labelled_steps_and_two_ends_beside_numbers() -> None:
+    hot = task().asks("hot", "sweet", READER)
+    assert (hot.kind, hot.text, hot.word) == ("steps", "Quanto lo riconosci nella musica?", "caldo")
+    assert (hot.low, hot.high, hot.labels) == (1, 5, tuple("vwxyz"))
+    mood = task().asks("mood", "sweet", READER)
+    assert (mood.text, mood.word, mood.labels) == ("Dove sta la musica tra le due parole?", "", ("triste", "felice"))
+    assert (mood.low, mood.high) == (1, 5)
+    assert [(t, q.item) for t, q in task().questions(READER)] == [(None, "hot"), (None, "mood")]
+    assert task().titles(READER) == ["Ascolta"]
+    assert task().items == ("hot", "mood")
+
+
+def test_what_a_language_lacks_is_named() -> None:
+    assert task().lacking("en") is None
+    assert task().lacking("it") is None
+    assert task().lacking("fr") == "ratings.labels has no words in 'fr'"
+    assert task(name="taste", labels={"en": list("abcde")}).lacking("it") == "taste.labels has no words in 'it'"
+    lone = [ADJECTIVES[0], {**ADJECTIVES[1], "opposite": {"en": "sad"}}]
+    assert task(adjectives=lone).lacking("it") == "adjective 'mood' has no word in 'it'"
+    assert task(adjectives=lone).lacking("en") is None
+
+
+def test_what_nothing_is_said_about() -> None:
+    plain = task()
+    assert (plain.block, plain.clips, plain.low, plain.high, plain.conditions) == ("ratings", 3, 1, 5, [])
+    assert (plain.after, plain.shuffled, plain.repeats, plain.heard) == ([], True, 0, True)
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ({"conditions": ["a", "a"]}, "named twice: a"),
+        ({"after": ["liking", "liking"]}, "named twice: liking"),
+        ({"after": ["joy"]}, "'valence', 'arousal', 'familiarity', 'liking' or 'quality'"),
+        ({"clips": 2, "repeats": 3}, "repeats = 3 are more than the 2 clips"),
+        ({"adjectives": [ADJECTIVES[0]] * 2}, "adjectives are named twice: hot"),
+        ({"adjectives": [{**ADJECTIVES[0], "name": "preference"}]}, "item of the other task"),
+        ({"high": 12}, "12 steps"),
+        ({"models": ["a"]}, "Extra inputs"),
+    ],
+)
+def test_what_can_not_be_run_is_refused(table: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        task(**table)
+    assert task(clips=2, repeats=2, conditions=["a", "b"]).repeats == 2

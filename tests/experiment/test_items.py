@@ -1,0 +1,233 @@
+"""Sessions of several kinds of task: what is asked in which order, on glass and by bots."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from experiment import launch
+from experiment.bots.bots import Bot
+from experiment.bots.effects import load_effects
+from experiment.config import ExperimentConfig
+from experiment.data.exports.tidy import tidy
+from experiment.data.queries import status_rows
+from experiment.data.store import Store
+from experiment.data.tables import Response, SessionRow, Trial
+from experiment.errors import ExperimentError
+from experiment.items import every_question
+from experiment.lab.reading import phrases
+from experiment.lab.screens import Screens
+from experiment.launch import Prepared
+from experiment.session import Stopped, run_session
+from tests.experiment.lab.glass import GlassHand, World
+
+WORDS = {"en": {"sweet": "sweet", "sour": "sour"}, "it": {"sweet": "dolce", "sour": "acido"}}
+SCALES = {
+    "labels": {"en": ["no", "yes"], "it": ["no", "sì"]},
+    "adjectives": [{"name": "hot", "words": {"en": "hot", "it": "caldo"}}],
+}
+TASKS: list[dict[str, Any]] = [
+    {"kind": "page", "name": "hello", "title": {"en": "Hello", "it": "Ciao"}, "text": {"en": "Read this.", "it": "Leggi."}},
+    {"kind": "identification", "clips": 4, "none": True, "confidence": 7, "after": ["liking"], "repeats": 1},
+    {
+        "kind": "questionnaire", "name": "music", "question": {"en": "Agree?", "it": "D'accordo?"},
+        "labels": {"en": ["no", "yes"], "it": ["no", "sì"]}, "items": [{"name": "plays", "words": {"en": "I play.", "it": "Suono."}}],
+    },
+    {"kind": "preference", "name": "fit", "pairs": [["new", "old"]], "trials": 2, "low": 0, "high": 100},
+    {"kind": "ratings", "name": "words", "clips": 2, "conditions": ["old"], **SCALES},
+    {"kind": "page", "name": "bye", "title": {"en": "Nearly", "it": "Quasi"}, "text": {"en": "Thanks.", "it": "Grazie."}},
+]  # fmt: skip
+
+
+def config(**more: Any) -> ExperimentConfig:
+    table = {"languages": ["en", "it"], "taste_words": WORDS, "tasks": TASKS, "seed": 3, "replays": 0} | more
+    return ExperimentConfig.model_validate(table)
+
+
+@pytest.fixture
+def ready(tmp_path: Path) -> Any:
+    asked = config()
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    study = store.ensure_study("s", "S", {"experiment": asked.model_dump(mode="json")})
+    rows = []
+    for taste in ("sweet", "sour"):
+        for model in ("old", "new"):
+            for n in range(8):
+                path = tmp_path / f"{taste}-{model}-{n}.wav"
+                path.write_bytes(path.name.encode())
+                digest = hashlib.sha256(path.name.encode()).hexdigest()
+                rows.append(
+                    {"clip": path.stem, "taste": taste, "model": model, "number": n, "path": str(path), "sha256": digest,
+                     "seconds": 0.5}
+                )  # fmt: skip
+    yield Prepared(store, study, asked, store.ensure_stimuli(study, rows))
+    store.close()
+
+
+def reader(language: str) -> Any:
+    """A hand that reads the study's words; its readings are held to the words below."""
+    return phrases(config(), language)
+
+
+@pytest.mark.parametrize("keyboard", [False, True])
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_what_was_read_and_meant_is_what_is_stored(
+    glass: World, ready: Prepared, language: str, keyboard: bool
+) -> None:
+    hand = GlassHand(glass, np.random.default_rng(3), reader(language), keyboard)
+    screens = Screens(language, 0, True, hand.answer)
+    session = launch.begin(ready, "A", "driven", language, "x")
+    assert run_session(ready.store, session, ready.config, screens) == "complete"
+    with ready.store.transaction() as s:
+        query = select(Response, Trial).join(Trial, Trial.id == Response.trial_id).order_by(Response.id)
+        stored = [
+            (t.block, r.item, t.taste if t.block == "fit" else None, r.value, r.choice, t.repeated)
+            for r, t in s.execute(query)
+        ]
+    meant = [(g["item"], g.get("taste"), g.get("value"), g.get("choice")) for g in hand.given]
+    assert [(i, taste, v, c) for _, i, taste, v, c, _ in stored] == meant
+    assert [b for b, *_ in stored] == [
+        *["demographics"] * 8, *["identification", "identification", "affect"] * 5, "music", "fit", "fit", "words", "words"
+    ]  # fmt: skip
+    assert [i for b, i, *_ in stored if b in ("identification", "affect")] == [
+        "identification",
+        "confidence",
+        "liking",
+    ] * 5
+    chosen = {c for b, i, _, _, c, _ in stored if i == "identification"}
+    assert chosen <= {"sweet", "sour", "none"}
+    assert len(chosen) > 1
+    assert sum(again for b, i, *_, again in stored if i == "identification") == 1
+    # In order: the study's page, three parts with their introductions, practice before the comparisons, a break at half.
+    told = {
+        "en": [
+            "Hello",
+            "First part",
+            "Practice",
+            "Second part",
+            "Half of it is done",
+            "Third part",
+            "Nearly",
+            "Thank you",
+        ],
+        "it": ["Ciao", "Prima parte", "Prova", "Seconda parte", "Sei a metà", "Terza parte", "Quasi", "Grazie"],
+    }[language]
+    found = [next(w for w, _ in p.words if w in told) for s, p in hand.pages if s == "page"]
+    assert found == told
+    offered = next(list(p.buttons) for s, p in hand.pages if s == "choice" and {"dolce", "sweet"} & set(p.buttons))
+    assert (
+        offered[:3]
+        == {"en": ["sweet", "sour", "none of these"], "it": ["dolce", "acido", "nessuno di questi"]}[language]
+    )
+
+
+def test_every_question_can_be_told_from_every_other() -> None:
+    for language in ("en", "it"):
+        asked = every_question(config(), language)
+        assert len(phrases(config(), language).questions) == len(asked)
+        assert [q.item for _, q in asked] == [
+            "sex", "age", "hearing_experience", "eating_experience", "ethnicity", "hearing_impairments",
+            "taste_impairments", "device", "practice", "identification", "confidence", "plays", "preference", "preference",
+            "hot", "liking",
+        ]  # fmt: skip
+
+
+class Leaves(Bot):
+    """A bot that leaves after so many answers, and notes what it read."""
+
+    def __init__(self, asked: ExperimentConfig, after: int):
+        super().__init__(asked, load_effects(), np.random.default_rng(1), 0)
+        self.left, self.pages = after, []  # type: ignore[var-annotated]
+
+    def page(self, title: str, text: str) -> None:
+        self.pages.append(title)
+
+    def ask(self, *arguments: Any) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise Stopped
+        return super().ask(*arguments)
+
+
+def test_pages_that_lie_behind_do_not_come_again(ready: Prepared) -> None:
+    session = launch.begin(ready, "b", "bot", "en", "x")
+    first = Leaves(ready.config, 8 + 4)
+    assert run_session(ready.store, session, ready.config, first) == "stopped"
+    assert first.pages == ["Hello", "First part"]
+    launch.resume(ready, "b")
+    rest = Leaves(ready.config, 100)
+    assert run_session(ready.store, session, ready.config, rest) == "complete"
+    assert rest.pages == [
+        "First part",
+        "Practice",
+        "Second part",
+        "Half of it is done",
+        "Third part",
+        "Nearly",
+        "Thank you",
+    ]
+
+
+def test_groups_stand_in_status_and_exports_and_speak_their_language(ready: Prepared) -> None:
+    groups = [
+        {"name": "here", "tasks": ["words", "bye"], "language": "it"},
+        {"name": "there", "conditions": ["old", "new"]},
+    ]
+    asked = config(groups=groups)
+    grouped = replace(ready, config=asked)
+    for k in range(4):
+        session = launch.begin(grouped, f"b{k}", "bot", None, "x")
+        run_session(ready.store, session, asked, Leaves(asked, 100))
+    chosen = launch.begin(grouped, "c", "bot", "en", "x", group="here")
+    with ready.store.transaction() as s:
+        found = [
+            (r.group_name, r.language, r.design_row, len(r.trials))
+            for r in s.scalars(select(SessionRow).order_by(SessionRow.id))
+        ]
+    # Questions about the person and two clips; or the page, 5 + 5 of identification, and so on.
+    assert found == [
+        ("here", "it", 0, 4),
+        ("there", "en", 0, 18),
+        ("here", "it", 1, 4),
+        ("there", "en", 1, 18),
+        ("here", "en", 2, 4),
+    ]
+    assert chosen == 5
+    assert [r["group"] for r in status_rows(ready.store, "s")] == ["here", "there", "here", "there", "here"]
+    data = tidy(ready.store, "s")
+    assert data.columns[-2:] == ("group", "repeated")
+    assert {r["group"] for r in data.rows} == {"here", "there"}
+    assert [r["block"] for r in data.rows if r["repeated"]] == ["identification", "identification", "affect"] * 2
+    with pytest.raises(ExperimentError, match="--group 'x': this study has here, there"):
+        launch.begin(grouped, "d", "bot", None, "x", group="x")
+    with pytest.raises(ExperimentError, match="this study has no groups"):
+        launch.begin(ready, "d", "bot", None, "x", group="here")
+
+
+def test_the_analysis_finds_tasks_by_their_kind(ready: Prepared) -> None:
+    """Comparisons are called "fit" here, ratings "words"; what was heard again stays out."""
+    from analysis.data.frames import load
+
+    for k in range(3):
+        run_session(
+            ready.store, launch.begin(ready, f"b{k}", "bot", None, "x"), ready.config, Leaves(ready.config, 100)
+        )
+    data = load(ready.store.engine, "s")
+    assert len(data.preference) == 3 * 2
+    assert len(data.ratings) == 3 * 2
+    assert data.middle == 50.0
+    assert len(data.affect) == 3 * 4
+    assert set(data.affect["item"]) == {"liking"}
+
+
+def test_a_study_with_no_comparisons_has_nothing_to_practise() -> None:
+    from experiment.items import practice_question
+
+    with pytest.raises(ValueError, match="nothing to practise"):
+        practice_question(config(tasks=TASKS[:2]), "en")
