@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from experiment.config import ExperimentConfig, LevelConfig
+from experiment.config import ExperimentConfig, LevelConfig, stored_config
+from experiment.tasks.preference import PreferenceTask
+from experiment.tasks.ratings import RatingsTask
 
 BOOLEAN = ("true", "false", "yes", "no", "on", "off", "t", "f", "y", "n", "1", "0")
 WORDS = {"en": "word", "it": "parola"}
@@ -186,3 +188,99 @@ def test_a_wrong_value_is_complained_about_where_it_stands(place: tuple[str, ...
             assert tuple(map(str, error["loc"]))[: len(place)] == place
 
     attempt()
+
+
+PAIR = {"kind": "preference", "pairs": [["new", "old"]]}
+RATED = {"kind": "ratings", **RATINGS}
+PAGE = {"kind": "page", "name": "hello", "title": WORDS, "text": WORDS}
+
+
+def tasks(*declared: dict[str, Any], **table: Any) -> ExperimentConfig:
+    return ExperimentConfig.model_validate({"languages": ["en", "it"], "tasks": list(declared)} | table)
+
+
+def test_the_tables_of_version_0_1_are_tasks() -> None:
+    asked = read(preference={"trials": 4}, affect=["arousal"], **questionnaire())
+    named, compared, rated = asked.sequence()
+    assert (named.block, named.kind) == ("sounds", "questionnaire")
+    assert isinstance(compared, PreferenceTask)
+    assert (compared.block, compared.trials, compared.pairs) == ("preference", 4, [("finetuned", "base")])
+    assert isinstance(rated, RatingsTask)
+    assert (rated.block, rated.conditions, rated.after, rated.shuffled) == ("ratings", ["finetuned"], ["arousal"], True)
+    assert asked.named("sounds") == named
+    assert asked.task(PreferenceTask) == compared
+    assert read().task(PreferenceTask) is None
+    assert asked.design == "0.2"
+
+
+def test_a_replication_keeps_the_adjectives_in_order_unless_it_began_before() -> None:
+    def shuffled(**more: Any) -> bool:
+        rated = read(preference={"replicate": True}, **more).task(RatingsTask)
+        assert rated is not None
+        return rated.shuffled
+
+    assert not shuffled()
+    assert shuffled(design="0.1")
+    declared = tasks(PAIR | {"replicate": True}, RATED).task(RatingsTask)
+    assert declared is not None
+    assert not declared.shuffled
+
+
+def test_what_a_database_of_version_0_1_holds_has_its_design() -> None:
+    old = {"experiment": {"ratings": RATINGS}}
+    assert stored_config(old).design == "0.1"
+    assert stored_config({"experiment": {"ratings": RATINGS, "design": "0.2"}}).design == "0.2"
+    now = read().model_dump(mode="json")
+    assert stored_config({"experiment": now}).design == "0.2"
+    assert stored_config({"experiment": now}) == read()
+    with pytest.raises(ValidationError):
+        stored_config({})
+
+
+@pytest.mark.parametrize(
+    ("declared", "table", "says"),
+    [
+        ([PAIR], {"ratings": RATINGS}, "declare them as tasks"),
+        ([PAIR], {"affect": ["arousal"]}, "declare them as tasks"),
+        ([PAGE], {}, "a session needs .* in which clips are heard"),
+        ([PAIR, PAIR], {}, "tasks are named twice: preference"),
+        ([PAIR | {"name": "fit"}, RATED | {"name": "fit"}], {}, "tasks are named twice: fit"),
+        ([PAIR | {"name": "affect"}], {}, "a task can't be named 'affect'"),
+        ([PAIR | {"name": "demographics"}], {}, "a task can't be named 'demographics'"),
+        ([PAIR | {"name": "ratings"}], {}, "can't be named 'ratings', after another kind"),
+        ([RATED | {"name": "preference"}], {}, "can't be named 'preference', after another kind"),
+        ([{"kind": "preferences"}], {}, "does not match any of the expected tags"),
+        ([RATED], {"languages": ["en", "fr"]}, "ratings.labels has no words in 'fr'"),
+        ([PAIR, PAGE], {"languages": ["en", "fr"]}, "page 'hello' has no title or text in 'fr'"),
+        ([PAIR | {"replicate": True}, {"kind": "identification"}], {}, "which has no identification"),
+        ([PAIR | {"replicate": True}, RATED | {"clips": 4}], {}, "ratings.clips can be 3 at most"),
+        ([PAIR], {"design": "0.1"}, "design = '0.1' deals the clips of"),
+        ([PAIR], {"target": 0}, "greater than or equal to 1"),
+        ([PAIR], {"groups": [{"name": "a"}, {"name": "a"}]}, "groups are named twice: a"),
+        ([PAIR], {"groups": [{"name": "a", "tasks": ["fit"]}]}, "group 'a': there is no task 'fit'; there are: preference"),
+        ([PAIR, PAGE], {"groups": [{"name": "a", "tasks": ["hello"]}]}, "group 'a' hears no clips"),
+        ([PAIR], {"groups": [{"name": "a", "language": "fr"}]}, "language 'fr' is not among"),
+        ([PAIR], {"groups": [{"name": "a", "quota": 0}]}, "greater than or equal to 1"),
+        ([PAIR], {"groups": [{"name": "a", "tasks": []}]}, "at least 1 item"),
+        ([PAIR], {"groups": [{"name": "a", "conditions": []}]}, "at least 1 item"),
+        ([PAIR], {"groups": [{"name": "A group"}]}, "should match pattern"),
+    ],
+)  # fmt: skip
+def test_tasks_and_groups_that_can_not_be_run_are_refused(
+    declared: list[dict[str, Any]], table: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ValidationError, match=says):
+        tasks(*declared, **table)
+
+
+def test_a_group_does_what_is_its_own() -> None:
+    groups = [{"name": "all"}, {"name": "rate", "tasks": ["ratings", "hello"], "language": "it", "quota": 3}]
+    asked = tasks(PAIR, PAGE, RATED, groups=groups, shuffle=True, target=9)
+    assert [t.block for t in asked.sequence()] == ["preference", "hello", "ratings"]
+    assert [t.block for t in asked.sequence("all")] == ["preference", "hello", "ratings"]
+    assert [t.block for t in asked.sequence("rate")] == ["hello", "ratings"]
+    assert asked.group(None) is None
+    with pytest.raises(KeyError):
+        asked.group("none")
+    assert ExperimentConfig.model_validate(asked.model_dump()) == asked
+    assert ExperimentConfig.model_validate(asked.model_dump(mode="json")) == asked

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from experiment.design import plan
 from experiment.tasks.task import Clip
 from experiment.texts import FOLDER
-from tastelab.check import Part, met
+from tastelab.check import Part, balance, met, remarks
 from tastelab.cli import app
 from tastelab.errors import UserError
 from tastelab.study import Study, load_study
@@ -203,3 +203,113 @@ def test_every_design_row_of_an_accepted_study_can_be_planned() -> None:
         )
     ]
     assert all(plan(study.experiment, clips, row) for row in range(200))
+
+
+TASKS = """
+[[experiment.tasks]]
+kind = "identification"
+clips = 4
+confidence = 5
+after = ["quality"]
+
+[[experiment.tasks]]
+kind = "preference"
+name = "fit"
+trials = 4
+pairs = [["finetuned", "base"]]
+"""
+
+
+def as_tasks(text: str) -> str:
+    """The default study with other tasks in the place of its own."""
+    before, after = text.split("[experiment.preference]")
+    return before + TASKS + after[after.index("\n[analysis]") :]
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        (put('pairs = [["finetuned", "base"]]', 'pairs = [["finetuned", "bass"]]'), "there is no condition 'bass'; did you mean 'base'"),
+        (put("clips = 4", 'clips = 4\nconditions = ["tuned"]'), "there is no condition 'tuned'"),
+        (put("clips = 4", "clip = 4"), "unknown key 'experiment.tasks.0.identification.clip'; did you mean 'clips'"),
+        (put('kind = "identification"', 'kind = "identify"'), "identify"),
+        (put("clips = 4", "clips = 60"), "no unheard clip"),
+        (put("trials = 4", "trials = 24"), "too few for 24"),
+        (put('\nsweet = "dolce"', ""), "taste_words.it has no word for 'sweet'"),
+        (put("confidence = 5", "confidence = 12"), "2 to 11 steps"),
+        (lambda text: text.replace("seed = 111", "seed = 111\n[[experiment.groups]]\nname = 'a'\nconditions = ['bass']"), "'a' hears condition 'bass'"),
+        (lambda text: text.replace("seed = 111", "seed = 111\n[[experiment.groups]]\nname = 'a'\nconditions = ['base']"), "group a: fit: there are no clips of both"),
+    ],
+)  # fmt: skip
+def test_tasks_that_cannot_be_run_are_refused_in_one_line(
+    change: Callable[[str], str], told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(change(as_tasks(DEFAULT)), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        load_study(path)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_texts_of_ones_own_may_lack_what_is_not_asked(tmp_path: Path) -> None:
+    """Texts that were written for version 0.1 have no words for tasks that came later, and need none."""
+    english = (FOLDER / "en.toml").read_text(encoding="utf-8")
+    cut = english[: english.index("[identification]")] + english[english.index("[end]") :]
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "en.toml").write_text(cut, encoding="utf-8")
+    (tmp_path / "study.toml").write_text(put("minimum_age", 'texts = "words"\nminimum_age')(DEFAULT), encoding="utf-8")
+    load_study(tmp_path / "study.toml")
+    asked = put("minimum_age", 'texts = "words"\nminimum_age')(as_tasks(DEFAULT))
+    (tmp_path / "study.toml").write_text(asked, encoding="utf-8")
+    with pytest.raises(UserError, match=r"texts in 'en' lack identification\.\w+, which this study needs"):
+        load_study(tmp_path / "study.toml")
+
+
+def test_what_is_met_and_balanced_in_tasks(tmp_path: Path) -> None:
+    """Counted by hand: 4 clips with two questions and one after, 4 pairs; over 48 sessions 40 clips are heard 192 times."""
+    (tmp_path / "study.toml").write_text(as_tasks(DEFAULT), encoding="utf-8")
+    study = load_study(tmp_path / "study.toml")
+    parts = {p.part: p for p in session_of(study)}
+    assert list(parts) == ["consent", "demographics", "ears", "identification", "affect", "fit", "pause", "end", "all"]
+    assert [(p.questions, p.clips, p.screens) for p in (parts["identification"], parts["affect"], parts["fit"])] == [
+        (8, 4, 13),
+        (4, 0, 4),
+        (4, 8, 13),
+    ]
+    rows = {(r["task"], r["what"]): r for r in balance(study.stimuli, study.experiment)}
+    assert {r["sessions"] for r in rows.values()} == {48}
+    found = {k: (r["fewest"], r["most"], r["even"]) for k, r in rows.items()}
+    assert found["fit", "each pair"] == (9, 10, True)  # 192 trials over 20 pairs
+    assert found["fit", "pair on a side"] == (4, 5, True)
+    assert found["fit", "pair in a place"] == (2, 3, True)
+    assert found["fit", "taste after taste"] == (12, 12, True)
+    assert found["identification", "taste in a place"] == (12, 12, True)
+    fewest, most, even = found["identification", "each clip"]
+    assert fewest >= 3
+    assert most <= 6
+    assert even is (most - fewest <= 1)
+    full = study.experiment.model_copy(update={"target": 20})
+    assert {r["sessions"] for r in balance(study.stimuli, full)} == {20}
+
+
+def test_what_a_replication_does_not_do_is_said(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(put("replicate = false", "replicate = true")(DEFAULT), encoding="utf-8")
+    study = load_study(tmp_path / "study.toml")
+    assert "balances nothing" in remarks(study.experiment)[0]
+    assert "one a screen" in remarks(study.experiment)[0]
+    assert not all(r["even"] for r in balance(study.stimuli, study.experiment))
+    assert remarks(load_study(ROOT / "study.toml").experiment) == []
+    said = CliRunner().invoke(app, ["study", "check", str(tmp_path / "study.toml")])
+    assert "balances nothing" in said.output
+
+
+def test_shipped_studies_can_be_run_and_say_how_evenly() -> None:
+    for file in sorted((ROOT / "studies").glob("*.toml")):
+        study = load_study(file)
+        assert balance(study.stimuli, study.experiment)
+    better = load_study(ROOT / "studies" / "fit-and-name.toml")
+    parts = {p.part: p for p in session_of(better)}
+    assert (parts["identification"].clips, parts["fit"].clips) == (18, 24)
+    assert 13 < parts["all"].minutes < 15
+    assert list(parts).index("identification") < list(parts).index("fit")
