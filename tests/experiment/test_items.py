@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from experiment import launch
@@ -17,14 +20,16 @@ from experiment.bots.effects import load_effects
 from experiment.config import ExperimentConfig
 from experiment.data.exports.tidy import tidy
 from experiment.data.queries import status_rows
-from experiment.data.store import Store
+from experiment.data.store import Header, Store
 from experiment.data.tables import Response, SessionRow, Trial
+from experiment.design import plan
 from experiment.errors import ExperimentError
 from experiment.items import every_question
 from experiment.lab.reading import phrases
 from experiment.lab.screens import Screens
 from experiment.launch import Prepared
-from experiment.session import Stopped, run_session
+from experiment.session import Stopped, run_session, unanswered
+from experiment.tasks.task import Clip
 from tests.experiment.lab.glass import GlassHand, World
 
 WORDS = {"en": {"sweet": "sweet", "sour": "sour"}, "it": {"sweet": "dolce", "sour": "acido"}}
@@ -231,3 +236,57 @@ def test_a_study_with_no_comparisons_has_nothing_to_practise() -> None:
 
     with pytest.raises(ValueError, match="nothing to practise"):
         practice_question(config(tasks=TASKS[:2]), "en")
+
+
+def declared() -> st.SearchStrategy[dict[str, Any]]:
+    """Any study of one to four tasks, in any order, with whatever they can be told."""
+    alone = {"conditions": st.sampled_from([[], ["old"], ["new", "old"]]), "repeats": st.integers(0, 2)}
+    after = st.lists(st.sampled_from(["liking", "quality", "valence"]), unique=True, max_size=2)
+    name = st.sampled_from(["one", "two", "three", "four", "five"])
+    kinds = [
+        st.fixed_dictionaries(
+            {"kind": st.just("identification"), "name": name, "clips": st.integers(2, 6), "none": st.booleans(),
+             "confidence": st.sampled_from([False, True, 2, 11]), "after": after, **alone}
+        ),
+        st.fixed_dictionaries(
+            {"kind": st.just("preference"), "name": name, "trials": st.integers(2, 5), "pairs": st.just([["new", "old"]]),
+             "match": st.sampled_from(["number", "crossed"]), "order": st.sampled_from(["latin", "random"]),
+             "repeats": st.integers(0, 2), "high": st.sampled_from([1, 10, 100])}
+        ),
+        st.fixed_dictionaries(
+            {"kind": st.just("ratings"), "name": name, "clips": st.integers(2, 5), "after": after, "shuffled": st.booleans(),
+             **alone, **{k: st.just(v) for k, v in SCALES.items()}}
+        ),
+        st.fixed_dictionaries({"kind": st.just("page"), "name": name, "title": st.just({"en": "a", "it": "b"}), "text": st.just({"en": "c", "it": "d"})}),
+    ]  # fmt: skip
+    return st.fixed_dictionaries(
+        {
+            "tasks": st.lists(st.one_of(kinds), min_size=1, max_size=4, unique_by=lambda task: task["name"]),
+            "shuffle": st.booleans(),
+            "practice": st.booleans(),
+            "pause": st.booleans(),
+            "seed": st.integers(0, 9),
+        }
+    )
+
+
+@given(table=declared(), row=st.integers(0, 60))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_study_that_is_accepted_runs_to_its_end(ready: Prepared, table: dict[str, Any], row: int) -> None:
+    """Where the clips do not do, that is said before; else a bot finds the way from consent to the end."""
+    if not any(task["kind"] != "page" for task in table["tasks"]):
+        return
+    asked = config(**table)
+    study = f"s{uuid.uuid4().hex}"
+    number = ready.store.ensure_study(study, "S", {"experiment": asked.model_dump(mode="json")})
+    clips = [Clip(x.id, x.taste, x.model, x.number) for x in ready.stimuli]
+    try:
+        planned = plan(asked, clips, row)
+    except ExperimentError:
+        return  # too few clips, which is said when the file is read
+    heard = [c for t in planned if not t.repeated and t.block != "affect" for c in (t.first, t.second) if c is not None]
+    assert len(heard) == len(set(heard))
+    session = ready.store.begin(number, study, Header("bot", "x", "it", 0, {}), lambda _: planned)
+    assert run_session(ready.store, session, asked, Leaves(asked, 1000)) == "complete"
+    given_answers, wanted = unanswered(ready.store, session)
+    assert given_answers == wanted == sum(len(t.items) for t in planned)
