@@ -156,6 +156,81 @@ print(json.dumps({block: lived.asked("select count(*), min(value), max(value) fr
     assert found["crisp"] == 6 * 2
 
 
+TEMPO = '''"""How fast one clip is."""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from experiment.question import Question
+from experiment.tasks.after import After
+from experiment.tasks.task import Reader, Task, scale_question
+
+
+class TempoTask(Task):
+    """How fast is the music?"""
+
+    heard: ClassVar[bool] = True
+    kind: Literal["tempo"] = "tempo"
+    clips: int = 2
+    conditions: tuple[str, ...] = ()
+    after: tuple[After, ...] = ()
+    repeats: int = 0
+    items: ClassVar[tuple[str, ...]] = ("tempo",)
+
+    def asks(self, item: str, taste: str | None, reader: Reader) -> Question:
+        """On seven steps."""
+        words = reader.words["tempo"]
+        return scale_question(item, words["question"], 1, 7, (words["low"], words["high"]))
+
+    def questions(self, reader: Reader) -> Iterator[tuple[str | None, Question]]:
+        """One."""
+        yield None, self.asks("tempo", None, reader)
+
+    def titles(self, reader: Reader) -> list[str]:
+        """One clip."""
+        return [reader.words["ratings"]["listen"]]
+'''
+
+
+def a_kind_of_task(copy: Copy) -> None:
+    copy.study()
+    text = (copy.user / "study.toml").read_text(encoding="utf-8")
+    tasks = (
+        '[[experiment.tasks]]\nkind = "tempo"\nclips = 3\n'
+        '[[experiment.tasks]]\nkind = "preference"\ntrials = 4\npairs = [["finetuned", "base"]]\n\n'
+    )
+    start, end = text.index("[experiment.preference]"), text.index("[analysis]")
+    (copy.user / "study.toml").write_text(text[:start] + tasks + text[end:], encoding="utf-8")
+    copy.add("experiment/tasks/tempo.py", TEMPO)
+    copy.change("experiment/config.py", "QuestionnaireTask | PageTask", "QuestionnaireTask | PageTask | TempoTask")
+    line = "from experiment.tasks.task import RESERVED"
+    copy.change("experiment/config.py", line, f"from experiment.tasks.tempo import TempoTask\n{line}")
+    copy.change(
+        "experiment/design.py", "RatingsTask | IdentificationTask", "RatingsTask | IdentificationTask | TempoTask"
+    )
+    line = "from experiment.tasks.task import AFTER"
+    copy.change("experiment/design.py", line, f"from experiment.tasks.tempo import TempoTask\n{line}")
+    for language, words in (("en", "How fast?"), ("it", "Quanto veloce?")):
+        copy.change(
+            f"experiment/texts/{language}.toml", "[identification]",
+            f'[tempo]\nintro = "Listen."\nquestion = "{words}"\nlow = "slow"\nhigh = "fast"\n\n[identification]',
+        )  # fmt: skip
+    found = copy.run("""
+from experiment.lab.reading import phrases
+bots(8)
+print(json.dumps({
+    "answers": lived.asked("select block, count(*), min(value) >= 1, max(value) <= 7 from response join trial on trial.id = trial_id "
+                           "where first_id is not null group by block"),
+    "read": [a.item for w, a in phrases(study.experiment, "it").questions.items() if "Quanto veloce?" in w],
+    "checked": call("study", "check", str(lived.study)).status,
+}))
+""")
+    assert sorted(found["answers"])[1] == ["tempo", 8 * 3, 1, 1]
+    assert found["answers"][0][:2] == ["preference", 8 * 4]
+    assert found["read"] == ["tempo"]
+    assert found["checked"] == 0
+
+
 def a_language(copy: Copy) -> None:
     texts = copy.user / "texts"
     texts.mkdir()
@@ -463,6 +538,7 @@ print(json.dumps([fault.says, "bpm > limit" in fault.applied(ROOT)]))
 ROWS: dict[str, Callable[[Copy], None]] = {
     "a taste": a_taste,
     "a scale, adjectives, another design": a_scale_adjectives_another_design,
+    "a kind of task": a_kind_of_task,
     "a language": a_language,
     "a question about the person": a_question_about_the_person,
     "a screen": a_screen,

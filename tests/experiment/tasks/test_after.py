@@ -25,4 +25,4 @@ def test_after_a_clip_nine_steps_are_asked(item: str, text: str, low: str, high:
     asked = after.question(item, reader("en"))
     assert (asked.item, asked.kind, asked.text, asked.labels) == (item, "steps", text, (low, high))
     assert (asked.low, asked.high) == (1, 9)
-    assert set(after.ITEMS) == {"valence", "arousal", "familiarity", "liking", "quality"}
+    assert after.ITEMS == ("valence", "arousal", "familiarity", "liking", "quality")

@@ -40,3 +40,20 @@ def test_a_statement_is_not_called_as_what_every_session_asks(taken: str) -> Non
     items = [{"name": taken, "words": {"en": "x"}}]
     with pytest.raises(ValidationError, match="name of a question that every session asks"):
         QuestionnaireTask.model_validate(SOUNDS | {"items": items})
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ({"low": 7}, "low = 7 is not under high = 7"),
+        ({"high": 12}, "12 steps from 1 to 12"),
+        ({"labels": {"en": ["a", "b", "c"]}}, "labels.en has 3 words; the scale needs 7, or 2"),
+        ({"items": SOUNDS["items"][:1] * 2}, "items are named twice: plays"),
+        ({"items": []}, "at least 1 item"),
+        ({"name": ""}, "name"),
+    ],
+)
+def test_what_can_not_be_asked_is_refused(table: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        QuestionnaireTask.model_validate(SOUNDS | table)
+    assert QuestionnaireTask.model_validate(SOUNDS | {"labels": {"en": list("abcdefg")}}).high == 7

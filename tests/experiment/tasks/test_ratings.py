@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from experiment.tasks.ratings import RatingsTask
+from experiment.tasks.ratings import RatingsConfig, RatingsTask
 from experiment.tasks.task import Reader
 from experiment.texts import texts
 
@@ -61,6 +61,8 @@ def test_what_nothing_is_said_about() -> None:
         ({"adjectives": [ADJECTIVES[0]] * 2}, "adjectives are named twice: hot"),
         ({"adjectives": [{**ADJECTIVES[0], "name": "preference"}]}, "item of the other task"),
         ({"high": 12}, "12 steps"),
+        ({"labels": {"en": list("abcd"), "it": list("vwxyz")}}, "labels.en has 4 words; the scale needs 5"),
+        ({"low": 5}, "low = 5 is not under high = 5"),
         ({"models": ["a"]}, "Extra inputs"),
     ],
 )
@@ -68,3 +70,16 @@ def test_what_can_not_be_run_is_refused(table: dict[str, Any], says: str) -> Non
     with pytest.raises(ValidationError, match=says):
         task(**table)
     assert task(clips=2, repeats=2, conditions=["a", "b"]).repeats == 2
+
+
+def test_version_0_1_names_models_once() -> None:
+    table = {"labels": LABELS, "adjectives": ADJECTIVES[:1]}
+    assert RatingsConfig.model_validate(table | {"models": ["base", "finetuned"]}).models == ["base", "finetuned"]
+    for wrong in ([], ["base", "base"]):
+        with pytest.raises(ValidationError, match="names each model that is rated once"):
+            RatingsConfig.model_validate(table | {"models": wrong})
+    assert task(clips=1, adjectives=ADJECTIVES[:1]).items == ("hot",)
+    assert task(adjectives=[{"name": "a", "words": {}}]).items == ("a",)
+    for wrong_task in ({"adjectives": []}, {"clips": 0}, {"clips": 101}, {"adjectives": [{"name": "", "words": {}}]}):
+        with pytest.raises(ValidationError):
+            task(**wrong_task)

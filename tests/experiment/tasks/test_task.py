@@ -16,6 +16,9 @@ def test_scales_labels_and_names() -> None:
     check_scale(0, 1, 2)
     with pytest.raises(ValueError, match="low = 1 is not under high = 1"):
         check_scale(1, 1, 5)
+    check_scale(5, 7, 3)
+    with pytest.raises(ValueError, match="3 steps from 5 to 7 are more than the 2"):
+        check_scale(5, 7, 2)
     with pytest.raises(ValueError, match="3 steps from 0 to 2 are more than the 2"):
         check_scale(0, 2, 2)
     check_labels({"en": ["a", "b"]}, 5)
