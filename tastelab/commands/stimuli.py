@@ -173,6 +173,8 @@ def build(
         raise UserError("dataset sung and --speech DIRECTORY go together")
     if (what == "generated") != (captions is not None):
         raise UserError("dataset generated and --captions CORPUS go together")
+    if music is not None and what != "sung":
+        raise UserError("--music DIRECTORY is for dataset sung")
     with progress(what, quiet) as update:
         if tamd is not None:
             path = build_tamd(tamd, folder, rate, split, update)
