@@ -40,6 +40,14 @@ def test_no_taste_follows_itself_and_rounds_are_whole(tastes: int, places: int) 
         assert sorted(walked[start : start + tastes]) == list(range(tastes))
 
 
+def test_rounds_are_led_into_by_every_step_in_turn() -> None:
+    """Five rounds of four: one, two, three, one further than the taste before."""
+    walked = walk(4, 20)
+    assert [(walked[4 * k] - walked[4 * k - 1]) % 4 for k in range(1, 5)] == [1, 2, 3, 1]
+    assert walk(1, 3) == [0, 0, 0]
+    assert walk(2, 5) == [0, 1, 0, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("tastes", "places", "blocks"),
     # Blocks after which every taste has followed every other equally often: 3! = 6 ways to name 4 tastes that are no turn
@@ -62,6 +70,7 @@ def test_names_of_tastes_come_in_all_ways_once() -> None:
     assert names[0] == (0, 1, 2, 3)
     assert sorted(names) == [(0, *p) for p in itertools.permutations((1, 2, 3))]
     assert len(orders(1, [0, 0])) == 1
+    assert len(orders(7, zigzag(7))) == 720
     # Of more than seven tastes only the steps that lead through all of them are taken as names.
     assert orders(8, zigzag(8))[1:] == ((0, 3, 6, 1, 4, 7, 2, 5), (0, 5, 2, 7, 4, 1, 6, 3), (0, 7, 6, 5, 4, 3, 2, 1))
 

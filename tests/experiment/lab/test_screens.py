@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +291,17 @@ def test_a_slider_has_no_answer_before_it_is_touched(glass: World) -> None:
     assert answer.interaction is not None
     assert answer.interaction["moves"] == 4
     assert answer.choice is None
+
+
+def test_a_slider_that_starts_in_the_middle_is_an_answer_as_it_stands(glass: World) -> None:
+    """As the seed study's: whoever goes on has said 5; a key moves it from there."""
+    window = glass.window
+    middle = replace(SLIDER, start=5.0)
+    left = ask(glass, middle, lambda: window.tap("return"))
+    assert left.value == 5.0
+    assert left.interaction is not None
+    assert left.interaction["moves"] == 0
+    assert ask(glass, middle, lambda: window.tap("left"), lambda: window.tap("return")).value == 4.0
 
 
 def test_a_slider_is_answered_where_it_is_touched_and_dragged(glass: World) -> None:
