@@ -12,7 +12,7 @@ ACCENT = "#2A6F97"
 SOFT = "#DDE6EA"
 WHITE = "#FFFFFF"
 FONT = "Noto Sans"  # ships with PsychoPy
-RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
+RIGHT_TO_LEFT = {"ar", "fa", "he", "ur"}
 # Scripts that Noto Sans has no letters for, and the fonts that systems commonly have for them.
 OTHER_FONTS = {
     "ja": "Noto Sans CJK JP",

@@ -18,7 +18,7 @@ import numpy as np
 from models.errors import ModelError
 
 SHIPPED = ("yamnet", "musicnn", "codec")
-BY_CHECKPOINT = ("vggish", "encodec", "clap")
+BY_CHECKPOINT = {"vggish", "encodec", "clap"}
 Embed = Callable[[np.ndarray], np.ndarray]
 
 

@@ -17,7 +17,7 @@ from models.sonicverse.projector import DualProjector, Layers
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-SINGLE = frozenset(("tempo", "key", "register", "articulation", "harmony", "vocals", "gender"))  # one label at a time
+SINGLE = frozenset({"tempo", "key", "register", "articulation", "harmony", "vocals", "gender"})  # one label at a time
 
 
 @dataclass(frozen=True)

@@ -234,6 +234,11 @@ def test_what_is_no_audio_is_one_line_with_its_name(tmp_path: Path) -> None:
         with pytest.raises(StimulusError, match=f"{path.name} cannot be read as audio") as told:
             length(path)
         assert "\n" not in str(told.value)
+    with pytest.raises(StimulusError) as told:
+        length(tmp_path / "words.wav")
+    assert str(told.value) == f"{tmp_path / 'words.wav'} cannot be read as audio: Format not recognised."
+    with pytest.raises(StimulusError, match="No such file or directory"):
+        length(tmp_path / "nowhere.wav")
 
 
 def test_tags_of_a_file_are_passed_over(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -34,13 +34,13 @@ INSTRUMENTS = (
     "percussion",
 )
 FAMILIES = {
-    "keys": ("piano", "celesta", "marimba", "organ"),
-    "plucked": ("guitar", "electric bass", "plucked strings", "harp"),
-    "bowed": ("violin", "cello", "double bass", "strings"),
-    "winds": ("deep brass", "horns", "bassoon", "clarinet", "flute"),
-    "electronic": ("electronic tones", "synth pad"),
-    "choir": ("choir",),
-    "percussion": ("percussion",),
+    "keys": {"piano", "celesta", "marimba", "organ"},
+    "plucked": {"guitar", "electric bass", "plucked strings", "harp"},
+    "bowed": {"violin", "cello", "double bass", "strings"},
+    "winds": {"deep brass", "horns", "bassoon", "clarinet", "flute"},
+    "electronic": {"electronic tones", "synth pad"},
+    "choir": {"choir"},
+    "percussion": {"percussion"},
 }
 FAMILY_OF = {name: family for family, names in FAMILIES.items() for name in names}
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")

@@ -301,7 +301,7 @@ def take_over(model: DualProjector, name: str) -> list[str]:
         raise ModelError(f"no captioner in {directory}: config.json is missing")
     given = {k: v.float() for k, v in load_tensors(directory / "model.safetensors").items()}
     own = model.state_dict()
-    heads = json.loads(described.read_text())["projector"]["heads"]
+    heads = list(json.loads(described.read_text())["projector"]["heads"])  # names alone, or names and how many labels
     for i, head in enumerate(model.config.heads):
         if head in heads and given["beta"].shape[1] == own["beta"].shape[1]:
             own["beta"][i] = given["beta"][heads.index(head)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from experiment.lab.widgets import Bar, Button, Slider, Typeface, text, typeface
+from experiment.lab.widgets import Bar, Button, Slider, Typeface, laid_out, text, typeface
 from tests.experiment.lab.glass import World
 
 FACE = Typeface()
@@ -160,6 +160,30 @@ def test_text_stands_where_it_is_put(glass: World) -> None:
     assert (found["alignText"], found["anchorHoriz"]) == ("center", "center")
     plain = text(glass.window, FACE, "Hello", 0.3)
     assert (plain.pos, plain.bold, plain.color, plain.wrapWidth) == ((0.0, 0.3), False, "#1F2A33", 1.15)
+
+
+def test_lines_of_letters_without_spaces_are_as_long_as_there_is_room() -> None:
+    """Ten wide letters of a tenth fill a width of one exactly; narrow ones are 0.6 of that; no line begins with a full stop."""
+    face = typeface("ja")
+    assert laid_out(face, "字" * 10, 0.1, 1.0) == "字" * 10
+    assert laid_out(face, "字" * 11, 0.1, 1.0) == "字" * 10 + "\n字"
+    assert laid_out(face, "字" * 10 + "。字", 0.1, 1.0) == "字" * 10 + "。\n字"
+    assert laid_out(face, "字" * 4 + "x" * 12, 0.1, 1.0) == "字" * 4 + "x" * 10 + "\nxx"
+    assert laid_out(face, "字" * 6 + "\n" + "字" * 6, 0.1, 0.5) == "字字字字字\n字\n字字字字字\n字"
+    for first, last in (("\u2e80", "\u9fff"), ("\uac00", "\ud7a3"), ("\uff00", "\uffef")):
+        assert laid_out(face, (first + last) * 3, 0.1, 0.4) == f"{first}{last}{first}{last}\n{first}{last}"
+    words = "Words with spaces are left to the window, however long they are."
+    assert laid_out(face, words, 0.1, 0.5) == words
+
+
+def test_right_to_left_lines_are_broken_before_they_are_turned() -> None:
+    """Two Hebrew words of four letters: on one line of ten the first stands at the right; on lines of eight it stands on top."""
+    assert laid_out(typeface("he"), "שלום עולם", 0.1, 0.5) == "םלוע םולש"
+    assert laid_out(typeface("he"), "שלום עולם", 0.1, 0.4) == "םולש\nםלוע"
+    assert laid_out(typeface("he"), "שלום עולם", 0.1, 0.01) == "םולש\nםלוע"  # never less than eight
+    assert laid_out(typeface("he"), "שלום\n\nעולם", 0.1, 0.5) == "םולש\n\nםלוע"
+    # Arabic letters are joined too: beh, alef, beh have other shapes in a word than alone.
+    assert laid_out(typeface("ar"), "\u0628\u0627\u0628", 0.1, 0.5) == "\ufe8f\ufe8e\ufe91"
 
 
 @pytest.mark.parametrize(

@@ -182,9 +182,17 @@ def test_clap_from_a_directory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["yamnett", "vggish", "encodec:", "foo:bar"])
 def test_unknown_names(name: str) -> None:
-    assert check_name(name)
-    with pytest.raises(ModelError, match="no embedding space"):
+    assert check_name(name) == f"{name!r} is no embedding space"
+    with pytest.raises(ModelError) as told:
         open_space(name)
+    assert str(told.value) == (
+        f"{name!r} is no embedding space; there are: yamnet, musicnn, codec, vggish:FILE, encodec:NAME, clap:NAME"
+    )
+
+
+@pytest.mark.parametrize("name", ["yamnet", "musicnn", "codec", "vggish:x", "encodec:x", "clap:x/y"])
+def test_names_of_spaces(name: str) -> None:
+    assert check_name(name) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from models.embeddings.musicnn import MTT_TAGS
 from models.sonicverse.captioner import Description
-from models.sonicverse.nano.labels import HEADS, KEYS, labels_of, sentence, targets, without_repeats
+from models.sonicverse.nano.labels import FAMILY_OF, HEADS, KEYS, labels_of, sentence, targets, without_repeats
 from models.sonicverse.nano.train import kept_back
 from models.sonicverse.tags import GENRES, genre_tags, read_tags
 from models.training import Clip
@@ -65,6 +65,36 @@ def test_the_order_of_keys() -> None:
         "genre": 12,
     }  # fmt: skip
     assert {head for head, (_, several) in HEADS.items() if several} == {"instrument", "mood", "genre"}
+
+
+def test_every_label_has_the_unit_that_the_shipped_heads_learned() -> None:
+    """The weights know no names: unit k of a head is the k-th of these, in the order of General MIDI's programs."""
+    assert HEADS["instrument"][0] == (
+        "piano", "celesta", "marimba", "organ", "guitar", "electric bass", "violin", "cello", "double bass", "plucked strings", "harp",
+        "strings", "choir", "deep brass", "horns", "bassoon", "clarinet", "flute", "electronic tones", "synth pad", "percussion",
+    )  # fmt: skip
+    assert HEADS["mood"][0] == (
+        "flowing", "warm", "crisp", "bright", "sharp", "rhythmic", "grounded", "deep", "heavy", "reflective",
+    )  # fmt: skip
+    assert HEADS["tempo"][0] == ("slow", "moderate", "fast")
+    assert HEADS["register"][0] == ("low", "mid", "high")
+    assert HEADS["articulation"][0] == ("legato", "staccato")
+    assert HEADS["harmony"][0] == ("consonant", "tense", "dissonant")
+    assert HEADS["vocals"][0] == ("vocals", "instrumental")
+    assert HEADS["gender"][0] == ("female", "male")
+    assert list(HEADS) == [
+        "instrument", "mood", "tempo", "key", "register", "articulation", "harmony", "vocals", "gender", "genre",
+    ]  # fmt: skip
+
+
+def test_families_are_those_of_an_orchestra() -> None:
+    families = {
+        "keys": "piano celesta marimba organ", "plucked": "guitar electric_bass plucked_strings harp",
+        "bowed": "violin cello double_bass strings", "winds": "deep_brass horns bassoon clarinet flute",
+        "electronic": "electronic_tones synth_pad", "choir": "choir", "percussion": "percussion",
+    }  # fmt: skip
+    known = {name.replace("_", " "): family for family, names in families.items() for name in names.split()}
+    assert known == FAMILY_OF
 
 
 SAID = {
