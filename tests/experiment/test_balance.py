@@ -75,6 +75,27 @@ def test_names_of_tastes_come_in_all_ways_once() -> None:
     assert orders(8, zigzag(8))[1:] == ((0, 3, 6, 1, 4, 7, 2, 5), (0, 5, 2, 7, 4, 1, 6, 3), (0, 7, 6, 5, 4, 3, 2, 1))
 
 
+@pytest.mark.parametrize("walked", [[0, 1, 3, 2, 3], [0, 1], [0, 1, 3, 2, 3, 0]])
+def test_the_next_names_are_those_that_even_out_most(walked: list[int]) -> None:
+    """Of all ways that are left none would leave the counts of who follows whom more even."""
+    names = list(orders(4, walked))
+    followed: Counter[tuple[int, int]] = Counter()
+
+    def unevenness(way: tuple[int, ...]) -> int:
+        after = Counter(followed)
+        for turn in range(4):
+            row = [way[(x + turn) % 4] for x in walked]
+            after.update(itertools.pairwise(row))
+        return sum(n * n for n in after.values())
+
+    while names:
+        assert unevenness(names[0]) == min(map(unevenness, names))
+        for turn in range(4):
+            followed.update(itertools.pairwise([names[0][(x + turn) % 4] for x in walked]))
+        names.pop(0)
+    assert len(set(followed.values())) == 1
+
+
 @given(
     tastes=st.integers(1, 4),
     kinds=st.integers(1, 4),
