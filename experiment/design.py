@@ -61,9 +61,10 @@ def plan(config: ExperimentConfig, clips: Sequence[Clip], row: int, group: str |
             trials.append(PlannedTrial(task.block, None, None, None, ()))
         for trial in dealt.get(task.block, ()):
             trials.append(trial)
-            after = tuple(task.after) if isinstance(task, Single) else ()
-            if after:
-                trials.append(PlannedTrial(AFTER, trial.taste, trial.first, None, after, trial.repeated))
+            after = tuple(task.after) if isinstance(task, Single | PreferenceTask) else ()
+            for clip in (trial.first, trial.second):
+                if after and clip is not None:
+                    trials.append(PlannedTrial(AFTER, trial.taste, clip, None, after, trial.repeated))
     return trials
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from experiment.config import ExperimentConfig
@@ -29,14 +30,22 @@ def titles(config: ExperimentConfig, trial: Trial, language: str) -> list[str]:
     return config.named(trial.block).titles(reader(config, language))
 
 
-def question(config: ExperimentConfig, trial: Trial, item: str, language: str) -> Question:
-    """Word the question of one item of a trial."""
+def question(config: ExperimentConfig, trial: Trial, item: str, language: str, plan: Sequence[Trial] = ()) -> Question:
+    """Word the question of one item of a trial; what is asked after one of two clips says of which, by the session's plan."""
     reading = reader(config, language)
     if trial.block == "demographics":
         return demographic(item, reading)
     if trial.block == AFTER:
-        return after.question(item, reading)
+        return after.question(item, reading, _piece(config, trial, plan, reading))
     return config.named(trial.block).asks(item, trial.taste, reading)
+
+
+def _piece(config: ExperimentConfig, trial: Trial, plan: Sequence[Trial], reading: Reader) -> str:
+    """What the clip was called of which something is asked after a comparison; empty where one was heard alone."""
+    before = [t for t in plan if t.position < trial.position and t.block != AFTER]
+    if not before or before[-1].second is None:
+        return ""
+    return config.named(before[-1].block).titles(reading)[trial.position - before[-1].position - 1]
 
 
 def demographic(item: str, reading: Reader) -> Question:
@@ -67,8 +76,9 @@ def every_question(config: ExperimentConfig, language: str) -> list[tuple[str | 
     found: list[tuple[str | None, Question]] = [(None, demographic(item, reading)) for item in DEMOGRAPHICS]
     if config.task(PreferenceTask) is not None:
         found.append((None, practice_question(config, language)))
-    felt: dict[str, None] = {}
+    felt: dict[tuple[str, str], None] = {}
     for task in config.sequence():
-        felt |= dict.fromkeys(getattr(task, "after", ()))
+        pieces = task.titles(reading) if isinstance(task, PreferenceTask) else [""]
+        felt |= dict.fromkeys((item, piece) for item in getattr(task, "after", ()) for piece in pieces)
         found += task.questions(reading)
-    return found + [(None, after.question(item, reading)) for item in felt]
+    return found + [(None, after.question(item, reading, piece)) for item, piece in felt]

@@ -250,5 +250,5 @@ def _ears(stored: Stored, config: ExperimentConfig, trial: Trial) -> Step | None
 
 def _ask(stored: Stored, config: ExperimentConfig, trial: Trial, item: str) -> Ask:
     total = sum(len(stored.items(t)) for t in stored.plan)
-    asked = question(config, trial, item, stored.language)
+    asked = question(config, trial, item, stored.language, stored.plan)
     return Ask(f"ask:{trial.position}:{item}", trial, asked, (len(stored.answered), total))

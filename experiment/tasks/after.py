@@ -13,7 +13,7 @@ ITEMS: tuple[str, ...] = get_args(After)
 LOW, HIGH = 1, 9
 
 
-def question(item: str, reader: Reader) -> Question:
-    """Word one of them."""
+def question(item: str, reader: Reader, piece: str = "") -> Question:
+    """Word one of them; `piece` says of which clip where two were heard."""
     asked = reader.words["affect"][item]
-    return scale_question(item, asked["question"], LOW, HIGH, (asked["low"], asked["high"]))
+    return scale_question(item, asked["question"], LOW, HIGH, (asked["low"], asked["high"]), piece)

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiment.question import Question
-from experiment.tasks.task import Reader, Task, check_scale
+from experiment.tasks.after import After
+from experiment.tasks.task import Reader, Task, check_scale, twice
 
 ITEM = "preference"
 PAPER = ("finetuned", "base")  # the pair of version 0.1
@@ -50,6 +51,8 @@ class PreferenceTask(Task, PreferenceConfig):
         Clip n with clip n; or with every other of its taste in turn, over people.
     repeats : int
         How many pairs are heard a second time, unannounced, for reliability.
+    after : list of str
+        What is asked about each of the two clips after the comparison.
     """
 
     heard: ClassVar[bool] = True
@@ -59,6 +62,7 @@ class PreferenceTask(Task, PreferenceConfig):
     pairs: list[tuple[Name, Name]] = Field(min_length=1)
     match: Literal["number", "crossed"] = "number"
     repeats: int = Field(default=0, ge=0, le=20)
+    after: list[After] = Field(default=[])
 
     @model_validator(mode="after")
     def _pairs(self) -> PreferenceTask:
@@ -67,8 +71,12 @@ class PreferenceTask(Task, PreferenceConfig):
                 raise ValueError(f"pairs: {first!r} is compared with itself")
             if (second, first) in [tuple(p) for p in self.pairs]:
                 raise ValueError(f"pairs: {first!r} with {second!r} stands there both ways round; name it one way")
-        if self.replicate and (self.match != "number" or self.repeats):
-            raise ValueError("replicate = true is the paper's design, which has no crossed pairs and no repeats")
+        if self.replicate and (self.match != "number" or self.repeats or self.after):
+            raise ValueError(
+                "replicate = true is the paper's design: no crossed pairs, no repeats, nothing asked after a clip"
+            )
+        if twice(self.after):
+            raise ValueError(f"named twice: {twice(self.after)}")
         if self.repeats > self.trials:
             raise ValueError(f"repeats = {self.repeats} are more than the {self.trials} trials")
         return self

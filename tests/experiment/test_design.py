@@ -381,3 +381,33 @@ def test_numbers_of_tracks_need_not_follow_each_other() -> None:
     )
     assert set(count.values()) == {16}
     assert len(count) == 6
+
+
+def test_tastes_may_have_other_numbers_and_other_counts() -> None:
+    """Three clips of one taste, four of the other, numbered apart: each taste's own are equally often there."""
+    have = {"sour": (3, 7, 20), "sweet": (0, 1, 2, 4)}
+    pool = [
+        Clip(i, t, c, n)
+        for i, (t, c, n) in enumerate((t, c, n) for t, own in have.items() for c in ("alpha", "beta") for n in own)
+    ]
+    known = {c.id: c for c in pool}
+    for match in ("number", "crossed"):
+        count: Counter[Any] = Counter()
+        for row in range(48):
+            for t in block(plan(study(compared(trials=4, match=match)), pool, row), "preference"):
+                count.update((t.taste, known[c].model, known[c].number) for c in (t.first or 0, t.second or 0))
+        assert {k: n for k, n in count.items() if k[0] == "sour"} == {
+            ("sour", c, n): 32 for c in ("alpha", "beta") for n in have["sour"]
+        }
+        assert {k: n for k, n in count.items() if k[0] == "sweet"} == {
+            ("sweet", c, n): 24 for c in ("alpha", "beta") for n in have["sweet"]
+        }
+
+
+def test_what_a_random_order_keeps_and_what_not() -> None:
+    """Each taste once a round all the same, pairs equally often; places are drawn."""
+    pool = clips(6)
+    rows = [block(plan(study(compared(trials=4, order="random")), pool, r), "preference") for r in range(48)]
+    assert all(sorted(str(t.taste) for t in row) == sorted(TASTES) for row in rows)
+    assert len({tuple(t.taste for t in row) for row in rows}) > 15
+    even(Counter(frozenset((t.first, t.second)) for row in rows for t in row).values(), 24)

@@ -44,7 +44,7 @@ TASKS: list[dict[str, Any]] = [
         "kind": "questionnaire", "name": "music", "question": {"en": "Agree?", "it": "D'accordo?"},
         "labels": {"en": ["no", "yes"], "it": ["no", "sì"]}, "items": [{"name": "plays", "words": {"en": "I play.", "it": "Suono."}}],
     },
-    {"kind": "preference", "name": "fit", "pairs": [["new", "old"]], "trials": 2, "low": 0, "high": 100},
+    {"kind": "preference", "name": "fit", "pairs": [["new", "old"]], "trials": 2, "low": 0, "high": 100, "after": ["liking"]},
     {"kind": "ratings", "name": "words", "clips": 2, "conditions": ["old"], **SCALES},
     {"kind": "page", "name": "bye", "title": {"en": "Nearly", "it": "Quasi"}, "text": {"en": "Thanks.", "it": "Grazie."}},
 ]  # fmt: skip
@@ -98,13 +98,21 @@ def test_what_was_read_and_meant_is_what_is_stored(
     meant = [(g["item"], g.get("taste"), g.get("value"), g.get("choice")) for g in hand.given]
     assert [(i, taste, v, c) for _, i, taste, v, c, _ in stored] == meant
     assert [b for b, *_ in stored] == [
-        *["demographics"] * 8, *["identification", "identification", "affect"] * 5, "music", "fit", "fit", "words", "words"
+        *["demographics"] * 8, *["identification", "identification", "affect"] * 5, "music", *["fit", "affect", "affect"] * 2, "words", "words"
     ]  # fmt: skip
     assert [i for b, i, *_ in stored if b in ("identification", "affect")] == [
-        "identification",
-        "confidence",
-        "liking",
-    ] * 5
+        *["identification", "confidence", "liking"] * 5, *["liking"] * 4
+    ]  # fmt: skip
+    # After a comparison it is said of which piece: the first, then the second, as they were heard.
+    first, second = {"en": ("First piece", "Second piece"), "it": ("Primo brano", "Secondo brano")}[language]
+    liked = {"en": "How much do you like this music?", "it": "Quanto ti piace questa musica?"}[language]
+    said = [{w for w, _ in p.words} & {first, second} for s, p in hand.pages if s == "steps" and liked in dict(p.words)]
+    assert said == [*[set()] * 5, *[{first}, {second}] * 2]
+    with ready.store.transaction() as s:
+        trials = list(s.scalars(select(Trial).order_by(Trial.position)))
+        for at, t in enumerate(trials):
+            if t.block == "fit":
+                assert [x.first_id for x in trials[at + 1 : at + 3]] == [t.first_id, t.second_id]
     chosen = {c for b, i, _, _, c, _ in stored if i == "identification"}
     assert chosen <= {"sweet", "sour", "none"}
     assert len(chosen) > 1
@@ -139,7 +147,7 @@ def test_every_question_can_be_told_from_every_other() -> None:
         assert [q.item for _, q in asked] == [
             "sex", "age", "hearing_experience", "eating_experience", "ethnicity", "hearing_impairments",
             "taste_impairments", "device", "practice", "identification", "confidence", "plays", "preference", "preference",
-            "hot", "liking",
+            "hot", "liking", "liking", "liking",
         ]  # fmt: skip
 
 
@@ -198,9 +206,9 @@ def test_groups_stand_in_status_and_exports_and_speak_their_language(ready: Prep
     # Questions about the person and two clips; or the page, 5 + 5 of identification, and so on.
     assert found == [
         ("here", "it", 0, 4),
-        ("there", "en", 0, 18),
+        ("there", "en", 0, 22),
         ("here", "it", 1, 4),
-        ("there", "en", 1, 18),
+        ("there", "en", 1, 22),
         ("here", "en", 2, 4),
     ]
     assert chosen == 5
@@ -227,7 +235,7 @@ def test_the_analysis_finds_tasks_by_their_kind(ready: Prepared) -> None:
     assert len(data.preference) == 3 * 2
     assert len(data.ratings) == 3 * 2
     assert data.middle == 50.0
-    assert len(data.affect) == 3 * 4
+    assert len(data.affect) == 3 * (4 + 4)
     assert set(data.affect["item"]) == {"liking"}
 
 
@@ -251,7 +259,7 @@ def declared() -> st.SearchStrategy[dict[str, Any]]:
         st.fixed_dictionaries(
             {"kind": st.just("preference"), "name": name, "trials": st.integers(2, 5), "pairs": st.just([["new", "old"]]),
              "match": st.sampled_from(["number", "crossed"]), "order": st.sampled_from(["latin", "random"]),
-             "repeats": st.integers(0, 2), "high": st.sampled_from([1, 10, 100])}
+             "repeats": st.integers(0, 2), "after": after, "high": st.sampled_from([1, 10, 100])}
         ),
         st.fixed_dictionaries(
             {"kind": st.just("ratings"), "name": name, "clips": st.integers(2, 5), "after": after, "shuffled": st.booleans(),

@@ -70,7 +70,9 @@ def test_it_is_called_as_its_trials_are() -> None:
         ({"low": 0, "high": 101}, "102 steps"),
         ({"name": "Fit"}, "should match pattern"),
         ({"name": "f" * 21}, "at most 20 characters"),
-        ({"after": ["liking"]}, "Extra inputs"),
+        ({"after": ["joy"]}, "'valence', 'arousal', 'familiarity', 'liking' or 'quality'"),
+        ({"after": ["liking", "liking"]}, "named twice: liking"),
+        ({"replicate": True, "after": ["liking"]}, "nothing asked after a clip"),
     ],
 )
 def test_what_can_not_be_run_is_refused(table: dict[str, Any], says: str) -> None:
