@@ -164,6 +164,9 @@ class Compared:
         self.tastes = sorted({c.taste for c in clips if c.model in wanted})
         self.numbers = {t: sorted({c.number for c in clips if c.taste == t and c.model in wanted}) for t in self.tastes}
         rounds = -(-task.trials // len(self.tastes))
+        others = (
+            others and len(self.tastes) > 1
+        )  # what is heard alone has a number of its own, where numbers are prompts
         count, needed = min(map(len, self.numbers.values())), rounds + (1 if others else 0)
         if count < needed:
             raise ExperimentError(

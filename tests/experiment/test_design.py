@@ -411,3 +411,22 @@ def test_what_a_random_order_keeps_and_what_not() -> None:
     assert all(sorted(str(t.taste) for t in row) == sorted(TASTES) for row in rows)
     assert len({tuple(t.taste for t in row) for row in rows}) > 15
     even(Counter(frozenset((t.first, t.second)) for row in rows for t in row).values(), 24)
+
+
+def test_music_for_a_prompt_that_was_compared_is_not_rated_under_another_condition() -> None:
+    """Clips of one number share their prompt. Of tracks, which stand for no taste, numbers say nothing."""
+    tasks = (compared(2, trials=4), {"kind": "ratings", "clips": 4, "conditions": ["gamma"], **SCALES})
+    pool = clips(3, conditions=CONDITIONS)
+    known = {c.id: c for c in pool}
+    for row in range(48):
+        trials = plan(study(*tasks), pool, row)
+        asked = {(t.taste, known[t.first or 0].number) for t in block(trials, "preference")}
+        assert not asked & {(t.taste, known[t.first or 0].number) for t in block(trials, "ratings")}
+    tracks = clips(4, [""], CONDITIONS)
+    numbers = {c.id: c.number for c in tracks}
+    both = [plan(study(*tasks), tracks, row) for row in range(24)]
+    assert any(
+        {numbers[t.first or 0] for t in block(trials, "preference")}
+        & {numbers[t.first or 0] for t in block(trials, "ratings")}
+        for trials in both
+    )
