@@ -14,7 +14,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutation.tree import ROOT, Runner, broken, copied
+from tests.mutation.tree import Runner, broken, copied
 
 FOLDER = Path(__file__).parent / "faults"
 FAILED = 1  # pytest's status where a test failed; others mean that it could not be run
@@ -72,7 +72,7 @@ def main() -> int:
             sys.stderr.write(f"without any fault these tests do not pass:\n{output[-3000:]}\n")
             return 1
         for fault in faults:
-            with broken(copy / fault.file, fault.applied(ROOT)):
+            with broken(copy / fault.file, fault.applied(copy)):
                 status, output = runner.run(fault.tests, given.seconds)
             noticed = status in (FAILED, 124)
             missed += not noticed

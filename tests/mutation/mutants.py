@@ -75,7 +75,7 @@ Group = tuple[list[str], float, str]  # tests, how long they may take in seconds
 
 def noticed(mutant: Mutant, copy: Path, runner: Runner, groups: list[Group]) -> str | None:
     """The test that noticed a fault, or None; tests are run group by group."""
-    with broken(copy / mutant.file, mutant.applied(ROOT)):
+    with broken(copy / mutant.file, mutant.applied(copy)):
         for tests, seconds, marked in groups:
             if not tests:
                 continue
