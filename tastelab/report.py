@@ -50,7 +50,6 @@ def inputs(study: Study, db: str, out: Path, kind: str | None, timings: dict[str
     with open_store(db) as store:
         data = load(store.engine, study.name, kind)
     base = out / study.name
-    (base / "snapshots").mkdir(parents=True, exist_ok=True)
     frozen = thaw(freeze(data, json.loads(study.model_dump_json()), base / "snapshots"))
     kept, excluded = careless.apply(frozen, study.analysis.exclude)
     folder = stimuli_folder(study, out)

@@ -79,7 +79,6 @@ def freeze(place: Place, *, kind: KindOption = None) -> None:
     loaded = read_study(place.study)
     data = load_data(loaded, place.db, kind, whole=True)
     folder = place.out / loaded.name / "snapshots"
-    folder.mkdir(parents=True, exist_ok=True)
     say(f"frozen in {run(data, json.loads(loaded.model_dump_json()), folder)}")
 
 

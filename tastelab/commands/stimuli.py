@@ -31,7 +31,6 @@ def generate(
     changes = {k: v for k, v in (("clips_per_taste", clips), ("seed", seed)) if v is not None}
     config = loaded.stimuli.model_copy(update=changes)
     folder = stimuli_folder(loaded, out)
-    folder.mkdir(parents=True, exist_ok=True)
     with progress("clips", quiet) as update:
         rows = run(config, loaded.models, folder, update)
     say(f"{len(rows)} clips in {folder}", quiet)
@@ -185,7 +184,6 @@ def build(
         elif captions is not None:
             path = build_generated(folder, captions, generator, n, seconds, rate, seed, update)
         else:
-            folder.mkdir(parents=True, exist_ok=True)
             path = rendered[what](folder, n, seconds, rate, seed, split, update)
     say(f"{sum(1 for _ in path.open())} clips listed in {path}", quiet)
 

@@ -83,6 +83,22 @@ def test_damaged_clips_stop_the_study(lived: Lived, monkeypatch: pytest.MonkeyPa
     assert stages.stimuli(run_of(lived), lambda *_: None) == "3 clips, -23.0 LUFS"
 
 
+@pytest.mark.parametrize(
+    ("stage", "what", "told"),
+    [("captions", "captions", "3 captions"), ("features", "features", "3 clips measured, contact sheet the sheet")],
+)
+def test_clips_are_described_where_they_lie(
+    stage: str, what: str, told: str, lived: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr("stimuli.describe.describe", lambda *asked: given.append(asked) or [1, 2, 3])
+    monkeypatch.setattr("stimuli.sheet.write_sheet", lambda *asked: given.append(asked) or "the sheet")
+    run = run_of(lived)
+    assert getattr(stages, stage)(run, len) == told
+    assert given[0] == (run.folder, what, run.study.models, len)
+    assert given[1:] == ([(run.folder, "small", len)] if stage == "features" else [])
+
+
 def test_bots_are_added_to_those_that_are_there(mine: Lived) -> None:
     told = stages.bots(run_of(mine, participants=BOTS + 1), lambda *_: None)
     assert told == f"{BOTS + 1} simulated participants (1 now)"

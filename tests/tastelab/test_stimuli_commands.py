@@ -52,9 +52,6 @@ def test_clips_are_made_by_the_study_file_and_what_differs_from_it(mine: Lived, 
     assert changed.model_dump(exclude={"clips_per_taste", "seed"}) == plain.model_dump(
         exclude={"clips_per_taste", "seed"}
     )
-    new = mine.folder / "new"
-    assert call("stimuli", "generate", "--study", mine.study, "--out", new).status == 0
-    assert (new / "small" / "stimuli").is_dir()
 
 
 @pytest.mark.parametrize(

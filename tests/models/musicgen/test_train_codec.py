@@ -80,6 +80,27 @@ def test_what_is_told_kept_and_how_fast_it_learns(
         assert row["loss"] > row["penalty"] >= 0
 
 
+def test_codes_of_later_books_are_revived_from_what_is_left() -> None:
+    """The second book is for what the first leaves of a frame: here whole numbers leave their fractions."""
+    codec = build_codec(SMALL)
+    first, second = (layer._codebook for layer in codec.quantizer.vq.layers)
+    first.embed.copy_(torch.arange(8.0)[:, None].repeat(1, 4))
+    second.embed.copy_(-torch.arange(1, 9.0)[:, None].repeat(1, 4))
+    for book in (first, second):
+        book.cluster_size.fill_(10.0)
+        book.inited.fill_(1)
+    second.cluster_size[5] = second.cluster_size[6] = 0.1
+    fractions = 0.1 + 0.3 * torch.rand(1, 1, 20, generator=torch.Generator().manual_seed(0))
+    latents = (torch.arange(20) % 8)[None, None].float() + fractions
+    assert train_codec.revive_dead_codes(codec, latents.repeat(1, 4, 1), torch.Generator().manual_seed(0)) == 2
+    for code in (5, 6):
+        value = float(second.embed[code, 0])
+        assert 0.1 <= value <= 0.4
+        assert (second.embed[code] == second.embed[code, 0]).all()
+        assert float(fractions.sub(value).abs().min()) < 1e-5
+    assert torch.equal(first.embed[:, 0], torch.arange(8.0))
+
+
 def counting(was: Any, calls: list[bool]) -> Any:
     def called(*given: Any) -> Any:
         calls.append(True)

@@ -88,6 +88,13 @@ def test_the_sound_is_one_channel_of_the_length_and_rate_asked(synthesiser: dict
     assert command[0] == "/bin/fluidsynth"
     assert command[command.index("-r") + 1] == "32000"
     assert command[-2] == str(tmp_path / "FluidR3_GM.sf2")
+    # By FluidSynth's manual: at half gain, without chorus, with reverberation, in floating point; no shell, no MIDI input, no words.
+    for option, value in (("-g", "0.5"), ("-C", "0"), ("-R", "1"), ("-O", "float"), ("-T", "wav")):
+        assert command[command.index(option) + 1] == value
+    assert command[1:3] == ["-ni", "-q"]
+    settings = {command[i + 1] for i, word in enumerate(command) if word == "-o"}
+    assert "synth.dynamic-sample-loading=1" in settings
+    assert len(settings) == 2
     render(NOTES, ("harp", "flute"), 1.0, 16000, 0.35, Voicing((0, 1), 0, (90, 90, 90), tmp_path / "other.sf3"))
     assert synthesiser["command"][-2] == str(tmp_path / "other.sf3")
     assert "synth.reverb.room-size=0.35" in synthesiser["command"]
