@@ -430,3 +430,22 @@ def test_music_for_a_prompt_that_was_compared_is_not_rated_under_another_conditi
         & {numbers[t.first or 0] for t in block(trials, "ratings")}
         for trials in both
     )
+
+
+def test_two_comparisons_share_the_clips_of_a_session() -> None:
+    """What one of them took, the other takes not; of what is left, what was heard least often."""
+    pairs = [["alpha", "beta"]]
+    tasks = [{"kind": "preference", "name": name, "pairs": pairs, "trials": 4} for name in ("one", "two")]
+    pool = clips(5)
+    count: Counter[Any] = Counter()
+    for row in range(50):
+        trials = [t for t in plan(study(*tasks), pool, row) if t.first]
+        assert len({c for t in trials for c in (t.first, t.second)}) == 16
+        count.update((t.block, frozenset((t.first, t.second))) for t in trials)
+    for name in ("one", "two"):
+        own = [n for (task, _), n in count.items() if task == name]
+        assert len(own) == 20
+        assert sum(own) == 200
+        assert max(own) - min(own) <= 2
+    with pytest.raises(ExperimentError, match="no unheard pair of"):
+        plan(study(*tasks), clips(1), 0)
