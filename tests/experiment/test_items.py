@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import json
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from experiment.bots.bots import Bot
 from experiment.bots.effects import load_effects
 from experiment.config import ExperimentConfig
 from experiment.data.exports.tidy import tidy
+from experiment.data.exports.write import export
 from experiment.data.queries import status_rows
 from experiment.data.store import Header, Store
 from experiment.data.tables import Response, SessionRow, Trial
@@ -221,6 +224,31 @@ def test_groups_stand_in_status_and_exports_and_speak_their_language(ready: Prep
         launch.begin(grouped, "d", "bot", None, "x", group="x")
     with pytest.raises(ExperimentError, match="this study has no groups"):
         launch.begin(ready, "d", "bot", None, "x", group="here")
+
+
+def test_every_format_tells_group_and_repeats(ready: Prepared, tmp_path: Path) -> None:
+    asked = config(groups=[{"name": "here"}, {"name": "there"}])
+    for k in range(2):
+        session = launch.begin(replace(ready, config=asked), f"b{k}", "bot", None, "x")
+        run_session(ready.store, session, asked, Leaves(asked, 100))
+    wanted = [("here", ""), ("here", "yes"), ("there", ""), ("there", "yes")]
+    for name, pattern, delimiter in (
+        ("csv", "s.csv", ","), ("psychds", "data/*.csv", ","), ("psychopy", "*.csv", ","), ("bids", "sub-*/beh/*_beh.tsv", "\t"),
+    ):  # fmt: skip
+        folder, _ = export(ready.store, "s", name, tmp_path / "out")
+        found = set()
+        for path in folder.glob(pattern):
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                found |= {
+                    (r["group"], r["repeated"].replace("n/a", "")) for r in csv.DictReader(file, delimiter=delimiter)
+                }
+        assert sorted(found) == wanted, name
+    told = json.loads((tmp_path / "out" / "psychds" / "dataset_description.json").read_text())
+    assert [v["name"] for v in told["variableMeasured"]][-2:] == ["group", "repeated"]
+    assert all(v["description"] for v in told["variableMeasured"])
+    assert "group" in json.loads((tmp_path / "out" / "csv" / "s.json").read_text())["columns"]
+    sidecar = next((tmp_path / "out" / "bids").glob("sub-*/beh/*identification*.json"))
+    assert json.loads(sidecar.read_text())["repeated"]["Description"].startswith("yes: the clip or pair was heard")
 
 
 def test_the_analysis_finds_tasks_by_their_kind(ready: Prepared) -> None:
