@@ -244,25 +244,26 @@ def _counted(task: Task, sessions: list[list[PlannedTrial]], clips: dict[int, Cl
                 heard.setdefault(what, Counter())[cell] += 1
             if at and trials[at - 1].taste != t.taste:
                 heard.setdefault("after", Counter())[trials[at - 1].taste, t.taste] += 1
-    thing = "pair" if isinstance(task, PreferenceTask) else "clip"
+    out: dict[str, list[int]] = {}
     if isinstance(task, PreferenceTask):
-        if task.match == "number":
-            units |= {
-                (min(a.id, b.id), max(a.id, b.id))
-                for pair in task.pairs
-                for a in clips.values()
-                for b in clips.values()
-                if (a.model, b.model) == pair and (a.taste, a.number) == (b.taste, b.number)
-            }
+        pairs = list(dict.fromkeys(task.pairs))
+        for pair in pairs:
+            own = {u for u in units if {clips[i].model for i in u} == set(pair)}
+            if task.match == "number":
+                there = {(c.taste, c.number, c.model): c.id for c in clips.values()}
+                other = [(i, there.get((taste, n, pair[1]))) for (taste, n, m), i in there.items() if m == pair[0]]
+                own |= {(min(i, j), max(i, j)) for i, j in other if j is not None}
+            if not own:
+                continue  # this group does not hear both
+            of = "" if len(pairs) == 1 else f" ({', '.join(pair)})"
+            out[f"each pair{of}"] = [heard["heard"][u] for u in own]
+            out[f"pair in a place{of}"] = [heard["heard in a place"][u, at] for u in own for at in places]
+            out[f"pair on a side{of}"] = [heard["side"][u, first] for u in own for first in u]
     else:
         names = _named(task)
         units |= {c.id for c in clips.values() if not names or c.model in names}
-    out = {
-        f"each {thing}": [heard["heard"][u] for u in units],
-        f"{thing} in a place": [heard["heard in a place"][u, at] for u in units for at in places],
-    }
-    if thing == "pair":
-        out["pair on a side"] = [heard["side"][u, first] for u in units for first in u]
+        out["each clip"] = [heard["heard"][u] for u in units]
+        out["clip in a place"] = [heard["heard in a place"][u, at] for u in units for at in places]
     if len(tastes) > 1:
         out["taste in a place"] = [heard["taste in a place"][t, at] for t in tastes for at in places]
     if len(tastes) > 1 and "after" in heard:

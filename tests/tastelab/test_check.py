@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from experiment.config import ExperimentConfig
 from experiment.design import plan
+from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.task import Clip
 from experiment.texts import FOLDER
-from tastelab.check import Part, balance, met, remarks
+from tastelab.check import Part, _counted, balance, met, remarks
 from tastelab.cli import app
 from tastelab.errors import UserError
 from tastelab.study import Study, load_study
@@ -313,3 +315,21 @@ def test_shipped_studies_can_be_run_and_say_how_evenly() -> None:
     assert (parts["identification"].clips, parts["fit"].clips) == (18, 24)
     assert 13 < parts["all"].minutes < 15
     assert list(parts).index("identification") < list(parts).index("fit")
+
+
+def test_pairs_that_are_heard_twice_as_often_are_counted_by_themselves() -> None:
+    """Three pairs of a taste in each of 48 sessions, two with `b`, one with `c`: 24 clips a taste and condition."""
+    names = [(t, m, n) for t in ("x", "y") for m in ("a", "b", "c") for n in range(24)]
+    clips = {i: Clip(i, *name) for i, name in enumerate(names, 1)}
+    task = PreferenceTask(trials=6, pairs=[("a", "b"), ("a", "b"), ("a", "c")])
+    asked = ExperimentConfig(tasks=[task], taste_words={"en": {"x": "x", "y": "y"}})
+    sessions = [[t for t in plan(asked, list(clips.values()), row) if t.first] for row in range(48)]
+    found = {what: (min(n), max(n)) for what, n in _counted(task, sessions, clips).items()}
+    assert found["each pair (a, b)"] == (4, 4)  # 48 * 4 over 48
+    assert found["each pair (a, c)"] == (2, 2)
+    assert found["pair on a side (a, b)"] == (2, 2)
+    assert found["pair on a side (a, c)"] == (1, 1)
+    crossed = task.model_copy(update={"match": "crossed"})
+    asked = asked.model_copy(update={"tasks": [crossed]})
+    sessions = [[t for t in plan(asked, list(clips.values()), row) if t.first] for row in range(48)]
+    assert len(_counted(crossed, sessions, clips)["each pair (a, b)"]) == 192  # none met twice yet
