@@ -1,0 +1,77 @@
+"""Which taste the music calls up: is each named for its own music, and what is it taken for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.identification import figures
+from analysis.identification.analyse import analyse
+from analysis.page import sentences
+from analysis.page.inputs import Inputs
+from analysis.page.page import Section, Table
+
+
+def section(inputs: Inputs, summary: list[str]) -> Section | None:
+    """The identification task; None where nobody was asked."""
+    data, config = inputs.data, inputs.config
+    if data.identification.empty:
+        return None
+    tables = analyse(data.identification, data.repeats, config)
+    out = Section("identification", "Which taste the music calls up", how="tastelab analysis identification")
+    for condition in dict.fromkeys(r["condition"] for r in tables["tests"]):
+        tests = [r for r in tables["tests"] if r["condition"] == condition]
+        shares = {r["taste"]: r for r in tables["accuracy"] if r["condition"] == condition}
+        out.text += [told(row, shares[row["taste"]], config.alpha) for row in tests]
+        found = [r["taste"] for r in tests if r["p_adjusted"] is not None and r["p_adjusted"] < config.alpha]
+        summary.append(
+            f"Of the music of {condition}, {len(found)} of {len(tests)} tastes are named more for their own music than for other "
+            f"music{': ' + ', '.join(found) if found else ''} (mixed logit, one-sided, {config.correction.capitalize()})."
+        )
+    people = int(data.identification["participant"].nunique())
+    out.figures = [figures.heat_maps(tables["confusion"], people, inputs.out / "figures", data.label)]
+    out.tables = [
+        Table(
+            "identification_accuracy", "How often each taste was named for its own music", tables["accuracy"],
+            "Interval: for other people and other clips. Chance: how often it was named for other music. d': half an answer "
+            "added to each cell.",
+        ),
+        Table(
+            "identification_tests", "Is a taste named more for its own music", tables["tests"],
+            "Mixed logit: people and clips as random effects; log odds; t with clips - 2 degrees of freedom.",
+        ),
+        Table(
+            "identification_unbiased", "Unbiased hit rates", tables["unbiased"],
+            "Wagner (1993): hits squared over times asked times times named, beside its own chance.",
+        ),
+        Table("identification_similarity", "How alike the tastes' music is", tables["similarity"], "Luce's choice model; 1: not told apart."),
+        Table("identification_bias", "How readily each taste is named", tables["bias"], "Luce's choice model; they sum to 1."),
+        Table("identification_choice_model", "Fit of the choice model", tables["choice_model"]),
+        Table("identification_confusion", "Counts", tables["confusion"]),
+        Table(
+            "identification_reliability", "The same clip heard again", tables["reliability"],
+            "Hidden repeats: share of equal answers, chance and Cohen's kappa; ICC(2,1) of numbers.",
+        ),
+    ]  # fmt: skip
+    out.tables = [t for t in out.tables if t.rows]
+    return out
+
+
+def told(test: dict[str, Any], share: dict[str, Any], alpha: float) -> str:
+    """A taste's result as a sentence, from its rows alone: it claims a difference where the corrected p carries it."""
+    where = f"Music made for {test['taste']} ({test['condition']})"
+    said = f"{where} was named so in {100 * share['share']:.0f} % of {share['n']} answers"
+    if share["chance"] is not None:
+        said += f", other music in {100 * share['chance']:.0f} %"
+    if test["state"] == "one answer":
+        return f"{said}: it was named always or never, so that nothing can be told from it."
+    if test["p_adjusted"] is None:
+        return f"{said}: {sentences.state_words(test['state']) or test['state']}, no test."
+    verdict = "more than other music" if test["p_adjusted"] < alpha else "no difference shown"
+    p = sentences.p_value(test["p_adjusted"])
+    if test["state"] == "separated":
+        return f"{said}: {verdict} ({p}, corrected; the odds have no bound)."
+    words = sentences.state_words(test["state"])
+    return (
+        f"{said}: {verdict} (log odds {test['effect']:+.2f} {sentences.interval(test['ci_low'], test['ci_high'])}, {p}, corrected)"
+        f"{'; ' + words if words else ''}."
+    )

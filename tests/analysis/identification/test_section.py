@@ -1,0 +1,81 @@
+"""Sentences of the identification task: what each constructed result must and must not say; corrections within a condition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.config import AnalysisConfig
+from analysis.identification.analyse import TABLES, analyse
+from analysis.identification.section import told
+from tests.analysis.identification.test_naming import sessions
+
+TEST = {
+    "condition": "base", "taste": "sweet", "effect": 1.25, "ci_low": 0.4, "ci_high": 2.1, "p": 0.001, "p_adjusted": 0.004,
+    "state": "ok",
+}  # fmt: skip
+SHARE = {"share": 0.5, "n": 80, "chance": 0.21}
+
+
+@pytest.mark.parametrize(
+    ("changes", "must", "must_not"),
+    [
+        ({}, ["50 % of 80 answers", "other music in 21 %", "more than other music", "+1.25 [0.40, 2.10]", "p = .004, corrected"], ["no difference"]),
+        ({"p_adjusted": 0.08}, ["no difference shown", "p = .080"], ["more than"]),
+        ({"p": 0.03, "p_adjusted": 0.12}, ["no difference shown"], ["more than", ".030"]),
+        ({"effect": -1.0, "ci_low": -2.0, "ci_high": 0.1, "p_adjusted": 1.0}, ["-1.00 [-2.00, 0.10]", "no difference shown"], ["more than"]),
+        ({"state": "singular: clips"}, ["more than other music", "the variance of clips was estimated as zero"], []),
+        ({"state": "one answer", "p": None, "p_adjusted": None, "effect": None}, ["always or never", "nothing can be told"], ["more than", "p ", "log odds"]),
+        ({"state": "too few", "p": None, "p_adjusted": None, "effect": None}, ["too few answers, no test"], ["more than", "log odds"]),
+        ({"state": "not converged", "p": None, "p_adjusted": None}, ["did not converge, no test"], ["more than", "log odds"]),
+        ({"state": "separated", "effect": None, "ci_low": None}, ["more than other music", "no bound", "p = .004"], ["log odds"]),
+        ({"state": "separated", "effect": None, "p_adjusted": 1.0}, ["no difference shown"], ["more than"]),
+    ],
+)  # fmt: skip
+def test_a_sentence_says_what_its_row_says(changes: dict[str, Any], must: list[str], must_not: list[str]) -> None:
+    said = told(TEST | changes, SHARE, 0.05)
+    assert said.startswith("Music made for sweet (base) was named so in ")
+    assert said.endswith(".")
+    for words in must:
+        assert words in said, said
+    for words in must_not:
+        assert words not in said, said
+
+
+def test_without_other_music_none_is_compared() -> None:
+    assert "other music in" not in told(TEST, SHARE | {"chance": None}, 0.05)
+
+
+def test_p_is_corrected_over_the_tastes_of_a_condition() -> None:
+    draw = np.random.default_rng(4)
+    first = sessions(draw, 0.25, 0.2)
+    second = sessions(draw, 0.1, 0.0).assign(condition="two")
+    second = second[second["asked"].isin(["sweet", "sour"])]
+    empty = pd.DataFrame(columns=["participant", "item", "first", "again"])
+    for correction in ("bonferroni", "holm"):
+        tables = analyse(pd.concat([first, second]), empty, AnalysisConfig(correction=correction))
+        assert set(tables) == set(TABLES)
+        for condition, tastes in (("one", 4), ("two", 2)):
+            rows = [r for r in tables["tests"] if r["condition"] == condition]
+            p, adjusted = [r["p"] for r in rows], [r["p_adjusted"] for r in rows]
+            assert len(rows) == tastes
+            if correction == "bonferroni":
+                assert adjusted == pytest.approx([min(1.0, tastes * x) for x in p])
+            else:  # the smallest times all of them, the next times one less, never falling
+                steps = np.maximum.accumulate([min(1.0, (tastes - k) * x) for k, x in enumerate(sorted(p))])
+                assert sorted(adjusted) == pytest.approx(list(steps))
+    assert tables["reliability"] == []
+    assert {r["condition"] for r in tables["choice_model"]} == {"one", "two"}
+    assert [r["state"] for r in tables["choice_model"]] == ["ok", "too few"]  # two tastes leave nothing to compare
+
+
+def test_where_nothing_was_asked_all_is_empty() -> None:
+    nothing = pd.DataFrame(columns=["participant", "clip", "condition", "asked", "answered"])
+    repeats = pd.DataFrame(
+        {"participant": range(6), "item": "x", "first": [1, 2, 3, 1, 2, 3], "again": [1, 2, 3, 1, 2, 2]}
+    )
+    tables = analyse(nothing, repeats, AnalysisConfig())
+    assert {name for name, rows in tables.items() if rows} == {"reliability"}
