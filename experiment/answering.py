@@ -6,15 +6,16 @@ went away before it answered, or a browser whose connection broke: the same step
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from experiment.config import ExperimentConfig
 from experiment.data.queries import consent_to
 from experiment.data.store import Store
-from experiment.data.tables import Consent, Event, Response, Screening, Seen, SessionRow, Trial, utc_now
+from experiment.data.tables import Consent, Event, Response, Screening, Seen, SessionRow, Superseded, Trial, utc_now
 from experiment.errors import ExperimentError
 from experiment.headphones import passed
 from experiment.items import consent_sha256
@@ -36,7 +37,12 @@ def _read(s: Session, session_id: int) -> Stored:
         select(Trial)
         .where(Trial.session_id == session_id)
         .order_by(Trial.position)
-        .options(selectinload(Trial.responses), selectinload(Trial.first), selectinload(Trial.second))
+        .options(
+            selectinload(Trial.responses),
+            selectinload(Trial.superseded),
+            selectinload(Trial.first),
+            selectinload(Trial.second),
+        )
     ).all()
     agreed = consent_to(s, session)
     seen = s.scalars(select(Seen.step).where(Seen.session_id == session_id, Seen.sitting == session.sitting))
@@ -54,6 +60,7 @@ def _read(s: Session, session_id: int) -> Stored:
         {x.test: x.passed for x in screenings},
         len(screenings),
         (session.calibration or {}).get("gain_db"),
+        Counter((t.id, r.item) for t in plan for r in t.superseded),
     )
 
 
@@ -191,18 +198,27 @@ def answered(store: Store, stored: Stored, step: Ask, answer: Answer, config: Ex
 
         def forget(s: Session) -> None:
             if _first(s, stored, TOO_YOUNG):
-                s.execute(delete(Response).where(Response.trial_id.in_([t.id for t in stored.plan])))
+                trials = [t.id for t in stored.plan]
+                for table in (Response, Superseded):
+                    s.execute(delete(table).where(table.trial_id.in_(trials)))
                 s.add(Event(session_id=stored.session_id, name=TOO_YOUNG, at=at, detail={}))
                 _end(s, stored.session_id, "stopped", at)
 
         store.do(forget)
         return stored.having(TOO_YOUNG, status="stopped", answered=frozenset())
     number = None if answer.value is None else float(answer.value)
+    anew, before = item in stored.reopened(step.trial), stored.superseded.get((step.trial.id, item), 0)
 
     def write(s: Session) -> bool:
         trial = step.trial.id
         old = s.scalar(select(Response).where(Response.trial_id == trial, Response.item == item))
-        if old is not None:
+        if old is not None and anew and _superseded(s, trial, item) == before:
+            # Both stay: the one that was gone back to beside the one that counts.
+            kept = {k: getattr(old, k) for k in ("trial_id", "item", "value", "choice", "response_time", "answered_at")}
+            s.add(Superseded(**kept))
+            s.delete(old)
+            s.flush()
+        elif old is not None:
             return (old.value, old.choice, old.response_time) == (number, answer.choice, answer.response_time)
         s.add(
             Response(trial_id=trial, item=item, value=number, choice=answer.choice, response_time=answer.response_time)
@@ -214,7 +230,31 @@ def answered(store: Store, stored: Stored, step: Ask, answer: Answer, config: Ex
 
     if not store.do(write):
         raise ExperimentError(f"{item} was answered already, otherwise, in another window or at another booth")
-    return stored.having(answered=stored.answered | {(step.trial.id, item)})
+    counts = stored.superseded | ({(step.trial.id, item): before + 1} if anew else {})
+    return stored.having(answered=stored.answered | {(step.trial.id, item)}, superseded=counts)
+
+
+def back(store: Store, stored: Stored, step: Ask, at: float) -> Stored:
+    """The person goes back to the answer before this question; it counts until another is given."""
+    item = stored.before(step.trial, step.question.item)
+    if item is None:
+        return stored
+    going = stored.back(step.trial, item)
+
+    def write(s: Session) -> None:
+        if _first(s, stored, going):
+            s.add(
+                Event(session_id=stored.session_id, trial_id=step.trial.id, name="back", at=at, detail={"item": item})
+            )
+
+    store.do(write)
+    return stored.having(going)
+
+
+def _superseded(s: Session, trial: int, item: str) -> int:
+    """How many answers to an item were given anew."""
+    of = select(func.count()).select_from(Superseded).where(Superseded.trial_id == trial, Superseded.item == item)
+    return int(s.scalar(of) or 0)
 
 
 def stopped(store: Store, stored: Stored, at: float) -> Stored:

@@ -116,6 +116,8 @@ class ExperimentConfig(BaseModel):
         Folder with TOML files of further languages (``ja.toml``), or of the study's own wording.
     font : str or None
         A font of this computer for languages that Noto Sans has no letters for.
+    back : bool
+        Whether a person may go back to the answer before, among those about one clip (or about oneself); both answers are kept.
     disk_gb : float
         Free space that `doctor` wants to see.
     """
@@ -143,6 +145,7 @@ class ExperimentConfig(BaseModel):
     questionnaires: list[Questionnaire] = []
     font: str | None = None
     texts: Path | None = None
+    back: bool = True
     disk_gb: float = Field(default=2.0, ge=0)
     target: int | None = Field(default=None, ge=1)
     groups: list[Group] = []

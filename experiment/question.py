@@ -17,6 +17,8 @@ class Question:
         `low`..`high` with words at the ends, or under every step.
     start : float or None
         Where the slider's marker stands at first; None: nowhere before it is touched.
+    back : bool
+        Whether one may go back to the answer before.
     """
 
     item: str
@@ -28,6 +30,12 @@ class Question:
     labels: tuple[str, ...] = ()
     word: str = ""
     start: float | None = None
+    back: bool = False
+
+
+@dataclass(frozen=True)
+class Back:
+    """What is given instead of an answer by whoever wants to go back to the one before."""
 
 
 @dataclass(frozen=True)

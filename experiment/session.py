@@ -18,7 +18,7 @@ from experiment.data.store import Store
 from experiment.data.tables import Stimulus, Trial
 from experiment.errors import ExperimentError
 from experiment.headphones import HeadphoneTrial
-from experiment.question import Answer, Question
+from experiment.question import Answer, Back, Question
 from experiment.steps import (
     Ask,
     Consent,
@@ -65,8 +65,8 @@ class Presenter(Protocol):
     def listen(self, clips: list[Stimulus], titles: list[str]) -> list[dict[str, Any]]:
         """Play clips to their ends; return one record of the onset for each."""
 
-    def ask(self, question: Question, trial: Trial, progress: tuple[int, int]) -> Answer:
-        """Ask one question."""
+    def ask(self, question: Question, trial: Trial, progress: tuple[int, int]) -> Answer | Back:
+        """Ask one question; where `question.back` says so, one may go back instead."""
 
 
 def check_files(clips: list[Stimulus]) -> None:
@@ -145,6 +145,8 @@ def perform(
             return answering.heard(store, stored, step.id, step.trial.id, records)
         case Ask():
             answer = presenter.ask(step.question, step.trial, step.progress)
+            if isinstance(answer, Back):
+                return answering.back(store, stored, step, now())
             return answering.answered(store, stored, step, answer, config, now())
     return answering.seen(store, stored, step.id, now())
 

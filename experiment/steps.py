@@ -121,7 +121,7 @@ class Stored:
     """What is stored of a session, as far as it decides what comes next.
 
     `special` is None until consent was given; `seen` are the steps done in this sitting; `passed` holds the outcome of each
-    headphone test, `screenings` how many were made.
+    headphone test, `screenings` how many were made; `superseded` counts the answers of an item that were given anew.
     """
 
     session_id: int
@@ -136,6 +136,7 @@ class Stored:
     passed: dict[str, bool] = field(default_factory=dict)
     screenings: int = 0
     gain_db: float | None = None
+    superseded: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def items(self, trial: Trial) -> list[str]:
         """Items of a trial that this person is asked."""
@@ -144,6 +145,20 @@ class Stored:
     def open(self, trial: Trial) -> list[str]:
         """Items of a trial that are still to be answered."""
         return [i for i in self.items(trial) if (trial.id, i) not in self.answered]
+
+    def reopened(self, trial: Trial) -> list[str]:
+        """Items of a trial that the person went back to and has not answered anew; their answers count until then."""
+        return [i for i in self.items(trial) if self.back(trial, i) in self.seen and (trial.id, i) in self.answered]
+
+    def back(self, trial: Trial, item: str) -> str:
+        """The step of going back to an answer as it is now: once it is given anew, going back is another step."""
+        return f"back:{trial.position}:{item}:{self.superseded.get((trial.id, item), 0)}"
+
+    def before(self, trial: Trial, item: str) -> str | None:
+        """The answered item of the same trial before this one, to which one can go back."""
+        items = self.items(trial)
+        earlier = [i for i in items[: items.index(item)] if (trial.id, i) in self.answered]
+        return earlier[-1] if earlier else None
 
     def having(self, *steps: str, **changes: Any) -> Stored:
         """The same after more steps were done."""
@@ -167,7 +182,7 @@ def next_step(stored: Stored, config: ExperimentConfig) -> Step:
         page = _page(stored, config, trial)
         if page:
             return page
-        items = stored.open(trial)
+        items = stored.reopened(trial) or stored.open(trial)
         if items:
             return _before(stored, config, trial) or _ask(stored, config, trial, items[0])
     return Page(LAST, words["end"]["title"], words["end"]["text"].format(code=stored.code))
@@ -251,4 +266,5 @@ def _ears(stored: Stored, config: ExperimentConfig, trial: Trial) -> Step | None
 def _ask(stored: Stored, config: ExperimentConfig, trial: Trial, item: str) -> Ask:
     total = sum(len(stored.items(t)) for t in stored.plan)
     asked = question(config, trial, item, stored.language, stored.plan)
+    asked = replace(asked, back=config.back and stored.before(trial, item) is not None)
     return Ask(f"ask:{trial.position}:{item}", trial, asked, (len(stored.answered), total))

@@ -81,7 +81,7 @@ def done(store: Store, stored: Stored, config: ExperimentConfig, step: Step, at:
     """Store what was done of a step; `did` holds what `told` asks for.
 
     consent: ``takes_part``, ``special``; level: ``gain_db``; headphones: ``given``; listen: ``records`` of ``[at, {...}]``;
-    ask: ``value``, ``choice``, ``response_time``, ``interaction``; a sound check may bring ``record``. Of any step
+    ask: ``value``, ``choice``, ``response_time``, ``interaction``, or ``back``; a sound check may bring ``record``. Of any step
     ``{"stopped": true}`` ends the session.
     """
     if did.get("stopped"):
@@ -99,6 +99,8 @@ def done(store: Store, stored: Stored, config: ExperimentConfig, step: Step, at:
         case Listen():
             records = [(float(begun), dict(record)) for begun, record in did["records"]]
             return answering.heard(store, stored, step.id, step.trial.id, records)
+        case Ask() if did.get("back"):
+            return answering.back(store, stored, step, at)
         case Ask():
             answer = Answer(did.get("value"), did.get("choice"), did.get("response_time"), did.get("interaction"))
             return answering.answered(store, stored, step, answer, config, at)

@@ -113,7 +113,7 @@ def without(data: StudyData, people: set[int]) -> StudyData:
         data,
         **{
             name: getattr(data, name)[~getattr(data, name)["participant"].isin(people)].reset_index(drop=True)
-            for name in ("people", "preference", "ratings", "affect")
+            for name in ("people", "preference", "ratings", "affect", "identification", "repeats")
         },
     )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from analysis.data.identified import IDENTIFIED, REPEATED, identified, nothing, repeated
 from analysis.data.planned import Planned, planned
 from analysis.errors import AnalysisError
 
@@ -38,6 +40,8 @@ class StudyData:
         The slider's middle: no preference.
     digest : str
         SHA-256 over all of it: the same data has the same digest wherever it is stored.
+    identification, repeats : DataFrame
+        As `analysis.data.identified` has them; empty where no taste was to be named and nothing heard twice.
     planned : Planned
         How much a person was to answer.
     """
@@ -52,6 +56,8 @@ class StudyData:
     sessions: dict[str, int]
     digest: str
     planned: Planned = field(default_factory=Planned)
+    identification: pd.DataFrame = field(default_factory=partial(nothing, IDENTIFIED))
+    repeats: pd.DataFrame = field(default_factory=partial(nothing, REPEATED))
 
     @property
     def label(self) -> str:
@@ -158,14 +164,17 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     blocks, (low, high) = _declared(definition)
     rows["kind"] = rows["block"].map(lambda name: blocks.get(name, name))
     # What was heard a second time, unannounced, is for reliability alone.
+    repeats = repeated(rows)
     rows = rows[~rows["repeated"].astype(bool)]
     people = _people(rows)
     preference = _preference(rows, low, high)
     rows["response_time"] = pd.to_numeric(rows["response_time"])
     ratings, affect = _ratings(rows, "ratings", "adjective"), _ratings(rows, "affect", "item")
-    digest = digest_of((people, preference, ratings, affect))
-    wanted = planned(definition)
-    return StudyData(study, kind, people, preference, ratings, affect, (low + high) / 2, sessions, digest, wanted)
+    named = identified(rows)
+    # Where there is none of them the digest is that of data of before there could be any.
+    digest = digest_of((people, preference, ratings, affect, *(x for x in (named, repeats) if not x.empty)))
+    middle, wanted = (low + high) / 2, planned(definition)
+    return StudyData(study, kind, people, preference, ratings, affect, middle, sessions, digest, wanted, named, repeats)
 
 
 def _declared(definition: dict[str, Any]) -> tuple[dict[str, str], tuple[float, float]]:

@@ -13,6 +13,7 @@ from analysis.data.planned import planned
 from analysis.errors import AnalysisError
 
 FRAMES = ("people", "preference", "ratings", "affect")
+SOME = ("identification", "repeats")  # written, and part of the digest, where there are any
 
 
 def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
@@ -22,9 +23,12 @@ def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
         return target
     partial = folder / f".{target.name}.{os.getpid()}.partial"
     partial.mkdir(parents=True, exist_ok=True)
-    for name in FRAMES:
-        getattr(data, name).to_parquet(partial / f"{name}.parquet", index=False)
-        getattr(data, name).to_csv(partial / f"{name}.csv", index=False)
+    for name in (*FRAMES, *(n for n in SOME if not getattr(data, n).empty)):
+        frame = getattr(data, name)
+        frame.to_csv(partial / f"{name}.csv", index=False)
+        if name == "repeats":  # words and numbers in one column
+            frame = frame.assign(first=frame["first"].map(json.dumps), again=frame["again"].map(json.dumps))
+        frame.to_parquet(partial / f"{name}.parquet", index=False)
     described = {
         "study": data.study,
         "kind": data.kind,
@@ -53,8 +57,14 @@ def thaw(folder: Path) -> StudyData:
     if not path.exists():
         raise AnalysisError(f"{folder} is not a snapshot: snapshot.json is missing; run 'tastelab analysis freeze'")
     described = json.loads(path.read_text(encoding="utf-8"))
-    frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in FRAMES}
-    digest = digest_of(frames[name] for name in FRAMES)
+    there = [*FRAMES, *(n for n in SOME if (folder / f"{n}.parquet").exists())]
+    frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in there}
+    if "repeats" in frames:
+        frames["repeats"] = frames["repeats"].assign(
+            first=frames["repeats"]["first"].map(json.loads).astype(object),
+            again=frames["repeats"]["again"].map(json.loads).astype(object),
+        )
+    digest = digest_of(frames[name] for name in there)
     if digest != described["data_sha256"]:
         raise AnalysisError(f"snapshot {folder} was changed after it was frozen; freeze the database again")
     return StudyData(

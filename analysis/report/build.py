@@ -10,6 +10,7 @@ from pathlib import Path
 
 from analysis.engines.threads import one_thread
 from analysis.factors import section as factors
+from analysis.identification import section as identification
 from analysis.page import style
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section
@@ -27,6 +28,7 @@ STEPS: tuple[tuple[str, Step, tuple[str, ...]], ...] = (
     ("preference", preference.section, ("data",)),
     ("ratings", ratings.section, ("data",)),
     ("mediation", ratings.mediation_section, ("data", "features")),
+    ("identification", identification.section, ("data",)),
     ("factors", factors.section, ("data",)),
     ("recovery", rest.recovered, ("data", "effects")),
     ("sound", sound.section, ("data", "audio", "features", "reference")),

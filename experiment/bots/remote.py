@@ -19,7 +19,7 @@ import numpy as np
 from experiment.data.tables import Stimulus, Trial
 from experiment.errors import ExperimentError
 from experiment.headphones import trials
-from experiment.question import Question
+from experiment.question import Back, Question
 from experiment.session import Presenter, Stopped
 
 Message = dict[str, Any]
@@ -118,6 +118,8 @@ def _did(step: Message, presenter: Presenter, ear: Mapping[int, Stimulus], began
             return {"records": [begun(r) for r in presenter.listen(heard, step["titles"])]}
         case "ask":
             answer = presenter.ask(_question(step["question"]), _trial(step, ear), tuple(step["progress"]))
+            if isinstance(answer, Back):
+                return {"back": True}
             return {
                 "value": answer.value,
                 "choice": answer.choice,

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from experiment.data.store import Store
-from experiment.data.tables import Event, Participant, Response, SessionRow, Trial
+from experiment.data.tables import Event, Participant, Response, SessionRow, Superseded, Trial
 from experiment.errors import ExperimentError
 
 
@@ -42,28 +42,36 @@ def timeline(store: Store, study_id: int, code: str) -> list[dict[str, Any]]:
         answers = list(
             s.scalars(select(Response).where(Response.trial_id.in_(trials)).order_by(Response.answered_at, Response.id))
         )
-    waiting = {(r.trial_id, r.item): r for r in answers}
+        earlier = list(s.scalars(select(Superseded).where(Superseded.trial_id.in_(trials)).order_by(Superseded.id)))
+    waiting: dict[tuple[int, str], list[Response | Superseded]] = {}
+    everything: list[Response | Superseded] = [*earlier]
+    everything += answers
+    for given in everything:  # what was given anew stands after what it supersedes
+        waiting.setdefault((given.trial_id, given.item), []).append(given)
     rows: list[dict[str, Any]] = []
     for event in events:
         trial = trials.get(event.trial_id or 0)
         if event.name != "answer":
             rows.append(_row(None, event.at, trial, event.name, _short(event.detail)))
             continue
-        answer = waiting.pop((event.trial_id or 0, event.detail["item"]), None)
-        if answer is not None:
+        there = waiting.get((event.trial_id or 0, event.detail["item"]))
+        if there:
+            answer = there.pop(0)
             more = {k: v for k, v in event.detail.items() if k != "item" and v}
             rows.append(_answered(answer, event.at, trial, _short(more)))
     # Bots' and imported answers came about unseen: they stand in the order of the plan.
-    for answer in sorted(waiting.values(), key=lambda r: (trials[r.trial_id].position, r.id)):
+    unseen = [answer for there in waiting.values() for answer in there]
+    for answer in sorted(unseen, key=lambda r: (trials[r.trial_id].position, r.answered_at, r.id)):
         heard = " / ".join(clips[answer.trial_id])
         rows.append(_answered(answer, None, trials[answer.trial_id], heard))
     return rows
 
 
-def _answered(answer: Response, at: float | None, trial: Trial | None, more: str) -> dict[str, Any]:
+def _answered(answer: Response | Superseded, at: float | None, trial: Trial | None, more: str) -> dict[str, Any]:
     given = answer.choice if answer.value is None else f"{answer.value:g}"
     took = "" if answer.response_time is None else f" after {answer.response_time:.1f} s"
-    detail = f"{given}{took}" + (f" ({more})" if more else "")
+    anew = ", given anew later" if isinstance(answer, Superseded) else ""
+    detail = f"{given}{took}{anew}" + (f" ({more})" if more else "")
     return _row(f"{answer.answered_at:%H:%M:%S}", at, trial, answer.item, detail)
 
 

@@ -132,6 +132,7 @@ class Trial(Base):
     first: Mapped[Stimulus | None] = relationship(foreign_keys=[first_id])
     second: Mapped[Stimulus | None] = relationship(foreign_keys=[second_id])
     responses: Mapped[list[Response]] = relationship(back_populates="trial")
+    superseded: Mapped[list[Superseded]] = relationship(order_by="Superseded.id")
 
 
 class Response(Base):
@@ -147,6 +148,20 @@ class Response(Base):
     response_time: Mapped[float | None]
     answered_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
     trial: Mapped[Trial] = relationship(back_populates="responses")
+
+
+class Superseded(Base):
+    """An answer that its giver went back to and gave anew: it stays as it was, and the later one, in `Response`, counts."""
+
+    __tablename__ = "superseded"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trial_id: Mapped[int] = mapped_column(ForeignKey("trial.id", ondelete="CASCADE"), index=True)
+    item: Mapped[str] = mapped_column(String(60))
+    value: Mapped[float | None]
+    choice: Mapped[str | None] = mapped_column(String(80))
+    response_time: Mapped[float | None]
+    answered_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    superseded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
 
 
 class Event(Base):

@@ -8,17 +8,26 @@ from typing import Any
 
 from experiment.data.tables import Trial
 from experiment.lab.widgets import MUTED, Slider
-from experiment.lab.window import Window
-from experiment.question import Answer, Question
+from experiment.lab.window import GoingBack, Window
+from experiment.question import Answer, Back, Question
 
 
 class Asking(Window):
     """A window that asks questions."""
 
-    def ask(self, question: Question, trial: Trial, progress: tuple[int, int]) -> Answer:
-        """Ask one question."""
+    def ask(self, question: Question, trial: Trial, progress: tuple[int, int]) -> Answer | Back:
+        """Ask one question; a button (and the page-up key) goes back to the answer before where that may be done."""
         count = self.words["progress"].format(done=progress[0] + 1, total=progress[1])
-        return self._ask(question, [self.text(count, 0.46, 0.022, MUTED, x=0.68)])
+        if question.back:
+            self.back_button = self.button(
+                "back", self.words.get("back", "\u2190"), -0.52, -0.455, 0.16, 0.045, quiet=True
+            )
+        try:
+            return self._ask(question, [self.text(count, 0.46, 0.022, MUTED, x=0.68)])
+        except GoingBack:
+            return Back()
+        finally:
+            self.back_button = None
 
     def _ask(self, question: Question, parts: list[Any]) -> Answer:
         focus = self.focus_losses

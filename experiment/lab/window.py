@@ -20,6 +20,10 @@ from experiment.texts import texts
 Marker = Callable[[dict[str, Any]], None]
 
 
+class GoingBack(Exception):
+    """Whoever is asked wants to go back to the answer before."""
+
+
 class Window:
     """What every screen is shown in.
 
@@ -51,6 +55,7 @@ class Window:
         self.stop_button = Button(
             self.window, self.face, "stop", self.words["stop"], -0.7, -0.455, 0.16, 0.045, quiet=True
         )
+        self.back_button: Button | None = None  # where one may go back to the answer before
         self._presses: list[tuple[float, float]] = []
         # Presses are taken from the window's events: a short click between two frames is not lost.
         self.window.winHandle.push_handlers(on_mouse_press=self._on_press, on_deactivate=self._on_focus_lost)
@@ -120,10 +125,11 @@ class Window:
         """Show one frame and return the name of the button clicked in it."""
         x, y = self.mouse.getPos()
         point = (float(x), float(y))
-        stop = self.stop_button
-        for button in [*buttons, stop]:
+        stop, back = self.stop_button, self.back_button
+        always = [] if self._stopping else [stop, *([back] if back else [])]
+        for button in [*buttons, *always]:
             button.hover = button.contains(point)
-        self._draw([*parts, *buttons] if self._stopping else [*parts, *buttons, stop])
+        self._draw([*parts, *buttons, *always])
         self.window.flip(clearBuffer=False)
         now = time.monotonic()
         if self._last_flip is None:
@@ -143,6 +149,8 @@ class Window:
         for place in presses:
             if stop.contains(place) and not self._stopping:
                 self._stop()
+            if back and back.contains(place) and not self._stopping:
+                raise GoingBack
             clicked = next((b.name for b in buttons if b.enabled and b.contains(place)), None)
             if clicked is not None:
                 return clicked
@@ -184,6 +192,8 @@ class Window:
                 names.append(str(key.name))
         if "escape" in names and not self._stopping:
             self._stop()
+        if "pageup" in names and self.back_button and not self._stopping:
+            raise GoingBack
         return names
 
     def _stop(self) -> None:

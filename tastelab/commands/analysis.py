@@ -118,6 +118,20 @@ def preference(
 
 @app.command()
 @grouped
+def identification(answers: Answers, *, shown: Shown) -> None:
+    """Analyse which taste people named: confusion, accuracy, mixed logits, unbiased rates, similarity and bias."""
+    from analysis.identification.analyse import analyse
+
+    loaded = read_study(answers.study)
+    data = load_answers(loaded, answers, shown)
+    if data.identification.empty:
+        raise UserError(f"nobody named a taste in {loaded.name}; a study asks so by a task of kind 'identification'")
+    tables = analyse(data.identification, data.repeats, loaded.analysis)
+    show("identification", "robust", data.digest, tables, shown.as_json, shown.csv)
+
+
+@app.command()
+@grouped
 def ratings(
     answers: Answers,
     *,

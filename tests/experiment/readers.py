@@ -77,9 +77,9 @@ CHOICES: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
 }  # fmt: skip
 BUTTONS = {
     "en": {"agree": "I agree", "decline": "I do not agree", "yes": "Yes", "no": "No", "onward": "Continue",
-           "play": "Play", "again": "Listen again", "stop": "Stop"},
+           "play": "Play", "again": "Listen again", "stop": "Stop", "back": "Back"},
     "it": {"agree": "Acconsento", "decline": "Non acconsento", "yes": "Sì", "no": "No", "onward": "Continua",
-           "play": "Ascolta", "again": "Riascolta", "stop": "Interrompi"},
+           "play": "Ascolta", "again": "Riascolta", "stop": "Interrompi", "back": "Indietro"},
 }  # fmt: skip
 PAGES = {
     "en": {

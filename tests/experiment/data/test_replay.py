@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from experiment.data.replay import timeline
 from experiment.data.store import Store
-from experiment.data.tables import Event, Response, StudyRow, Trial
+from experiment.data.tables import Event, Response, StudyRow, Superseded, Trial
 from experiment.data.withdrawal import withdraw
 from experiment.errors import ExperimentError
 from tests.experiment.data.rows import Asked, sat
@@ -85,3 +85,27 @@ def test_who_has_no_session_to_show(store: Store) -> None:
     withdraw(store, "A")
     with pytest.raises(ExperimentError, match="participant A has withdrawn; there is nothing to replay"):
         timeline(store, study, "A")
+
+
+def test_an_answer_that_was_given_anew_stands_where_it_was_given(store: Store) -> None:
+    session = sat(store, "A", ASKED[:1])
+    early = datetime(2026, 3, 4, 5, 6, 1, tzinfo=UTC)
+    with store.transaction() as s:
+        study = s.scalars(select(StudyRow.id)).one()
+        trial = s.scalars(select(Trial.id).where(Trial.session_id == session)).one()
+        for event in s.scalars(select(Event).where(Event.session_id == session)):
+            s.delete(event)
+        s.add(Superseded(trial_id=trial, item="sex", choice="male", response_time=0.5, answered_at=early))
+        for name, at, detail in (
+            ("answer", 1.0, {"item": "sex"}),
+            ("back", 2.0, {"item": "sex"}),
+            ("answer", 3.0, {"item": "sex"}),
+        ):
+            s.add(Event(session_id=session, trial_id=trial, name=name, at=at, detail=detail))
+            s.flush()
+    rows = timeline(store, study, "A")
+    assert [(r["at"], r["what"], r["detail"]) for r in rows] == [
+        (1.0, "sex", "male after 0.5 s, given anew later"), (2.0, "back", "item sex"), (3.0, "sex", "female after 1.6 s"),
+        (None, "age", "33"),
+    ]  # fmt: skip
+    assert rows[0]["time"] == "05:06:01" or store.engine.dialect.name != "sqlite"

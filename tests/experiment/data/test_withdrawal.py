@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from experiment.data.store import Store
-from experiment.data.tables import Base, Participant, SessionRow
+from experiment.data.tables import Base, Participant, SessionRow, Superseded, Trial, utc_now
 from experiment.data.withdrawal import studies_of, withdraw
 from experiment.errors import ExperimentError
 from tests.experiment.data.rows import Asked, sat
@@ -122,3 +122,18 @@ def test_nothing_of_the_withdrawn_stays_in_the_files_while_a_booth_goes_on(booth
     assert b"kept" in files()
     sat(booth, "next", ANSWERED)  # the booth goes on
     assert len(everything(booth)["response"]) == 10
+
+
+def test_answers_that_were_given_anew_go_too(store: Store) -> None:
+    """Of whoever withdraws; another's stay."""
+    sat(store, "A")
+    sat(store, "B")
+    with store.transaction() as s:
+        for trial in s.scalars(select(Trial).order_by(Trial.id)):
+            s.add(Superseded(trial_id=trial.id, item="sex", choice="male", answered_at=utc_now()))
+        before = s.scalar(select(func.count()).select_from(Superseded))
+    withdraw(store, "A")
+    with store.transaction() as s:
+        assert s.scalar(select(func.count()).select_from(Superseded)) == (before or 0) // 2 > 0
+        kept = s.scalars(select(Participant.code).join(SessionRow).join(Trial).join(Superseded).distinct()).all()
+    assert kept == ["B"]

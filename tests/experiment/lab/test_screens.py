@@ -19,7 +19,7 @@ from experiment.headphones import trials as headphone_trials
 from experiment.lab.reading import Page
 from experiment.lab.screens import Screens
 from experiment.launch import Prepared
-from experiment.question import Answer, Question
+from experiment.question import Answer, Back, Question
 from experiment.session import Stopped, run_session
 from tests.experiment import readers
 from tests.experiment.lab.glass import FRAME, LATE, GlassHand, Sound, World
@@ -88,8 +88,18 @@ def test_what_was_read_and_meant_is_what_is_stored(
     for screen, page in shown:
         if screen == "heard":
             assert list(page.buttons) == [buttons["onward"], buttons["again"], buttons["stop"]]
+        if screen in ("steps", "slider", "choice", "number"):
+            # Back to the answer before, within a clip (or what one is asked about oneself) alone.
+            count = next(c[0] for w in words(page) if (c := hand.phrases.counted(w))) if screen != "slider" else 0
+            rated = count - 13 - 1 if count > 13 else None
+            back = [buttons["back"]] if (1 < count <= 8 or (rated is not None and rated % 12)) else []
+            assert list(page.buttons)[-1 - len(back) :] == [buttons["stop"], *back], count
         if screen == "steps":
-            assert list(page.buttons) == [*readers.STEPS[language], buttons["onward"], buttons["stop"]]
+            assert list(page.buttons)[:-1] == [
+                *readers.STEPS[language],
+                buttons["onward"],
+                *([buttons["stop"]] if back else []),
+            ]
     # One item after the other is counted, to the last.
     counts = [c for p in read for w in p if (c := hand.phrases.counted(w))]
     assert counts == [(k, 49) for k in range(1, 50)]
@@ -743,9 +753,12 @@ def test_nothing_lies_over_anything_else_or_over_the_edge(glass: World, booth: P
             assert h / 2 <= y <= 800 - h / 2
         for a, b in itertools.combinations(boxes, 2):
             assert abs(a[0] - b[0]) >= (a[2] + b[2]) / 2 or abs(a[1] - b[1]) >= (a[3] + b[3]) / 2, marker["screen"]
-        *others, stop = sorted(boxes, key=lambda b: b[1])
+        *others, stop = sorted(boxes, key=lambda b: (b[1], -b[0]))
         assert stop[0] < 160
         assert stop[1] > 740
+        others = [
+            b for b in others if not (b[1] == stop[1] and 160 < b[0] < 320 and b[2:] == stop[2:])
+        ]  # back, beside it
         assert all(b[2] * b[3] > stop[2] * stop[3] for b in others)
         by_row: dict[int, list[tuple[int, ...]]] = {}
         for b in others:
@@ -762,3 +775,32 @@ def test_nothing_lies_over_anything_else_or_over_the_edge(glass: World, booth: P
                 assert y > 60 or x > 1000
             inside = [b for b in boxes if abs(x - b[0]) < b[2] / 2 and abs(y - b[1]) < b[3] / 2]
             assert all((x, y) == b[:2] for b in inside)  # words on a button stand in its middle
+
+
+@pytest.mark.parametrize("kind", ["choice", "number", "slider", "steps"])
+def test_a_button_and_a_key_go_back_where_that_may_be_done(glass: World, kind: str) -> None:
+    """And only there; what stands there says so in words, and Esc still asks whether to stop."""
+    window, seen = glass.window, []
+    screens = Screens("it", 0, marker=seen.append)
+    asked = Question(
+        "x", kind, "?", options={"a": "uno", "b": "due"}, low=1, high=3, labels=("poco", "molto"), back=True
+    )
+    window.todo.extend([lambda: None, lambda: window.tap("pageup")])
+    assert screens.ask(asked, Trial(block="x"), (1, 3)) == Back()
+    page = Page.of(seen[-1]["shown"])
+    assert {"Indietro", readers.BUTTONS["it"]["stop"]} <= set(page.buttons)
+    window.todo.extend([lambda: None, lambda: window.click(page.button("Indietro"))])
+    assert screens.ask(asked, Trial(block="x"), (1, 3)) == Back()
+    # While it is asked whether to stop, nothing goes back.
+    window.todo.extend(
+        [lambda: window.tap("escape"), lambda: None, lambda: window.tap("pageup"), lambda: window.click(page.button("Indietro")),
+         lambda: window.tap("2"), lambda: None, lambda: window.tap("pageup")]
+    )  # fmt: skip
+    assert screens.ask(asked, Trial(block="x"), (1, 3)) == Back()
+    keys = {"choice": ["pageup", "1"], "number": ["pageup", "2", "return"], "slider": ["pageup", "right", "return"], "steps": ["pageup", "2", "return"]}[kind]  # fmt: skip
+    for key in keys:
+        window.todo.extend([lambda: None, lambda key=key: window.tap(key)])
+    given = screens.ask(replace(asked, back=False), Trial(block="x"), (0, 3))
+    assert isinstance(given, Answer)
+    assert "Indietro" not in Page.of(seen[-1]["shown"]).buttons
+    screens.close()
