@@ -21,7 +21,7 @@ from experiment.items import practice_question, question, titles
 from experiment.question import Question
 from experiment.tasks.pages import PageTask
 from experiment.tasks.preference import PreferenceTask
-from experiment.tasks.task import RESERVED, Task
+from experiment.tasks.task import Task
 from experiment.texts import texts
 
 LAST = "end"
@@ -178,27 +178,28 @@ def next_step(stored: Stored, config: ExperimentConfig) -> Step:
         return End(stored.status)
     if stored.special is None:
         return Consent()
+    tasks = {task.block: task for task in config.sequence()}
     for trial in stored.plan:
-        page = _page(stored, config, trial)
+        page = _page(stored, tasks.get(trial.block), trial)
         if page:
             return page
         items = stored.reopened(trial) or stored.open(trial)
         if items:
-            return _before(stored, config, trial) or _ask(stored, config, trial, items[0])
+            return _before(stored, config, tasks, trial) or _ask(stored, config, trial, items[0])
     return Page(LAST, words["end"]["title"], words["end"]["text"].format(code=stored.code))
 
 
-def _before(stored: Stored, config: ExperimentConfig, trial: Trial) -> Step | None:
+def _before(stored: Stored, config: ExperimentConfig, tasks: dict[str, Task], trial: Trial) -> Step | None:
     """What must be done before a trial's next question."""
     if trial.first is not None:
-        step = _ears(stored, config, trial)
+        step = _ears(stored, config, tasks.get(trial.block), trial)
         if step is not None:
             return step
-    task = _task(config, trial)
+    task = tasks.get(trial.block)
     if task is None or not task.heard:
         return None
     words = texts(stored.language, config.texts)
-    parts = list(dict.fromkeys(t.block for t in stored.plan if (found := _task(config, t)) and found.heard))
+    parts = list(dict.fromkeys(t.block for t in stored.plan if t.block in tasks and tasks[t.block].heard))
     part = parts.index(trial.block)
     if (
         config.pause
@@ -216,11 +217,6 @@ def _before(stored: Stored, config: ExperimentConfig, trial: Trial) -> Step | No
     return None
 
 
-def _task(config: ExperimentConfig, trial: Trial) -> Task | None:
-    """The task of a trial; None for what every session asks, and what is asked after a clip."""
-    return None if trial.block in RESERVED else config.named(trial.block)
-
-
 def _half(parts: Sequence[str]) -> int:
     """Before which part, from 0, half of the session is over; -1 where there is one part alone."""
     return (len(parts) + 1) // 2 if len(parts) > 1 else -1
@@ -232,9 +228,8 @@ def part_title(words: dict[str, Any], kind: str, part: int) -> str:
     return str(own if own is not None else list(words["parts"].values())[: part + 1][-1])
 
 
-def _page(stored: Stored, config: ExperimentConfig, trial: Trial) -> Page | None:
+def _page(stored: Stored, task: Task | None, trial: Trial) -> Page | None:
     """A page of the study's own, where nothing behind it was answered yet."""
-    task = _task(config, trial)
     step = f"page:{trial.block}"
     if not isinstance(task, PageTask) or step in stored.seen:
         return None
@@ -243,7 +238,7 @@ def _page(stored: Stored, config: ExperimentConfig, trial: Trial) -> Page | None
     return Page(step, task.title[stored.language], task.text[stored.language])
 
 
-def _ears(stored: Stored, config: ExperimentConfig, trial: Trial) -> Step | None:
+def _ears(stored: Stored, config: ExperimentConfig, task: Task | None, trial: Trial) -> Step | None:
     """Sound check, level and headphone tests before the first clip of a sitting; practice before the first comparison."""
     if config.sound_check and "sound" not in stored.seen:
         return SoundCheck()
@@ -254,7 +249,7 @@ def _ears(stored: Stored, config: ExperimentConfig, trial: Trial) -> Step | None
         if not stored.passed.get(test) and f"headphones:{test}" not in stored.seen:
             return Headphones(test, (stored.seed, stored.session_id, stored.screenings))
     begun = any((t.id, i) in stored.answered for t in stored.plan if t.block == trial.block for i in t.items)
-    compared = isinstance(_task(config, trial), PreferenceTask)
+    compared = isinstance(task, PreferenceTask)
     if config.practice and compared and not begun and "practice" not in stored.seen:
         words = texts(stored.language, config.texts)["practice"]
         if "page:practice" not in stored.seen:
