@@ -163,6 +163,8 @@ def test_what_one_sees_of_a_session(config: ExperimentConfig) -> None:
     assert [t.block for t in trials] == ["demographics", *["preference"] * 5, *["ratings"] * 3]
     assert all(t.items == ("preference",) and not t.repeated for t in block(trials, "preference"))
     assert period(config, clips(5)) == 1
+    before = config.model_copy(update={"design": "0.1"})
+    assert period(before, clips(5, conditions=("base", "finetuned"))) == 16  # four tastes, two sides, twice
     again = plan(config, clips(5, conditions=("base", "finetuned")), 3)
     assert again == trials
     orders = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
-from experiment.tasks.task import Reader, Task, check_labels, check_scale, twice
+from experiment.tasks.task import Reader, Task, check_labels, check_scale, scale_question, twice
 from experiment.texts import texts
 
 
@@ -31,3 +32,21 @@ def test_scales_labels_and_names() -> None:
     assert Reader("en", {}, {}).taste("sweet") == "sweet"
     with pytest.raises(NotImplementedError):
         Task(kind="x").asks("a", None, reader("en"))
+
+
+def test_a_scale_is_asked_as_steps() -> None:
+    asked = scale_question("hot", "How hot?", 1, 3, ["cold", "hot"], "tea")
+    assert (asked.item, asked.kind, asked.text, asked.word) == ("hot", "steps", "How hot?", "tea")
+    assert (asked.low, asked.high, asked.labels, asked.options, asked.start) == (1, 3, ("cold", "hot"), None, None)
+    assert scale_question("hot", "How hot?", 1, 3, ["cold", "hot"]).word == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "good"), [("a" * 20, True), ("a" * 21, False), ("a_1", True), ("1a", False), ("", True)]
+)
+def test_names_fit_into_the_database(name: str, good: bool) -> None:
+    if good:
+        assert Task(kind="x", name=name).block == (name or "x")
+    else:
+        with pytest.raises(ValidationError):
+            Task(kind="x", name=name)
