@@ -11,7 +11,8 @@ import pytest
 import soundfile
 
 from models.config import ModelsConfig
-from stimuli.describe import describe, described_lines, said, write_page
+from stimuli.describe import describe, describe_files, described_lines, said, write_page
+from stimuli.errors import StimulusError
 from stimuli.manifest import ClipRow, read_manifest, write_manifest
 
 CLIPS = 10
@@ -166,3 +167,82 @@ def test_the_page_plays_each_file_from_where_it_lies(tmp_path: Path) -> None:
     assert re.findall(r"<span>([^<]*)</span><meter", short) == ["sad"]
     assert 'class="time"' not in short
     assert [p.name for p in (tmp_path / "pages").iterdir()] == ["described.html"]
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A captioner that hears low sounds in the first half of a long file and high ones in the second."""
+    from models.sonicverse import load
+    from models.sonicverse.captioner import Description
+    from models.sonicverse.pieces import windows, wording
+    from models.sonicverse.pieces.windows import Dropped, Piece, Segment
+
+    made = SimpleNamespace(rate=8000, sampling="as before", spans=[], asked=[])
+
+    def part(start: float, end: float, register: str) -> Segment:
+        features = {"register": {"low": 0.9, "high": 0.1} if register == "low" else {"low": 0.2, "high": 0.8}}
+        return Segment(start, end, Description(f"It is {register}.", features))
+
+    def describe_piece(captioner: Any, sounds: Any, seconds: float, progress: Any) -> Piece:
+        assert captioner is made
+        lengths = [len(x) for x in sounds]
+        made.spans.append(lengths)
+        for i in range(len(lengths)):
+            progress(i + 1, len(lengths))
+        if len(lengths) == 1:
+            return Piece(seconds, [part(0, seconds, "low")])
+        return Piece(
+            seconds, [part(0, 10, "low"), part(15, seconds, "high")], [Dropped(10, 15, "silence")]
+        )  # fmt: skip
+
+    def reword(piece: Piece, writer: Any) -> tuple[list[str], int]:
+        made.asked.append(writer)
+        return [s.description.caption.replace("It is", "So") for s in piece.segments], 1
+
+    monkeypatch.setattr(load, "load_captioner", lambda name: made)
+    monkeypatch.setattr(windows, "describe_piece", describe_piece)
+    monkeypatch.setattr(wording, "open_writer", lambda name, model: f"{name} with {model}")
+    monkeypatch.setattr(wording, "reword", reword)
+    return made
+
+
+def test_files_are_described_each_by_itself_and_long_ones_by_their_parts(heard: Any, tmp_path: Path) -> None:
+    """Windows of 10 s that overlap by half: 25 s have four. One part is listed with its file, several with their times."""
+    short, long = tmp_path / "short.wav", tmp_path / "long.wav"
+    soundfile.write(short, np.tile(tone(300, 8000), 4)[: 8000 * 4], 8000)
+    soundfile.write(long, np.tile(tone(300, 8000), 25), 8000)
+    told: list[tuple[int, int, str]] = []
+    tables = describe_files([short, long], "mine", "writer", "its model", lambda *x: told.append(x), "by chance")  # type: ignore[arg-type]
+    assert heard.sampling == "by chance"
+    assert heard.spans == [[32000], [80000] * 4]
+    assert heard.asked == [None, "writer with its model"]  # one part alone is not worded anew
+    assert told == [(1, 5, "short.wav"), *((k, 5, "long.wav") for k in (2, 3, 4, 5))]
+    assert tables["captions"] == [
+        {"file": str(short), "seconds": 4.0, "caption": "So low.", "register": "low"},
+        {
+            "file": str(long), "seconds": 25.0, "caption": "It begins (0:00): So low. From 0:15: So high.",
+            "worded_by_writer": "1 of 2 parts",
+        },
+    ]  # fmt: skip
+    assert [(Path(s["file"]).name, s["start"], s["end"], s["register"], s["caption"]) for s in tables["segments"]] == [
+        ("short.wav", 0, 4.0, "low", "It is low."),
+        ("long.wav", 0, 10, "low", "It is low."),
+        ("long.wav", 15, 25.0, "high", "It is high."),
+    ]
+    assert tables["segments"][2]["probabilities"] == {"register": {"low": 0.2, "high": 0.8}}
+    assert tables["dropped"] == [{"file": str(long), "start": 10, "end": 15, "reason": "silence"}]
+    describe_files([short], "mine", "none")
+    assert heard.sampling is None
+
+
+def test_every_file_is_looked_at_before_the_first_is_captioned(heard: Any, tmp_path: Path) -> None:
+    good, brief = tmp_path / "good.wav", tmp_path / "brief.wav"
+    soundfile.write(good, tone(300, 8000), 8000)
+    soundfile.write(brief, tone(300, 8000)[:7999], 8000)
+    with pytest.raises(StimulusError, match=r"brief\.wav has 1\.00 s; at least 1 s are needed"):
+        describe_files([good, brief], "mine", "none")
+    with pytest.raises(StimulusError, match=r"audio file .*nowhere\.wav does not exist"):
+        describe_files([good, tmp_path / "nowhere.wav"], "mine", "none")
+    assert heard.spans == []
+    describe_files([good], "mine", "none")
+    assert heard.spans == [[8000]]
