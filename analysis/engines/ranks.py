@@ -1,16 +1,21 @@
 """Rank statistics: Wilcoxon's signed-rank test, the rank-biserial correlation and Cliff's delta, Mann-Whitney's test.
 
-Conventions of R's wilcox.test: answers in the middle are dropped, ties get mid-ranks, p is the normal approximation with
-continuity correction (Hollander & Wolfe 1973). Everything follows from how many answers lie above and below the middle at
+Conventions of R's wilcox.test: answers in the middle are dropped, ties get mid-ranks; p is exact for fewer than 50 answers without
+ties and without answers in the middle, else the normal approximation with continuity correction (Hollander & Wolfe 1973).
+Distances are rounded before they are ranked: 5.3 and 4.7 lie equally far from 5, whatever their last binary digit. Everything follows from how many answers lie above and below the middle at
 each distance from it, so one study, thousands of simulated ones and the resamples of a bootstrap go through the same lines.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from analysis.engines.tails import p_value
 
+EXACT = 50  # answers, from which on R takes the normal approximation
+DIGITS = 9  # decimals of a distance that count
 AT_ONCE = 4_000_000  # weights of resamples held in memory
 
 
@@ -27,7 +32,7 @@ def counted(difference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     tuple of ndarray
         Above, below: (..., distances), the distances that occur, ascending, without zero.
     """
-    difference = np.asarray(difference, dtype=float)
+    difference = np.round(np.asarray(difference, dtype=float), DIGITS)
     distances = np.unique(np.abs(difference[difference != 0]))
     shape = (*difference.shape[:-1], len(distances))
     cells = int(np.prod(shape))
@@ -60,8 +65,32 @@ def signed_rank(scores: np.ndarray, middle: float, alternative: str) -> tuple[np
         deviation = np.sqrt((n * (n + 1) * (2 * n + 1) - (tied**3 - tied).sum(axis=-1) / 2) / 24)
         side = {"greater": 1.0, "less": -1.0}.get(alternative, np.sign(centre))
         z = centre / deviation - side * 0.5 / deviation
-        p = p_value(ndtr(-z), ndtr(z), alternative)
+        p = np.asarray(p_value(ndtr(-z), ndtr(z), alternative))
+    answers = np.shape(scores)[-1]
+    if 0 < answers < EXACT:
+        exact = (n == answers) & (tied.max(axis=-1, initial=0) <= 1)
+        if exact.any():
+            p = np.where(exact, _exact(v, answers, alternative), p)
     return np.where(n > 0, v, np.nan), np.where(n > 0, p, np.nan)
+
+
+def _exact(v: np.ndarray, n: int, alternative: str) -> np.ndarray:
+    """Exact p of V from n untied answers (R: psignrank)."""
+    below = _signed_rank_cumulative(n)
+    at = np.clip(np.round(v).astype(int), 0, len(below) - 1)
+    lower, upper = below[at], 1 - np.where(at > 0, below[np.maximum(at - 1, 0)], 0.0)
+    return np.asarray(p_value(upper, lower, alternative))
+
+
+@lru_cache(maxsize=64)
+def _signed_rank_cumulative(n: int) -> np.ndarray:
+    """P(V <= v) for v = 0 .. n (n + 1) / 2: every set of ranks lies above the middle with the same probability."""
+    ways = np.zeros(n * (n + 1) // 2 + 1)
+    ways[0] = 1.0
+    for rank in range(1, n + 1):
+        moved = np.concatenate([np.zeros(rank), ways[:-rank]])
+        ways = (ways + moved) / 2
+    return np.cumsum(ways)
 
 
 def rank_biserial(above: np.ndarray, below: np.ndarray) -> np.ndarray:
@@ -84,12 +113,14 @@ def cluster_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the rank-biserial correlation, participants drawn with all their answers.
 
+    Both ends are nan where resamples do not differ (one person, or all answers on one side): an interval without width says nothing.
+
     Answers are counted once per participant and distance from the middle; a resample is then a weighted sum of these
     counts, and its mid-ranks follow from their running total: nothing is sorted again.
     """
     from scipy.sparse import csr_array
 
-    difference = np.asarray(scores, dtype=float) - middle
+    difference = np.round(np.asarray(scores, dtype=float) - middle, DIGITS)
     who, codes = np.unique(people, return_inverse=True)
     levels, at = np.unique(np.abs(difference), return_inverse=True)
     shape = (len(who), len(levels))
@@ -102,7 +133,7 @@ def cluster_interval(
         values.append(rank_biserial(*(weights @ side for side in sides)))
     tail = (1 - level) / 2
     low, high = np.quantile(np.concatenate(values), [tail, 1 - tail])
-    return float(low), float(high)
+    return (float(low), float(high)) if high - low > 1e-12 else (float("nan"), float("nan"))
 
 
 def rank_sum(x: np.ndarray, y: np.ndarray, alternative: str = "two-sided") -> tuple[float, float, float]:

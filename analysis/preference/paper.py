@@ -21,6 +21,7 @@ from analysis.preference.questions import Question, answered, questions
 if TYPE_CHECKING:
     import pandas as pd
 
+LARGEST_SHAPIRO = 5000  # answers, up to which the p of Shapiro and Wilk's test is known (R refuses more)
 TABLES = ("tests", "normality", "bayes", "equivalence", "agreement", "sides")
 
 
@@ -42,8 +43,6 @@ def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[s
     AnalysisError
         If there are no answers.
     """
-    from scipy import stats
-
     data = answered(data)
     tastes = sorted(data["taste"].unique())
     rng = np.random.default_rng(config.seed)
@@ -52,7 +51,7 @@ def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[s
         part = asked.part(data)
         scores, people = part["score"].to_numpy(float), part["participant"].to_numpy()
         statistic, p = signed_rank(scores, middle, asked.alternative)
-        low, high = cluster_interval(scores, people, middle, config.resamples, rng)
+        low, high = (known(e) for e in cluster_interval(scores, people, middle, config.resamples, rng))
         return {
             "taste": asked.taste,
             "test": "wilcoxon",
@@ -61,8 +60,8 @@ def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[s
             "n_participants": int(part["participant"].nunique()),
             "mean": float(scores.mean()),
             "median": float(np.median(scores)),
-            "statistic": float(statistic),
-            "p": float(p),
+            "statistic": known(statistic),
+            "p": known(p),
             "p_adjusted": None,
             "effect": float(rank_biserial(*counted(scores - middle))),
             "ci_low": low,
@@ -72,26 +71,13 @@ def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[s
 
     asked = questions(tastes, config)
     tests = [test(question) for question in asked]
-    adjusted = adjust(np.array([row["p"] for row in tests[1:]]), config.correction)
+    adjusted = adjust(np.array([np.nan if row["p"] is None else row["p"] for row in tests[1:]]), config.correction)
     for row, value in zip(tests[1:], adjusted, strict=True):
-        row["p_adjusted"] = float(value)
+        row["p_adjusted"] = known(value)
     if Question("salty", "greater", "declared") in asked:
         # The seed paper looked at salty the other way too, uncorrected; so it is marked.
         tests.append(test(Question("salty", "less", "exploratory")))
-    normality = []
-    for name, part in [("all", data), *((t, data[data["taste"] == t]) for t in tastes)]:
-        scores = part["score"].to_numpy(float)
-        if len(scores) >= 3 and np.ptp(scores) > 0:
-            found = stats.shapiro(scores)
-            normality.append(
-                {
-                    "taste": name,
-                    "test": "shapiro-wilk",
-                    "n": len(scores),
-                    "statistic": float(found.statistic),
-                    "p": float(found.pvalue),
-                }
-            )
+    normality = [_normality(name, part) for name, part in _parts(data, tastes)]
     return {
         "tests": tests,
         "normality": normality,
@@ -153,28 +139,53 @@ def _equivalence(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> l
     return rows
 
 
-def _agreement(data: pd.DataFrame) -> list[dict[str, Any]]:
-    """How alike the answers of one person are: ICC(1) over trials (pingouin), the reason for cluster intervals."""
-    import pingouin
+def known(value: Any) -> float | None:
+    """A finite number, or None."""
+    return float(value) if np.isfinite(value) else None
 
-    wide = data.pivot_table(index="participant", columns="trial", values="score").dropna()
-    if wide.shape[0] < 5 or wide.shape[1] < 2 or np.ptp(wide.to_numpy()) == 0:
+
+def _parts(data: pd.DataFrame, tastes: list[str]) -> list[tuple[str, pd.DataFrame]]:
+    return [("all", data), *((t, data[data["taste"] == t]) for t in tastes)]
+
+
+def _normality(name: str, part: pd.DataFrame) -> dict[str, Any]:
+    """Shapiro and Wilk's test, or why there is none."""
+    from scipy import stats
+
+    scores = part["score"].to_numpy(float)
+    row = {"taste": name, "test": "shapiro-wilk", "n": len(scores), "statistic": None, "p": None}
+    if len(scores) < 3:
+        return row | {"state": "too few answers"}
+    if np.ptp(scores) == 0:
+        return row | {"state": "all answers are the same"}
+    if len(scores) > LARGEST_SHAPIRO:
+        return row | {"state": f"not known for more than {LARGEST_SHAPIRO} answers"}
+    found = stats.shapiro(scores)
+    return row | {"statistic": float(found.statistic), "p": float(found.pvalue), "state": "ok"}
+
+
+def _agreement(data: pd.DataFrame) -> list[dict[str, Any]]:
+    """How alike the answers of one person are: ICC(1) over trials (McGraw & Wong 1996), the reason for cluster intervals."""
+    from scipy import stats
+
+    wide = data.pivot_table(index="participant", columns="trial", values="score").dropna().to_numpy(float)
+    n, k = wide.shape
+    if n < 5 or k < 2 or np.ptp(wide) == 0:
         return []
-    long = wide.reset_index().melt(id_vars="participant", var_name="trial", value_name="score")
-    found = pingouin.intraclass_corr(long, targets="participant", raters="trial", ratings="score")
-    row = found[found["Type"].isin(["ICC1", "ICC(1,1)"])].iloc[0]
-    low, high = row["CI95"]
+    means = wide.mean(axis=1)
+    between = k * float(((means - wide.mean()) ** 2).sum()) / (n - 1)
+    within = float(((wide - means[:, None]) ** 2).sum()) / (n * (k - 1))
+    if within <= 0:
+        return []
+    f, df = between / within, (n - 1, n * (k - 1))
+    low, high = (f / stats.f.ppf(0.975, *df), f * stats.f.ppf(0.975, *df[::-1]))
+    value, low, high = ((x - 1) / (x + k - 1) for x in (f, low, high))
     return [
         {
-            "measure": "ICC(1,1) of answers within participants",
-            "n": len(wide),
-            "value": float(row["ICC"]),
-            "ci_low": float(low),
-            "ci_high": float(high),
-            "F": float(row["F"]),
-            "p": float(row["pval"]),
+            "measure": "ICC(1,1) of answers within participants", "n": n, "value": float(value), "ci_low": float(low),
+            "ci_high": float(high), "F": f, "p": float(stats.f.sf(f, *df)),
         }
-    ]
+    ]  # fmt: skip
 
 
 def _sides(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
@@ -186,8 +197,8 @@ def _sides(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
         {
             "n": len(answers),
             "mean_answer": float(answers.mean()),
-            "statistic": float(statistic),
-            "p": float(p),
+            "statistic": known(statistic),
+            "p": known(p),
             "share_finetuned_first": first,
         }
     ]

@@ -29,39 +29,61 @@ def model_frame(ratings: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
 
 
 def anova(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Type-I ANOVA of value on prompt * adjective and the demographics that are there (statsmodels)."""
-    import statsmodels.formula.api as smf
-    from statsmodels.stats.anova import anova_lm
+    """Type-I ANOVA of value on prompt * adjective and the demographics that are there, with R's degrees of freedom.
+
+    A column that follows from those before it takes no degree of freedom, a term of such columns alone is left out (R's anova of
+    lm): statsmodels counts both.
+
+    Raises
+    ------
+    AnalysisError
+        If nothing varies, or nothing is left to compare with.
+    """
+    from scipy import stats
 
     terms = [t for t in TERMS if t in frame and frame[t].nunique() > 1]
     if not terms:
         raise AnalysisError("ratings vary over neither prompts nor adjectives; nothing can be compared")
-    formula = "value ~ " + " + ".join(f"C({t})" for t in terms)
+    columns = {t: _indicators(frame[t].to_numpy()) for t in terms}
     if "prompt" in terms and "adjective" in terms:
-        formula += " + C(prompt):C(adjective)"
-    fitted = smf.ols(formula, frame).fit()
-    if fitted.df_resid < 1 or fitted.ssr <= 1e-12 * len(frame):
+        a, b = columns["prompt"], columns["adjective"]
+        columns["prompt:adjective"] = (a[:, :, None] * b[:, None, :]).reshape(len(frame), -1)
+    y = frame["value"].to_numpy(float)
+    basis = np.full((len(y), 1), 1 / np.sqrt(len(y)))
+    left = y - y.mean()
+    total = float(left @ left)
+    steps = []
+    for name, block in columns.items():
+        block = block - basis @ (basis.T @ block)
+        block = block - basis @ (basis.T @ block)  # twice is enough (Parlett 1980)
+        u, d, _ = np.linalg.svd(block, full_matrices=False)
+        new = u[:, d > 1e-8 * max(np.sqrt(len(y)), 1.0)]
+        if new.shape[1]:
+            taken = new.T @ left
+            steps.append((name, new.shape[1], float(taken @ taken)))
+            left = left - new @ taken
+            basis = np.hstack([basis, new])
+    df, residual = len(y) - basis.shape[1], float(left @ left)
+    if df < 1 or residual <= 1e-12 * max(total, len(y)):
         raise AnalysisError(
             f"{len(frame)} ratings leave nothing to compare prompts and adjectives with (no residual); more people are needed"
         )
-    table = anova_lm(fitted, typ=1)
-    residual = float(table.loc["Residual", "sum_sq"])
-    rows = []
-    for name, row in table.iterrows():
-        term = str(name).replace("C(", "").replace(")", "")
-        last = term == "Residual"
-        rows.append(
-            {
-                "term": term,
-                "df": float(row["df"]),
-                "sum_sq": float(row["sum_sq"]),
-                "mean_sq": float(row["mean_sq"]),
-                "F": None if last else float(row["F"]),
-                "p": None if last else float(row["PR(>F)"]),
-                "partial_eta_sq": None if last else float(row["sum_sq"] / (row["sum_sq"] + residual)),
-            }
-        )
-    return rows
+    error = residual / df
+    rows: list[dict[str, Any]] = [
+        {
+            "term": name, "df": float(k), "sum_sq": square, "mean_sq": square / k, "F": square / k / error,
+            "p": float(stats.f.sf(square / k / error, k, df)), "partial_eta_sq": square / (square + residual),
+        }
+        for name, k, square in steps
+    ]  # fmt: skip
+    nothing = dict.fromkeys(("F", "p", "partial_eta_sq"))
+    return [*rows, {"term": "Residual", "df": float(df), "sum_sq": residual, "mean_sq": error, **nothing}]
+
+
+def _indicators(values: np.ndarray) -> np.ndarray:
+    """A column of ones and zeros for each level but the first, (rows, levels - 1)."""
+    levels, at = np.unique(values.astype(str), return_inverse=True)
+    return np.asarray(np.eye(len(levels))[at][:, 1:])
 
 
 def tukey(frame: pd.DataFrame, level: float = 0.95) -> list[dict[str, Any]]:
@@ -79,7 +101,9 @@ def tukey(frame: pd.DataFrame, level: float = 0.95) -> list[dict[str, Any]]:
         now = design @ np.linalg.lstsq(design, y, rcond=None)[0]
         projections[term] = now - fitted
         fitted = now
-    df = len(y) - np.linalg.matrix_rank(design)
+    df = len(y) - int(np.linalg.matrix_rank(design))
+    if df < 1 or not np.ptp(y - fitted) > 1e-9:
+        return []
     error = float(((y - fitted) ** 2).sum() / df)
     rows = []
     for term in terms:
@@ -117,29 +141,28 @@ def means(ratings: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def correlations(ratings: pd.DataFrame) -> list[dict[str, Any]]:
-    """Pearson correlation of every pair of adjectives over rated clips, with interval and p (pingouin.corr)."""
-    import pingouin
+    """Pearson correlation of every pair of adjectives over rated clips, with Fisher's interval and p (R's cor.test).
+
+    An item that never varies has none; three clips have no interval.
+    """
+    from scipy import stats
 
     wide = rated_clips(ratings)
     rows: list[dict[str, Any]] = []
     if len(wide) < 3:
         return rows
     for a, b in combinations(wide.columns, 2):
-        if wide[a].std() == 0 or wide[b].std() == 0:
+        if wide[a].nunique() < 2 or wide[b].nunique() < 2:
             continue
-        found = pingouin.corr(wide[a], wide[b]).iloc[0]
-        low, high = found["CI95"]
+        found = stats.pearsonr(wide[a], wide[b])
+        interval = found.confidence_interval() if len(wide) > 3 and abs(found.statistic) < 1 else (None, None)
+        low, high = (None if e is None else float(e) for e in interval)
         rows.append(
             {
-                "item1": a,
-                "item2": b,
-                "n": int(found["n"]),
-                "r": float(found["r"]),
-                "ci_low": float(low),
-                "ci_high": float(high),
-                "p": float(found["p_val"]),
+                "item1": a, "item2": b, "n": len(wide), "r": float(found.statistic), "ci_low": low, "ci_high": high,
+                "p": float(found.pvalue),
             }
-        )
+        )  # fmt: skip
     return rows
 
 
@@ -150,7 +173,7 @@ def described(ratings: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
 
 
 def analyse(ratings: pd.DataFrame, people: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    """Run everything of task 2: tables ``anova``, ``tukey``, ``means``, ``correlations``, ``icc``.
+    """Run everything of task 2: tables ``anova``, ``tukey``, ``means``, ``correlations``, ``icc``, ``notes``.
 
     Parameters
     ----------
@@ -167,10 +190,16 @@ def analyse(ratings: pd.DataFrame, people: pd.DataFrame) -> dict[str, list[dict[
     if ratings.empty:
         raise AnalysisError("there are no ratings in this study; task 2 was not run")
     modelled, known = model_frame(ratings, people), describe(ratings, people)
+    rows, notes = [], []
+    try:
+        rows = anova(ratings if modelled.empty else modelled)
+    except AnalysisError as error:
+        notes.append({"note": f"analysis of variance: not computed, {error}"})
     return {
-        "anova": anova(ratings if modelled.empty else modelled),
+        "anova": rows,
         "tukey": tukey(ratings if known.empty else known),
         "means": means(ratings),
         "correlations": correlations(ratings),
         "icc": agreement(ratings),
+        "notes": notes,
     }

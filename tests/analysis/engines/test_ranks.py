@@ -56,7 +56,8 @@ def test_signed_rank_is_scipys(x: np.ndarray, direction: str) -> None:
         assert np.isnan(statistic)
         assert np.isnan(p)
         return
-    other = stats.wilcoxon(kept, correction=True, alternative=direction, method="asymptotic")
+    untied = len(kept) == len(x) and len(set(np.abs(kept))) == len(kept)
+    other = stats.wilcoxon(kept, correction=True, alternative=direction, method="exact" if untied else "asymptotic")
     assert p == pytest.approx(min(other.pvalue, 1.0), rel=1e-12)
     assert statistic == stats.rankdata(np.abs(kept))[kept > 0].sum()
 
@@ -85,7 +86,9 @@ def test_what_ranks_depend_on(x: np.ndarray) -> None:
     """The same for a shifted or stretched scale, another order, answers in the middle; turned round on the turned scale."""
     effect = rank_biserial(*counted(x - 5))
     assert -1 <= effect <= 1
-    for same, middle in ((x + 3, 8), (2.5 * x, 12.5), (x[::-1], 5), (np.append(x, [5, 5]), 5)):
+    more = np.append(x, [5, 5])
+    assert rank_biserial(*counted(more - 5)) == pytest.approx(effect, abs=1e-12)
+    for same, middle in ((x + 3, 8), (2.5 * x, 12.5), (x[::-1], 5)):
         assert rank_biserial(*counted(same - middle)) == pytest.approx(effect, abs=1e-12)
         assert np.array(signed_rank(same, middle, "greater")) == pytest.approx(
             np.array(signed_rank(x, 5, "greater")), nan_ok=True
@@ -146,8 +149,42 @@ def test_interval_is_the_same_however_many_resamples_are_held_at_once(monkeypatc
     assert cluster_interval(scores, people, 5.0, 101, np.random.default_rng(4)) == whole
 
 
-def test_interval_of_answers_in_the_middle_is_a_point() -> None:
-    assert cluster_interval(np.full(9, 5.0), np.repeat([1, 2, 3], 3), 5.0, 100, np.random.default_rng(0)) == (0.0, 0.0)
+@pytest.mark.parametrize(
+    "scores", [np.full(9, 5.0), np.array([6.0, 7, 9, 10, 6, 8, 7, 7, 9])], ids=["in the middle", "on one side"]
+)
+def test_an_interval_without_width_is_none(scores: np.ndarray) -> None:
+    """Where all favour one side every resample says 1: that is no certainty."""
+    found = cluster_interval(scores, np.repeat([1, 2, 3], 3), 5.0, 100, np.random.default_rng(0))
+    assert np.isnan(found).all()
+    alone = cluster_interval(np.array([2.0, 9.0]), np.array([1, 1]), 5.0, 100, np.random.default_rng(0))
+    assert np.isnan(alone).all()
+
+
+def test_few_answers_without_ties_have_an_exact_p() -> None:
+    """R: wilcox.test(c(6.3, 3.1, 8.2, 5.9, 1.4, 7.7, 9.9), mu = 5, alternative = ...): psignrank."""
+    x = np.array([6.3, 3.1, 8.2, 5.9, 1.4, 7.7, 9.9])
+    for direction, p in zip(DIRECTIONS, (0.234375, 0.8125, 0.46875), strict=True):
+        assert signed_rank(x, 5, direction) == (19, pytest.approx(p, rel=1e-12))
+    together = signed_rank(np.array([x, [6.0, 4, 7, 3, 5, 8, 9]]), 5, "greater")[1]
+    assert together[0] == pytest.approx(0.234375, rel=1e-12)  # beside a study with ties, too
+    rng = np.random.default_rng(3)
+    for n, exact in ((49, True), (50, False)):
+        y = 5 + rng.permutation(np.arange(1, n + 1) / 100) * rng.choice([-1, 1], n)
+        wanted = stats.wilcoxon(
+            y - 5, method="exact" if exact else "asymptotic", correction=True, alternative="greater"
+        ).pvalue
+        assert signed_rank(y, 5, "greater")[1] == pytest.approx(wanted, rel=1e-9)
+
+
+def test_decimals_as_far_above_as_below_are_ties() -> None:
+    """5.3 and 4.7 both lie .3 from the middle; in binary 5.3 - 5 is more than 5 - 4.7. By hand: ranks 1.5, 1.5, 3, 4."""
+    up = np.array([5.3, 4.7, 6.1, 3.8])
+    assert signed_rank(up, 5, "greater")[0] == 1.5 + 3
+    assert signed_rank(10 - up, 5, "greater")[0] == 1.5 + 4
+    rng = np.random.default_rng(0)
+    x = np.round(rng.normal(5.2, 1.5, 60), 1)
+    v, n = signed_rank(x, 5, "less")[0], int((x != 5).sum())
+    assert v + signed_rank(10 - x, 5, "less")[0] == n * (n + 1) / 2
 
 
 def test_interval_widens_when_answers_of_a_person_agree() -> None:

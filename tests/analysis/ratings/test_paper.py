@@ -76,6 +76,31 @@ def test_terms_that_are_not_there_or_never_vary_are_left_out() -> None:
         anova(alone)
 
 
+def test_empty_and_aliased_cells_take_no_degrees_of_freedom() -> None:
+    """R: anova(lm(value ~ prompt + adjective + sex + prompt:adjective)): sex follows from the prompt, half of the cells are empty.
+
+    p 2, 3.9, F .9, p .45517; adjective 1, 0.0; residual 6, 13.0; neither sex nor the interaction is listed.
+    """
+    frame = pd.DataFrame(
+        {
+            "prompt": list("aaabbbccca"), "adjective": list("xyxyyyxxxy"), "sex": list("1112223331"),
+            "value": [1.0, 2, 4, 3, 5, 4, 2, 2, 5, 3],
+        }
+    )  # fmt: skip
+    rows = {r["term"]: r for r in anova(frame)}
+    assert list(rows) == ["prompt", "adjective", "Residual"]
+    assert [r["df"] for r in rows.values()] == [2, 1, 6]
+    assert [r["sum_sq"] for r in rows.values()] == pytest.approx([3.9, 0.0, 13.0], abs=1e-9)
+    assert (rows["prompt"]["F"], rows["prompt"]["p"]) == pytest.approx((0.9, 0.45517), rel=1e-4)
+
+
+def test_three_clips_have_a_correlation_but_no_interval() -> None:
+    (row,) = correlations(rated([1, 2, 4], [2, 3, 1]))
+    assert (row["ci_low"], row["ci_high"]) == (None, None)
+    (row,) = correlations(rated([1, 2, 4, 5], [2, 3, 5, 6]))
+    assert (row["r"], row["ci_low"]) == (pytest.approx(1), None)
+
+
 def test_tukey_of_two_levels_is_the_two_sided_t_test() -> None:
     """q = sqrt(2) t: p and interval of an ordinary two-sample t-test, group1 minus group2."""
     from scipy import stats
@@ -170,9 +195,7 @@ def test_correlation_is_rs() -> None:
     (row,) = correlations(data)
     assert (row["item1"], row["item2"], row["n"]) == ("x", "y", 8)
     assert row["r"] == pytest.approx(0.8381580761249)
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx(
-        (0.3260724265294, 0.9699512882407), abs=0.006
-    )  # rounded by pingouin
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((0.3260724265294, 0.9699512882407), rel=1e-10)
     assert row["p"] == pytest.approx(0.0093530053832)
     assert correlations(data[data["participant"] < 2]) == []
     assert len(correlations(data[data["participant"] < 3])) == 1
@@ -183,7 +206,7 @@ def test_correlation_is_rs() -> None:
 def test_everything_of_the_task_on_what_was_answered() -> None:
     data = ANSWERS.assign(value=ANSWERS["value"].where(ANSWERS.index != 0))
     tables = analyse(data, PEOPLE)
-    assert list(tables) == ["anova", "tukey", "means", "correlations", "icc"]
+    assert list(tables) == ["anova", "tukey", "means", "correlations", "icc", "notes"]
     assert sum(r["n"] for r in tables["means"]) == 31  # of all people, in the model or not
     assert tables["correlations"][0]["n"] == 15
     assert sum(r["df"] for r in tables["anova"]) == 15 - 1  # four people's 16 answers, one missing
@@ -192,3 +215,14 @@ def test_everything_of_the_task_on_what_was_answered() -> None:
     assert sum(r["df"] for r in analyse(data, nobody)["anova"]) == 31 - 1
     with pytest.raises(AnalysisError, match="no ratings"):
         analyse(data.assign(value=np.nan), PEOPLE)
+
+
+def test_one_person_has_means_and_a_line_for_what_can_not_be_computed() -> None:
+    alone = ANSWERS[(ANSWERS["participant"] == 1)]
+    tables = analyse(alone, PEOPLE)
+    assert len(tables["means"]) == 4
+    assert tables["anova"] == []
+    assert [n["note"] for n in tables["notes"]] == [
+        "analysis of variance: not computed, 4 ratings leave nothing to compare prompts and adjectives with (no residual); more "
+        "people are needed"
+    ]
