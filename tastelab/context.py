@@ -112,13 +112,16 @@ def show(
 ) -> None:
     """Show an analysis' tables: for people, as the one JSON object of DESIGN, and as CSV."""
     if csv_path is not None:
-        first = next((rows for rows in tables.values() if rows), [])
+        # The table that the file is called after, else the first that has rows.
+        name_of = csv_path.stem if tables.get(csv_path.stem) else next((k for k, rows in tables.items() if rows), "")
+        first = tables.get(name_of, [])
         if not csv_path.parent.is_dir():
             raise UserError(f"--csv {csv_path}: directory {csv_path.parent} does not exist")
         with csv_path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(dict.fromkeys(k for row in first for k in row)))
             writer.writeheader()
             writer.writerows(first)
+        say(f"table '{name_of}' is written to {csv_path}", quiet=as_json)
     if as_json:
         result = {
             "analysis": name,
@@ -130,22 +133,53 @@ def show(
         sys.stdout.write(json.dumps(_plain(result), allow_nan=False) + "\n")
         return
     from rich.console import Console
+
+    console = Console(highlight=False, width=WIDTH)
+    for title, rows in tables.items():
+        if rows:
+            table, left = _table(title, rows)
+            console.print(table)
+            if left:
+                say(f"  also in --csv and --json: {', '.join(left)}")
+
+
+WIDTH = 80
+# What a reader needs first where not all columns fit.
+MAIN = (
+    "taste", "pair", "prompt", "term", "factor", "condition", "model", "item", "adjective", "group1", "group2", "asked", "answered",
+    "test", "alternative", "n", "people", "rows", "effect", "diff", "value", "ci_low", "ci_high", "statistic", "F", "df", "p",
+    "p_adjusted", "state",
+)  # fmt: skip
+LONGEST = 30  # characters of a cell, from which on it is broken
+
+
+def _table(title: str, rows: list[dict[str, Any]]) -> tuple[Any, list[str]]:
+    """A table that fits the width, and the columns that it has no room for."""
     from rich.table import Table
 
     from analysis.page.sentences import number
 
-    console = Console(highlight=False)
-    for title, rows in tables.items():
-        if not rows:
-            continue
-        table = Table(title=title.replace("_", " "), title_justify="left")
-        keys = list(dict.fromkeys(k for row in rows for k in row))
-        for key in keys:
-            numeric = any(isinstance(row.get(key), (int, float)) for row in rows)
-            table.add_column(key, justify="right" if numeric else "left")
-        for row in rows:
-            table.add_row(*[number(row.get(key), key) for key in keys])
-        console.print(table)
+    keys = list(dict.fromkeys(k for row in rows for k in row))
+    cells = {key: [number(row.get(key), key) for row in rows] for key in keys}
+    wide = {key: min(max(len(key), *map(len, cells[key])), max(LONGEST, len(key))) + 3 for key in keys}
+    shown = keys
+    if sum(wide.values()) + 1 > WIDTH:
+        shown, room = [], WIDTH - 1
+        for key in sorted(keys, key=lambda k: (MAIN.index(k) if k in MAIN else len(MAIN), keys.index(k))):
+            if wide[key] <= room:
+                shown.append(key)
+                room -= wide[key]
+        shown = [k for k in keys if k in shown] or keys[:1]
+    table = Table(title=title.replace("_", " "), title_justify="left")
+    for key in shown:
+        numeric = any(isinstance(row.get(key), (int, float)) for row in rows)
+        table.add_column(
+            key, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold", min_width=len(key),
+            max_width=wide[key] - 3,
+        )  # fmt: skip
+    for k in range(len(rows)):
+        table.add_row(*[cells[key][k] for key in shown])
+    return table, [k for k in keys if k not in shown]
 
 
 def _plain(value: Any) -> Any:

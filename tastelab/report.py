@@ -34,11 +34,16 @@ def check_report(study: Study, db: str, out: Path, kind: str | None) -> list[str
     """What of a report no longer matches data, code, study or its own files; empty where all is current."""
     from analysis.report.provenance import check
 
-    return check(inputs(study, db, out, kind))
+    return check(inputs(study, db, out, kind, keep=False))
 
 
-def inputs(study: Study, db: str, out: Path, kind: str | None, timings: dict[str, float] | None = None) -> Inputs:
-    """Everything that a report on one kind of session is made of; the answers come from a snapshot frozen now."""
+def inputs(
+    study: Study, db: str, out: Path, kind: str | None, timings: dict[str, float] | None = None, keep: bool = True
+) -> Inputs:
+    """Everything that a report on one kind of session is made of.
+
+    The answers come from a snapshot frozen now; where nothing is to be kept (a check), from the database, and nothing is written.
+    """
     from analysis.data import careless
     from analysis.data.frames import load
     from analysis.data.freeze import freeze, thaw
@@ -50,7 +55,9 @@ def inputs(study: Study, db: str, out: Path, kind: str | None, timings: dict[str
     with open_store(db) as store:
         data = load(store.engine, study.name, kind)
     base = out / study.name
-    frozen = thaw(freeze(data, json.loads(study.model_dump_json()), base / "snapshots"))
+    frozen = data
+    if keep:
+        frozen = thaw(freeze(data, json.loads(study.model_dump_json()), base / "snapshots"))
     kept, excluded = careless.apply(frozen, study.analysis.exclude)
     folder = stimuli_folder(study, out)
     record = base / DRIVEN

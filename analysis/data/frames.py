@@ -81,6 +81,24 @@ def kinds_present(engine: Engine, study: str) -> dict[str, int]:
         return {str(k): int(n) for k, n in connection.execute(query)}
 
 
+def _answered(engine: Engine, study: str) -> set[str]:
+    """Kinds of session of which there is an answer."""
+    from sqlalchemy import select
+
+    from experiment.data.tables import Response, SessionRow, StudyRow, Trial
+
+    query = (
+        select(SessionRow.kind)
+        .distinct()
+        .join(StudyRow, StudyRow.id == SessionRow.study_id)
+        .join(Trial, Trial.session_id == SessionRow.id)
+        .join(Response, Response.trial_id == Trial.id)
+        .where(StudyRow.name == study, SessionRow.status.in_(("complete", "stopped", "running")))
+    )
+    with engine.connect() as connection:
+        return {str(kind) for kind in connection.execute(query).scalars()}
+
+
 def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     """Load one study's answers.
 
@@ -88,7 +106,7 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     ----------
     kind : str, optional
         ``person``, ``bot``, ``imported`` or ``driven``. By default people, else imported, else bots, else driven:
-        the first that is there.
+        the first of which there are answers.
 
     Raises
     ------
@@ -107,7 +125,9 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
             known = ", ".join(connection.execute(select(StudyRow.name)).scalars()) or "none"
         raise AnalysisError(f"the database has no sessions of study {study!r} (studies there: {known})")
     if kind is None:
-        kind = next(k for k in ("person", "imported", "bot", "driven") if k in present)
+        # A session that was begun and not answered hides nobody's answers.
+        there = _answered(engine, study) or set(present)
+        kind = next(k for k in ("person", "imported", "bot", "driven", *sorted(there)) if k in there)
     if kind not in present:
         raise AnalysisError(
             f"study {study!r} has no sessions of kind {kind!r}; there are: {', '.join(sorted(present))}"
@@ -248,7 +268,10 @@ def rated_clips(ratings: pd.DataFrame, items: list[str] | None = None) -> pd.Dat
 
 
 def demographics(people: pd.DataFrame) -> list[dict[str, Any]]:
-    """Counts per answer, ages in bands; cells under 5 are flagged as small."""
+    """Counts per answer, ages in bands. Cells under five may identify a person: they have no count.
+
+    Where a single cell of an item is without count, the next smallest goes with it: it would follow from the sum.
+    """
     from experiment.data.ages import BANDS, age_band
 
     rows: list[dict[str, Any]] = []
@@ -257,12 +280,18 @@ def demographics(people: pd.DataFrame) -> list[dict[str, Any]]:
         for c in people.columns
         if c not in ("participant", "status", "age", "language") or (c == "language" and people[c].nunique() > 1)
     ]:
-        for answer, n in people[item].value_counts().items():
-            rows.append({"item": item, "answer": str(answer), "n": int(n), "small": bool(n < 5)})
+        rows += _suppressed(item, {str(a): int(n) for a, n in people[item].value_counts().items()})
     if "age" in people:
         given = people["age"].dropna().map(age_band)
-        for band in BANDS:
-            n = int((given == band).sum())
-            if n:
-                rows.append({"item": "age", "answer": band, "n": n, "small": n < 5})
+        rows += _suppressed("age", {band: int((given == band).sum()) for band in BANDS if (given == band).any()})
     return rows
+
+
+SMALLEST_CELL = 5
+
+
+def _suppressed(item: str, counts: dict[str, int]) -> list[dict[str, Any]]:
+    small = {answer for answer, n in counts.items() if n < SMALLEST_CELL}
+    if len(small) == 1 and len(counts) > 1:
+        small.add(min((a for a in counts if a not in small), key=lambda a: counts[a]))
+    return [{"item": item, "answer": a, "n": None if a in small else n, "small": a in small} for a, n in counts.items()]

@@ -3,9 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from analysis.data.frames import StudyData
-from analysis.page.style import BLUE, ORANGE, Drawn, save
+from analysis.page.sentences import Sides, finite, state_of, state_words
+from analysis.page.style import BLUE, GREEN, GREY, ORANGE, Drawn, save
+
+
+def intervals(
+    rows: list[dict[str, Any]], equivalence: list[dict[str, Any]], sides: Sides, folder: Path, label: str
+) -> Drawn:
+    """Every test's difference with its interval, zero as a line, declared bounds as ticks; the fit's state beside it."""
+    from matplotlib import pyplot as plt
+
+    rows = [r for r in rows if finite(r.get("effect"), r.get("ci_low"), r.get("ci_high"))]
+    bounds = {e["taste"]: float(e["bound"]) for e in equivalence}
+    figure, axis = plt.subplots(figsize=(7.2, 1.5 + 0.42 * max(len(rows), 1)))
+    names = []
+    for y, row in enumerate(reversed(rows)):
+        clear = row["ci_low"] > 0 or row["ci_high"] < 0
+        axis.plot([row["ci_low"], row["ci_high"]], [y, y], color=BLUE if clear else GREY, lw=2.2, solid_capstyle="butt")
+        axis.plot(row["effect"], y, "o", color=BLUE if clear else GREY, ms=7)
+        if row["taste"] in bounds:
+            for end in (-bounds[row["taste"]], bounds[row["taste"]]):
+                axis.plot([end, end], [y - 0.3, y + 0.3], color=GREEN, lw=1.6)
+        pair = f" ({row['pair']})" if row.get("pair") else ""
+        mark = "" if state_of(row) == "ok" else " *"
+        names.append(f"{'all tastes' if row['taste'] == 'all' else row['taste']}{pair}{mark}")
+    axis.axvline(0, color=ORANGE, lw=1.5)
+    axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(-0.6, max(len(rows), 1) - 0.4)
+    reach = max([abs(v) for r in rows for v in (r["ci_low"], r["ci_high"])] + list(bounds.values()) + [0.5]) * 1.1
+    axis.set(
+        xlim=(-reach, reach),
+        xlabel=f"Difference (of {sides.points:g} points): left {sides.second} fits better, right {sides.first}",
+    )
+    if not rows:
+        axis.text(0, 0, "nothing can be told", ha="center", va="bottom")
+    states = "; ".join(dict.fromkeys(state_words(state_of(r)) for r in rows if state_of(r) != "ok"))
+    caption = (
+        "Differences with two-sided 95 % intervals of the mixed model; orange: no difference"
+        + ("; green: declared bounds of equivalence" if bounds else "")
+        + (f"; * {states}" if states else "")
+        + "."
+    )
+    return save(figure, folder, "intervals", "Differences and their intervals", caption, label)
 
 
 def preference(data: StudyData, folder: Path) -> Drawn:
@@ -25,10 +67,10 @@ def preference(data: StudyData, folder: Path) -> Drawn:
     axis.set_xticks(range(len(order)), [f"{t}\nn = {counts[t]}" for t in order])
     axis.set(xlabel="Taste", ylabel="Score (0 base, 5 neither, 10 fine-tuned)")
     caption = (
-        f"Preference scores of {frame['participant'].nunique()} participants ({len(frame)} answers). Lines in the "
-        "violins are quartiles; the orange line is no preference."
+        f"Scores of {frame['participant'].nunique()} participants ({len(frame)} answers). Lines in the "
+        "violins are quartiles; at the orange line neither fits better."
     )
-    return save(figure, folder, "preference", "Preference by taste", caption, data.label)
+    return save(figure, folder, "preference", "Scores by taste", caption, data.label)
 
 
 def qq(data: StudyData, folder: Path) -> Drawn:
@@ -67,7 +109,7 @@ def distribution(data: StudyData, folder: Path) -> Drawn:
         axis.set(title=f"{name}, n = {len(part)}", xlabel="Score")
     axes[0][0].set_ylabel("Answers (%)")
     caption = (
-        f"Distribution of the {len(frame)} scores of {frame['participant'].nunique()} participants. Orange: no preference; "
-        "dotted: the mean. Over the middle the fine-tuned model is preferred."
+        f"Distribution of the {len(frame)} scores of {frame['participant'].nunique()} participants. Orange: neither fits better; "
+        "dotted: the mean. Over the middle the fine-tuned model fits better."
     )
     return save(figure, folder, "distribution", "Distribution of the scores", caption, data.label)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.data.complete import paper_rows, some
+from analysis.data.complete import paper_rows
 from analysis.errors import AnalysisError
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
@@ -22,32 +22,16 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     data, config, drawn = inputs.data, inputs.config, inputs.out / "figures"
     if data.ratings.empty:
         return None
-    out = Section("ratings", "What the music calls up", how="tastelab analysis ratings --plan robust | paper")
-    tables: dict[str, list[dict[str, Any]]] = {"anova": [], "tukey": [], "correlations": []}
+    out = Section("ratings", "What the music calls up", how="tastelab analysis ratings --plan robust")
+    tables = paper.described(data.ratings)
     rated = paper_rows(data).rated
-    try:
-        tables |= paper.analyse(some(rated, "rated all clips of task 2"), data.people)
-    except AnalysisError as error:
-        out.text.append(f"The seed paper's analysis of variance: not run, {error}.")
-    tables |= paper.described(data.ratings)
-    rest = float(tables["anova"][-1]["df"]) if tables["anova"] else 0.0
-    for row in tables["anova"]:
-        row["apa"] = sentences.apa_anova(row, rest)
     mixed: dict[str, list[dict[str, Any]]] = {"own_word": [], "own_word_ordinal": [], "prompts": []}
     if data.ratings["prompt"].nunique() > 1:
         mixed = robust.ratings(data.ratings, config)
-        found = [
-            r["prompt"] for r in mixed["own_word"] if r["p_adjusted"] is not None and r["p_adjusted"] < config.alpha
-        ]
         if mixed["own_word"]:
-            summary.append(
-                f"Music prompted with a taste calls up its own word more than other music for {', '.join(found) or 'no taste'} "
-                f"(mixed models, one-sided, Holm)."
-            )
-            out.text.append(
-                f"Of {len(mixed['own_word'])} tastes, music prompted with it calls up its own word more than the others' music "
-                f"for {', '.join(found) or 'none'} (mixed models, one-sided, Holm)."
-            )
+            said = sentences.own_words(mixed["own_word"], config.alpha)
+            summary.append(said)
+            out.text.append(said)
     out.figures = [figures.heat_map(data, drawn), figures.correlation(data, drawn)]
     out.tables = [
         Table(
@@ -68,20 +52,8 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             named(mixed["prompts"], "difference"),
             "As above, two-sided.",
         ),
-        Table(
-            "anova",
-            "Analysis of variance (type I)",
-            tables["anova"],
-            "value ~ prompt * adjective + demographics, in this order.",
-        ),
-        Table(
-            "tukey",
-            "Tukey's honest significant differences",
-            tables["tukey"],
-            "Error of the additive model; group1 minus group2.",
-        ),
         Table("means", "Means", tables["means"]),
-        Table("correlations", "Correlations of adjectives", tables["correlations"]),
+        Table("correlations", "Correlations of adjectives", paper.correlations(rated), "Of completely rated clips."),
         Table(
             "icc",
             "Agreement of listeners on the clips",

@@ -16,7 +16,7 @@ from analysis.page.inputs import Inputs
 from analysis.page.page import Section
 from analysis.preference import section as preference
 from analysis.ratings import section as ratings
-from analysis.report import people, rest, write
+from analysis.report import answer, people, rest, seedpaper, write
 from analysis.report.provenance import fingerprint, hashes, parts, versions, written
 from analysis.sound import section as sound
 
@@ -33,6 +33,7 @@ STEPS: tuple[tuple[str, Step, tuple[str, ...]], ...] = (
     ("recovery", rest.recovered, ("data", "effects")),
     ("sound", sound.section, ("data", "audio", "features", "reference")),
     ("captions", rest.captions, ("data", "captions", "asked")),
+    ("seed-paper", seedpaper.section, ("data",)),
     ("session", rest.desk, ("desk",)),
     ("clips", rest.clips, ("audio", "captions")),
 )
@@ -84,8 +85,9 @@ def build(inputs: Inputs, progress: Callable[[int, int, str], None] | None = Non
             for c in inputs.clips
         ],
     }
-    methods = write.methods(inputs, versions())
-    write.write_report(path, inputs.title, inputs.data.label, summary, sections, methods, manifest)
+    methods = write.methods(inputs, versions(), sections)
+    first = answer.first_screen(inputs, sections)
+    write.write_report(path, inputs.title, inputs.data.label, summary, sections, methods, manifest, first)
     manifest["files"] = written(inputs.out)
     stamp.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path, True

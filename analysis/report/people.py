@@ -27,7 +27,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section:
             "demographics",
             "Who took part",
             demographics(data.people),
-            "Cells under five are marked: they may identify a person.",
+            "Cells under five, which may identify a person, have no count, nor has what they would follow from.",
         ),
         Table(
             "careless",

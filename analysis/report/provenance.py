@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def parts(inputs: Inputs) -> dict[str, str]:
         "always": _digest(
             [
                 code_digest(), inputs.study_sha256, inputs.config.model_dump_json(), inputs.version, versions(),
-                str(inputs.folder),
+                os.path.relpath(inputs.folder.resolve(), inputs.out.resolve()),  # however its path was spelled
             ]
         ),
         "data": _digest([inputs.data.digest, inputs.data.kind, inputs.data.sessions, inputs.excluded]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from analysis.page.style import by_people
 
 if TYPE_CHECKING:
     from analysis.page.inputs import Inputs
+    from analysis.report.answer import Answer
 
 LABELS = {
     "p_adjusted": "p adjusted",
@@ -43,12 +45,12 @@ LABELS = {
     "sd_participant": "sd people",
     "sd_clip": "sd clips",
     "sd_residual": "sd residual",
-    "rank_low": "its low",
-    "rank_high": "its high",
-    "delta_low": "its low",
-    "delta_high": "its high",
+    "rank_low": "r low",
+    "rank_high": "r high",
+    "delta_low": "δ low",
+    "delta_high": "δ high",
     "cliffs_delta": "Cliff's δ",
-    "rank_biserial": "rank-biserial",
+    "rank_biserial": "rank-biserial r",
     "n_clips": "clips",
     "n_raters": "raters",
 }
@@ -73,32 +75,57 @@ def as_html(table: Table) -> str:
         for c in columns:
             value = row.get(c)
             kind = ' class="n"' if c in numeric else ""
-            cells.append(f"<td{kind}>{html.escape(number(value, c))}</td>")
+            cells.append(f"<td{kind}>{html.escape(printed(value, c))}</td>")
         body.append("<tr>" + "".join(cells) + "</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
-def methods(inputs: Inputs, libraries: dict[str, str]) -> str:
-    """The methods paragraph: what was done, on what, with which versions."""
+WORDS = {"lmm": "mixed model", "clmm": "ordinal mixed model", "tost": "equivalence", "participant": "people"}
+
+
+def printed(value: Any, column: str) -> str:
+    """A cell as people read it: no name of a column or a method of the code's."""
+    if isinstance(value, str):
+        words = WORDS.get(value, value)
+        if re.fullmatch(r"[a-z]+(?:[_:][a-z]+)+", words) and column not in ("clip", "file"):
+            words = words.replace("_", " ").replace(":", " × ")
+        return words
+    return number(value, column)
+
+
+def methods(inputs: Inputs, libraries: dict[str, str], sections: list[Section]) -> str:
+    """The methods paragraph: what was done in these sections, on what, with which versions."""
+    ran, tables = {s.name for s in sections}, {t.name for s in sections for t in s.tables if t.rows}
     data, config = inputs.data, inputs.config
     parts = []
-    if not data.preference.empty:
+    if "preference" in ran:
         declared = ", ".join(f"{h.taste} ({h.alternative})" for h in config.hypotheses) or "none"
         parts.append(
-            f"Preference scores ({len(data.preference)} answers of {data.preference['participant'].nunique()} participants, over "
-            f"{data.middle:g}: fine-tuned preferred) were analysed with linear mixed models with participants and clips as crossed "
-            "random intercepts (REML, Satterthwaite's degrees of freedom), Holm-corrected over tastes; rank-biserial correlations "
-            f"and Cliff's deltas have intervals by bootstraps of participants and of clips ({config.resamples} resamples each; "
-            "Cameron, Gelbach & Miller, 2011). Beside them stand one-sample Wilcoxon signed-rank tests "
-            f"({config.correction.capitalize()}), their intervals by bootstrap over participants. Directions declared before the data: {declared}."
+            f"Scores of task 1 ({len(data.preference)} answers of {data.preference['participant'].nunique()} participants, over "
+            f"{data.middle:g}: the fine-tuned model fits better) were analysed with linear mixed models with participants and clips as crossed "
+            "random intercepts (REML, Satterthwaite's degrees of freedom); intervals are two-sided, 95 %, also beside one-sided tests; "
+            "rank-biserial correlations and Cliff's deltas have intervals by bootstraps of participants and of clips "
+            f"({config.resamples} resamples each; Cameron, Gelbach & Miller, 2011). Directions declared before the data: {declared}."
         )
-    if not data.ratings.empty:
-        clips = data.ratings.groupby(["participant", "trial"]).ngroups
+    if "ratings" in ran:
+        rated, clips = data.ratings.groupby(["participant", "trial"]).ngroups, data.ratings["clip"].nunique()
+        models = (
+            "the same mixed models and with cumulative link mixed models"
+            if data.ratings["prompt"].nunique() > 1
+            else "means"
+        )
         parts.append(
-            f"Ratings of {clips} clips on {data.ratings['adjective'].nunique()} adjectives were analysed with the same mixed models, "
-            "with cumulative link mixed models, and with a type-I analysis of variance and Tukey-Kramer comparisons. Factors were "
-            "extracted by maximum likelihood with oblimin rotation (gamma 0), their number taken from parallel analysis "
-            f"(95 % quantile); intervals of loadings are bootstrap over participants (200 resamples)."
+            f"{rated} ratings of {clips} clips on {data.ratings['adjective'].nunique()} adjectives were analysed with {models}."
+        )
+    if "factors" in ran and "factors_loadings" in tables:
+        parts.append(
+            "Factors were extracted by maximum likelihood with oblimin rotation (gamma 0), their number taken from parallel analysis "
+            "(95 % quantile); intervals of loadings are bootstrap over participants (200 resamples)."
+        )
+    if "seed-paper" in ran:
+        parts.append(
+            "As in the seed paper, one-sample Wilcoxon signed-rank tests, a type-I analysis of variance and Tukey-Kramer comparisons "
+            "stand beside them where their chapter shows them."
         )
     if inputs.clips:
         parts.append(
@@ -133,11 +160,13 @@ def write_report(
     sections: list[Section],
     about: str,
     manifest: dict[str, Any],
+    first: Answer | None = None,
 ) -> Path:
     """Write ``report.html`` and the tables as CSV beside it; returns the report's path.
 
     `summary` are sentences, each with the section that it stands on; `about` is the methods paragraph.
     """
+    _clear_tables(path.parent / "tables", {t.name for s in sections for t in s.tables if t.rows})
     from jinja2 import Environment, PackageLoader, select_autoescape
 
     environment = Environment(
@@ -178,6 +207,9 @@ def write_report(
         label=label,
         simulated=not by_people(label),
         summary=summary,
+        first=first.said if first else [],
+        interval=_inline(first.figure.svg, "first-") if first and first.figure else "",
+        interval_caption=first.figure.caption if first and first.figure else "",
         methods=about,
         sections=shown,
         data=str(manifest["data_sha256"])[:12],
@@ -189,11 +221,18 @@ def write_report(
     return path
 
 
-def _inline(svg: Path) -> str:
+def _clear_tables(folder: Path, kept: set[str]) -> None:
+    """Take away the tables of a report before this one that it no longer has."""
+    for old in folder.glob("*.csv"):
+        if old.stem not in kept:
+            old.unlink()
+
+
+def _inline(svg: Path, before: str = "") -> str:
     """The SVG element of a file, with ids made its own, so that several can stand in one page."""
     text = svg.read_text(encoding="utf-8")
     text = text[text.index("<svg") :]
-    mark = svg.stem
+    mark = before + svg.stem
     for old in ('id="', 'xlink:href="#', "url(#"):
         text = text.replace(old, f"{old}{mark}-")
     return text

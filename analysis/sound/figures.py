@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def fad(rows: list[dict[str, Any]], folder: Path) -> Drawn:
+def fad(rows: list[dict[str, Any]], folder: Path, label: str = "people") -> Drawn:
     """Distances per taste, model and embedding, with bootstrap intervals."""
     from matplotlib import pyplot as plt
 
@@ -49,10 +49,10 @@ def fad(rows: list[dict[str, Any]], folder: Path) -> Drawn:
         f"Fréchet Audio Distance to {rows[0]['reference']} ({rows[0]['n_reference']} clips); {n.get('all')} clips a model, "
         f"{min(n.values())} a taste; bars are 95 % bootstrap intervals over clips. Values compare within an embedding only."
     )
-    return save(figure, folder, "fad", "Distance to the reference music", caption, "people")
+    return save(figure, folder, "fad", "Distance to the reference music", caption, label)
 
 
-def features(frame: pd.DataFrame, units: dict[str, str], folder: Path) -> Drawn:
+def features(frame: pd.DataFrame, units: dict[str, str], folder: Path, label: str = "people") -> Drawn:
     """Acoustic features by taste and model."""
     import seaborn as sns
     from matplotlib import pyplot as plt
@@ -87,10 +87,12 @@ def features(frame: pd.DataFrame, units: dict[str, str], folder: Path) -> Drawn:
     figure.legend(handles=handles, loc="outside lower center", ncols=len(models), frameon=False)
     count = frame.groupby(["taste", "model"]).size().min()
     caption = f"Acoustic features of the clips ({count} per taste and model); bars are 95 % bootstrap intervals."
-    return save(figure, folder, "features", "What the clips sound like", caption, "people")
+    return save(figure, folder, "features", "What the clips sound like", caption, label)
 
 
-def extrapolation(fits: list[dict[str, Any]], rows: list[dict[str, Any]], folder: Path) -> Drawn | None:
+def extrapolation(
+    fits: list[dict[str, Any]], rows: list[dict[str, Any]], folder: Path, label: str = "people"
+) -> Drawn | None:
     """Distance over one by the number of clips, with the line to infinitely many."""
     from matplotlib import pyplot as plt
 
@@ -117,4 +119,4 @@ def extrapolation(fits: list[dict[str, Any]], rows: list[dict[str, Any]], folder
         "Fréchet Audio Distance of subsets of the clips; the line's left end is the distance of infinitely many clips "
         f"(R² of the lines {min(known):.2f} to {max(known):.2f})."
     )
-    return save(figure, folder, "fad_infinity", "How the distance depends on the number of clips", caption, "people")
+    return save(figure, folder, "fad_infinity", "How the distance depends on the number of clips", caption, label)

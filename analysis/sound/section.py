@@ -23,8 +23,8 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     )
     rows = tables["distances"]
     out = Section("sound", "The sound itself", how="tastelab analysis fad")
-    lines = figures.extrapolation(tables["fits"], rows, drawn)
-    out.figures = [figures.fad(rows, drawn), *([lines] if lines else [])]
+    lines = figures.extrapolation(tables["fits"], rows, drawn, inputs.data.label)
+    out.figures = [figures.fad(rows, drawn, inputs.data.label), *([lines] if lines else [])]
     out.tables.append(
         Table(
             "fad",
@@ -61,7 +61,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     )
     frame = correspondences.feature_frame(inputs.clips)
     if not frame.empty and frame["taste"].astype(bool).any():
-        out.figures.append(figures.features(frame, FEATURES, drawn))
+        out.figures.append(figures.features(frame, FEATURES, drawn, inputs.data.label))
         declared = correspondences.correspondences(frame)
         for row in declared:
             if row["p_adjusted"] is not None and row["feature"] == "pitch_height":

@@ -87,24 +87,24 @@ def _meant(what: str, row: ClipRow) -> bool:
 
 
 def _tests(folder: Path, tastes: set[str]) -> list[dict[str, Any]]:
-    """The last report's tests that the clips' answers went into."""
+    """The last report's tests that the clips' answers went into, by both plans, in the report's own numbers."""
     import csv
 
-    path = folder / "tables" / "preference_tests.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [r for r in csv.DictReader(file) if r["taste"] in tastes | {"all"}]
     stamp = folder / "manifest.json"
     digest = json.loads(stamp.read_text(encoding="utf-8"))["data_sha256"][:12] if stamp.exists() else None
-    return [
-        {
-            "taste": r["taste"],
-            "alternative": r["alternative"],
-            "n": r["n"],
-            "p": r["p"],
-            "p_adjusted": r["p_adjusted"],
-            "data_sha256": digest,
-        }
-        for r in rows
-    ]
+    found = []
+    for plan, name in (("robust", "preference_mixed"), ("paper", "preference_tests")):
+        path = folder / "tables" / f"{name}.csv"
+        if not path.exists():
+            continue
+        with path.open(newline="", encoding="utf-8") as file:
+            for r in csv.DictReader(file):
+                if r["taste"] in tastes | {"all"}:
+                    found.append(
+                        {
+                            "taste": r["taste"], "plan": plan, "alternative": r["alternative"], "n": int(r["n"]),
+                            "p": float(r["p"]) if r["p"] else None,
+                            "p_adjusted": float(r["p_adjusted"]) if r["p_adjusted"] else None, "data_sha256": digest,
+                        }
+                    )  # fmt: skip
+    return found

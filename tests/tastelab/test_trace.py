@@ -86,12 +86,35 @@ def test_the_last_report_s_tests_of_its_taste_are_named(mine: Lived) -> None:
         writer.writeheader()
         writer.writerows(rows)
     wanted: list[dict[str, Any]] = [
-        {"taste": "all", "alternative": "greater", "n": "96", "p": "0.01", "p_adjusted": "", "data_sha256": None},
-        {"taste": "sweet", "alternative": "greater", "n": "24", "p": "0.02", "p_adjusted": "0.08", "data_sha256": None},
+        {
+            "taste": "all",
+            "plan": "paper",
+            "alternative": "greater",
+            "n": 96,
+            "p": 0.01,
+            "p_adjusted": None,
+            "data_sha256": None,
+        },
+        {
+            "taste": "sweet",
+            "plan": "paper",
+            "alternative": "greater",
+            "n": 24,
+            "p": 0.02,
+            "p_adjusted": 0.08,
+            "data_sha256": None,
+        },
     ]
     assert traced(mine, "sweet-base-000")["tests"] == wanted
     (mine.out / "small" / "manifest.json").write_text(json.dumps({"data_sha256": "d" * 64}))
     assert traced(mine, "sweet-base-000")["tests"] == [row | {"data_sha256": "d" * 12} for row in wanted]
+    # The report's own answer, by the mixed model, comes first.
+    with (folder / "preference_mixed.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerow({**rows[1], "p": 0.11, "p_adjusted": 0.44})
+    first = traced(mine, "sweet-base-000")["tests"][0]
+    assert (first["taste"], first["plan"], first["p"], first["p_adjusted"]) == ("sweet", "robust", 0.11, 0.44)
 
 
 def test_a_clip_that_nobody_heard_is_said_to_be_so(mine: Lived, tmp_path: Path) -> None:

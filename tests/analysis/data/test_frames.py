@@ -210,7 +210,8 @@ def test_rated_clips_drop_what_is_incomplete() -> None:
     assert len(rated_clips(ratings, ["hot"])) == 2
 
 
-def test_small_cells_are_marked_and_ages_come_in_bands() -> None:
+def test_cells_under_five_have_no_count_nor_what_they_follow_from_and_ages_come_in_bands() -> None:
+    """Five men, four women, one who said nothing: the women's count would follow from the men's."""
     people = pd.DataFrame(
         {
             "participant": range(1, 11), "status": "complete", "language": "en", "sex": ["male"] * 5 + ["female"] * 4 + [np.nan],
@@ -219,8 +220,19 @@ def test_small_cells_are_marked_and_ages_come_in_bands() -> None:
     )  # fmt: skip
     rows = {(r["item"], r["answer"]): (r["n"], r["small"]) for r in demographics(people)}
     assert rows == {
-        ("sex", "male"): (5, False), ("sex", "female"): (4, True), ("age", "0-17"): (1, True), ("age", "18-24"): (2, True),
-        ("age", "25-34"): (4, True), ("age", "55-64"): (1, True), ("age", "65-120"): (2, True),
+        (item, answer): (None, True)
+        for item, answer in (
+            ("sex", "male"), ("sex", "female"), ("age", "0-17"), ("age", "18-24"), ("age", "25-34"), ("age", "55-64"), ("age", "65-120"),
+        )
     }  # fmt: skip
+    clear = {
+        (r["item"], r["answer"]): r["n"]
+        for r in demographics(pd.DataFrame({"sex": ["male"] * 9 + ["female"] * 6 + ["other"] * 2}))
+    }
+    assert clear == {("sex", "male"): 9, ("sex", "female"): None, ("sex", "other"): None}
+    two = {
+        r["answer"]: r["n"] for r in demographics(pd.DataFrame({"device": ["a"] * 9 + ["b"] * 5 + ["c"] * 2 + ["d"]}))
+    }
+    assert two == {"a": 9, "b": 5, "c": None, "d": None}
     languages = [r for r in demographics(people.assign(language=["en"] * 6 + ["it"] * 4)) if r["item"] == "language"]
-    assert [(r["answer"], r["n"], r["small"]) for r in languages] == [("en", 6, False), ("it", 4, True)]
+    assert [(r["answer"], r["n"], r["small"]) for r in languages] == [("en", None, True), ("it", None, True)]

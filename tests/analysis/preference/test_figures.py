@@ -11,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis.data.frames import StudyData
+from analysis.page.sentences import Sides
 from analysis.page.style import Drawn, style
 from analysis.preference import figures
 from tests.analysis.preference.test_section import data
@@ -48,7 +49,7 @@ def test_every_taste_has_its_points_its_number_and_the_middle(drawn) -> None:
         wanted = whole.preference.loc[whole.preference["taste"] == taste, "score"]
         assert sorted(np.asarray(mine)[:, 1]) == sorted(wanted)
     assert any(set(line.get_ydata()) == {5.0} for line in axis.lines)
-    assert caption.startswith("Preference scores of 36 participants (216 answers)")
+    assert caption.startswith("Scores of 36 participants (216 answers)")
     assert label == "SIMULATED"
 
 
@@ -79,3 +80,29 @@ def test_quantiles_are_of_all_scores(drawn) -> None:
         len(np.asarray(c.get_offsets())) == 216 for c in axis.collections
     )
     assert caption == "Quantiles of all 216 scores against a normal distribution with 95 % band."
+
+
+def test_intervals_are_drawn_from_their_rows_with_bounds_and_states(drawn) -> None:
+    """One line a test from low to high; bounds as ticks; what can't be told is not drawn."""
+    rows = [
+        {"taste": "all", "effect": 0.5, "ci_low": 0.1, "ci_high": 0.9, "state": "ok"},
+        {"taste": "sweet", "effect": -0.2, "ci_low": -0.8, "ci_high": 0.4, "state": "singular: clip"},
+        {"taste": "sour", "effect": None, "ci_low": None, "ci_high": None, "state": "too few"},
+    ]
+    sides = Sides("new", "old", (0.0, 10.0))
+    figure, caption, label = drawn(
+        lambda given, folder: figures.intervals(rows, [{"taste": "sweet", "bound": 1.0}], sides, folder, given.label),
+        data(),
+    )
+    (axis,) = figure.axes
+    spans = [sorted(line.get_xdata()) for line in axis.lines if len(set(line.get_xdata())) == 2]
+    assert [-0.8, 0.4] in spans
+    assert [0.1, 0.9] in spans
+    assert len(spans) == 2 + 0
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["sweet *", "all tastes"]
+    assert sorted(
+        {line.get_xdata()[0] for line in axis.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2}
+    ) == [-1.0, 0, 1.0]
+    assert "old fits better" in axis.get_xlabel()
+    assert "the variance of clips was estimated as zero" in caption
+    assert label == "SIMULATED"

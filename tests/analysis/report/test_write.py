@@ -60,8 +60,8 @@ def test_yes_and_no_are_words_of_a_column() -> None:
         ("icc_2k", "ICC(2,k)"), ("r_squared", "R²"), ("chi_square", "χ²"), ("cfi", "CFI"), ("cfi_fall", "fall of CFI"),
         ("rmsea", "RMSEA"), ("p_permutation", "p (permutation)"), ("p_bonferroni", "p (Bonferroni)"), ("log_odds", "log odds"),
         ("omega_h", "ω hierarchical"), ("omega_total", "ω total"), ("sd_participant", "sd people"), ("sd_clip", "sd clips"),
-        ("sd_residual", "sd residual"), ("rank_low", "its low"), ("rank_high", "its high"), ("delta_low", "its low"),
-        ("delta_high", "its high"), ("cliffs_delta", "Cliff&#x27;s δ"), ("rank_biserial", "rank-biserial"), ("n_clips", "clips"),
+        ("sd_residual", "sd residual"), ("rank_low", "r low"), ("rank_high", "r high"), ("delta_low", "δ low"),
+        ("delta_high", "δ high"), ("cliffs_delta", "Cliff&#x27;s δ"), ("rank_biserial", "rank-biserial r"), ("n_clips", "clips"),
         ("n_raters", "raters"), ("share_other_tastes", "share other tastes"),
     ],
 )  # fmt: skip
@@ -189,12 +189,14 @@ def test_methods_say_what_was_done_with_what(tmp_path: Path) -> None:
     given = replace(
         inputs(tmp_path), config=config, embedders=["codec", "yamnet"], excluded={"spread": [1, 2], "seconds": [3]}
     )
-    text = methods(given, {"numpy": "1", "scipy": "2"})
-    assert text.startswith("Preference scores (16 answers of 4 participants, over 5: fine-tuned preferred)")
+    ran = [Section(name, "") for name in ("preference", "ratings", "seed-paper")]
+    text = methods(given, {"numpy": "1", "scipy": "2"}, ran)
+    assert text.startswith("Scores of task 1 (16 answers of 4 participants, over 5: the fine-tuned model fits better)")
     assert "Directions declared before the data: sweet (greater), bitter (less)." in text
     assert "150 resamples each" in text
-    assert "(Holm)" in text
-    assert "Ratings of 8 clips on 3 adjectives" in text
+    assert "intervals are two-sided, 95 %, also beside one-sided tests" in text
+    assert "8 ratings of 4 clips on 3 adjectives" in text
+    assert "oblimin" not in text  # no factor analysis was made
     assert "The sound of 8 clips" in text
     assert "2 embedding spaces (codec, yamnet)" in text
     assert "3 participants were left out by declared rules" in text
@@ -210,3 +212,34 @@ def test_methods_say_what_was_done_with_what(tmp_path: Path) -> None:
     assert "Directions declared" not in short
     assert "3 participants were left out" in short
     assert "before the data: none." in methods(replace(given, config=AnalysisConfig()), {})
+
+
+def test_methods_are_those_of_the_sections_that_are_there(tmp_path: Path) -> None:
+    given = inputs(tmp_path)
+    bare = methods(given, {}, [])
+    for word in ("mixed models", "Wilcoxon", "oblimin", "Ratings", "analysis of variance"):
+        assert word not in bare
+    loadings = Section("factors", "", tables=[Table("factors_loadings", "", [{"item": "a", "F1": 0.5}])])
+    assert "oblimin" in methods(given, {}, [loadings])
+    assert "oblimin" not in methods(given, {}, [Section("factors", "", ["Not run: too few."])])
+
+
+def test_names_of_the_code_are_not_printed() -> None:
+    """Answers' and terms' names are words; a clip's name stays as it is."""
+    rows = [
+        {"term": "hearing_experience", "test": "lmm", "clip": "no_5_b"},
+        {"term": "prompt:adjective", "test": "clmm", "clip": "a"},
+    ]
+    assert cells(as_html(Table("t", "T", rows)))[1:] == [
+        ["hearing experience", "mixed model", "no_5_b"], ["prompt × adjective", "ordinal mixed model", "a"],
+    ]  # fmt: skip
+
+
+def test_tables_of_sections_that_are_gone_do_not_stay(tmp_path: Path) -> None:
+    one, two = (
+        Section("a", "", tables=[Table("one", "", [{"x": 1}])]),
+        Section("b", "", tables=[Table("two", "", [{"x": 1}])]),
+    )
+    write_report(tmp_path / "report.html", "T", "people", [], [one, two], "", {"data_sha256": "0"})
+    write_report(tmp_path / "report.html", "T", "people", [], [two], "", {"data_sha256": "0"})
+    assert [p.name for p in (tmp_path / "tables").iterdir()] == ["two.csv"]

@@ -1,0 +1,165 @@
+"""The first screen: the question, the answer with its state, what it rests on, and what it does not show; all from rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from analysis.page import sentences
+from analysis.page.inputs import Inputs
+from analysis.page.page import Section
+from analysis.page.style import Drawn
+from analysis.preference.section import sides_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass
+class Answer:
+    """The first screen: `said` are headings with their sentences, in order; `figure` is drawn among them."""
+
+    said: list[tuple[str, list[str]]] = field(default_factory=list)
+    figure: Drawn | None = None
+
+
+def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
+    """What a reader is told first, from the tables of the report's sections."""
+    tables = {t.name: t.rows for s in sections for t in s.tables}
+    drawn = {f.name: f for s in sections for f in s.figures}
+    mixed = [row | {"effect": row.get("difference")} for row in tables.get("preference_mixed", [])]
+    bounds = tables.get("preference_equivalence", [])
+    sides, alpha = sides_of(inputs.data), inputs.config.alpha
+    said: list[tuple[str, list[str]]] = []
+    if mixed:
+        within = {b["taste"]: b for b in bounds}
+        overall = [sentences.compared(r, sides, alpha, within.get("all")) for r in mixed if r["taste"] == "all"]
+        said = [
+            ("Question", [f"Does {sides.first} or {sides.second} make music that fits the taste asked for better?"]),
+            ("Answer", [*overall, sentences.by_taste([r for r in mixed if r["taste"] != "all"], sides, alpha, bounds)]),
+        ]
+    else:
+        said = [("Question", ["What does the music call up?"])]
+    said.append(("Is it the taste", _is_it_the_taste(tables, alpha)))
+    said.append(("Rests on", rests_on(inputs, tables)))
+    said.append(("Could have found", [could_have_found(tables.get("preference_detectable", []), sides.points)]))
+    said.append(("Plan and deviations", plan_and_deviations(inputs, mixed, bounds)))
+    said.append(("Generalises to", [generalises_to(mixed)]))
+    said.append(("Does not show", does_not_show(inputs)))
+    return Answer([(head, lines) for head, lines in said if any(lines)], drawn.get("intervals"))
+
+
+def _is_it_the_taste(tables: dict[str, Rows], alpha: float) -> list[str]:
+    rows = tables.get("own_word", [])
+    if not rows:
+        return ["Whether it is the taste that is heard was not asked in a way that this report tests."]
+    return [sentences.own_words(rows, alpha)]
+
+
+def rests_on(inputs: Inputs, tables: dict[str, Rows]) -> list[str]:
+    """People of those who began and why they are fewer, answers a taste and a pair."""
+    flow = tables.get("flow", [])
+    out = []
+    if flow:
+        begun = int(flow[0]["n"])
+        lost = [f"{r['lost']} {r['why']}" for r in flow if r["lost"] and not str(r["step"]).startswith("analysed")]
+        whose = "" if inputs.data.label in ("people", "imported") else f" ({inputs.data.label})"
+        out.append(
+            f"{len(inputs.data.people)} of {begun} sessions begun{whose}{': ' + '; '.join(lost) if lost else ''}."
+        )
+    frame = inputs.data.preference.dropna(subset=["score"])
+    clip = next(c for c in ("clip_over", "clip_finetuned") if c in frame)
+    if not frame.empty:
+        pairs = frame.groupby("taste")[clip].nunique()
+        answers = frame.groupby(["taste", clip]).size()
+        out.append(
+            f"{len(frame)} choices of {frame['participant'].nunique()} people on {span(pairs.min(), pairs.max())} pair{'s' * int(pairs.max() > 1)} of clips a "
+            f"taste, {span(answers.min(), answers.max())} answers a pair."
+        )
+    rated = inputs.data.ratings.dropna(subset=["value"])
+    if not rated.empty:
+        out.append(f"{rated.groupby(['participant', 'trial']).ngroups} ratings of {rated['clip'].nunique()} clips.")
+    out.append(repeats(frame, clip) if not frame.empty else "")
+    return [line for line in out if line]
+
+
+def repeats(frame: pd.DataFrame, clip: str) -> str:
+    """How far apart two answers of one person to one pair are, where a pair came again."""
+    again = frame.groupby(["participant", "taste", clip])["score"].agg(["size", "first", "last"])
+    again = again[again["size"] > 1]
+    if again.empty:
+        return "How alike people answer when a pair comes again was not measured: no pair was repeated."
+    apart = float((again["first"] - again["last"]).abs().mean())
+    return f"{len(again)} pairs were judged again by the same person: on average {apart:.2f} points apart."
+
+
+def span(low: Any, high: Any) -> str:
+    """A range of counts: one number where both ends are the same."""
+    return str(int(low)) if low == high else f"{int(low)} to {int(high)}"
+
+
+def could_have_found(rows: Rows, points: float) -> str:
+    """The smallest differences that the tests find with the power they were asked for."""
+    known = [r for r in rows if sentences.finite(r.get("detectable"))]
+    if not known:
+        return "What the study could have found can't be told: no test has a standard error."
+    named = ", ".join(
+        f"{r['detectable']:.2f} {'over all tastes' if r['taste'] == 'all' else 'for ' + r['taste']}" for r in known
+    )
+    return f"With {100 * known[0]['power']:.0f} % power a difference of {named} (of {points:g} points); smaller ones may have been missed."
+
+
+def plan_and_deviations(inputs: Inputs, mixed: Rows, bounds: Rows) -> list[str]:
+    """Which plan is the study's, what was declared, and who was left out by rules."""
+    config = inputs.config
+    declared = [f"{h.taste} ({h.alternative})" for h in config.hypotheses] + [
+        f"{b.taste} within ±{b.bound:g}" for b in config.equivalence
+    ]
+    plan = (
+        "mixed models with people and clips as random effects" if config.plan == "robust" else "the seed paper's tests"
+    )
+    out = [
+        f"The study file's plan is {plan}; α = {config.alpha:g}, {config.correction.capitalize()} over the declared tests; declared before the "
+        f"data: {', '.join(declared) or 'nothing'}."
+    ]
+    if config.plan == "paper" and mixed:
+        out.append("Deviation: the answer above is by mixed models; the paper's tests stand in their own chapter.")
+    lost = {rule: who for rule, who in inputs.excluded.items() if who}
+    if lost:
+        out.append(
+            "Left out by declared rules: " + ", ".join(f"{len(who)} by '{rule}'" for rule, who in lost.items()) + "."
+        )
+    missing = sorted({h.taste for h in config.hypotheses} - {r["taste"] for r in mixed}) if mixed else []
+    if missing:
+        out.append(f"Deviation: {', '.join(missing)} was declared, but there are no answers to it.")
+    return out
+
+
+def generalises_to(rows: Rows) -> str:
+    """To other people and clips, or to these clips only, and why."""
+    states = [sentences.state_of(r) for r in rows]
+    if not rows or all(s.startswith(("too few", "not converged")) for s in states):
+        return "Nothing: no model could be fitted."
+    if any("confounded" in s for s in states):
+        return "Other people, but these clips only: a mean has one clip or pair, so that clips can't be told apart from what is compared."
+    if any("singular" in s for s in states):
+        return "Other people and other clips of these conditions, with care: a variance was estimated as zero, which may be too little to tell."
+    return "Other people like these, and other clips made in the same way."
+
+
+def does_not_show(inputs: Inputs) -> list[str]:
+    """What these data can't say."""
+    out = ["It does not show that music changes what anything tastes of: words were judged, nothing was tasted."]
+    out.append(
+        "It says nothing of other prompts, models or languages, and an undecided result is no proof of no difference."
+    )
+    if inputs.data.kind in ("bot", "driven"):
+        out.insert(
+            0,
+            "It shows nothing about people: the answers were simulated."
+            if inputs.data.kind == "bot"
+            else "The answers are a test's.",
+        )
+    return out

@@ -1,0 +1,88 @@
+"""The chapter "As the seed paper did it": its tests on its rows, and what they assume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.data.complete import paper_rows
+from analysis.page import sentences
+from analysis.page.inputs import Inputs
+from analysis.page.page import Section, Table
+from analysis.preference import figures
+from analysis.preference import paper as choices
+from analysis.preference.section import sides_of
+from analysis.ratings import paper as ratings
+
+ASSUMES = (
+    "These are the tests of the seed paper (arXiv 2503.02823), on the rows that it analysed. They take all answers for independent, "
+    "those of one person and those about one clip too: where people or clips differ they find what is not there more often than "
+    "their p says. What this study found stands in the chapters before."
+)
+ANOVA = (
+    "The analysis of variance counts every answer of a person as if another person had given it. Its terms about people (hearing "
+    "and eating experience, sex) come out as significant in 87 % of data sets in which they were dealt to people at random: they "
+    "are no findings."
+)
+
+
+def section(inputs: Inputs, summary: list[str]) -> Section | None:
+    """The paper's tests of both tasks."""
+    data, config = inputs.data, inputs.config
+    rows = paper_rows(data)
+    if not rows.flow:
+        return None
+    out = Section(
+        "seed-paper", "As the seed paper did it", [ASSUMES], how="tastelab analysis preference | ratings --plan paper"
+    )
+    out.tables.append(
+        Table("paper_flow", "Who is in which analysis", rows.flow, "Rows: choices of task 1, rated clips of task 2.")
+    )
+    if not rows.choices.empty:
+        found = choices.analyse(rows.choices, data.middle, config)
+        sides = sides_of(data)
+        for row in found["tests"]:
+            row["apa"] = sentences.apa(row) if row["p"] is not None else ""
+            out.text.append(sentences.ranked(row, sides))
+        out.figures.append(figures.qq(data, inputs.out / "figures"))
+        out.tables += [
+            Table(
+                "preference_tests", "Wilcoxon signed-rank tests", found["tests"],
+                f"R's conventions; p adjusted: {config.correction.capitalize()} over the tastes; effect: matched-pairs rank-biserial "
+                "correlation with a two-sided 95 % bootstrap interval over participants, beside one-sided p too.",
+            ),
+            Table("preference_normality", "Shapiro-Wilk tests", found["normality"]),
+            Table("preference_agreement", "Agreement within participants", found["agreement"]),
+            Table(
+                "preference_sides", "Side bias", found["sides"],
+                "Answers to the raw slider; two-sided Wilcoxon against the middle.",
+            ),
+        ]  # fmt: skip
+    elif not data.preference.empty:
+        out.text.append("Task 1: not run, nobody has made all choices and given demographics.")
+    if not rows.rated.empty:
+        out.text.append(ANOVA)
+        _of_ratings(out, ratings.analyse(rows.rated, data.people))
+    elif not data.ratings.empty:
+        out.text.append("Task 2: not run, nobody has rated all clips.")
+    return out
+
+
+def _of_ratings(out: Section, found: dict[str, list[dict[str, Any]]]) -> None:
+    out.text += [f"{row['note'][0].upper()}{row['note'][1:]}." for row in found["notes"]]
+    rest = float(found["anova"][-1]["df"]) if found["anova"] else 0.0
+    for row in found["anova"]:
+        row["apa"] = sentences.apa_anova(row, rest)
+    out.tables += [
+        Table(
+            "anova",
+            "Analysis of variance (type I)",
+            found["anova"],
+            "value ~ prompt * adjective + demographics, in this order.",
+        ),
+        Table(
+            "tukey",
+            "Tukey's honest significant differences",
+            found["tukey"],
+            "Error of the additive model; group1 minus group2.",
+        ),
+    ]

@@ -1,0 +1,39 @@
+"""The chapter on the seed paper's tests: its rows, its warning, its tables, and what it says where nobody finished."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from analysis.data.planned import Planned
+from analysis.report.seedpaper import section
+from tests.analysis.report.study import answers, inputs, sketched
+
+
+def test_the_chapter_says_what_the_tests_assume_and_shows_them(tmp_path: Path) -> None:
+    with sketched():
+        made = section(inputs(tmp_path), [])
+    assert made is not None
+    tables = {t.name: t for t in made.tables}
+    assert list(tables) == [
+        "paper_flow", "preference_tests", "preference_normality", "preference_agreement", "preference_sides", "anova", "tukey",
+    ]  # fmt: skip
+    assert "independent" in made.text[0]
+    assert [r["term"] for r in tables["anova"].rows] == ["prompt", "adjective", "prompt:adjective", "Residual"]
+    assert tables["anova"].rows[-1]["apa"] == ""
+    assert tables["anova"].rows[0]["apa"].startswith(f"F(1, {tables['anova'].rows[-1]['df']:.0f}) = ")
+    assert any("87 %" in line and "no findings" in line for line in made.text)
+    lean = [line for line in made.text if "the answers lean to" in line]
+    assert len(lean) == len(tables["preference_tests"].rows)
+    assert tables["preference_tests"].rows[0]["n"] == 16
+
+
+def test_nobody_who_finished_is_said(tmp_path: Path) -> None:
+    data = replace(answers("imported"), planned=Planned(choices=5, clips=3, items=3))
+    with sketched():
+        made = section(inputs(tmp_path, data=data), [])
+    assert made is not None
+    assert [t.name for t in made.tables] == ["paper_flow"]
+    assert made.text[1:] == [
+        "Task 1: not run, nobody has made all choices and given demographics.", "Task 2: not run, nobody has rated all clips.",
+    ]  # fmt: skip
+    none = replace(data, preference=data.preference.iloc[:0], ratings=data.ratings.iloc[:0])
+    assert section(inputs(tmp_path, data=none), []) is None
