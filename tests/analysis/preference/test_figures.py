@@ -90,10 +90,11 @@ def test_intervals_are_drawn_from_their_rows_with_bounds_and_states(drawn) -> No
         {"taste": "sour", "effect": None, "ci_low": None, "ci_high": None, "state": "too few"},
     ]
     sides = Sides("new", "old", (0.0, 10.0))
-    figure, caption, label = drawn(
-        lambda given, folder: figures.intervals(rows, [{"taste": "sweet", "bound": 1.0}], sides, folder, given.label),
-        data(),
-    )
+
+    def intervals(given: StudyData, folder: Path) -> Drawn:
+        return figures.intervals(rows, [{"taste": "sweet", "bound": 1.0}], sides, folder, given.label)
+
+    figure, caption, label = drawn(intervals, data())
     (axis,) = figure.axes
     spans = [sorted(line.get_xdata()) for line in axis.lines if len(set(line.get_xdata())) == 2]
     assert [-0.8, 0.4] in spans

@@ -69,7 +69,7 @@ def inputs(out: Path, **changes: object) -> Inputs:
     """All that a report is made of; the clips' embeddings lie ready."""
     given = Inputs(
         title="A study <with> & signs", data=answers(), config=AnalysisConfig(resamples=100), embedders=["codec"],
-        clips=clips(), folder=Path("stimuli"), out=out, version="0", study_sha256="a" * 64,
+        clips=clips(), folder=out / "stimuli", out=out, version="0", study_sha256="a" * 64,
         asked={t: {"tempo": ["slow"]} for t in TASTES}, effects=load_effects(),
         desk={"answers": 2, "matching": 2, "audio": [{"clip": "a", "r": 1.0}]},
     )  # fmt: skip

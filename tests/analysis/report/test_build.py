@@ -20,17 +20,18 @@ from tests.analysis.report.study import answers, clips, inputs, sketched
 # Sections in the report's order, by the words that a reader meets.
 SECTIONS = {
     "people": "Participants",
-    "preference": "Which model fits the taste better",
+    "preference": "Which fits the taste better: the fine-tuned model or the base model",
     "ratings": "What the music calls up",
     "mediation": "From music to taste by way of feeling",
     "factors": "Factor analysis",
     "recovery": "Declared and recovered effects",
     "sound": "The sound itself",
     "captions": "Do captions say what prompts asked for",
+    "seed-paper": "As the seed paper did it",
     "session": "A real session on a virtual desk",
     "clips": "Listen",
 }
-ANSWERS = {"people", "preference", "ratings", "mediation", "factors", "recovery", "sound", "captions"}
+ANSWERS = {"people", "preference", "ratings", "mediation", "factors", "recovery", "sound", "captions", "seed-paper"}
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +244,7 @@ def test_summary_sentences_point_at_the_section_that_they_stand_on(built: Path) 
     assert pairs
     for line, where in pairs:
         wanted = (
-            "preference" if "preferred" in line or "fits better" in line else "ratings" if "own word" in line
+            "preference" if line.startswith(("By taste", "No test was declared")) else "ratings" if "own word" in line
             else "sound" if line.startswith(("FAD", "Music for")) else "factors"
         )  # fmt: skip
         assert where == wanted, line
@@ -267,7 +268,7 @@ def test_people_are_not_called_simulated_and_have_no_effects_to_recover(tmp_path
     assert "SIMULATED" not in text
     assert "not given by people" not in text
     assert set(re.findall(r'<section id="([^"]+)">', text)) == {
-        "people", "preference", "ratings", "mediation", "factors", "manifest",
+        "people", "preference", "ratings", "mediation", "factors", "seed-paper", "manifest",
     }  # fmt: skip
 
 
@@ -279,7 +280,7 @@ def test_progress_names_the_section_that_is_ready(tmp_path: Path) -> None:
     assert [(d, t) for d, t, _ in told] == [(k, len(SECTIONS)) for k in range(1, len(SECTIONS) + 1)]
     assert [w for _, _, w in told][:3] == [
         "Participants",
-        "Which model fits the taste better",
+        SECTIONS["preference"],
         "What the music calls up",
     ]
     assert told[-1][2] == ""

@@ -206,12 +206,12 @@ def test_methods_say_what_was_done_with_what(tmp_path: Path) -> None:
         clips=[],
         data=replace(answers(), ratings=answers().ratings.iloc[:0], preference=answers().preference.iloc[:0]),
     )
-    short = methods(bare, {})
+    short = methods(bare, {}, [])
     assert "Ratings of" not in short
     assert "The sound of" not in short
     assert "Directions declared" not in short
     assert "3 participants were left out" in short
-    assert "before the data: none." in methods(replace(given, config=AnalysisConfig()), {})
+    assert "before the data: none." in methods(replace(given, config=AnalysisConfig()), {}, ran)
 
 
 def test_methods_are_those_of_the_sections_that_are_there(tmp_path: Path) -> None:
