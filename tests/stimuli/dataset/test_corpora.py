@@ -129,6 +129,28 @@ def test_clips_differ_and_depend_on_the_seed_and_their_number(chorales: Path, pl
     assert all(a["description"] != b["description"] for a, b in zip(many, other, strict=True))
 
 
+@pytest.mark.parametrize("kind", [build_base, build_taste])
+def test_every_clip_is_told_listed_and_not_made_again(kind: Any, chorales: Path, played: list[Any]) -> None:
+    told: list[tuple[int, int]] = []
+    path = kind(chorales / "c", 4, 1.0, 8000, 5, progress=lambda done, n: told.append((done, n)))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert path == chorales / "c" / "metadata.jsonl"
+    rows = rows_of(path)
+    assert [(r["path"], r["name"]) for r in rows] == [(f"audio/{k:05d}.wav", f"{k:05d}") for k in range(4)]
+    same = {(r["artist"], r["sample_rate"], r["file_extension"], r["duration"], r["genre"]) for r in rows}
+    assert same == {("J. S. Bach, arranged", 8000, "wav", 1.0, "classical")}
+    assert len(played) == 4
+    assert sorted(p.name for p in (chorales / "c").iterdir()) == ["audio", "metadata.jsonl", "recipe.json"]
+    recipe = json.loads((chorales / "c" / "recipe.json").read_text())
+    assert recipe == {
+        "kind": kind.__name__.removeprefix("build_"), "seconds": 1.0, "rate": 8000, "seed": 5, "split": "train",
+    }  # fmt: skip
+    (chorales / "c" / "audio" / "00002.wav").unlink()
+    kind(chorales / "c", 4, 1.0, 8000, 5)
+    assert len(played) == 5
+    assert rows_of(path) == rows
+
+
 @pytest.mark.parametrize(
     ("change", "told"), [({"seed": 6}, "seed"), ({"seconds": 2.0}, "seconds"), ({"rate": 9000}, "rate"), ({"split": "test"}, "split")]
 )  # fmt: skip
