@@ -37,7 +37,7 @@ def clips() -> list[ClipRow]:
 
 
 def answers(kind: str = "bot", people: int = 4) -> StudyData:
-    """Every person compares the pairs of clips, and rates two clips."""
+    """Every person compares the pairs of clips, rates two clips, and says of four which taste they call up."""
     rng = np.random.default_rng(1)
     preference = [
         (p, k, t, "base", f"{t}-base-{k % 2}", f"{t}-finetuned-{k % 2}", s, s, 3.0)
@@ -54,6 +54,14 @@ def answers(kind: str = "bot", people: int = 4) -> StudyData:
     rated = pd.DataFrame(
         ratings, columns=["participant", "trial", "prompt", "model", "clip", "adjective", "value", "response_time"]
     )
+    named = pd.DataFrame(
+        [
+            (p, 9 + k, t, "finetuned", f"{t}-finetuned-{n}", str(rng.choice(TASTES)), 3.0, 2.0)
+            for p in range(1, people + 1)
+            for k, (t, n) in enumerate((t, n) for t in TASTES for n in (0, 1))
+        ],
+        columns=["participant", "trial", "asked", "condition", "clip", "answered", "confidence", "response_time"],
+    )
     return StudyData(
         "s", kind,
         pd.DataFrame({"participant": range(1, people + 1), "status": "complete", "language": "en", "age": 30.0}),
@@ -62,6 +70,7 @@ def answers(kind: str = "bot", people: int = 4) -> StudyData:
             columns=["participant", "trial", "taste", "first_model", "clip_base", "clip_finetuned", "answer", "score", "response_time"],
         ),
         rated, rated.iloc[:0].rename(columns={"adjective": "item"}), 5.0, {"complete": people, "withdrawn": 2}, "0" * 64,
+        identification=named,
     )  # fmt: skip
 
 

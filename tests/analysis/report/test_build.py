@@ -23,6 +23,7 @@ SECTIONS = {
     "preference": "Which fits the taste better: the fine-tuned model or the base model",
     "ratings": "What the music calls up",
     "mediation": "From music to taste by way of feeling",
+    "identification": "Which taste the music calls up",
     "factors": "Factor analysis",
     "recovery": "Declared and recovered effects",
     "sound": "The sound itself",
@@ -31,7 +32,18 @@ SECTIONS = {
     "session": "A real session on a virtual desk",
     "clips": "Listen",
 }
-ANSWERS = {"people", "preference", "ratings", "mediation", "factors", "recovery", "sound", "captions", "seed-paper"}
+ANSWERS = {
+    "people",
+    "preference",
+    "ratings",
+    "mediation",
+    "identification",
+    "factors",
+    "recovery",
+    "sound",
+    "captions",
+    "seed-paper",
+}
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +257,7 @@ def test_summary_sentences_point_at_the_section_that_they_stand_on(built: Path) 
     for line, where in pairs:
         wanted = (
             "preference" if line.startswith(("By taste", "No test was declared")) else "ratings" if "own word" in line
-            else "sound" if line.startswith(("FAD", "Music for")) else "factors"
+            else "identification" if line.startswith("Of the music of") else "sound" if line.startswith(("FAD", "Music for")) else "factors"
         )  # fmt: skip
         assert where == wanted, line
 
@@ -268,7 +280,7 @@ def test_people_are_not_called_simulated_and_have_no_effects_to_recover(tmp_path
     assert "SIMULATED" not in text
     assert "not given by people" not in text
     assert set(re.findall(r'<section id="([^"]+)">', text)) == {
-        "people", "preference", "ratings", "mediation", "factors", "seed-paper", "manifest",
+        "people", "preference", "ratings", "mediation", "identification", "factors", "seed-paper", "manifest",
     }  # fmt: skip
 
 
