@@ -147,8 +147,8 @@ WIDTH = 80
 # What a reader needs first where not all columns fit.
 MAIN = (
     "taste", "pair", "prompt", "term", "factor", "condition", "model", "item", "adjective", "group1", "group2", "asked", "answered",
-    "test", "alternative", "n", "people", "rows", "effect", "diff", "value", "ci_low", "ci_high", "statistic", "F", "df", "p",
-    "p_adjusted", "state",
+    "n", "people", "rows", "effect", "diff", "value", "F", "ci_low", "ci_high", "p", "p_adjusted", "state", "test", "alternative",
+    "statistic", "df",
 )  # fmt: skip
 LONGEST = 30  # characters of a cell, from which on it is broken
 
@@ -166,6 +166,9 @@ def _table(title: str, rows: list[dict[str, Any]]) -> tuple[Any, list[str]]:
     if sum(wide.values()) + 1 > WIDTH:
         shown, room = [], WIDTH - 1
         for key in sorted(keys, key=lambda k: (MAIN.index(k) if k in MAIN else len(MAIN), keys.index(k))):
+            words = all(isinstance(row.get(key), str) or row.get(key) is None for row in rows)
+            if words and max(len(key) + 3, 12) <= room < wide[key]:
+                wide[key] = room  # words may be broken
             if wide[key] <= room:
                 shown.append(key)
                 room -= wide[key]

@@ -23,6 +23,8 @@ def number(value: Any, column: str = "") -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
+        if abs(value) < 1e-12 and column not in PROBABILITIES:
+            return "0"  # what is left of zero after arithmetic
         if math.isinf(value):
             return "∞" if value > 0 else "-∞"
         if column in PROBABILITIES:
@@ -177,7 +179,7 @@ def compared(row: dict[str, Any], sides: Sides, alpha: float, equivalence: dict[
             said = f"{place}, {open_words}"
         if word in ("supported", "not supported") and equivalence and _within(equivalence, alpha):
             said += f" (and the difference lies within ±{equivalence['bound']:g})"
-    return f"{said}: {_numbers(row, sides)}{'; ' + state if state else ''}."
+    return f"{said}: {_numbers(row, sides)}; {state or 'the fit is ok'}."
 
 
 def _numbers(row: dict[str, Any], sides: Sides) -> str:

@@ -36,7 +36,7 @@ def intervals(
     reach = max([abs(v) for r in rows for v in (r["ci_low"], r["ci_high"])] + list(bounds.values()) + [0.5]) * 1.1
     axis.set(
         xlim=(-reach, reach),
-        xlabel=f"Difference (of {sides.points:g} points): left {sides.second} fits better, right {sides.first}",
+        xlabel=f"Difference (of {sides.points:g} points)\n← {sides.second} fits better     {sides.first} fits better →",
     )
     if not rows:
         axis.text(0, 0, "nothing can be told", ha="center", va="bottom")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,55 @@ def test_captions_are_held_against_what_was_asked_or_it_is_said_that_there_are_n
     said = call("analysis", "captions", *mine.clips, "--json")
     assert said.status == 0, said.err
     assert {r["taste"] for r in json.loads(said.out)["tables"]["captions"]} >= {"sweet", "sour"}
+
+
+COMMANDS = (
+    ("preference", "--plan", "robust"), ("preference", "--plan", "paper"), ("ratings", "--plan", "robust"), ("ratings", "--plan", "paper"),
+    ("factors", "--plan", "robust"), ("factors", "--plan", "paper"), ("mediation",),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("people", [1, 2, 3])
+def test_pilots_get_what_can_be_computed_and_a_line_for_the_rest(people: int, tmp_path: Path) -> None:
+    """No traceback, nothing that is no number in print, and one line with status 2 where nothing can be computed."""
+    import numpy as np
+
+    from tests.analysis.seed_layout import person, write
+
+    rng = np.random.default_rng(people)
+    root = Path(__file__).parents[2]
+    study = tmp_path / "study.toml"
+    study.write_text((root / "study.toml").read_text(encoding="utf-8").replace("resamples = 2000", "resamples = 100"))
+    where = ["--study", study, "--db", f"sqlite:///{tmp_path}/x.db"]
+    file = write(tmp_path / "x.csv", [person(f"p{k}", rng) for k in range(people)])
+    assert call("experiment", "import", "psytoolkit", file, *where).status == 0
+    for command in COMMANDS:
+        said = call("analysis", *command, *where)
+        assert said.status in (0, 2), command
+        if said.status:
+            assert said.err.startswith("tastelab: ")
+            assert said.err.count("\n") == 1
+        words = said.out.replace("│", " ").split()
+        assert not {"nan", "inf", "-inf", "NaN", "None", "∞"} & set(words), command
+
+
+def test_a_session_that_was_begun_and_not_answered_hides_nobody(mine: Lived) -> None:
+    (n,) = mine.asked("select count(*) from session")[0]
+    kinds = {r[0] for r in mine.asked("select distinct kind from session")}
+    assert kinds == {"bot"}
+    connection = sqlite3.connect(mine.database)
+    columns = [r[1] for r in connection.execute("pragma table_info(session)")]
+    kept = ", ".join(c for c in columns if c not in ("id", "kind", "status", "participant_id", "design_row"))
+    code = [r[1] for r in connection.execute("pragma table_info(participant)")]
+    rest = ", ".join(c for c in code if c not in ("id", "code"))
+    connection.execute(f"insert into participant (code, {rest}) select 'new', {rest} from participant limit 1")
+    connection.execute(
+        f"insert into session (kind, status, participant_id, {kept}) select 'person', 'running', (select max(id) from participant), {kept} "
+        "from session limit 1"
+    )
+    connection.commit()
+    connection.close()
+    assert mine.asked("select count(*) from session")[0][0] == n + 1
+    said = call("analysis", "preference", *mine.answers, "--plan", "paper")
+    assert said.status == 0, said.err
+    assert "SIMULATED" in said.out

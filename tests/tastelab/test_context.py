@@ -184,3 +184,30 @@ def test_a_stage_stands_in_a_log_as_soon_as_it_ends(tmp_path: Path) -> None:
     lines = log.read_text().splitlines()
     assert lines[1].endswith("told later")
     assert any(line.startswith("Report: report.html") for line in lines)
+
+
+def test_tables_fit_eighty_columns_with_whole_headers(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a reader needs first is shown, p and state among it; what has no room is named."""
+    row = {
+        "taste": "sweet", "test": "mixed model", "alternative": "two-sided", "n": 111, "mean": 5.5, "statistic": 2.5, "df": 17.25,
+        "effect": 0.5, "ci_low": 0.1, "ci_high": 0.9, "p": 0.0004, "p_adjusted": 0.0016, "state": "singular: clip", "median": 6.0,
+    }  # fmt: skip
+    show("x", "robust", None, {"tests": [row]}, False, None)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    head = next(line for line in lines if "taste" in line)
+    for key in ("taste", "n", "effect", "ci_low", "ci_high", "p", "p_adjusted", "state"):
+        assert f" {key} " in head
+    assert any("< .001" in line and "singular:" in line for line in lines)
+    (left,) = [line for line in lines if "also in --csv and --json" in line]
+    shown = [c.strip() for c in head.replace("┃", "|").split("|") if c.strip()]
+    assert sorted(shown + left.split(": ", 1)[1].split(", ")) == sorted(row)
+
+
+def test_csv_holds_the_table_that_the_file_is_called_after(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tables = {"first": [{"a": 1}], "anova": [{"term": "prompt"}], "empty": []}
+    for name, wanted in (("anova", "anova"), ("other", "first"), ("empty", "first")):
+        path = tmp_path / f"{name}.csv"
+        show("x", "paper", None, tables, False, path)
+        assert path.read_text().splitlines()[0] == ("term" if wanted == "anova" else "a")
+        assert f"table '{wanted}' is written" in capsys.readouterr().out

@@ -32,6 +32,7 @@ from analysis.page.sentences import Sides, apa, apa_anova, apa_mixed, number, p_
         # whole numbers and thousands
         (7, "n", "7"), (1234567, "n", "1,234,567"), (-1200, "x", "-1,200"), (12345.0, "x", "12,345"), (0.0, "x", "0"),
         (-4.0, "x", "-4"), (999999.0, "x", "999,999"), (1000000.0, "x", "1.00e+06"), (2000000.0, "x", "2.00e+06"),
+        (-1.8e-16, "effect", "0"), (2e-12, "x", "2.00e-12"), (1e-16, "p", "< .001"),
         # words
         (True, "x", "yes"), (False, "p", "no"), ("sweet", "p", "sweet"),
     ],
@@ -94,7 +95,7 @@ NEVER = ["preferred", "prefer", "None", "nan", "lmm", "two.sided"]
 
 COMPARED: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
     # directions and alternatives
-    ("declared greater, found greater", {}, [f"For sweet, {BETTER}", "+0.82 of 10 points", "one-sided p", "supported"], [WORSE]),
+    ("declared greater, found greater", {}, [f"For sweet, {BETTER}", "+0.82 of 10 points", "one-sided p", "supported", "the fit is ok"], [WORSE]),
     ("declared greater, found less", {**DOWN, "p": 0.998, "p_adjusted": 1.0}, ["not supported", "other side"], [BETTER, "is supported"]),
     ("declared less, found less", {**DOWN, "alternative": "less"}, [f"For sweet, {WORSE}", "-0.82", "one-sided"], [BETTER, "two-sided p"]),
     ("declared less, found greater", {"alternative": "less", "p": 0.997, "p_adjusted": 1.0}, ["not supported", "other side"], [WORSE, "is supported"]),
