@@ -38,7 +38,7 @@ from tests.mutation.tree import ROOT, Runner, broken, copied
 from tests.mutation.which import PACKAGES, beside, lines
 
 LIMIT = 1200.0  # s, far longer than the tests beside any module take
-LIMIT_OF_OWN = 120.0  # s, the same of the tests of one file's name: what runs on for ever is soon known
+LIMIT_OF_ONE = 120.0  # s, the same of one file of tests: what runs on for ever is soon known
 QUICK, SLOW = "not slow and not desk", "slow and not desk"  # leaving tests out can but lower the rate
 EVIDENCE = ROOT / "docs" / "evidence" / "mutants.json"
 
@@ -169,7 +169,10 @@ def main() -> int:
         chosen = drawn(given.n, given.seed or commit, given.only)
         run(
             chosen,
-            lambda m: [(g, LIMIT_OF_OWN, QUICK) for g in ([given.tests] if given.tests else beside(m.file)[:1])],
+            lambda m: [
+                (g, min(LIMIT, LIMIT_OF_ONE * len(g)), QUICK)
+                for g in ([given.tests] if given.tests else beside(m.file)[:1])
+            ],
             given.jobs,
             known,
         )

@@ -118,8 +118,17 @@ def test_a_training_goes_on_only_as_it_was_begun(corpus: Path, tmp_path: Path, s
 
 
 def test_what_the_decoders_training_tells_keeps_and_moves(
-    corpus: Path, tmp_path: Path, short: None, kept: list[int], monkeypatch: pytest.MonkeyPatch
+    corpus: Path, tmp_path: Path, short: None, kept: list[int], rates: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The critics at 0.0003 throughout, the decoder after 50 steps of warm-up at 0.0002, one after the other; half batches."""
+    drawn: list[tuple[int, float]] = []
+    was = critic._batch
+
+    def batch(clips: Any, rng: Any, n: int, seconds: float, rate: int) -> torch.Tensor:
+        drawn.append((n, seconds))
+        return was(clips, rng, n, seconds, rate)
+
+    monkeypatch.setattr(critic, "_batch", batch)
     torch.manual_seed(0)
     codec = build_codec(SMALL).eval()
     for layer in codec.quantizer.vq.layers:
@@ -135,3 +144,5 @@ def test_what_the_decoders_training_tells_keeps_and_moves(
     load_codec.cache_clear()
     assert told == [(1, 3), (3, 3)]
     assert kept == [2, 3]
+    assert drawn == [(2, 0.32)] * 3
+    assert rates == pytest.approx([x for k in range(3) for x in (3e-4, 2e-4 * (k + 1) / 50)])

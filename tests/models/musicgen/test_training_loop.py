@@ -274,3 +274,24 @@ def test_codes_of_a_corpus_are_made_once_and_anew_when_it_changes(tmp_path: Path
     codec.book -= 1
     with pytest.raises(ModelError, match="another corpus"):
         encode_corpus(codec, clips[:1], tmp_path / "codes.pt")
+
+
+def test_weights_of_codebooks_are_shares_of_one() -> None:
+    from models.musicgen.train_language import _weights
+
+    assert _weights((), 4) is None
+    found = _weights((3.0, 1.0, 0.0), 3)
+    assert found is not None
+    assert found.tolist() == [0.75, 0.25, 0.0]
+    for wrong in ((1.0, 1.0), (1.0, -0.5, 1.0), (0.0, 0.0, 0.0)):
+        with pytest.raises(ModelError, match=f"{len(wrong)} weights of losses for 3 codebooks; give one each"):
+            _weights(wrong, 3)
+
+
+def test_a_tracker_that_is_not_there_is_said_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.musicgen.train_language import _check_tracker
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    _check_tracker("none")
+    with pytest.raises(ModelError, match="tracker 'wandb' is not installed; pip install wandb"):
+        _check_tracker("wandb")
