@@ -19,7 +19,8 @@ from experiment.headphones import HeadphoneTrial
 from experiment.launch import Prepared
 from experiment.question import Answer, Back, Question
 from experiment.session import perform, run_session
-from experiment.steps import Ask, Consent, End, Headphones, Page, next_step
+from experiment.steps import Ask, Consent, End, Headphones, Page, next_step, part_title
+from experiment.texts import texts
 from tests.conftest import TASTES
 
 DEMOGRAPHICS = [
@@ -411,3 +412,28 @@ def test_a_study_may_do_without_going_back(tmp_path: Path, short: ExperimentConf
     assert run_session(prepared.store, begun(prepared), prepared.config, who) == "complete"
     assert not any(who.offered.values())
     assert superseded_of(prepared.store) == []
+
+
+def test_parts_are_called_by_their_place_unless_a_studys_own_texts_name_them() -> None:
+    words = texts("en")
+    names = ["First part", "Second part", "Third part", "Fourth part", "Another part", "Another part"]
+    assert [part_title(words, "ratings", part) for part in range(6)] == names
+    own = {"ratings": {"intro_title": "Words"}, "preference": {}, "parts": words["parts"]}
+    assert part_title(own, "ratings", 1) == "Words"
+    assert part_title(own, "preference", 1) == "Second part"
+
+
+def test_the_break_comes_when_half_of_the_parts_are_done(tmp_path: Path, config: ExperimentConfig) -> None:
+    """Before the second of two, the third of three, the third of four; none where there is one alone."""
+    scales = {"labels": {"en": ["no", "yes"]}, "adjectives": [{"name": "hot", "words": {"en": "hot"}}]}
+    for parts, before in ((1, None), (2, 1), (3, 2), (4, 2)):
+        tasks = [{"kind": "ratings", "name": f"part{k}", "clips": 1, **scales} for k in range(parts)]
+        asked = ExperimentConfig.model_validate({"tasks": tasks, "sound_check": False})
+        (tmp_path / str(parts)).mkdir()
+        prepared, who = entered(tmp_path / str(parts), asked), Listener()
+        assert run_session(prepared.store, begun(prepared), asked, who) == "complete"
+        pages = [c.removeprefix("page ") for c in who.calls if c.startswith("page ")]
+        titles = ["First part", "Second part", "Third part", "Fourth part"][:parts]
+        if before is not None:
+            titles.insert(before, "Half of it is done")
+        assert pages == [*titles, "Thank you"]
