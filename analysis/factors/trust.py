@@ -17,7 +17,7 @@ import numpy as np
 
 from analysis.engines.threads import one_thread
 from analysis.errors import AnalysisError
-from analysis.factors.extraction import FactorSolution, extract
+from analysis.factors.extraction import SMALLEST_UNIQUENESS, FactorSolution, extract
 from analysis.factors.paper import prepare
 
 if TYPE_CHECKING:
@@ -32,12 +32,16 @@ PERMUTATIONS = 99
 
 @dataclass(frozen=True)
 class SecondOrder:
-    """First-order `loadings` and `phi` by minres, and the `higher` loadings of its factors on those above."""
+    """First-order `loadings` and `phi` by minres, and the `higher` loadings of its factors on those above.
+
+    `heywood` marks first-order factors whose uniqueness above lies on its bound: their higher loadings are uncertain.
+    """
 
     loadings: np.ndarray
     phi: np.ndarray
     higher: np.ndarray
     identified: bool
+    heywood: np.ndarray
 
 
 def second_order(r: np.ndarray, n_factors: int, n_higher: int) -> SecondOrder:
@@ -51,7 +55,8 @@ def second_order(r: np.ndarray, n_factors: int, n_higher: int) -> SecondOrder:
         raise AnalysisError(f"{n_factors} factors are too few for factors above them; three are needed")
     above = extract(first.phi, tuple(f"F{i + 1}" for i in range(n_factors)), n_higher, method="minres")
     free = ((n_factors - n_higher) ** 2 - (n_factors + n_higher)) / 2
-    return SecondOrder(first.loadings, first.phi, above.loadings, free >= 0)
+    heywood = above.uniqueness <= SMALLEST_UNIQUENESS * 1.01
+    return SecondOrder(first.loadings, first.phi, above.loadings, free >= 0, heywood)
 
 
 def omega(r: np.ndarray, n_factors: int) -> dict[str, float]:
@@ -293,6 +298,7 @@ def _second_rows(r: np.ndarray, n_factors: int) -> list[dict[str, Any]]:
             "factor": f"F{i + 1} (minres)",
             **{f"G{k + 1}": float(v) for k, v in enumerate(row)},
             "identified": found.identified,
+            "state": "Heywood case: no variance of its own is left" if found.heywood[i] else "ok",
         }
         for i, row in enumerate(found.higher)
     ]

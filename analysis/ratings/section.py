@@ -101,6 +101,7 @@ def mediation_section(inputs: Inputs, summary: list[str]) -> Section | None:
             rows,
             "music: the prompt's taste (1 or 0), or a feature of the clip in standard deviations. a: on the feeling; b: of the "
             "feeling on the word; reversed: with feeling and word exchanged.",
+            columns=[k for k in rows[0] if k != "status"],  # the text says that all of it is exploratory
         )
     ]
     return out

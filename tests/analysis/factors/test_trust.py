@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from analysis.data.frames import StudyData
 from analysis.engines.threads import one_thread
 from analysis.errors import AnalysisError
+from analysis.factors import trust
 from analysis.factors.extraction import FactorSolution, extract
 from analysis.factors.trust import (
     aligned,
@@ -48,6 +50,19 @@ def test_second_order_equals_fa_multi() -> None:
 
 def test_two_factors_over_four_are_said_to_be_not_identified() -> None:
     assert not second_order(R, 4, 2).identified
+
+
+def test_a_factor_without_variance_of_its_own_above_is_flagged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """First-order factors correlated as .9, .8 and .5: one factor above them asks 1.2 of the first (.9 * .8 / .5 = 1.44): Heywood."""
+    phi = np.array([[1, 0.9, 0.8], [0.9, 1, 0.5], [0.8, 0.5, 1.0]])
+    real = trust.extract
+
+    def first_given(r: np.ndarray, items: tuple[str, ...], number: int, **how: Any) -> FactorSolution:
+        return FactorSolution(items, np.zeros((9, 3)), phi, r) if len(r) == 9 else real(r, items, number, **how)
+
+    assert not second_order(R, 3, 1).heywood.any()
+    monkeypatch.setattr(trust, "extract", first_given)
+    assert second_order(R, 3, 1).heywood.tolist() == [True, False, False]
 
 
 def test_omega_equals_psych() -> None:
@@ -292,7 +307,7 @@ def test_everything_about_trust_in_one_place(monkeypatch: pytest.MonkeyPatch) ->
     assert [r["step"] for r in found["invariance"]] == ["configural", "metric", "scalar"]
     assert {r["permutations"] for r in found["invariance"]} == {3}
     four = analyse(data(groups=False), 4, ["sex"], 0, resamples=1)
-    assert [set(r) for r in four["second_order"]] == [{"factor", "G1", "G2", "identified"}] * 4
+    assert [set(r) for r in four["second_order"]] == [{"factor", "G1", "G2", "identified", "state"}] * 4
     assert four["groups"] == four["invariance"] == []
     assert [r["note"] for r in four["notes"]] == [
         "loading intervals: not computed, only 1 of 1 resamples could be factored; intervals need more people"
