@@ -278,3 +278,11 @@ def test_a_session_that_was_begun_and_not_answered_hides_nobody(mine: Lived) -> 
     said = call("analysis", "preference", *mine.answers, "--plan", "paper")
     assert said.status == 0, said.err
     assert "SIMULATED" in said.out
+
+
+def test_a_check_writes_nothing(lived: Lived, tmp_path: Path) -> None:
+    """Where no report lies it says so, and leaves no snapshot behind."""
+    said = call("analysis", "report", "--check", *lived.answers, "--out", tmp_path / "new")
+    assert said.status == 2
+    assert "there is no report" in said.err
+    assert not (tmp_path / "new").exists()

@@ -96,3 +96,14 @@ def test_versions_are_the_installed_ones() -> None:
     assert found["numpy"] == numpy.__version__
     assert found["scipy"] == scipy.__version__
     assert "a library that is not there" not in found
+
+
+def test_a_folder_is_the_same_however_its_path_is_spelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check from another directory, or by an absolute path, raises no alarm; another folder of clips does."""
+    study = tmp_path / "study"
+    study.mkdir()
+    monkeypatch.chdir(tmp_path)
+    spelled = inputs(Path("study"))
+    absolute = replace(spelled, out=study, folder=study / ".." / "study" / "stimuli")
+    assert fingerprint(spelled) == fingerprint(absolute)
+    assert fingerprint(replace(absolute, folder=study / "other")) != fingerprint(spelled)

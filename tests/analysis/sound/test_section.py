@@ -111,3 +111,25 @@ def test_without_clips_or_features_or_preference(told, tmp_path: Path) -> None:
     assert [t.name for t in made.tables] == ["fad", "clip_distances"]
     assert [f.name for f in made.figures] == ["fad"]
     assert summary == []
+
+
+def test_simulated_answers_are_marked_on_the_figures_of_the_sound_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every figure of a report on bots says so; on people none does."""
+    from analysis.page.style import Drawn
+    from analysis.sound import figures
+    from tests.analysis.report.study import answers
+
+    marked: dict[str, str] = {}
+
+    def keep(figure: Any, folder: Path, name: str, title: str, caption: str, label: str) -> Drawn:
+        marked[name] = label
+        return Drawn(name, title, caption, folder / f"{name}.svg")
+
+    monkeypatch.setattr(figures, "save", keep)
+    for kind, label in (("bot", "SIMULATED"), ("person", "people")):
+        marked.clear()
+        section.section(inputs(tmp_path / kind, data=answers(kind)), [])
+        assert {"fad", "features"} <= set(marked)
+        assert set(marked.values()) == {label}
