@@ -18,12 +18,16 @@ class Hypothesis(BaseModel):
 
 
 class Equivalence(BaseModel):
-    """A pre-declared equivalence test: the mean score of a taste lies within `bound` points of the middle."""
+    """A pre-declared equivalence test: the mean score of a taste (or of "all") lies within `bound` points of the middle.
+
+    `reason` says why a difference under the bound would not matter; it is printed beside the result.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     taste: str
     bound: float = Field(gt=0)
+    reason: str = ""
 
 
 class Exclude(BaseModel):
@@ -65,6 +69,11 @@ class AnalysisConfig(BaseModel):
         Which tests of tasks 1 and 2 are the study's answer; the others stand beside them.
     factors : int or "parallel"
         Number of factors, or as many as parallel analysis keeps.
+    correction : {"bonferroni", "holm"}
+        How the p-values of the declared tests are corrected.
+    overall : {"member", "gate"}
+        The test over all tastes is one of the family, or comes first at the full level: the others then count only where it was
+        passed.
     reference : str
         Reference set of the Fréchet Audio Distance: ``shipped`` or a directory of audio files.
     resamples : int
@@ -81,6 +90,7 @@ class AnalysisConfig(BaseModel):
     plan: Literal["paper", "robust"] = "robust"
     alpha: float = Field(default=0.05, gt=0, lt=1)
     correction: Literal["bonferroni", "holm"] = "bonferroni"
+    overall: Literal["member", "gate"] = "member"
     hypotheses: list[Hypothesis] = []
     equivalence: list[Equivalence] = []
     factors: Annotated[int, Field(ge=1)] | Literal["parallel"] = "parallel"

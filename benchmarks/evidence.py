@@ -38,7 +38,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import analysis as speed
-from benchmarks import booths, captions, desk, mixed, nano, studies, taste, voices
+from benchmarks import booths, calibration, captions, desk, mixed, nano, studies, taste, voices
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "evidence"
@@ -164,6 +164,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "malformed": studies.malformed,
     "speed": speed.speed,
     "mixed": mixed.lme4,
+    "calibration": calibration.calibration,
 }
 
 

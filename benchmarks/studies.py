@@ -21,7 +21,7 @@ def nulls() -> dict[str, Any]:
     from scipy import stats
 
     from analysis.engines.ranks import signed_rank
-    from analysis.power.power import Simulation, clip_table, generate, null, power
+    from analysis.power.power import Simulation, clip_table, generate, power
     from experiment.bots.effects import load_effects
     from tastelab.study import load_study
     from tests.analysis.power.test_power import through_the_engine
@@ -30,7 +30,10 @@ def nulls() -> dict[str, Any]:
     tastes = [t.name for t in study.stimuli.tastes]
     clips = clip_table(tastes, 5)
     out: dict[str, Any] = {"participants": PEOPLE}
-    for name, effects, studies in (("null", null(load_effects(), 5.0), 20), ("declared", load_effects(), 10)):
+    # Rank tests take all answers for independent: without effects they are, where neither people nor clips differ.
+    still = load_effects().preference.model_copy(update={"mean": {}, "participant_sd": 0.0, "clip_sd": 0.0})
+    nothing = load_effects().model_copy(update={"preference": still})
+    for name, effects, studies in (("null", nothing, 20), ("declared", load_effects(), 10)):
         scores, p = [], []
         with tempfile.TemporaryDirectory() as folder:
             for seed in range(studies):
@@ -55,9 +58,9 @@ def nulls() -> dict[str, Any]:
         means = stats.ks_2samp([s.mean() for s in scores], drawn.scores.mean(axis=(1, 2))).pvalue
         out[f"{name}: Kolmogorov-Smirnov p"] = {"p_values": float(same_p), "study_means": float(means)}
     for name, effects in (
-        ("1,000 null studies through the generator", null(load_effects(), 5.0)), ("power foretold", load_effects())
+        ("1,000 null studies through the generator", nothing), ("power foretold", load_effects())
     ):  # fmt: skip
-        simulation = Simulation(study.experiment, effects, tuple(clips), study.analysis, 1000, 1)
+        simulation = Simulation(study.experiment, effects, tuple(tastes), (5,), study.analysis, 1000, 1, "paper")
         out[name] = power(simulation, [PEOPLE])
     return out
 

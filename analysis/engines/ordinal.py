@@ -18,7 +18,7 @@ from analysis.errors import AnalysisError
 Deviance = Callable[[np.ndarray], float]
 LOWEST, HIGHEST = -6.0, 3.0  # of the log standard deviations
 NOTHING = -4.5  # of the same: one percent of a logit, from where down the likelihood is flat
-BEGIN = (-0.7, 0.7)  # of the same: the likelihood is flat towards no variance, so that a search from there would stay
+BEGIN, SOME = -0.7, (-3.0, -1.5, -0.7)  # of the same: where a search begins, and what is tried where it ended at none
 
 
 @dataclass(frozen=True)
@@ -208,23 +208,28 @@ def _fitted(
     fixed = np.concatenate([np.zeros(p), cuts[:1], np.log(np.maximum(np.diff(cuts), 1e-3))])
     bounds = [(None, None)] * (p + levels - 1) + [(LOWEST, HIGHEST)] * q
     everything = list(range(len(bounds)))
-    found = None
-    for begin in BEGIN if q else BEGIN[:1]:
+
+    def searched(start: np.ndarray) -> tuple[np.ndarray, float]:
         model.u = np.zeros(model.q)
-        ended = minimize(
+        found = minimize(
             model.deviance,
-            np.concatenate([fixed, np.full(q, begin)]),
+            start,
             # Central differences: with ten thousand people one-sided ones lose the search in rounding.
             jac=lambda at: _gradient(model.deviance, at, everything),
             method="L-BFGS-B",
             bounds=bounds,
             options={"ftol": 1e-12, "maxiter": 400},
         )
-        if found is None or ended.fun < found.fun - 1e-9:
-            found = ended
-    assert found is not None
-    at: np.ndarray = np.array(found.x, dtype=float)
-    value = float(found.fun)
+        return np.array(found.x, dtype=float), float(found.fun)
+
+    at, value = searched(np.concatenate([fixed, np.full(q, BEGIN)]))
+    # In the log of a deviation the likelihood is flat towards none, so that a search may stay there: none counts only where
+    # some is no better.
+    for k in range(p + levels - 1, p + levels - 1 + q):
+        if at[k] <= NOTHING:
+            there = min((np.where(np.arange(len(at)) == k, some, at) for some in SOME), key=model.deviance)
+            if model.deviance(there) < value - 1e-9:
+                at, value = min((at, value), searched(there), key=lambda ended: ended[1])
     lowest = [b[0] for b in bounds]
     free = [i for i, low in enumerate(lowest) if low is None or at[i] > NOTHING]
     slope = float("inf")

@@ -38,6 +38,15 @@ def lowest(design: Design, at: Moments, penalty: float = 0.0) -> tuple[np.ndarra
     return out, ended
 
 
+def follow(design: Design, at: Moments, gamma: np.ndarray) -> tuple[np.ndarray, float, bool]:
+    """From given ratios (K,) of one study down to where the criterion is lowest near them: ratios, criterion, whether the search ended."""
+    if not design.factors:
+        return gamma, float(design.criterion(np.zeros((1, 0)), at)[0]), True
+    t = np.minimum(np.log1p(design.weight * gamma), _tops(design))
+    found, value, good = _descend(design, at, t[None], 0.0)
+    return _ratios(design, found)[0][0], float(value[0]), bool(good[0])
+
+
 def _ratios(design: Design, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """gamma and its slope in t."""
     return np.expm1(t) / design.weight, np.exp(t) / design.weight

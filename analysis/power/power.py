@@ -1,4 +1,4 @@
-"""How many participants a study needs: many simulated studies, drawn at once, each with the declared tests.
+"""How many participants and clips a study needs: many simulated studies, each analysed by the plan that the study declares.
 
 The generator draws what the simulated participants of `experiment.bots` answer (same design rows, same effect model), as
 arrays instead of sessions; `tests/analysis/power/test_power.py` holds the two equal in distribution.
@@ -15,10 +15,8 @@ from typing import Any
 import numpy as np
 
 from analysis.config import AnalysisConfig
-from analysis.engines.ranks import signed_rank
-from analysis.engines.tails import adjust
 from analysis.errors import AnalysisError
-from analysis.preference.questions import questions
+from analysis.power.plans import Answers, detected
 from experiment.bots.effects import Effects
 from experiment.config import ExperimentConfig
 from experiment.design import plan
@@ -33,32 +31,23 @@ BATCH = 200  # simulated studies drawn at once, so that memory does not grow wit
 class Simulation:
     """What is simulated: a study and its declared tests, the effects that people are given, how many studies a size.
 
-    The same seed gives the same numbers.
+    `clips` are pairs of clips a taste, one entry a size; `plan` is the study's own unless it is named. The same seed gives the same
+    numbers.
     """
 
     experiment: ExperimentConfig
     effects: Effects
-    clips: tuple[Clip, ...]
+    tastes: tuple[str, ...]
+    clips: tuple[int, ...]
     analysis: AnalysisConfig
     studies: int
     seed: int
+    plan: str | None = None
 
-
-@dataclass(frozen=True)
-class Answers:
-    """Preference answers of many simulated studies.
-
-    Attributes
-    ----------
-    scores : ndarray
-        (studies, participants, trials); of the fine-tuned model, on the slider's whole numbers.
-    tastes : ndarray of int
-        (participants, trials); index into `names`. The design is the same in every study.
-    """
-
-    scores: np.ndarray
-    tastes: np.ndarray
-    names: tuple[str, ...]
+    @property
+    def by(self) -> str:
+        """The plan that is simulated."""
+        return self.plan or self.analysis.plan
 
 
 def clip_table(tastes: Sequence[str], per_taste: int) -> list[Clip]:
@@ -102,70 +91,59 @@ def generate(
     answer = np.clip(np.round(answer), low, high)
     careless = rng.random((studies, n, 1)) < p.careless
     answer = np.where(careless, rng.integers(low, high + 1, shape), answer)
-    return Answers(np.where(second, answer, low + high - answer), tastes, names)
+    return Answers(np.where(second, answer, low + high - answer), tastes, names, heard)
 
 
-def detected(answers: Answers, middle: float, config: AnalysisConfig) -> dict[tuple[str, str], np.ndarray]:
-    """Which studies find each declared effect, after correction over the tastes: (name, alternative) -> (studies,) bool."""
-    flat, tastes = answers.scores.reshape(len(answers.scores), -1), answers.tastes.ravel()
-    overall, *per_taste = questions(answers.names, config)
-    found = {(overall.taste, overall.alternative): signed_rank(flat, middle, overall.alternative)[1] < config.alpha}
-    p = np.stack(
-        [signed_rank(flat[:, tastes == answers.names.index(q.taste)], middle, q.alternative)[1] for q in per_taste]
-    )
-    adjusted = adjust(np.nan_to_num(p, nan=1.0), config.correction)
-    found["any taste", "corrected"] = np.asarray((adjusted < config.alpha).any(axis=0))
-    return found | {(q.taste, q.alternative): adjusted[k] < config.alpha for k, q in enumerate(per_taste)}
-
-
-def _one_size(simulation: Simulation, n: int) -> list[dict[str, Any]]:
+def _one_size(simulation: Simulation, size: tuple[int, int]) -> list[dict[str, Any]]:
     from scipy.stats import binomtest
 
     asked, simulations = simulation.experiment.task(PreferenceTask), simulation.studies
     assert asked is not None
     middle = asked.middle
-    hits: dict[tuple[str, str], int] = {}
+    n, per_taste = size
+    clips = clip_table(simulation.tastes, per_taste)
+    hits: dict[tuple[str, str, str], int] = {}
+    none = 0
     for batch, start in enumerate(range(0, simulations, BATCH)):
-        rng = np.random.default_rng([simulation.seed, n, batch])
+        rng = np.random.default_rng([simulation.seed, n, per_taste, batch])
         studies = min(BATCH, simulations - start)
-        drawn = generate(simulation.experiment, simulation.effects, simulation.clips, n, studies, rng)
-        for key, found in detected(drawn, middle, simulation.analysis).items():
-            hits[key] = hits.get(key, 0) + int(found.sum())
+        drawn = generate(simulation.experiment, simulation.effects, clips, n, studies, rng)
+        found = detected(drawn, middle, simulation.analysis, simulation.by)
+        for one in found:
+            key = (one.taste, one.test, one.alternative)
+            hits[key] = hits.get(key, 0) + int(one.hits.sum())
+        none += found[0].none
     rows = []
-    for (name, alternative), k in hits.items():
+    for (name, test, alternative), k in hits.items():
         interval = binomtest(k, simulations).proportion_ci(method="wilson")
-        declared = simulation.effects.preference.mean.get(name)
         rows.append(
             {
-                "taste": name,
-                "alternative": alternative,
-                "mean": declared,
-                "n": n,
-                "power": k / simulations,
-                "ci_low": float(interval.low),
-                "ci_high": float(interval.high),
-                "simulations": simulations,
+                "taste": name, "test": test, "alternative": alternative, "people": n, "clips": per_taste, "power": k / simulations,
+                "ci_low": float(interval.low), "ci_high": float(interval.high), "plan": simulation.by,
+                "mean": simulation.effects.preference.mean.get(name), "simulations": simulations, "no_result": none,
             }
-        )
+        )  # fmt: skip
     return rows
 
 
 def power(
     simulation: Simulation, sizes: Sequence[int], jobs: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> list[dict[str, Any]]:
-    """Power of the declared tests at each number of participants, with Wilson's 95 % interval; `jobs` sizes at a time.
+    """Power of the declared tests at each number of participants and of clips, with Wilson's 95 % interval; `jobs` sizes at a time.
 
-    The same seed gives the same numbers, whatever `jobs` is.
+    A study whose fit gives no result finds nothing, and is counted in `no_result`. The same seed gives the same numbers, whatever
+    `jobs` is.
     """
     from concurrent.futures import ProcessPoolExecutor
 
     if simulation.experiment.task(PreferenceTask) is None:
         raise AnalysisError(NO_TASK)
     work = partial(_one_size, simulation)
-    if jobs == 1 or len(sizes) == 1:
-        return _collected(map(work, sizes), len(sizes), progress)
-    with ProcessPoolExecutor(min(jobs, len(sizes))) as pool:
-        return _collected(pool.map(work, sizes), len(sizes), progress)
+    cells = [(n, clips) for clips in simulation.clips for n in sizes]
+    if jobs == 1 or len(cells) == 1:
+        return _collected(map(work, cells), len(cells), progress)
+    with ProcessPoolExecutor(min(jobs, len(cells))) as pool:
+        return _collected(pool.map(work, cells), len(cells), progress)
 
 
 def _collected(
@@ -181,8 +159,8 @@ def _collected(
 
 
 def null(effects: Effects, middle: float) -> Effects:
-    """The same effects without any: every mean is the middle, clips and participants do not differ."""
-    preference = effects.preference.model_copy(update={"mean": {}, "participant_sd": 0.0, "clip_sd": 0.0})
+    """The same people and clips without any effect: every mean is the middle, and they differ as before."""
+    preference = effects.preference.model_copy(update={"mean": {}})
     return effects.model_copy(update={"preference": preference, "name": f"{effects.name}, null"})
 
 
@@ -194,21 +172,26 @@ def plot(rows: list[dict[str, Any]], alpha: float, path: Path) -> None:
     import matplotlib.pyplot as plt
     import seaborn as sns
 
-    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-    names = list(dict.fromkeys((r["taste"], r["alternative"]) for r in rows))
-    styles = ("-", "--", "-.", ":")
-    for i, (colour, name) in enumerate(zip(sns.color_palette("colorblind", len(names)), names, strict=True)):
-        part = [r for r in rows if (r["taste"], r["alternative"]) == name]
-        n = [r["n"] for r in part]
-        label = f"{name[0]} ({name[1]})"
-        axes.plot(n, [r["power"] for r in part], marker="o", color=colour, ls=styles[i % len(styles)], label=label)
-        axes.fill_between(n, [r["ci_low"] for r in part], [r["ci_high"] for r in part], color=colour, alpha=0.2, lw=0)
-    axes.axhline(0.8, color="0.6", lw=0.8)
-    axes.axhline(alpha, color="0.6", lw=0.8, ls=":")
-    axes.set(
-        xlabel="participants", ylabel="power", ylim=(0, 1.02), title="Simulated studies: power of the declared tests"
+    names = list(dict.fromkeys((r["taste"], r["test"], r["alternative"]) for r in rows))
+    each = list(dict.fromkeys(r["clips"] for r in rows))
+    figure, grid = plt.subplots(
+        1, len(each), figsize=(2.4 + 4 * len(each), 4.2), layout="constrained", sharey=True, squeeze=False
     )
-    axes.legend(frameon=False, fontsize="small")
+    styles = ("-", "--", "-.", ":")
+    for axes, clips in zip(grid[0], each, strict=True):
+        for i, (colour, name) in enumerate(zip(sns.color_palette("colorblind", len(names)), names, strict=True)):
+            part = [r for r in rows if (r["taste"], r["test"], r["alternative"]) == name and r["clips"] == clips]
+            n = [r["people"] for r in part]
+            label = f"{name[0]} ({name[2]})"
+            axes.plot(n, [r["power"] for r in part], marker="o", color=colour, ls=styles[i % len(styles)], label=label)
+            low, high = [r["ci_low"] for r in part], [r["ci_high"] for r in part]
+            axes.fill_between(n, low, high, color=colour, alpha=0.2, lw=0)
+        axes.axhline(0.8, color="0.6", lw=0.8)
+        axes.axhline(alpha, color="0.6", lw=0.8, ls=":")
+        axes.set(xlabel="participants", ylim=(0, 1.02), title=f"{clips} pairs of clips a taste")
+    grid[0][0].set_ylabel("power")
+    grid[0][-1].legend(frameon=False, fontsize="small")
+    figure.suptitle(f"Simulated studies: power of the declared tests by the {rows[0]['plan']} plan")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     plt.close(figure)

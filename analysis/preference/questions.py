@@ -1,4 +1,10 @@
-"""What task 1 asks of the answers: over all tastes, and for each taste in the direction that was declared for it."""
+"""What task 1 asks of the answers, and the family that its declared tests are: corrected together, or behind a gate.
+
+The family holds every test that was declared before the data: over all tastes, the tastes with a declared direction, and the
+equivalence tests. With ``overall = "member"`` all are corrected together; with ``overall = "gate"`` the overall test comes first at the full
+level, and the others, corrected among themselves, count only where it was passed (a hierarchical procedure: Maurer,
+Hothorn & Lehmacher 1995). Both hold the error rate of the family.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +12,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from analysis.config import AnalysisConfig
+from analysis.engines.tails import adjust
 from analysis.errors import AnalysisError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+DECLARED, EXPLORATORY = "declared", "exploratory"
 
 
 @dataclass(frozen=True)
@@ -19,20 +30,72 @@ class Question:
 
     taste: str
     alternative: str
-    status: str
+    role: str
+    pair: str = ""
+    bound: None = None
 
     def part(self, data: pd.DataFrame) -> pd.DataFrame:
         """The answers that it is about."""
         return data if self.taste == "all" else data[data["taste"] == self.taste]
 
 
-def questions(tastes: Iterable[str], config: AnalysisConfig) -> list[Question]:
+@dataclass(frozen=True)
+class Bound:
+    """A declared equivalence test: the mean lies within `bound` points of the middle."""
+
+    taste: str
+    bound: float
+    reason: str = ""
+    pair: str = ""
+    alternative: str = "equivalence"
+    role: str = DECLARED
+
+
+def questions(tastes: Iterable[str], config: AnalysisConfig, pair: str = "") -> list[Question]:
     """The overall question, then one a taste in alphabetical order; a taste without a declared direction is asked both ways."""
     declared = {h.taste: h.alternative for h in config.hypotheses}
-    return [Question("all", "greater", "declared")] + [
-        Question(t, declared.get(t, "two-sided"), "declared" if t in declared else "exploratory")
+    return [Question("all", declared.get("all", "greater"), DECLARED, pair)] + [
+        Question(t, declared.get(t, "two-sided"), DECLARED if t in declared else EXPLORATORY, pair)
         for t in sorted(set(tastes))
     ]
+
+
+def bounds(tastes: Iterable[str], config: AnalysisConfig, pair: str = "") -> list[Bound]:
+    """The declared equivalence tests of tastes that were asked."""
+    there = {*tastes, "all"}
+    return [Bound(e.taste, e.bound, e.reason, pair) for e in config.equivalence if e.taste in there]
+
+
+def family(asked: list[Question | Bound], p: np.ndarray, config: AnalysisConfig) -> np.ndarray:
+    """p of the declared tests, corrected as a family; nan for what is exploratory.
+
+    Parameters
+    ----------
+    p : ndarray
+        (questions, ...) uncorrected. A test that could not be made (nan) counts as one that was declared, with p = 1.
+    """
+    p = np.asarray(p, dtype=float)
+    declared = np.array([q.role == DECLARED for q in asked], dtype=bool)
+    first = np.array([q.taste == "all" and q.bound is None for q in asked], dtype=bool) & declared
+    out = np.full(p.shape, np.nan)
+    if config.overall == "member":
+        out[declared] = _adjusted(p[declared], config.correction)
+        return out
+    rest = declared & ~first
+    out[first] = _adjusted(p[first], config.correction)
+    out[rest] = _adjusted(p[rest], config.correction)
+    for k in np.flatnonzero(rest):
+        for g in np.flatnonzero(first):
+            if asked[g].pair == asked[k].pair:
+                out[k] = np.where(np.isnan(p[k]), np.nan, np.maximum(out[k], np.nan_to_num(out[g], nan=1.0)))
+    return out
+
+
+def _adjusted(p: np.ndarray, method: str) -> np.ndarray:
+    """Corrected over all that were declared: also over those that could not be made, which the data decided."""
+    if not len(p):
+        return p
+    return np.where(np.isnan(p), np.nan, adjust(np.nan_to_num(p, nan=1.0), method))
 
 
 def answered(data: pd.DataFrame) -> pd.DataFrame:

@@ -1,9 +1,13 @@
 """The plan that holds its error rates: participants and clips as random effects, with effects and their intervals.
 
 The seed paper's tests treat the answers of one person, and all answers about one clip, as independent; under ordinary
-variances of people and clips they find effects that are not there (docs/evidence/coverage.json). Here every question is a
-contrast of a linear mixed model with both as random intercepts (`analysis.engines.mixed`), so that a result speaks of other people
-and other clips; beside it stand rank-biserial correlation and Cliff's delta with intervals for both (`analysis.engines.crossed`).
+variances of people and clips they find effects that are not there (docs/evidence/coverage.json). Here every question about
+the comparisons is a contrast of one linear mixed model over all tastes (`analysis.preference.joint`), so that a result
+speaks of other people and other clips; beside it stand rank-biserial correlation and Cliff's delta with intervals for both
+(`analysis.engines.crossed`). Every row says the state of its fit.
+
+No Bayes factor stands here: the usual ones take a t statistic of n independent answers, which a contrast with estimated
+variances of people and clips is not.
 """
 
 from __future__ import annotations
@@ -13,60 +17,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.config import AnalysisConfig
+from analysis.engines import spread
 from analysis.engines.crossed import Crossed, crossed_intervals
-from analysis.engines.mixed import fit
+from analysis.engines.mixed import Fit, fit
 from analysis.engines.ordinal import fit_ordinal
 from analysis.engines.tails import adjust
 from analysis.engines.threads import one_thread
 from analysis.errors import AnalysisError
-from analysis.preference.questions import answered, questions
+from analysis.preference import joint
+from analysis.preference.questions import Bound, Question, answered, bounds, family, questions
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.engines.mixed import Fit
-
-
-RANDOM = ("participant", "clip")
-
-
-def random_effects(part: pd.DataFrame, names: tuple[str, ...] = RANDOM) -> tuple[list[np.ndarray], list[str]]:
-    """The random effects that the data can tell apart: more than one level, and levels with several answers."""
-    kept = [n for n in names if 1 < part[n].nunique() < len(part)]
-    return [part[n].to_numpy() for n in kept], kept
-
-
-def _fitted(y: np.ndarray, x: np.ndarray, part: pd.DataFrame) -> tuple[Fit | None, list[str]]:
-    factors, kept = random_effects(part)
-    try:
-        return fit(y, x, factors), kept
-    except AnalysisError:
-        return None, kept
-
-
-def _row(found: Fit | None, kept: list[str], contrast: np.ndarray, alternative: str) -> dict[str, Any]:
-    """Estimate, interval, test and spread of one contrast; a model that can't be fitted gives empty cells and says so."""
-    empty = dict.fromkeys(("effect", "ci_low", "ci_high", "statistic", "df", "p", "p_adjusted", "p_bonferroni"))
-    if found is None:
-        return {**empty, "converged": False, "note": "too few answers for the model"}
-    c = found.test(contrast, alternative)
-    missing = [n for n in RANDOM if n not in kept]
-    note = f"no variance of {' and '.join(missing)} can be told" if missing else ""
-    return {
-        "effect": c.estimate, "ci_low": c.ci_low, "ci_high": c.ci_high, "statistic": c.t, "df": c.df, "p": c.p,
-        "p_adjusted": None, "p_bonferroni": None,
-        "converged": found.converged, "note": note,
-    }  # fmt: skip
-
-
-def _spread(found: Fit | None, kept: list[str]) -> dict[str, float | None]:
-    """Standard deviations of participants, clips and residual; empty where they can't be told."""
-    known = {} if found is None else dict(zip(kept, found.sd, strict=True)) | {"residual": found.residual_sd}
-    return {f"sd_{name}": known.get(name) for name in (*RANDOM, "residual")}
+TOO_FEW = "too few"
+CHUNG = 1.5  # log prior of a variance ratio: gamma with shape 2.5 on the standard deviation (Chung et al. 2013)
+NUMBERS = ("effect", "ci_low", "ci_high", "standard_error", "statistic", "df", "p", "p_adjusted")
 
 
 def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
-    """Is the fine-tuned model preferred: over all tastes, and for each in its declared direction.
+    """Which condition fits better: over all tastes, and for each in its declared direction.
 
     Parameters
     ----------
@@ -76,9 +46,12 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
     Returns
     -------
     dict
-        ``tests``: effect (mean score less the middle, points), its 95 % interval, t, Satterthwaite's df, p, p after Holm
-        (`p_adjusted`) and after Bonferroni over the tastes. ``effects``: rank-biserial correlation and Cliff's delta with
-        intervals, standard deviations of participants, clips and residual.
+        ``tests``: effect (mean score less the middle, points), its 95 % interval, t, Satterthwaite's df, p, p corrected over
+        the declared family (none for an exploratory test), the role (declared or exploratory) and the state of the fit; with
+        more than one pair of conditions also ``pair``. ``equivalence``: the declared bounds (two one-sided tests, with the
+        interval that goes with them: 90 % at 5 %). ``spread``: standard deviations. ``variances``: are those of clips and residual
+        the same for all tastes. ``sensitivity``: beside a singular fit, the tests of one that keeps variances off zero.
+        ``effects``: rank-biserial correlation and Cliff's delta with intervals.
 
     Raises
     ------
@@ -89,38 +62,189 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
         return _preference(data, middle, config)
 
 
-def _preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
-    import pandas as pd
+def asked_of(design: joint.Comparison, config: AnalysisConfig) -> list[Question | Bound]:
+    """Every question of every pair of conditions, then the equivalence tests."""
+    tastes = {pair: [t for p, t in design.cells if p == pair] for pair in design.pairs}
+    asked: list[Question | Bound] = [q for pair, there in tastes.items() for q in questions(there, config, pair)]
+    return asked + [b for pair, there in tastes.items() for b in bounds(there, config, pair)]
 
-    data = answered(data).rename(columns={"clip_finetuned": "clip"})
+
+def rows_of_tests(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> list[dict[str, Any]]:
+    """The rows of ``tests`` alone, without what takes longer."""
+    with one_thread():
+        return _Study(data, middle, config).tables()["tests"]
+
+
+class _Study:
+    """One study's comparisons with their fit."""
+
+    def __init__(self, data: pd.DataFrame, middle: float, config: AnalysisConfig):
+        self.config = config
+        self.compared = joint.sides(answered(data))
+        self.design = joint.comparison(self.compared)
+        self.y = self.compared["score"].to_numpy(float) - middle
+        self.asked = asked_of(self.design, config)
+        self.several = len(self.design.pairs) > 1
+        try:
+            self.found: joint.Fits | None = joint.fitted(self.design, self.y[:, None])
+        except AnalysisError:
+            self.found = None
+        self.state = joint.said(self.found)
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """The tests of differences and of equivalence."""
+        rows = _tested(self.found, self.design, self.asked, self.config, self.state)
+        tests, equivalence = [], []
+        for q, row in zip(self.asked, rows, strict=True):
+            row["n"] = int(_of(self.compared, q).sum())
+            named = _named(q, self.several)
+            if isinstance(q, Question):
+                tests.append(named | {"test": "mixed model", "alternative": q.alternative} | row | {"role": q.role})
+            else:
+                equivalence.append(named | {"test": "tost", "bound": q.bound, "reason": q.reason} | row)
+        return {"tests": tests, "equivalence": equivalence}
+
+
+def _preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
+    s = _Study(data, middle, config)
+    return s.tables() | {
+        "spread": _spread(s.found, s.state),
+        "variances": _variances(s.found, s.design, s.compared, s.y),
+        "sensitivity": _sensitivity(s.design, s.y, s.asked, config, s.state, s.several),
+        "effects": _effects(s.compared, s.asked, middle, config, s.several),
+    }
+
+
+def _of(compared: pd.DataFrame, q: Question | Bound) -> np.ndarray:
+    taste, pair = compared["taste"].to_numpy(str), compared["pair"].to_numpy(str)
+    return np.asarray((pair == q.pair) & ((taste == q.taste) | (q.taste == joint.ALL)))
+
+
+def _named(q: Question | Bound, several: bool) -> dict[str, Any]:
+    return {"taste": q.taste} | ({"pair": q.pair} if several else {})
+
+
+def _tested(
+    found: joint.Fits | None,
+    design: joint.Comparison,
+    asked: list[Question | Bound],
+    config: AnalysisConfig,
+    state: str,
+) -> list[dict[str, Any]]:
+    """One row of numbers a question; empty, with the state, where the model says nothing."""
+    nothing = {"n": 0, **dict.fromkeys(NUMBERS), "state": state, "note": NOTES.get(state, "")}
+    if found is None or state in NOTES:
+        return [dict(nothing) for _ in asked]
+    a = joint.answered_by(found, design, asked)
+    corrected = family(asked, a.p[0], config)
+    rows = []
+    for k, q in enumerate(asked):
+        low, high = (e[0, k] for e in a.interval(0.95 if q.bound is None else 1 - 2 * config.alpha))
+        estimate, error = a.estimate[0, k], a.error[0, k]
+        # Of the two one-sided statistics the one nearer to its bound.
+        t = estimate / error if q.bound is None else min(estimate + q.bound, q.bound - estimate) / error
+        values = (estimate, low, high, error, t, a.df[0, k], a.p[0, k], corrected[k])
+        known = {name: float(v) if np.isfinite(v) else None for name, v in zip(NUMBERS, values, strict=True)}
+        rows.append({"n": 0} | known | {"state": state, "note": _note(found)})
+    return rows
+
+
+NOTES = {
+    "too few": "too few answers that differ for the model",
+    "not converged": "the fit did not converge; there is no result",
+}
+
+
+def _note(found: joint.Fits) -> str:
+    """In words what the state leaves open."""
+    said = []
+    if found.confounded:
+        said.append(
+            f"one of the {' and '.join(found.confounded)} a mean: it is about these {' and '.join(found.confounded)} alone"
+        )
+    zero = [n for n, sd in zip(found.names, found.sd[0], strict=True) if sd == 0]
+    if zero:
+        said.append(f"no variance of {' and '.join(zero)} was found")
+    return "; ".join(said)
+
+
+def _spread(found: joint.Fits | None, state: str) -> list[dict[str, Any]]:
+    """Standard deviations of the joint model and their shares of the variance of an answer; empty where one was left out."""
+    if found is None or state in NOTES:
+        return []
+    sds = [*zip(found.names, found.sd[0], strict=True), ("residual", found.residual_sd[0])]
+    whole = sum(sd**2 for _, sd in sds if not np.isnan(sd))
+    return [
+        {
+            "part": name, "sd": None if np.isnan(sd) else float(sd), "share": None if np.isnan(sd) else float(sd**2 / whole),
+            "state": state,
+        }
+        for name, sd in sds if name not in found.merged
+    ]  # fmt: skip
+
+
+def _variances(
+    found: joint.Fits | None, design: joint.Comparison, compared: pd.DataFrame, y: np.ndarray
+) -> list[dict[str, Any]]:
+    """Are the variances of clips and of the residual the same for all tastes? One row a part and taste."""
+    taste = compared["taste"].to_numpy(str)
+    # With people's own effects of the conditions the tests would take minutes.
+    if found is None or not found.usable[0] or len(set(taste.tolist())) < 2 or joint.OWN in design.factors:
+        return []
+    factors = {k: v for k, v in design.factors.items() if k not in (*found.confounded, *found.merged)}
+    tested: dict[str, spread.Spread | None] = {}
+    for name in ("pair", "clips"):
+        if name in factors:
+            tested[name] = spread.of_factor(y, design.x, factors, name, taste)
+    tested["residual"] = spread.of_residual(y, design.x, factors, taste)
+    return [
+        {
+            "part": part, "taste": name, "sd": sd, "sd_common": s.common, "chi_squared": s.chi_squared, "df": s.df, "p": s.p,
+        }
+        for part, s in tested.items() if s is not None
+        for name, sd in zip(s.groups, s.each, strict=True)
+    ]  # fmt: skip
+
+
+def _sensitivity(
+    design: joint.Comparison,
+    y: np.ndarray,
+    asked: list[Question | Bound],
+    config: AnalysisConfig,
+    state: str,
+    several: bool,
+) -> list[dict[str, Any]]:
+    """The same tests with the variances kept off zero, where one of them was estimated as zero."""
+    if not joint.is_singular(state):
+        return []
+    careful = joint.fitted(design, y[:, None], CHUNG)
+    rows = _tested(careful, design, asked, config, careful.states[0])
+    sds = {f"sd_{n}": float(sd) for n, sd in zip(careful.names, careful.sd[0], strict=True) if not np.isnan(sd)}
+    return [
+        _named(q, several) | {"test": "boundary-avoiding", "alternative": q.alternative, "bound": q.bound}
+        | {k: row[k] for k in (*NUMBERS, "state")} | sds
+        for q, row in zip(asked, rows, strict=True)
+    ]  # fmt: skip
+
+
+def _effects(
+    compared: pd.DataFrame, asked: list[Question | Bound], middle: float, config: AnalysisConfig, several: bool
+) -> list[dict[str, Any]]:
     rng = np.random.default_rng(config.seed)
-    rows, sizes = [], []
-    for asked in questions(data["taste"], config):
-        part = asked.part(data)
-        if part["taste"].nunique() > 1:
-            # Sum contrasts: the intercept is the mean over tastes, each with the same weight.
-            dummies = pd.get_dummies(part["taste"]).to_numpy(float)
-            x = np.column_stack([np.ones(len(part)), dummies[:, :-1] - dummies[:, -1:]])
-        else:
-            x = np.ones((len(part), 1))
-        y = part["score"].to_numpy(float) - middle
-        found, kept = _fitted(y, x, part)
+    rows = []
+    for q in asked:
+        if isinstance(q, Bound):
+            continue
+        part = compared[_of(compared, q)]
         scores, people = part["score"].to_numpy(float), part["participant"].to_numpy()
-        clips, strata = part["clip"].to_numpy(), part["taste"].to_numpy()
+        clips, strata = part["first"].to_numpy(), part["taste"].to_numpy()
         effects = crossed_intervals(scores, people, clips, strata, middle, config.resamples, rng)
         rows.append(
-            {"taste": asked.taste, "test": "lmm", "alternative": asked.alternative, "n": len(part)}
-            | _row(found, kept, np.eye(x.shape[1])[0], asked.alternative)
-            | {"status": asked.status}
-        )
-        sizes.append(
-            {
-                "taste": asked.taste, "n_participants": int(part["participant"].nunique()), "n_clips": int(part["clip"].nunique()),
-                **_ends("rank_biserial", "rank", effects), **_ends("cliffs_delta", "delta", effects), **_spread(found, kept),
-            }
+            _named(q, several)
+            | {"n_participants": int(part["participant"].nunique()), "n_clips": int(part["first"].nunique())}
+            | _ends("rank_biserial", "rank", effects) | _ends("cliffs_delta", "delta", effects)
         )  # fmt: skip
-    _correct(rows[1:], config)
-    return {"tests": rows, "effects": sizes}
+    return rows
 
 
 def _ends(measure: str, short: str, found: dict[str, Crossed]) -> dict[str, float | None]:
@@ -130,11 +254,26 @@ def _ends(measure: str, short: str, found: dict[str, Crossed]) -> dict[str, floa
     return {measure: one.effect, f"{short}_low": low, f"{short}_high": high}
 
 
-def _correct(rows: list[dict[str, Any]], config: AnalysisConfig) -> None:
+def _row(found: Fit | None, contrast: np.ndarray, alternative: str) -> dict[str, Any]:
+    """Estimate, interval and test of one contrast of the ratings; a model that can't be fitted gives empty cells and says so."""
+    if found is None or found.state in NOTES:
+        state = TOO_FEW if found is None else found.state
+        return {**dict.fromkeys(NUMBERS), "state": state, "note": NOTES[state]}
+    c = found.test(contrast, alternative)
+    return {
+        "effect": c.estimate, "ci_low": c.ci_low, "ci_high": c.ci_high, "standard_error": c.error, "statistic": c.t, "df": c.df,
+        "p": c.p, "p_adjusted": None, "state": found.state, "note": _note(found.fits),
+    }  # fmt: skip
+
+
+def _factors(part: pd.DataFrame) -> dict[str, np.ndarray]:
+    return {"people": part["participant"].to_numpy(), "clips": part["clip"].to_numpy()}
+
+
+def _correct(rows: list[dict[str, Any]], method: str) -> None:
     p = np.array([np.nan if r["p"] is None else r["p"] for r in rows], dtype=float)
-    for key, method in (("p_adjusted", "holm"), ("p_bonferroni", "bonferroni")):
-        for row, value in zip(rows, adjust(p, method), strict=True):
-            row[key] = None if np.isnan(value) else float(value)
+    for row, value in zip(rows, adjust(p, method), strict=True):
+        row["p_adjusted"] = None if np.isnan(value) else float(value)
 
 
 def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
@@ -143,7 +282,7 @@ def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[s
     Returns
     -------
     dict
-        ``own_word``: one row a taste among the adjectives, the declared question of task 2, one-sided, Holm over tastes;
+        ``own_word``: one row a taste among the adjectives, the declared question of task 2, one-sided, corrected over tastes;
         ``own_word_ordinal``: the same by a cumulative link mixed model (`analysis.engines.ordinal`), effects in log odds;
         ``prompts``: every adjective and prompt against the mean of the other prompts, two-sided, exploratory, Holm over
         all.
@@ -164,35 +303,38 @@ def _ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[
         if len(there) < 2:
             continue
         x = np.column_stack([(part["prompt"] == p).to_numpy(float) for p in there])
-        found, kept = _fitted(part["value"].to_numpy(float), x, part)
+        try:
+            found: Fit | None = fit(part["value"].to_numpy(float), x, _factors(part))
+        except AnalysisError:
+            found = None
         for k, prompt in enumerate(there):
             contrast = np.where(np.arange(len(there)) == k, 1.0, -1.0 / (len(there) - 1))
-            head = {"prompt": prompt, "adjective": adjective, "test": "lmm", "n": len(part)}
+            head = {"prompt": prompt, "adjective": adjective, "test": "mixed model", "n": len(part)}
             if adjective == prompt:
-                own.append(head | {"alternative": "greater"} | _row(found, kept, contrast, "greater"))
-                row = head | {"test": "clmm", "alternative": "greater"}
-                ordinal.append(row | _ordinal(part, x, k, kept))
-            every.append(head | {"alternative": "two-sided"} | _row(found, kept, contrast, "two-sided"))
-    for rows in (own, ordinal, every):
+                own.append(head | {"alternative": "greater"} | _row(found, contrast, "greater"))
+                row = head | {"test": "ordinal mixed model", "alternative": "greater"}
+                ordinal.append(row | _ordinal(part, x, k))
+            every.append(head | {"alternative": "two-sided"} | _row(found, contrast, "two-sided"))
+    for rows, method in ((own, config.correction), (ordinal, config.correction), (every, "holm")):
         if rows:
-            _correct(rows, config)
+            _correct(rows, method)
     return {"own_word": own, "own_word_ordinal": ordinal, "prompts": every}
 
 
-def _ordinal(part: pd.DataFrame, x: np.ndarray, k: int, kept: list[str]) -> dict[str, Any]:
+def _ordinal(part: pd.DataFrame, x: np.ndarray, k: int) -> dict[str, Any]:
     """The prompt `k` against the mean of the others, as log odds of a higher answer."""
-    empty = dict.fromkeys(("effect", "ci_low", "ci_high", "statistic", "p", "p_adjusted", "p_bonferroni"))
+    empty = dict.fromkeys(("effect", "ci_low", "ci_high", "standard_error", "statistic", "p", "p_adjusted"))
     try:
         # Prompt k is the reference of the thresholds; its lead is minus the mean of the others' effects.
-        found = fit_ordinal(part["value"].to_numpy(float), np.delete(x, k, axis=1), [part[n].to_numpy() for n in kept])
+        found = fit_ordinal(part["value"].to_numpy(float), np.delete(x, k, axis=1), _factors(part))
     except (AnalysisError, np.linalg.LinAlgError):
-        return {**empty, "converged": False, "note": "too few answers for the model"}
+        return {**empty, "state": TOO_FEW, "note": NOTES[TOO_FEW]}
+    if found.state in NOTES:
+        return {**empty, "state": found.state, "note": NOTES[found.state]}
     others = x.shape[1] - 1
     estimate, error, z, p = found.test(np.full(others, -1.0 / others), "greater")
     half = 1.959963984540054 * error
-    note = "" if found.converged else "the fit did not converge; do not use it"
     return {
-        "effect": estimate, "ci_low": estimate - half, "ci_high": estimate + half, "statistic": z, "p": p,
-        "p_adjusted": None, "p_bonferroni": None,
-        "converged": found.converged, "note": note,
+        "effect": estimate, "ci_low": estimate - half, "ci_high": estimate + half, "standard_error": error, "statistic": z, "p": p,
+        "p_adjusted": None, "state": found.state, "note": "",
     }  # fmt: skip

@@ -22,8 +22,8 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     out = Section("preference", f"Which fits the taste better: {sides.first} or {sides.second}")
     robustly = robust.preference(data.preference, data.middle, config)
     mixed = robustly["tests"]
-    bounds = {e.taste: {"taste": e.taste, "bound": e.bound, "p": None} for e in config.equivalence}
-    bounds |= {row["taste"]: row for row in robustly.get("equivalence", [])}
+    bounds = {row["taste"]: row for row in robustly["equivalence"]}
+    declared = sum(row["role"] == "declared" for row in mixed) + len(bounds)
     for row in mixed:
         row["apa"] = sentences.apa_mixed(row)
     out.how = "tastelab analysis preference --plan robust"
@@ -39,18 +39,43 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             "preference_mixed",
             "Mixed models: participants and clips as random effects",
             named(mixed, "difference"),
-            "Difference: mean score less the middle, points; t with Satterthwaite's df; p adjusted: Holm over tastes.",
+            "Difference: mean score less the middle, points; t with Satterthwaite's df; p adjusted: over the declared tests.",
         ),
         Table(
             "preference_effects",
-            "Effect sizes and spread",
+            "Effect sizes",
             robustly["effects"],
-            "Intervals for other people and other clips (two bootstraps); standard deviations of the mixed models.",
+            "Intervals for other people and other clips (two bootstraps).",
+        ),
+        Table(
+            "preference_equivalence",
+            "Equivalence (TOST)",
+            named(robustly["equivalence"], "difference"),
+            "The mixed model's difference against the declared bound on both sides; the interval that goes with it is the 90 % one.",
+        ),
+        Table(
+            "preference_spread",
+            "What varies",
+            robustly["spread"],
+            "Standard deviations of the mixed model (points) and their shares of an answer's variance.",
+        ),
+        Table(
+            "preference_variances",
+            "Do tastes share their variances",
+            robustly["variances"],
+            "One standard deviation a taste against a common one: likelihood-ratio tests of the mixed model.",
+        ),
+        Table(
+            "preference_sensitivity",
+            "The same tests by other models",
+            named(robustly["sensitivity"], "difference"),
+            "Beside a singular fit: variances kept off zero (Chung et al. 2013). Where tastes do not share the variance of clips: "
+            "one for each.",
         ),
         Table(
             "preference_detectable",
             "What this study could have found",
-            sensitivity.detectable(mixed, config.alpha),
+            sensitivity.detectable(mixed, config.alpha, declared),
             "Smallest difference (points) that each test finds with 80 % power, from its own standard error; Bonferroni's share.",
         ),
         Table(

@@ -9,7 +9,7 @@ import numpy as np
 from analysis.config import AnalysisConfig
 from analysis.engines.mixed import fit
 from analysis.errors import AnalysisError
-from analysis.preference import robust
+from analysis.preference import joint, robust
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,9 +32,9 @@ def order_and_side(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
     if not kept or len(data) < 20:
         return []
     x = np.column_stack([np.ones(len(data)), *kept.values()])
-    factors, _ = robust.random_effects(data, ("participant", "clip_finetuned"))
+    compared = joint.comparison(joint.sides(data))
     try:
-        found = fit(data["score"].to_numpy(float) - middle, x, factors)
+        found = fit(data["score"].to_numpy(float) - middle, x, compared.factors)
     except AnalysisError:
         return []
     rows = []
@@ -45,27 +45,28 @@ def order_and_side(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
             {
                 "bias": name, "unit": "points a trial" if name == "order" else "points towards the second clip",
                 "difference": half * c.estimate, "ci_low": half * c.ci_low, "ci_high": half * c.ci_high, "statistic": c.t,
-                "df": c.df, "p": c.p, "converged": found.converged,
+                "df": c.df, "p": c.p, "state": found.state,
             }
         )  # fmt: skip
     return rows
 
 
-def detectable(tests: list[dict[str, Any]], alpha: float, power: float = 0.8) -> list[dict[str, Any]]:
+def detectable(
+    tests: list[dict[str, Any]], alpha: float, declared: int = 1, power: float = 0.8
+) -> list[dict[str, Any]]:
     """The smallest effect that each test of the robust plan finds with the given power, from its own standard error.
 
     Sensitivity power (Perugini, Gallucci & Costantini 2018): unlike power at the effect that was found it does not depend
-    on the outcome. Single tastes carry Bonferroni's share of alpha, which bounds Holm's.
+    on the outcome. Declared tests carry Bonferroni's share of alpha, which bounds Holm's; `declared` is how many there are.
     """
     from scipy import stats
 
-    tastes = sum(row["taste"] != "all" for row in tests)
     rows = []
     for row in tests:
-        if row["p"] is None or not row["statistic"]:
+        if row["p"] is None:
             continue
-        error = abs(row["effect"] / row["statistic"])
-        share = alpha if row["taste"] == "all" else alpha / max(tastes, 1)
+        error = row["standard_error"]
+        share = alpha / max(declared, 1) if row["role"] == "declared" else alpha
         tail = share / 2 if row["alternative"] == "two-sided" else share
         critical = float(stats.t.ppf(1 - tail, row["df"]))
         # Noncentral t: the shift at which the share `power` of outcomes passes the critical value.
@@ -76,7 +77,7 @@ def detectable(tests: list[dict[str, Any]], alpha: float, power: float = 0.8) ->
         rows.append(
             {
                 "taste": row["taste"], "alternative": row["alternative"], "alpha": share, "power": power,
-                "standard_error": error, "df": row["df"], "detectable": shift * error,
+                "standard_error": error, "df": row["df"], "detectable": shift * error, "state": row["state"],
             }
         )  # fmt: skip
     return rows
@@ -90,7 +91,7 @@ def with_and_without(data: StudyData, people: set[int], config: AnalysisConfig) 
     for label, part in (("everybody", data), ("without marked", without(data, people))):
         if part.preference.empty:
             continue
-        test = robust.preference(part.preference, part.middle, config)["tests"][0]
+        test = robust.rows_of_tests(part.preference, part.middle, config)[0]
         rows.append(
             {
                 "who": label, "n_participants": int(part.preference["participant"].nunique()), "n": test["n"],

@@ -70,6 +70,14 @@ def _plan(plan: str | None, default: str, known: tuple[str, ...] = ("robust", "p
     return chosen
 
 
+def _numbers(option: str, given: str, example: str) -> list[int]:
+    """Whole numbers with commas, ascending."""
+    try:
+        return sorted({int(x) for x in given.split(",")})
+    except ValueError:
+        raise UserError(f"{option} {given!r}: give whole numbers with commas, e.g. {example}") from None
+
+
 @app.command()
 @grouped
 def freeze(place: Place, *, kind: KindOption = None) -> None:
@@ -307,37 +315,47 @@ def power(
     sizes: Annotated[
         str, typer.Option("--n", help="Numbers of participants, with commas.")
     ] = "20,40,60,80,111,150,200",
+    per_taste: Annotated[
+        str | None, typer.Option("--clips", help="Pairs of clips a taste, with commas; default: the study's.")
+    ] = None,
+    plan: PlanOption = None,
     simulations: Annotated[int, typer.Option("--simulations", min=20, help="Simulated studies a number.")] = 1000,
     effects: EffectsOption = None,
-    no_effect: Annotated[bool, typer.Option("--null", help="No effect at all: shows the false positives.")] = False,
+    no_effect: Annotated[
+        bool, typer.Option("--null", help="No effect, people and clips differing as before: the false positives.")
+    ] = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes.")] = 2,
     clips: Clips,
     seed: SeedOption = None,
     shown: Shown,
     quiet: QuietOption = False,
 ) -> None:
-    """How often a study with so many participants finds the declared effects."""
-    from analysis.power.power import Simulation, clip_table, null, plot
+    """How often a study with so many participants and clips finds the declared effects, by its own plan."""
+    from analysis.power.power import Simulation, null, plot
     from analysis.power.power import power as run_power
     from experiment.bots.effects import load_effects
     from experiment.tasks.preference import PreferenceTask
 
     loaded = read_study(clips.study)
-    try:
-        numbers = sorted({int(x) for x in sizes.split(",")})
-    except ValueError:
-        raise UserError(f"--n {sizes!r}: give whole numbers with commas, e.g. 40,80,120") from None
+    chosen_plan = _plan(plan, loaded.analysis.plan)
+    numbers = _numbers("--n", sizes, "40,80,120")
+    each = _numbers("--clips", per_taste, "5,10,25") if per_taste else [loaded.stimuli.clips_per_taste]
+    if each[0] < 1 or each[-1] > 1000:
+        raise UserError(f"--clips {per_taste!r}: a taste has 1 to 1000 pairs of clips")
     if numbers[0] < 2 or numbers[-1] > 100_000:
         raise UserError(f"--n {sizes!r}: a study has 2 to 100000 participants")
     told, config = load_effects(effects), loaded.experiment
     compared = config.task(PreferenceTask)
     if no_effect and compared is not None:
         told = null(told, compared.middle)
-    table = tuple(clip_table([t.name for t in loaded.stimuli.tastes], loaded.stimuli.clips_per_taste))
+    tastes = tuple(t.name for t in loaded.stimuli.tastes)
     chosen = loaded.analysis.seed if seed is None else seed
     with progress("power", quiet) as update:
-        rows = run_power(Simulation(config, told, table, loaded.analysis, simulations, chosen), numbers, jobs, update)
-    show("power", loaded.analysis.plan, None, {"power": rows}, shown.as_json, shown.csv)
+        rows = run_power(
+            Simulation(config, told, tastes, tuple(each), loaded.analysis, simulations, chosen, chosen_plan),
+            numbers, jobs, update,
+        )  # fmt: skip
+    show("power", chosen_plan, None, {"power": rows}, shown.as_json, shown.csv)
     for suffix in ("svg", "png"):
         plot(rows, loaded.analysis.alpha, clips.out / loaded.name / f"power.{suffix}")
     say(f"figure {clips.out / loaded.name / 'power.svg'}", quiet or shown.as_json)

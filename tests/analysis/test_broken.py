@@ -83,14 +83,15 @@ def test_one_answer_a_person_about_one_clip_is_the_t_test_and_says_so() -> None:
     test = robust.preference(data, 5.0, CONFIG)["tests"][0]
     plain = stats.ttest_1samp(data["score"], 5, alternative="greater")
     assert (test["statistic"], test["p"]) == pytest.approx((plain.statistic, plain.pvalue), rel=1e-4)
-    assert test["note"] == "no variance of participant and clip can be told"
+    assert test["state"] == "confounded: clips"
+    assert test["note"] == "one of the clips a mean: it is about these clips alone"
     words = rated(48)
     words = words[words["trial"] == words["participant"] % 3]
     words["clip"] = [f"{p}-{t}" for p, t in zip(words["prompt"], words["participant"], strict=True)]
     found = robust.ratings(words, CONFIG)
     for row in (*found["own_word"], *found["own_word_ordinal"]):
         assert 0 < row["p"] < 1
-        assert row["converged"]
+        assert row["state"] == "ok"
 
 
 def told(error: AnalysisError) -> None:

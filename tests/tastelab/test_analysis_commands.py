@@ -195,12 +195,23 @@ def test_power_refuses_what_is_no_number_of_people(lived: Lived, sizes: str, tol
     assert told in said.err
 
 
+@pytest.mark.parametrize(
+    ("given", "told"), [("5,x", "give whole numbers with commas"), ("0", "1 to 1000 pairs"), ("1001", "1 to 1000")]
+)
+def test_power_refuses_what_is_no_number_of_clips(lived: Lived, given: str, told: str) -> None:
+    said = call("analysis", "power", *lived.clips, "--clips", given)
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith(f"tastelab: --clips {given!r}: ")
+    assert told in said.err
+
+
 def test_power_tells_every_size_once_draws_a_figure_and_knows_no_effect(mine: Lived) -> None:
     arguments = ["analysis", "power", *mine.clips, "--n", "30,20,30", "--simulations", "20", "--jobs", "1", "--json"]
     said = call(*arguments)
     assert said.status == 0, said.err
     rows = json.loads(said.out)["tables"]["power"]
-    assert [r["n"] for r in rows if r["taste"] == "all"] == [20, 30]
+    assert [r["people"] for r in rows if r["taste"] == "all"] == [20, 30]
+    assert {r["plan"] for r in rows} == {json.loads(said.out)["plan"]}
     assert all(0 <= r["ci_low"] <= r["power"] <= r["ci_high"] <= 1 for r in rows)
     assert (mine.out / "small" / "power.svg").stat().st_size > 1000
     assert (mine.out / "small" / "power.png").stat().st_size > 1000

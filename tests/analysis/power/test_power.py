@@ -13,8 +13,9 @@ from scipy import stats
 from analysis.config import AnalysisConfig
 from analysis.data.frames import load
 from analysis.errors import AnalysisError
-from analysis.power.power import Answers, Simulation, clip_table, detected, generate, null, plot, power
-from analysis.preference import paper
+from analysis.power.plans import Answers, detected
+from analysis.power.power import Simulation, clip_table, generate, null, plot, power
+from analysis.preference import paper, robust
 from experiment import launch
 from experiment.bots.effects import Effects, load_effects
 from experiment.config import ExperimentConfig
@@ -27,9 +28,18 @@ STUDY = load_study(ROOT / "study.toml")
 TASTES = [t.name for t in STUDY.stimuli.tastes]
 
 
-def simulation(effects: Effects, studies: int, seed: int = 0, analysis: AnalysisConfig = STUDY.analysis) -> Simulation:
-    """The default study with five clips a taste."""
-    return Simulation(STUDY.experiment, effects, tuple(clip_table(TASTES, 5)), analysis, studies, seed)
+PAPER = STUDY.analysis.model_copy(update={"plan": "paper"})
+
+
+def simulation(
+    effects: Effects, studies: int, seed: int = 0, analysis: AnalysisConfig = PAPER, clips: tuple[int, ...] = (5,)
+) -> Simulation:
+    """The default study with five clips a taste, by the plan that is fast."""
+    return Simulation(STUDY.experiment, effects, tuple(TASTES), clips, analysis, studies, seed)
+
+
+def hits(found: list[Any]) -> dict[tuple[str, str], np.ndarray]:
+    return {(d.taste, d.alternative): d.hits for d in found}
 
 
 SHORT = STUDY.experiment.model_copy(update={"ratings": None, "affect": []})  # sessions end with the preference task
@@ -140,7 +150,7 @@ def test_a_study_without_the_task_is_refused() -> None:
     with pytest.raises(AnalysisError, match="no preference task"):
         generate(bare, load_effects(), CLIPS, 4, 1, np.random.default_rng(0))
     with pytest.raises(AnalysisError, match="no preference task"):
-        power(Simulation(bare, load_effects(), CLIPS, STUDY.analysis, 20, 0), [4])
+        power(Simulation(bare, load_effects(), tuple(TASTES), (5,), STUDY.analysis, 20, 0), [4])
 
 
 def test_clips_are_numbered_within_taste_and_model() -> None:
@@ -151,25 +161,23 @@ def test_clips_are_numbered_within_taste_and_model() -> None:
     ]  # fmt: skip
 
 
-def test_nothing_is_no_mean_and_no_variance_of_people_or_clips() -> None:
+def test_nothing_is_no_mean_and_people_and_clips_as_before() -> None:
     was = load_effects()
     found = null(was, 5.0)
     assert found.preference.mean == {}
-    assert (found.preference.participant_sd, found.preference.clip_sd) == (0, 0)
-    assert (found.preference.residual_sd, found.preference.careless) == (
-        was.preference.residual_sd,
-        was.preference.careless,
-    )
+    assert found.preference.model_copy(update={"mean": was.preference.mean}) == was.preference
+    assert found.preference.clip_sd > 0
     assert found.ratings == was.ratings
     assert found.name == f"{was.name}, null"
 
 
 def test_false_positives_are_as_declared_and_power_grows() -> None:
-    rows = power(simulation(null(load_effects(), 5.0), 4000), [60])
+    still = changed(mean={}, residual_sd=2.4)  # the ranks take answers for independent: so they are
+    rows = power(simulation(still, 4000), [60])
     overall = next(r for r in rows if r["taste"] == "all")
     assert overall["power"] == pytest.approx(0.05, abs=4 * (0.05 * 0.95 / 4000) ** 0.5)
     assert overall["mean"] is None
-    family = next(r for r in rows if r["taste"] == "any taste")
+    family = next(r for r in rows if r["taste"] == "any")
     assert 0.02 < family["power"] <= 0.06
     single = [r["power"] for r in rows if r["taste"] in TASTES]
     assert max(single) < 0.025  # 5 % shared by four tastes
@@ -178,11 +186,11 @@ def test_false_positives_are_as_declared_and_power_grows() -> None:
     sweet = [r["power"] for r in rows if r["taste"] == "sweet"]
     assert sweet == sorted(sweet)
     assert sweet[0] < 0.6 < 0.9 < sweet[2]
-    assert [r["n"] for r in rows] == [n for n in (20, 80, 200) for _ in range(6)]
+    assert [r["people"] for r in rows] == [n for n in (20, 80, 200) for _ in range(6)]
     assert {r["mean"] for r in rows if r["taste"] == "sweet"} == {load_effects().preference.mean["sweet"]}
     assert power(simulation(load_effects(), 400), [20, 80, 200]) == rows
     assert power(simulation(load_effects(), 400), [80]) == [
-        r for r in rows if r["n"] == 80
+        r for r in rows if r["people"] == 80
     ]  # whatever stands beside it
     assert power(simulation(load_effects(), 400, seed=1), [20, 80, 200]) != rows
 
@@ -201,9 +209,9 @@ def test_shares_have_wilsons_interval_and_count_every_study() -> None:
     """Wilson 1927 with z = 1.96: of 250 hits of 250 the low end is n / (n + z^2), of none the high end z^2 / (n + z^2)."""
     rows = {r["taste"]: r for r in power(simulation(changed(mean=MEANS), 250), [20])}
     z2 = 1.959963984540054**2
-    for name, power_ in (("sweet", 1.0), ("sour", 1.0), ("bitter", 0.0), ("salty", 0.0), ("any taste", 1.0)):
+    for name, power_ in (("sweet", 1.0), ("sour", 1.0), ("bitter", 0.0), ("salty", 0.0), ("any", 1.0)):
         row = rows[name]
-        assert (row["power"], row["simulations"], row["n"]) == (power_, 250, 20), name
+        assert (row["power"], row["simulations"], row["people"], row["clips"]) == (power_, 250, 20, 5), name
         ends = (250 / (250 + z2), 1.0) if power_ else (0.0, z2 / (250 + z2))
         assert (row["ci_low"], row["ci_high"]) == pytest.approx(ends)
     # Batches are different studies: twice as many are not the same ones twice.
@@ -229,15 +237,16 @@ def test_figure_has_a_line_for_every_test(tmp_path: Path) -> None:
         "participants",
         "power",
         "all (greater)",
-        "any taste (corrected)",
+        "any (corrected)",
         *(f"{t} (greater)" for t in TASTES),
     ):
         assert f">{label}<" in text, label
 
 
 def test_detection_follows_the_declared_direction() -> None:
-    high = Answers(np.full((1, 40, 4), 9.0), np.tile(np.arange(4), (40, 1)), tuple(sorted(TASTES)))
-    found = detected(high, 5.0, AnalysisConfig(hypotheses=[{"taste": "salty", "alternative": "less"}]))
+    places = np.tile(np.arange(4), (40, 1))
+    high = Answers(np.full((1, 40, 4), 9.0), places, tuple(sorted(TASTES)), places)
+    found = hits(detected(high, 5.0, AnalysisConfig(hypotheses=[{"taste": "salty", "alternative": "less"}]), "paper"))
     assert not found["salty", "less"][0]
     assert found["sweet", "two-sided"][0]
     assert found["all", "greater"][0]
@@ -252,9 +261,9 @@ def test_a_study_finds_what_its_own_analysis_finds(correction: str) -> None:
     )  # fmt: skip
     means = {"bitter": 5.6, "salty": 4.0, "sour": 4.3, "sweet": 6.2}
     answers = drawn(changed(mean=means, residual_sd=2.0), 20, 12)
-    found = detected(answers, 5.0, config)
+    found = hits(detected(answers, 5.0, config, "paper"))
     assert list(found) == [
-        ("all", "greater"), ("any taste", "corrected"), ("bitter", "greater"), ("salty", "two-sided"), ("sour", "less"), ("sweet", "greater"),
+        ("all", "greater"), ("bitter", "greater"), ("salty", "two-sided"), ("sour", "less"), ("sweet", "greater"), ("any", "corrected"),
     ]  # fmt: skip
     told = 0
     for k, scores in enumerate(answers.scores):
@@ -269,19 +278,80 @@ def test_a_study_finds_what_its_own_analysis_finds(correction: str) -> None:
         assert found["all", "greater"][k] == (tests[0]["p"] < 0.05)
         single = {(r["taste"], r["alternative"]): r["p_adjusted"] < 0.05 for r in tests[1:]}
         assert {key: bool(found[key][k]) for key in single} == single
-        assert found["any taste", "corrected"][k] == any(single.values())
+        assert found["any", "corrected"][k] == any(single.values())
         told += sum(single.values())
     assert 0 < told < 4 * 12
 
 
+def framed(answers: Answers, scores: np.ndarray) -> pd.DataFrame:
+    """One simulated study as its own analysis reads it."""
+    n, trials = answers.tastes.shape
+    return pd.DataFrame(
+        {
+            "participant": np.repeat(np.arange(n), trials), "trial": np.tile(np.arange(trials), n),
+            "taste": [answers.names[i] for i in answers.tastes.ravel()], "score": scores.ravel(),
+            "clip_over": [f"o{k}" for k in answers.heard.ravel()], "clip_under": [f"u{k}" for k in answers.heard.ravel()],
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", [{}, {"correction": "holm", "overall": "gate"}])
+def test_the_robust_plan_is_simulated_by_its_own_functions(changes: dict[str, str]) -> None:
+    """Study by study through `robust.preference`: the same tests are found, equivalence among them."""
+    config = AnalysisConfig(
+        hypotheses=[{"taste": "sweet"}, {"taste": "sour", "alternative": "less"}, {"taste": "bitter"}],
+        equivalence=[{"taste": "salty", "bound": 1.2}], resamples=100, **changes,
+    )  # fmt: skip
+    means = {"bitter": 5.6, "salty": 5.0, "sour": 3.9, "sweet": 6.4}
+    answers = drawn(changed(mean=means, residual_sd=2.0, clip_sd=0.3, participant_sd=0.6), 30, 8)
+    found = detected(answers, 5.0, config)
+    assert [(d.taste, d.test, d.alternative) for d in found] == [
+        ("all", "mixed model", "greater"), ("bitter", "mixed model", "greater"), ("salty", "mixed model", "two-sided"),
+        ("sour", "mixed model", "less"), ("sweet", "mixed model", "greater"), ("salty", "tost 1.2", "equivalence"),
+        ("any", "any declared", "corrected"),
+    ]  # fmt: skip
+    told = 0
+    for k, scores in enumerate(answers.scores):
+        tables = robust.preference(framed(answers, scores), 5.0, config)
+        rows = [*tables["tests"], *tables["equivalence"]]
+        wanted = [(r["p"] if r["p_adjusted"] is None else r["p_adjusted"]) < 0.05 for r in rows]
+        assert [bool(d.hits[k]) for d in found[:-1]] == wanted
+        assert bool(found[-1].hits[k]) == any(
+            w for w, r in zip(wanted, rows, strict=True) if r["p_adjusted"] is not None
+        )
+        told += sum(wanted)
+    assert 5 < told < 6 * 8
+    assert all(d.none == 0 for d in found)
+
+
+def test_power_says_the_plan_that_ran_and_grows_with_clips() -> None:
+    few = power(simulation(load_effects(), 60, analysis=STUDY.analysis, clips=(3, 12)), [60])
+    assert {r["plan"] for r in few} == {"robust"}
+    assert {r["test"] for r in few} == {"mixed model", "tost 1", "any declared"}
+    assert [r["clips"] for r in few] == [3] * 7 + [12] * 7
+    sweet = [r["power"] for r in few if r["taste"] == "sweet"]
+    assert sweet[1] > sweet[0]
+    assert {r["plan"] for r in power(simulation(load_effects(), 20), [6])} == {"paper"}
+
+
+def test_studies_whose_fit_gives_no_result_find_nothing_and_are_counted() -> None:
+    places = np.tile(np.arange(4), (10, 1))
+    flat = Answers(np.full((3, 10, 4), 9.0), places, tuple(sorted(TASTES)), places + 4 * (np.arange(10)[:, None] % 2))
+    found = detected(flat, 5.0, STUDY.analysis)
+    assert not any(d.hits.any() for d in found)
+    assert {d.none for d in found} == {3}
+
+
 def test_nothing_is_found_where_every_answer_is_the_middle_and_alpha_is_the_plans() -> None:
-    middle = Answers(np.full((2, 10, 4), 5.0), np.tile(np.arange(4), (10, 1)), tuple(sorted(TASTES)))
-    assert not any(hits.any() for hits in detected(middle, 5.0, STUDY.analysis).values())
+    places = np.tile(np.arange(4), (10, 1))
+    middle = Answers(np.full((2, 10, 4), 5.0), places, tuple(sorted(TASTES)), places)
+    assert not any(d.hits.any() for d in detected(middle, 5.0, PAPER))
     scores = np.full((1, 12, 1), 5.0)
     scores[0, :5, 0] = [6, 7, 8, 9, 10]  # V = 15 of 5: R's wilcox.test, exact = FALSE: p = 0.02952
-    one = Answers(scores, np.zeros((12, 1), dtype=int), ("sweet",))
+    none = np.zeros((12, 1), dtype=int)
+    one = Answers(scores, none, ("sweet",), none)
     for alpha, hit in ((0.05, True), (0.01, False)):
-        found = detected(one, 5.0, AnalysisConfig(alpha=alpha, hypotheses=[{"taste": "sweet"}]))
+        found = hits(detected(one, 5.0, AnalysisConfig(alpha=alpha, hypotheses=[{"taste": "sweet"}]), "paper"))
         assert bool(found["sweet", "greater"][0]) is hit
         assert bool(found["all", "greater"][0]) is hit
-        assert bool(found["any taste", "corrected"][0]) is hit
+        assert bool(found["any", "corrected"][0]) is hit

@@ -24,7 +24,7 @@ HYPOTHESES = [
 
 
 def data() -> StudyData:
-    frame = unbalanced().assign(first_model="base", clip_base="b", answer=lambda d: d["score"], response_time=2.0)
+    frame = unbalanced().assign(first_model="base", clip_base=lambda d: "b" + d["clip_finetuned"], answer=lambda d: d["score"], response_time=2.0)
     frame["trial"] = frame.groupby("participant").cumcount()
     return replace(study(), preference=frame)
 
@@ -88,7 +88,7 @@ def test_every_table_is_there_in_order(whole: tuple[Section, list[str]]) -> None
     assert [t.name for t in found.tables] == [
         f"preference_{n}"
         for n in (
-            "mixed", "effects", "detectable", "bias",
+            "mixed", "effects", "equivalence", "spread", "variances", "sensitivity", "detectable", "bias",
         )
     ]  # fmt: skip
     assert [f.name for f in found.figures] == ["intervals", "preference", "distribution"]

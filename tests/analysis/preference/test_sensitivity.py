@@ -44,8 +44,7 @@ def test_order_and_side_are_lme4s() -> None:
     assert [side[k] for k in ("statistic", "df", "p")] == pytest.approx(
         [3.631873299311, 100.12481469663, 4.457263468092e-04], rel=1e-3
     )
-    assert order["converged"]
-    assert side["converged"]
+    assert order["state"] == side["state"] == "ok"
 
 
 def test_what_was_not_varied_is_not_tested() -> None:
@@ -60,14 +59,19 @@ def test_what_was_not_varied_is_not_tested() -> None:
 
 
 def row(taste: str, alternative: str, df: float, effect: float | None = 1.0, statistic: float | None = 2.0) -> dict:
-    p = None if effect is None else 0.04
-    return {"taste": taste, "alternative": alternative, "df": df, "effect": effect, "statistic": statistic, "p": p}
+    known = effect is not None and statistic is not None
+    error = abs(effect / statistic) if known else None
+    return {
+        "taste": taste, "alternative": alternative, "df": df, "standard_error": error, "p": 0.04 if known else None,
+        "role": "declared", "state": "ok",
+    }  # fmt: skip
 
 
 def test_detectable_effects_are_rs_noncentral_t() -> None:
-    """uniroot(function(s) pt(qt(1 - tail, df), df, ncp = s, lower.tail = FALSE) - power, c(0, 20)); four tastes share alpha."""
+    """uniroot(function(s) pt(qt(1 - tail, df), df, ncp = s, lower.tail = FALSE) - power, c(0, 20)); declared tests share alpha."""
     tests = [row("all", "greater", 17.2)] + [row(t, "greater", 17.2, -3.0, -6.0) for t in ("bitter", "salty", "sour")]
-    found = detectable([*tests, row("sweet", "two-sided", 8.0, 0.9, 3.0)], 0.05)
+    found = detectable([*tests, row("sweet", "two-sided", 8.0, 0.9, 3.0)], 0.05, 4)
+    found[0] = detectable(tests[:1], 0.05)[0]
     assert [r["alpha"] for r in found] == [0.05, 0.0125, 0.0125, 0.0125, 0.0125]
     assert [r["standard_error"] for r in found] == pytest.approx([0.5, 0.5, 0.5, 0.5, 0.3])
     assert found[0]["detectable"] == pytest.approx(0.5 * 2.590454572907)
@@ -75,11 +79,12 @@ def test_detectable_effects_are_rs_noncentral_t() -> None:
     assert found[4]["detectable"] == pytest.approx(0.3 * 4.175483014033)
     assert [r["taste"] for r in found] == ["all", "bitter", "salty", "sour", "sweet"]
     assert {r["power"] for r in found} == {0.8}
-    (strict,) = detectable([row("all", "greater", 110.0)], 0.05, 0.9)
+    (strict,) = detectable([row("all", "greater", 110.0)], 0.05, 1, 0.9)
     assert strict["detectable"] == pytest.approx(0.5 * 2.944591578082)
-    # A test without a number is no test, but it was one of the tastes.
-    none = detectable([row("sour", "greater", 17.2), row("sweet", "greater", 17.2, None, None)], 0.025)
-    assert [(r["taste"], r["alpha"]) for r in none] == [("sour", 0.0125)]
+    # A test without a number is no test, but it was declared; an exploratory one has the whole level.
+    loose = row("bitter", "greater", 17.2) | {"role": "exploratory"}
+    none = detectable([row("sour", "greater", 17.2), row("sweet", "greater", 17.2, None, None), loose], 0.025, 2)
+    assert [(r["taste"], r["alpha"], r["state"]) for r in none] == [("sour", 0.0125, "ok"), ("bitter", 0.025, "ok")]
 
 
 def test_with_and_without_are_the_plans_own_overall_test() -> None:

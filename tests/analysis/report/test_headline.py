@@ -15,7 +15,7 @@ FIRST = {"effect": 0.5, "statistic": 3.0, "df": 20.0, "n": 16, "ci_low": 0.1, "c
 
 def row(taste: str, p_adjusted: float | None, status: str = "declared", **changes: Any) -> dict[str, Any]:
     """A test whose uncorrected p is far under any level: only the corrected one can decide."""
-    head = {"taste": taste, "p": 1e-6, "p_adjusted": p_adjusted, "status": status, "alternative": "greater"}
+    head = {"taste": taste, "p": 1e-6, "p_adjusted": p_adjusted, "role": status, "alternative": "greater"}
     return {**FIRST, **head, **changes}
 
 
@@ -24,7 +24,8 @@ def headline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The summary's sentence for constructed tests."""
 
     def make(mixed: list[dict[str, Any]], **settings: Any) -> str:
-        monkeypatch.setattr(robust, "preference", lambda *_: {"tests": [dict(r) for r in mixed], "effects": []})
+        rest = {k: [] for k in ("effects", "equivalence", "spread", "variances", "sensitivity")}
+        monkeypatch.setattr(robust, "preference", lambda *_: {"tests": [dict(r) for r in mixed], **rest})
         monkeypatch.setattr(sensitivity, "detectable", lambda *_: [])
         summary: list[str] = []
         with sketched():

@@ -1,0 +1,101 @@
+"""Do groups of answers share their variances? Restricted likelihood-ratio tests of common variances against one a group.
+
+The fixed effects are the same in both models, so that restricted likelihoods may be compared. A variance that is zero in the
+larger model makes the chi-squared distribution too wide, so p is too large there, never too small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.engines.mixed import SINGULAR, fit, identified
+from analysis.engines.reml import Design
+from analysis.engines.search import follow
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A standard deviation in common and one a group, with the test of the first against the second."""
+
+    groups: tuple[str, ...]
+    common: float
+    each: tuple[float, ...]
+    chi_squared: float
+    df: int
+    p: float
+
+
+def of_factor(
+    y: np.ndarray, x: np.ndarray, factors: dict[str, np.ndarray], name: str, group: np.ndarray
+) -> Spread | None:
+    """Does a random factor vary equally in all groups of answers? None where some group's variance can't be told."""
+    groups = tuple(np.unique(group.astype(str)).tolist())
+    levels = factors[name] if factors[name].ndim == 2 else _indicators(factors[name])
+    apart = {f"{name} {g}": levels * (group.astype(str) == g)[:, None] for g in groups}
+    if not all(part.any() for part in apart.values()):
+        return None
+    others = {k: v for k, v in factors.items() if k != name}
+    one, many = fit(y, x, factors), fit(y, x, others | apart)
+    sds = tuple(many.sd[len(others) :])
+    if np.isnan(sds).any() or "not converged" in (one.state, many.state):
+        return None
+    return _tested(groups, one.sd[list(factors).index(name)], sds, one.reml - many.reml)
+
+
+def of_residual(y: np.ndarray, x: np.ndarray, factors: dict[str, np.ndarray], group: np.ndarray) -> Spread | None:
+    """Is the residual equally wide in all groups of answers? None where a group has too few."""
+    from scipy.optimize import minimize
+
+    groups, codes = np.unique(group.astype(str), return_inverse=True)
+    sizes = np.bincount(codes)
+    one = fit(y, x, factors)
+    if sizes.min() <= x.shape[1] + 1 or len(groups) < 2 or one.state == "not converged":
+        return None
+    levels, confounded, merged = identified(x, factors)
+    kept = [k for k in levels if k not in confounded + merged]
+    blocks = [levels[k] if levels[k].ndim == 2 else _indicators(levels[k]) for k in kept]
+    start = np.array([max(sd, SINGULAR * one.residual_sd) for k, sd in zip(levels, one.sd, strict=True) if k in kept])
+    ratios = (start / one.residual_sd) ** 2
+
+    def scaled(free: np.ndarray) -> tuple[np.ndarray, float]:
+        """Deviations of every group over the geometric mean's, and the log-determinant that they add."""
+        log = np.append(free, -(free * sizes[:-1]).sum() / sizes[-1])
+        return np.exp(log), float(2 * (log * sizes).sum())
+
+    def criterion(free: np.ndarray) -> float:
+        relative, log_det = scaled(free)
+        w = (1 / relative)[codes]
+        design = Design(x * w[:, None], [b * w[:, None] for b in blocks])
+        _, value, _ = follow(design, design.answers((y * w)[:, None]), ratios)
+        return float(value + log_det)
+
+    found = minimize(criterion, np.zeros(len(groups) - 1), method="L-BFGS-B", options={"ftol": 1e-10, "maxiter": 60})
+    relative, _ = scaled(found.x)
+    w = (1 / relative)[codes]
+    design = Design(x * w[:, None], [b * w[:, None] for b in blocks])
+    at = design.answers((y * w)[:, None])
+    gamma, _, _ = follow(design, at, ratios)
+    base = (
+        float(np.sqrt(design.slopes(gamma[None], at).rss[0] / design.free))
+        if blocks
+        else float(np.sqrt(at.square[0] / design.free))
+    )
+    return _tested(
+        tuple(groups.tolist()), one.residual_sd, tuple((base * relative).tolist()), one.reml - float(found.fun)
+    )
+
+
+def _tested(groups: tuple[str, ...], common: float, each: tuple[float, ...], chi_squared: float) -> Spread:
+    from scipy import stats
+
+    chi_squared = max(chi_squared, 0.0)
+    return Spread(
+        groups, common, each, chi_squared, len(groups) - 1, float(stats.chi2.sf(chi_squared, len(groups) - 1))
+    )
+
+
+def _indicators(labels: np.ndarray) -> np.ndarray:
+    names, codes = np.unique(labels, return_inverse=True)
+    return np.asarray(np.eye(len(names))[codes])

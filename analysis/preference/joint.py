@@ -1,0 +1,180 @@
+"""One mixed model over all tastes and pairs of conditions: what is compared, what varies at random, and its contrasts.
+
+score - middle = mean of the (pair, taste) + person + clips + residual. Every taste's mean is a contrast of the same model, so
+that all tastes are judged by the same variances: one model a taste has so few clips that the estimated variance of clips, and with it
+the verdict, is chance. Where the two clips of a comparison always meet they are one unit, ``pair``; else each side's clip
+has an effect of its own, +1 for the clip that a high score speaks for and -1 for the other. With three and more conditions
+people also differ in how much they favour each of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.engines.mixed import OK, Fits, fit_many
+from analysis.engines.tails import p_value
+from analysis.errors import AnalysisError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.preference.questions import Bound, Question
+
+ALL, OWN = "all", "people x conditions"
+WIDEST = 2_000  # people times conditions, from where on their own effects are left out
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A design of comparisons.
+
+    Attributes
+    ----------
+    cells : tuple of (str, str)
+        (pair, taste) of each column of `x`, in order; a pair is written ``over - under``, "" where there is only one.
+    x : ndarray
+        (n, cells) whether an answer is of the cell: fixed effects are the cells' means.
+    factors : dict
+        Random intercepts for `analysis.engines.mixed`: ``people``, then ``pair`` or ``clips``, then ``people x conditions``.
+    """
+
+    cells: tuple[tuple[str, str], ...]
+    x: np.ndarray
+    factors: dict[str, np.ndarray]
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """Pairs of conditions, in the order of the cells."""
+        return tuple(dict.fromkeys(pair for pair, _ in self.cells))
+
+    def contrast(self, taste: str, pair: str) -> np.ndarray | None:
+        """A taste's mean, or with "all" the mean over tastes, each with the same weight; None where nothing was asked."""
+        chosen = np.array([p == pair and taste in (ALL, t) for p, t in self.cells], dtype=float)
+        return chosen / chosen.sum() if chosen.any() else None
+
+
+def sides(data: pd.DataFrame) -> pd.DataFrame:
+    """Comparisons with columns participant, taste, pair, over and under (conditions), first and second (their clips), score."""
+    if "clip_over" not in data:
+        data = data.rename(columns={"clip_finetuned": "clip_over", "clip_base": "clip_under"})
+    out = data[["participant", "taste", "score"]].copy()
+    for name in ("over", "under"):
+        out[name] = data.get(name, name)
+    out["first"] = data["clip_over"]
+    out["second"] = data["clip_under"] if "clip_under" in data else data["clip_over"]
+    pairs = out["over"].astype(str) + " - " + out["under"].astype(str)
+    out["pair"] = pairs if pairs.nunique() > 1 else ""
+    return out
+
+
+def comparison(compared: pd.DataFrame) -> Comparison:
+    """The model's design from the rows of `sides`."""
+    pair, taste = compared["pair"].to_numpy(str), compared["taste"].to_numpy(str)
+    cells = tuple(sorted(set(zip(pair.tolist(), taste.tolist(), strict=True))))
+    x = np.column_stack([(pair == p) & (taste == t) for p, t in cells]).astype(float)
+    first, second = compared["first"].to_numpy(), compared["second"].to_numpy()
+    people = compared["participant"].to_numpy()
+    factors = {"people": people}
+    meetings = set(zip(first.tolist(), second.tolist(), strict=True))
+    once = len(meetings) == len(set(first.tolist())) == len(set(second.tolist()))
+    if once and not set(first.tolist()) & set(second.tolist()):
+        factors["pair"] = first
+    elif once and (first == second).all():
+        factors["clips"] = first
+    else:
+        factors |= _clips(compared, x)
+    conditions = {*compared["over"], *compared["under"]}
+    if len(conditions) > 2 and len(conditions) * len(set(people.tolist())) <= WIDEST:
+        codes = np.unique(people, return_inverse=True)[1].astype(str)
+        keys = [np.char.add(np.char.add(codes, "\t"), compared[side].to_numpy(str)) for side in ("over", "under")]
+        factors[OWN] = _signed(*keys)
+    return Comparison(cells, x, factors)
+
+
+def _clips(compared: pd.DataFrame, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Each side's clip, signed. A clip that is the only one of its side (a control) lies in the space of the means: its own
+    factor, which the engine leaves out and says, so that it does not stand for clips that were never heard."""
+    first, second = compared["first"].to_numpy(), compared["second"].to_numpy()
+    signed = _signed(first, second)
+    basis = np.linalg.qr(x)[0]
+    inside = ((signed - basis @ (basis.T @ signed)) ** 2).sum(axis=0) < 1e-9 * (signed**2).sum(axis=0)
+    if inside.all() or not inside.any():
+        return {"clips": signed}
+    out = {"clips": signed[:, ~inside]}
+    names = np.unique(np.concatenate([first, second]))
+    of = dict(zip(first, compared["over"], strict=True)) | dict(zip(second, compared["under"], strict=True))
+    for name, column in zip(names[inside], signed[:, inside].T, strict=True):
+        key = f"clips of {of[name]}"
+        out[key] = np.column_stack([*out.get(key, np.empty((0, len(x)))), column])
+    return out
+
+
+def _signed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    names = np.unique(np.concatenate([first, second]))
+    out = np.zeros((len(first), len(names)))
+    rows = np.arange(len(first))
+    np.add.at(out, (rows, np.searchsorted(names, first)), 1.0)
+    np.add.at(out, (rows, np.searchsorted(names, second)), -1.0)
+    return out
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The tests of many studies: each array (studies, questions)."""
+
+    estimate: np.ndarray
+    error: np.ndarray
+    df: np.ndarray
+    p: np.ndarray
+
+    def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Two-sided interval."""
+        from scipy import stats
+
+        half = stats.t.ppf((1 + level) / 2, self.df) * self.error
+        return self.estimate - half, self.estimate + half
+
+
+def fitted(design: Comparison, y: np.ndarray, penalty: float = 0.0) -> Fits:
+    """The joint model of answers less the middle, (n, studies)."""
+    return fit_many(y, design.x, design.factors, penalty)
+
+
+def answered_by(found: Fits, design: Comparison, asked: list[Question | Bound]) -> Answered:
+    """Every question's contrast and p; nan where the model says nothing.
+
+    Raises
+    ------
+    AnalysisError
+        If a question is about a taste that was not asked.
+    """
+    from scipy import stats
+
+    contrasts = [design.contrast(q.taste, q.pair) for q in asked]
+    if any(c is None for c in contrasts):
+        raise AnalysisError("a test was declared of a taste that no answer is about")
+    estimate, error, df = found.test(np.array(contrasts))
+    p = np.empty_like(estimate)
+    for k, q in enumerate(asked):
+        e, s, d = estimate[:, k], error[:, k], df[:, k]
+        if q.bound is None:
+            p[:, k] = p_value(stats.t.sf(e / s, d), stats.t.cdf(e / s, d), q.alternative)
+        else:  # two one-sided tests (Schuirmann 1987): the larger p counts
+            p[:, k] = np.maximum(stats.t.sf((e + q.bound) / s, d), stats.t.cdf((e - q.bound) / s, d))
+    nothing = ~(found.usable & found.converged)
+    for values in (estimate, error, df, p):
+        values[nothing] = np.nan
+    return Answered(estimate, error, df, p)
+
+
+def said(found: Fits | None) -> str:
+    """The state of a study's fit."""
+    return "too few" if found is None else found.states[0]
+
+
+def is_singular(state: str) -> bool:
+    """Whether a variance lies on the boundary."""
+    return state != OK and "singular" in state

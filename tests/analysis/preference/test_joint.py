@@ -1,0 +1,100 @@
+"""The joint model's design: cells, contrasts, units; its tests against lmerTest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from analysis.errors import AnalysisError
+from analysis.preference.joint import answered_by, comparison, fitted, sides
+from analysis.preference.questions import Bound, Question
+from benchmarks.mixed import study
+
+
+def frame(conditions: int = 2, seed: int = 3, **changes: float) -> pd.DataFrame:
+    d = study(np.random.default_rng([7, seed]), conditions=conditions, **changes)  # type: ignore[arg-type]
+    names = np.array(["film", "base", "tuned"])
+    over, under = (names[d.pair.str[k].astype(int)] for k in (1, 2))
+    out = d.rename(columns={"first": "clip_over", "second": "clip_under"}).assign(over=over, under=under)
+    return out.assign(score=out.y + 5)
+
+
+def test_two_clips_that_always_meet_are_one_unit() -> None:
+    design = comparison(sides(frame()))
+    assert list(design.factors) == ["people", "pair"]
+    assert design.pairs == ("",)
+    assert design.cells == (("", "bitter"), ("", "salty"), ("", "sour"), ("", "sweet"))
+    assert design.x.sum(axis=1).tolist() == [1.0] * len(design.x)
+    one = frame().drop(columns=["clip_under", "under", "over"])
+    assert list(comparison(sides(one)).factors) == ["people", "clips"]
+
+
+def test_crossed_clips_are_signed_by_their_side() -> None:
+    d = frame(3)
+    design = comparison(sides(d))
+    assert list(design.factors) == ["people", "clips", "people x conditions"]
+    assert design.pairs == ("base - tuned", "film - base", "film - tuned")
+    z = design.factors["clips"]
+    names = np.unique([*d.clip_over, *d.clip_under])
+    for k in (0, 7, len(d) - 1):
+        assert {names[j]: z[k, j] for j in np.flatnonzero(z[k])} == {d.clip_over[k]: 1.0, d.clip_under[k]: -1.0}
+    own = design.factors["people x conditions"]
+    assert own.shape[1] <= 3 * 60
+    assert (np.abs(own).sum(axis=1) == 2).all()
+    assert (own.sum(axis=1) == 0).all()
+
+
+def test_a_control_of_one_clip_stands_for_no_other_and_is_said() -> None:
+    d = frame().assign(clip_under="silence", under="silence")
+    design = comparison(sides(d))
+    assert list(design.factors) == ["people", "clips", "clips of silence"]
+    found = fitted(design, d.y.to_numpy()[:, None])
+    assert found.states[0].startswith("confounded: clips of silence")
+    matched = fitted(comparison(sides(frame())), d.y.to_numpy()[:, None])
+    q = [Question("all", "greater", "declared")]
+    assert answered_by(found, design, q).p == pytest.approx(answered_by(matched, comparison(sides(frame())), q).p)
+
+
+def test_every_taste_weighs_the_same_over_all() -> None:
+    d = frame()
+    d = d[(d.taste != "sweet") | (d.participant < 20)]
+    design = comparison(sides(d))
+    assert design.contrast("all", "").tolist() == [0.25] * 4
+    assert design.contrast("sour", "").tolist() == [0, 0, 1, 0]
+    assert design.contrast("umami", "") is None
+    many = comparison(sides(frame(3)))
+    assert many.contrast("all", "film - base").sum() == pytest.approx(1)
+    assert many.contrast("all", "film - base")[:4].tolist() == [0, 0, 0, 0]
+    with pytest.raises(AnalysisError, match="no answer is about"):
+        answered_by(fitted(design, d.y.to_numpy()[:, None]), design, [Question("umami", "less", "declared")])
+
+
+def test_directions_bounds_and_intervals_come_from_one_contrast() -> None:
+    d = frame()
+    design = comparison(sides(d))
+    asked = [Question("sweet", a, "declared") for a in ("greater", "less", "two-sided")] + [Bound("sweet", 1.5)]
+    a = answered_by(fitted(design, d.y.to_numpy()[:, None]), design, asked)
+    e, s, df = a.estimate[0, 0], a.error[0, 0], a.df[0, 0]
+    t = stats.t(df)
+    both = max(1 - t.cdf((e + 1.5) / s), t.cdf((e - 1.5) / s))
+    assert a.p[0] == pytest.approx([t.sf(e / s), t.cdf(e / s), 2 * t.sf(abs(e / s)), both])
+    low, high = a.interval(0.9)
+    assert (low[0, 3], high[0, 3]) == pytest.approx((e - t.ppf(0.95) * s, e + t.ppf(0.95) * s))
+    # p of equivalence at 5 % and the 90 % interval say the same.
+    assert (both < 0.05) == bool(low[0, 3] > -1.5 and high[0, 3] < 1.5)
+
+
+def test_a_fit_that_is_none_has_no_numbers() -> None:
+    d = frame()
+    design = comparison(sides(d))
+    y = np.column_stack([d.y, np.full(len(d), 2.0), d.y])
+    found = fitted(design, y)
+    found = replace(found, converged=np.array([True, True, False]))
+    a = answered_by(found, design, [Question("all", "greater", "declared")])
+    for values in (a.estimate, a.error, a.df, a.p):
+        assert np.isfinite(values[:, 0]).tolist() == [True, False, False]
+    assert found.states == ["ok", "too few", "not converged"]
