@@ -109,8 +109,24 @@ def batch(
     covered = (low[:, :5] <= means) & (means <= high[:, :5])
     found = a.p[:, :5] < 0.05
     equal = a.p[:, 5:] < 0.05
-    out: dict[str, dict[str, int]] = {}
     states = np.array(fits.states)
+    out = _counts(cell, tastes, states, covered, found, equal)
+    zero = np.flatnonzero(["singular" in s for s in states])
+    if len(zero):
+        with one_thread():
+            careful = joint.fitted(design, y[:, zero], 1.5)
+            b = joint.answered_by(careful, design, asked)
+        low, high = b.interval(0.95)
+        covered = (low[:, :5] <= means) & (means <= high[:, :5])
+        kept = _counts(cell, tastes, states[zero], covered, b.p[:, :5] < 0.05, b.p[:, 5:] < 0.05)
+        out |= {f"{state}; kept off zero": counts for state, counts in kept.items() if state != "all"}
+    return out
+
+
+def _counts(
+    cell: Cell, tastes: list[str], states: np.ndarray, covered: np.ndarray, found: np.ndarray, equal: np.ndarray
+) -> dict[str, dict[str, int]]:
+    out: dict[str, dict[str, int]] = {}
     for state in ("all", *np.unique(states).tolist()):
         some = np.full(len(states), True) if state == "all" else states == state
         counts = {"studies": int(some.sum()), "overall_covered": int(covered[some, 0].sum())}

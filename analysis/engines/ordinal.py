@@ -227,9 +227,9 @@ def _fitted(
     # some is no better.
     for k in range(p + levels - 1, p + levels - 1 + q):
         if at[k] <= NOTHING:
-            there = min((np.where(np.arange(len(at)) == k, some, at) for some in SOME), key=model.deviance)
-            if model.deviance(there) < value - 1e-9:
-                at, value = min((at, value), searched(there), key=lambda ended: ended[1])
+            begin = min((np.where(np.arange(len(at)) == k, some, at) for some in SOME), key=model.deviance)
+            if model.deviance(begin) < value - 1e-9:
+                at, value = min((at, value), searched(begin), key=lambda ended: ended[1])
     lowest = [b[0] for b in bounds]
     free = [i for i, low in enumerate(lowest) if low is None or at[i] > NOTHING]
     slope = float("inf")

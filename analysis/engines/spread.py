@@ -32,16 +32,21 @@ def of_factor(
 ) -> Spread | None:
     """Does a random factor vary equally in all groups of answers? None where some group's variance can't be told."""
     groups = tuple(np.unique(group.astype(str)).tolist())
-    levels = factors[name] if factors[name].ndim == 2 else _indicators(factors[name])
-    apart = {f"{name} {g}": levels * (group.astype(str) == g)[:, None] for g in groups}
-    if not all(part.any() for part in apart.values()):
-        return None
+    split = apart(factors, name, group)
     others = {k: v for k, v in factors.items() if k != name}
-    one, many = fit(y, x, factors), fit(y, x, others | apart)
+    one, many = fit(y, x, factors), fit(y, x, split)
     sds = tuple(many.sd[len(others) :])
     if np.isnan(sds).any() or "not converged" in (one.state, many.state):
         return None
     return _tested(groups, one.sd[list(factors).index(name)], sds, one.reml - many.reml)
+
+
+def apart(factors: dict[str, np.ndarray], name: str, group: np.ndarray) -> dict[str, np.ndarray]:
+    """The same factors, one of them with a variance of its own in each group of answers."""
+    levels = factors[name] if factors[name].ndim == 2 else _indicators(factors[name])
+    labels = group.astype(str)
+    split = {f"{name} {g}": levels * (labels == g)[:, None] for g in np.unique(labels).tolist()}
+    return {k: v for k, v in factors.items() if k != name} | split
 
 
 def of_residual(y: np.ndarray, x: np.ndarray, factors: dict[str, np.ndarray], group: np.ndarray) -> Spread | None:

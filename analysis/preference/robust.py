@@ -12,6 +12,7 @@ variances of people and clips is not.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 TOO_FEW = "too few"
 CHUNG = 1.5  # log prior of a variance ratio: gamma with shape 2.5 on the standard deviation (Chung et al. 2013)
+UNEQUAL = 0.05  # p of common variances, under which the tests with variances by taste stand beside
 NUMBERS = ("effect", "ci_low", "ci_high", "standard_error", "statistic", "df", "p", "p_adjusted")
 
 
@@ -50,7 +52,8 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
         the declared family (none for an exploratory test), the role (declared or exploratory) and the state of the fit; with
         more than one pair of conditions also ``pair``. ``equivalence``: the declared bounds (two one-sided tests, with the
         interval that goes with them: 90 % at 5 %). ``spread``: standard deviations. ``variances``: are those of clips and residual
-        the same for all tastes. ``sensitivity``: beside a singular fit, the tests of one that keeps variances off zero.
+        the same for all tastes. ``sensitivity``: beside a singular fit, the tests of one that keeps variances off zero; where tastes
+        do not share the variance of clips, the tests with one for each.
         ``effects``: rank-biserial correlation and Cliff's delta with intervals.
 
     Raises
@@ -107,10 +110,11 @@ class _Study:
 
 def _preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
     s = _Study(data, middle, config)
+    variances = _variances(s.found, s.design, s.compared, s.y)
     return s.tables() | {
         "spread": _spread(s.found, s.state),
-        "variances": _variances(s.found, s.design, s.compared, s.y),
-        "sensitivity": _sensitivity(s.design, s.y, s.asked, config, s.state, s.several),
+        "variances": variances,
+        "sensitivity": _sensitivity(s, variances),
         "effects": _effects(s.compared, s.asked, middle, config, s.several),
     }
 
@@ -206,25 +210,23 @@ def _variances(
     ]  # fmt: skip
 
 
-def _sensitivity(
-    design: joint.Comparison,
-    y: np.ndarray,
-    asked: list[Question | Bound],
-    config: AnalysisConfig,
-    state: str,
-    several: bool,
-) -> list[dict[str, Any]]:
-    """The same tests with the variances kept off zero, where one of them was estimated as zero."""
-    if not joint.is_singular(state):
-        return []
-    careful = joint.fitted(design, y[:, None], CHUNG)
-    rows = _tested(careful, design, asked, config, careful.states[0])
-    sds = {f"sd_{n}": float(sd) for n, sd in zip(careful.names, careful.sd[0], strict=True) if not np.isnan(sd)}
-    return [
-        _named(q, several) | {"test": "boundary-avoiding", "alternative": q.alternative, "bound": q.bound}
-        | {k: row[k] for k in (*NUMBERS, "state")} | sds
-        for q, row in zip(asked, rows, strict=True)
-    ]  # fmt: skip
+def _sensitivity(s: _Study, variances: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same tests by other models: with variances kept off zero, where one was estimated as zero; with a variance of clips for
+    each taste, where a common one was refused at 5 %."""
+    models: dict[str, tuple[joint.Comparison, float]] = {}
+    if joint.is_singular(s.state):
+        models["boundary-avoiding"] = (s.design, CHUNG)
+    for part in {r["part"] for r in variances if r["part"] in s.design.factors and r["p"] < UNEQUAL}:
+        factors = spread.apart(s.design.factors, part, s.compared["taste"].to_numpy(str))
+        models["variances by taste"] = (replace(s.design, factors=factors), CHUNG)
+    rows = []
+    for test, (design, penalty) in models.items():
+        found = joint.fitted(design, s.y[:, None], penalty)
+        sds = {f"sd_{n}": None if np.isnan(sd) else float(sd) for n, sd in zip(found.names, found.sd[0], strict=True)}
+        for q, row in zip(s.asked, _tested(found, design, s.asked, s.config, found.states[0]), strict=True):
+            named = _named(q, s.several) | {"test": test, "alternative": q.alternative, "bound": q.bound}
+            rows.append(named | {k: row[k] for k in (*NUMBERS, "state")} | sds)
+    return rows
 
 
 def _effects(

@@ -144,6 +144,22 @@ def test_a_singular_fit_says_so_and_a_careful_one_stands_beside_it() -> None:
         assert (careful["ci_low"], careful["ci_high"]) != (plain["ci_low"], plain["ci_high"])
 
 
+def test_where_tastes_do_not_share_the_variance_of_clips_the_tests_with_one_each_stand_beside() -> None:
+    rng = np.random.default_rng(6)
+    data = unbalanced()
+    wide = dict(zip(sorted(set(data["clip_finetuned"])), rng.normal(0, 3.0, 20), strict=True))
+    apart = data.assign(score=data["score"] + np.where(data["taste"] == "sour", data["clip_finetuned"].map(wide), 0.0))
+    found = preference(apart, 5.0, CONFIG)
+    assert {r["p"] < 0.05 for r in found["variances"] if r["part"] == "clips"} == {True}
+    rows = {r["taste"]: r for r in found["sensitivity"] if r["test"] == "variances by taste"}
+    plain = {r["taste"]: r for r in found["tests"]}
+    assert set(rows) == set(plain)
+    assert rows["sour"]["sd_clips sour"] > 2 * rows["sour"]["sd_clips salty"]
+    assert rows["sour"]["standard_error"] > plain["sour"]["standard_error"]
+    assert rows["salty"]["standard_error"] < plain["salty"]["standard_error"]
+    assert all(r["sd_clips bitter"] > 0 for r in rows.values())
+
+
 def test_one_clip_a_taste_is_about_these_clips_alone() -> None:
     """lmer(score - 5 ~ 0 + taste + (1 | participant)); before, p was where the search began: .100 or .702."""
     alone = preference(unbalanced().assign(clip_finetuned=lambda d: d["taste"]), 5.0, CONFIG)["tests"]
