@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TOO_FEW = "too few"
+SPOKEN = {"pair": "pairs of clips"}
 CHUNG = 1.5  # log prior of a variance ratio: gamma with shape 2.5 on the standard deviation (Chung et al. 2013)
 UNEQUAL = 0.05  # p of common variances, under which the tests with variances by taste stand beside
 NUMBERS = ("effect", "ci_low", "ci_high", "standard_error", "statistic", "df", "p", "p_adjusted")
@@ -163,12 +164,10 @@ def _note(found: joint.Fits) -> str:
     """In words what the state leaves open."""
     said = []
     if found.confounded:
-        said.append(
-            f"one of the {' and '.join(found.confounded)} a mean: it is about these {' and '.join(found.confounded)} alone"
-        )
+        said.append(f"about these {' and '.join(SPOKEN.get(n, n) for n in found.confounded)} alone: one a mean")
     zero = [n for n, sd in zip(found.names, found.sd[0], strict=True) if sd == 0]
     if zero:
-        said.append(f"no variance of {' and '.join(zero)} was found")
+        said.append(f"no variance of {' and '.join(SPOKEN.get(n, n) for n in zero)} was found")
     return "; ".join(said)
 
 

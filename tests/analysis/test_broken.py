@@ -79,12 +79,12 @@ def calm(work: Callable[[], Any]) -> Any:
 def test_one_answer_a_person_about_one_clip_is_the_t_test_and_says_so() -> None:
     """No variance of people or clips can be told then; task 2 by the ordinal model too."""
     data = choices(24)
-    data = data[data["taste"] == "sweet"].assign(clip_finetuned="sweet-finetuned-0")
+    data = data[data["taste"] == "sweet"].assign(clip_finetuned="sweet-finetuned-0", clip_base="sweet-base-0")
     test = robust.preference(data, 5.0, CONFIG)["tests"][0]
     plain = stats.ttest_1samp(data["score"], 5, alternative="greater")
     assert (test["statistic"], test["p"]) == pytest.approx((plain.statistic, plain.pvalue), rel=1e-4)
-    assert test["state"] == "confounded: clips"
-    assert test["note"] == "one of the clips a mean: it is about these clips alone"
+    assert test["state"] == "confounded: pair"
+    assert test["note"] == "about these pairs of clips alone: one a mean"
     words = rated(48)
     words = words[words["trial"] == words["participant"] % 3]
     words["clip"] = [f"{p}-{t}" for p, t in zip(words["prompt"], words["participant"], strict=True)]

@@ -24,7 +24,13 @@ HYPOTHESES = [
 
 
 def data() -> StudyData:
-    frame = unbalanced().assign(first_model="base", clip_base=lambda d: "b" + d["clip_finetuned"], answer=lambda d: d["score"], response_time=2.0)
+    frame = unbalanced().assign(
+        first_model="base",
+        clip_base=lambda d: "b" + d["clip_finetuned"],
+        answer=lambda d: d["score"],
+        response_time=2.0,
+    )
+    frame["participant"] += 1  # as people are numbered
     frame["trial"] = frame.groupby("participant").cumcount()
     return replace(study(), preference=frame)
 
