@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from stimuli.dataset.estimate import TONICS, estimate_key, estimate_tempo
-from stimuli.dataset.tamd import build_tamd
+from stimuli.dataset.tamd import build_tamd, read_ratings
 from stimuli.errors import StimulusError
 
 TRACKS = 20
@@ -46,7 +46,9 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 def test_the_splits_are_by_track_and_the_captions_the_papers(database: Path, tmp_path: Path) -> None:
     train = rows_of(build_tamd(database, tmp_path / "train", 32000, "train"))
-    test = rows_of(build_tamd(database, tmp_path / "test", 32000, "test"))
+    told: list[tuple[int, int]] = []
+    test = rows_of(build_tamd(database, tmp_path / "test", 32000, "test", lambda done, n: told.append((done, n))))
+    assert told == [(1, 3), (2, 3), (3, 3)]
     assert (len(train), len(test)) == (17, 3)
     assert {r["name"] for r in train} & {r["name"] for r in test} == set()
     everything = {r["name"]: r for r in train + test}
@@ -99,3 +101,20 @@ def test_a_click_track_has_its_tempo() -> None:
     for beat in np.arange(0, 10, 60 / 100):
         audio[round(beat * 22050) :][:200] = 0.5
     assert estimate_tempo(audio) == pytest.approx(100, rel=0.04)
+
+
+def test_tracks_are_numbered_by_the_column_that_counts_them(tmp_path: Path) -> None:
+    """Not by remarks, of which some are numbers; a row without a number is left out; means count, not deviations."""
+    table = pd.DataFrame({"Remark": ["loud", 2, 3.5, None], "Track": [2, 1, 3, None]})
+    for k, taste in enumerate(("Sweet", "Bitter", "Sour", "Salty")):
+        table[f"{taste} SD"], table[f"M {taste}"] = 9.0, [10.0 + k, 20.0 + k, 30.0 + k, 40.0]
+    table = pd.concat(
+        [table] + [table.iloc[[0]].assign(Track=n) for n in range(4, 31)]
+    )  # one row of 31 is not numbered
+    table.to_excel(tmp_path / "ratings.xlsx", index=False)
+    found = read_ratings(tmp_path)
+    assert sorted(found) == list(range(1, 31))
+    assert found[1] == {"sweet": 20.0, "bitter": 21.0, "sour": 22.0, "salty": 23.0}
+    table.drop(columns=["Track"]).to_excel(tmp_path / "ratings.xlsx", index=False)
+    with pytest.raises(StimulusError, match="no column that numbers the tracks"):
+        read_ratings(tmp_path)
