@@ -147,8 +147,8 @@ WIDTH = 80
 # What a reader needs first where not all columns fit.
 MAIN = (
     "taste", "pair", "prompt", "term", "factor", "condition", "model", "item", "adjective", "group1", "group2", "asked", "answered",
-    "n", "people", "rows", "effect", "diff", "value", "F", "ci_low", "ci_high", "p", "p_adjusted", "state", "test", "alternative",
-    "statistic", "df",
+    "n", "people", "clips", "rows", "power", "effect", "diff", "value", "F", "ci_low", "ci_high", "p", "p_adjusted", "state", "test",
+    "alternative", "statistic", "df",
 )  # fmt: skip
 LONGEST = 30  # characters of a cell, from which on it is broken
 

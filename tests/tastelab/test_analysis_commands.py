@@ -221,7 +221,11 @@ def test_power_tells_every_size_once_draws_a_figure_and_knows_no_effect(mine: Li
         for name, found in (("some", rows), ("none", nothing))
     }
     assert total["none"] < total["some"]
-    assert call(*arguments[:-1]).out.rstrip().endswith(f"figure {mine.out / 'small' / 'power.svg'}")
+    plain = call(*arguments[:-1]).out
+    assert all(
+        f" {name} " in plain for name in ("taste", "people", "clips", "power", "ci_low", "ci_high")
+    )  # in 80 columns
+    assert plain.rstrip().endswith(f"figure {mine.out / 'small' / 'power.svg'}")
 
 
 def test_captions_are_held_against_what_was_asked_or_it_is_said_that_there_are_none(mine: Lived) -> None:
