@@ -204,3 +204,11 @@ def test_an_unfinished_person_of_a_file_is_left_out_where_that_is_declared(tmp_p
     assert sum(r["n"] for r in json.loads(said.out)["tables"]["means"]) == 20 * 36
     said = call("analysis", "preference", "--plan", "paper", "--study", study, "--db", db)
     assert "6 participants left out by the study file's rules" in said.out
+
+
+def test_all_choices_without_demographics_are_not_in_the_papers_tests(ask) -> None:
+    """Twenty people's hundred choices, and one whose five are not counted."""
+    silent = person("silent", np.random.default_rng(14), without=(*RATINGS, *DEMOGRAPHICS))
+    found = ask([*full(), silent], "preference")["preference"]
+    assert found["tests"][0]["n"] == 100
+    assert found["flow"][0]["why"] == "1 without demographics"
