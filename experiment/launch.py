@@ -63,7 +63,7 @@ def prepare(
             "path": str((folder / r.file).resolve()),
             "sha256": r.sha256,
             "seconds": r.seconds,
-            "prompt": r.prompt,
+            "prompt": r.prompt or r.track or None,
             "seed": r.seed,
             "checkpoint_sha256": r.checkpoint_sha256,
         }

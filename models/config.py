@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from models.conditions import Condition, earlier, told_apart, with_conditions
 from models.embeddings.spaces import SHIPPED, check_name
 
 
@@ -18,13 +19,12 @@ def _space(name: str) -> str:
 
 
 class ModelsConfig(BaseModel):
-    """Which networks a study uses.
+    """Which networks a study uses, and its conditions.
 
     Attributes
     ----------
-    base, finetuned : str
-        MusicGen checkpoints: a shipped name (``nano-base``, ``nano-taste``), a pulled one
-        (``facebook/musicgen-small``), or a directory in audiocraft's or transformers' format.
+    conditions : list of Condition
+        In the order of figures. Files of version 0.1 name two checkpoints, `base` and `finetuned`, instead.
     captioner : str
         ``nano``, or a directory of a SonicVerse projector.
     embedders : list of str
@@ -40,8 +40,7 @@ class ModelsConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base: str = "nano-base"
-    finetuned: str = "nano-taste"
+    conditions: list[Condition] = Field(default_factory=earlier, min_length=1)
     captioner: str = "nano"
     embedders: list[Annotated[str, AfterValidator(_space)]] = Field(
         default=["yamnet", "musicnn", "codec"], min_length=1
@@ -52,3 +51,31 @@ class ModelsConfig(BaseModel):
     top_k: int = Field(default=120, ge=1)
     temperature: float = Field(default=0.9, gt=0)
     guidance: float = Field(default=5.0, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_0_1(cls, raw: Any) -> Any:
+        """`base` and `finetuned` name the checkpoints of two conditions."""
+        return with_conditions(raw) if isinstance(raw, dict) else raw
+
+    @field_validator("conditions")
+    @classmethod
+    def _told_apart(cls, conditions: list[Condition]) -> list[Condition]:
+        told_apart(conditions)
+        return conditions
+
+    @model_validator(mode="after")
+    def _can_blend(self) -> ModelsConfig:
+        blends = [c.name for c in self.conditions if c.blend is not None]
+        if blends and self.engine != "transformers":
+            raise ValueError(f"condition {blends[0]!r}: blends need engine = 'transformers'")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the conditions, in their order."""
+        return [c.name for c in self.conditions]
+
+    def condition(self, name: str) -> Condition:
+        """Return the condition of that name."""
+        return next(c for c in self.conditions if c.name == name)

@@ -34,12 +34,12 @@ class TasteConfig(BaseModel):
 
 
 class StimuliConfig(BaseModel):
-    """Stimuli of a study: generated from prompts, or given as files.
+    """What clips a study has of each condition, and how they are delivered.
 
     Attributes
     ----------
-    source : {"generated", "given"}
-        ``given`` takes the tracks of `folder` as they are (loudness-matched copies are made).
+    source, folder
+        Of version 0.1: ``source = "given"`` declares one condition, the tracks of `folder` (`models.conditions`).
     seconds : float
         Length of a clip.
     loudness : float

@@ -1,25 +1,25 @@
-"""Make the stimuli of a study: generated per taste, model and seed, checked, levelled and hashed; or given files."""
+"""Make the stimuli of a study: every condition's clips, checked, levelled and hashed; what is there already stays."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from models.conditions import Condition
 from models.config import ModelsConfig
 from models.weights import file_sha256
 from stimuli.audio import deliver, delivery, load_mono
-from stimuli.checks import NEAR_DUPLICATE, clipped_share, faults, fingerprint, nearest, silent_share, stuck_share
+from stimuli.checks import NEAR_DUPLICATE, clipped_share, faults, fingerprint, nearest, silent_share
 from stimuli.config import StimuliConfig, render_prompt
 from stimuli.errors import StimulusError
-from stimuli.given import take_given
 from stimuli.manifest import FILE, ClipRow, keep_only, locked, read_manifest, update_manifest
-
-if TYPE_CHECKING:
-    from models.musicgen.generate import MusicGenerator, Sampling
+from stimuli.names import opaque
+from stimuli.sources import Model, Tracks, other_taste
+from stimuli.tracks import tracks_in
 
 Progress = Callable[[float, int, str], None]
 MAX_TRIES = 4
@@ -29,115 +29,194 @@ PRINT_RATE = 16000
 
 
 def clip_seed(config: StimuliConfig, taste: str, number: int) -> int:
-    """Seed of a clip: the same for both models, so that a pair differs in the model alone."""
+    """Seed of a clip: the same in every condition, so that a pair differs in the condition alone."""
     place = [t.name for t in config.tastes].index(taste)
     return config.seed * 1_000_000 + place * 10_000 + number
 
 
 @dataclass(frozen=True)
 class _Set:
-    """The clips of one taste and model: one prompt, one checkpoint."""
+    """The clips of one taste and condition that a model makes; a prompt and a seed a clip."""
 
     taste: str
-    model: str
-    checkpoint: str
+    condition: str
+    model: Model
     sha256: str
-    prompt: str
+    prompts: tuple[str, ...]
+    prompts_of: tuple[str | None, ...]
     settings: dict[str, Any]
     seeds: tuple[int, ...]
-
-    def name(self, number: int) -> str:
-        return f"{self.taste}-{self.model}-{number:03d}"
+    names: tuple[str, ...]
 
     @property
-    def names(self) -> list[str]:
-        return [self.name(n) for n in range(len(self.seeds))]
+    def title(self) -> str:
+        """What progress is told under."""
+        return f"{self.taste}, {self.condition}"
 
     def has(self, row: ClipRow | None, folder: Path) -> bool:
         """Whether a row is what this set asks for, and its file what the row says. Any batch size will do."""
         return (
             row is not None
-            and (row.prompt, row.seed) == (self.prompt, self.seeds[row.number])
+            and (row.prompt, row.seed) == (self.prompts[row.number], self.seeds[row.number])
             and row.checkpoint_sha256 == self.sha256
             and {k: v for k, v in row.settings.items() if k != "batch"} == self.settings
-            and (folder / row.file).is_file()
-            and file_sha256(folder / row.file) == row.sha256
+            and _as_made(row, folder)
         )
+
+
+@dataclass(frozen=True)
+class _Tracks:
+    """The clips of a condition that are tracks; name and fingerprint of each."""
+
+    condition: str
+    source: Tracks
+    names: tuple[str, ...]
+    sha256: tuple[str, ...]
 
 
 def generate(
     config: StimuliConfig, models: ModelsConfig, folder: Path, progress: Progress | None = None
 ) -> list[ClipRow]:
-    """Generate what is missing of a study's clips; finished ones are kept. Returns the whole manifest.
+    """Make what is missing of a study's clips, condition after condition; finished ones are kept. Returns the manifest.
 
-    A clip is made again when its prompt, seed, checkpoint or settings have changed, or its file has. Clip n always lies
-    at place ``n % batch`` of a batch of one prompt and one fixed shape, missing neighbours being dummies, so that on
+    A clip is made again when its prompt, seed, checkpoint, track or settings have changed, or its file has. Clip n always
+    lies at place ``n % batch`` of a batch of one taste and one fixed shape, missing neighbours being dummies, so that on
     one machine it is the same to the bit whether a set is made at once, in parts, or by several processes.
+
+    Raises
+    ------
+    StimulusError
+        If two conditions have the same music, or a model or folder gives nothing usable.
     """
-    if config.source == "given":
-        return take_given(config, folder, progress)
-    from models.musicgen.generate import oracle_difference
-
+    there = _rows(folder)
+    parts = [part for c in models.conditions for part in _parts(c, config, models, there)]
+    _refuse_doubles(parts)
     (folder / "clips").mkdir(parents=True, exist_ok=True)
-    sets = _sets(config, models)
+    total, done = sum(len(part.names) for part in parts), 0
     checked: set[str] = set()
-    done = 0
-    for part in sets:
-        rows = _rows(folder)
-        missing = [n for n, name in enumerate(part.names) if not part.has(rows.get(name), folder)]
-        if missing:
-            if part.checkpoint not in checked:
-                # Before anything is generated with a checkpoint, hold its engine against audiocraft.
-                oracle_difference(_load(part, models)[0], part.prompt)
-                checked.add(part.checkpoint)
-            _fill(part, config, models, folder, missing, done, sum(len(s.seeds) for s in sets), progress)
-        with locked(folder, f"{part.taste}-{part.model}"):
-            _part_duplicates(part, config, models, folder)
-        done += len(part.seeds)
-        if progress:
-            progress(done, sum(len(s.seeds) for s in sets), f"{part.taste}, {part.model}")
-    return keep_only(folder, [name for part in sets for name in part.names])
+    for part in parts:
+        if isinstance(part, _Tracks):
+            _take(part, config, folder, done, total, progress)
+        else:
+            rows = _rows(folder)
+            missing = [n for n, name in enumerate(part.names) if not part.has(rows.get(name), folder)]
+            if missing:
+                part.model.hold_against_audiocraft(part.prompts[0], checked)
+                _fill(part, config, folder, missing, done, total, progress)
+            with locked(folder, f"{part.taste}-{part.condition}"):
+                _part_duplicates(part, config, folder)
+        done += len(part.names)
+        if progress and isinstance(part, _Set):
+            progress(done, total, part.title)
+    rows_now = keep_only(folder, [name for part in parts for name in part.names])
+    _refuse_one_audio(rows_now)
+    return rows_now
 
 
-def _sets(config: StimuliConfig, models: ModelsConfig) -> list[_Set]:
+def _parts(
+    condition: Condition, config: StimuliConfig, models: ModelsConfig, rows: dict[str, ClipRow]
+) -> list[_Set | _Tracks]:
+    """What a condition consists of. Clips that are there keep their names, whatever version gave them."""
+    known = {(r.taste, r.model, r.number): name for name, r in rows.items()}
+
+    def name(taste: str, number: int) -> str:
+        made = opaque(config.seed, condition.name, taste, number)
+        return known.get((taste, condition.name, number), made)
+
+    if condition.tracks is not None:
+        earlier = {str(r.checkpoint): (r.taste, r.number) for r in rows.values() if r.model == condition.name}
+        tracks = tuple(tracks_in(condition.tracks, [t.name for t in config.tastes], earlier))
+        source = Tracks(tracks)
+        digests = tuple(source.sha256(n) for n in range(len(tracks)))
+        return [_Tracks(condition.name, source, tuple(name(t.taste, t.number) for t in tracks), digests)]
     from importlib.metadata import version
-
-    from models.musicgen.generate import generator_sha256
 
     settings = {
         "top_k": models.top_k, "temperature": models.temperature, "guidance": models.guidance, "engine": models.engine,
         "precision": models.precision, **delivery(config), "torch": version("torch"),
     }  # fmt: skip
-    return [
-        _Set(
-            taste.name,
-            model,
-            checkpoint,
-            generator_sha256(checkpoint),
-            render_prompt(taste, config.setting),
-            settings,
-            tuple(clip_seed(config, taste.name, n) for n in range(config.clips_per_taste)),
+    model, numbers = Model.of(condition, models), range(config.clips_per_taste)
+    sets: list[_Set | _Tracks] = []
+    for taste in config.tastes:
+        of = tuple(other_taste(config, taste.name, n) if condition.prompts_of else None for n in numbers)
+        sets.append(
+            _Set(
+                taste=taste.name,
+                condition=condition.name,
+                model=model,
+                sha256=model.sha256,
+                prompts=tuple(render_prompt(config.taste(other or taste.name), config.setting) for other in of),
+                prompts_of=of,
+                settings=settings,
+                seeds=tuple(clip_seed(config, taste.name, n) for n in numbers),
+                names=tuple(name(taste.name, n) for n in numbers),
+            )
         )
-        for model, checkpoint in (("base", models.base), ("finetuned", models.finetuned))
-        for taste in config.tastes
-    ]
+    return sets
+
+
+def _refuse_doubles(parts: list[_Set | _Tracks]) -> None:
+    """Refuse conditions with the same music before any is made: one fingerprint, prompt and seed, or one track."""
+    made: dict[tuple[object, ...], str] = {}
+    for part in parts:
+        keys: list[tuple[object, ...]]
+        if isinstance(part, _Tracks):
+            keys = [(digest,) for digest in part.sha256]
+        else:
+            keys = [(part.sha256, *what) for what in zip(part.prompts, part.seeds, strict=True)]
+        for key in keys:
+            other = made.setdefault(key, part.condition)
+            if other != part.condition:
+                raise StimulusError(f"conditions {other!r} and {part.condition!r} have the same music; leave one out")
+
+
+def _refuse_one_audio(rows: list[ClipRow]) -> None:
+    """Refuse conditions of which clips sound the same to the bit, however they came about."""
+    made: dict[str, ClipRow] = {}
+    for row in rows:
+        other = made.setdefault(row.sha256, row)
+        if other.model != row.model:
+            told = f"{other.file} and {row.file}"
+            raise StimulusError(
+                f"conditions {other.model!r} and {row.model!r} have the same audio ({told}); leave one out"
+            )
+
+
+def _as_made(row: ClipRow, folder: Path) -> bool:
+    return (folder / row.file).is_file() and file_sha256(folder / row.file) == row.sha256
 
 
 def _rows(folder: Path) -> dict[str, ClipRow]:
     return {row.clip: row for row in (read_manifest(folder) if (folder / FILE).exists() else [])}
 
 
-def _load(part: _Set, models: ModelsConfig) -> tuple[MusicGenerator, Sampling]:
-    from models.musicgen.generate import Sampling, load_generator
-
-    generator = load_generator(part.checkpoint, models.engine, models.precision)
-    return generator, Sampling(models.top_k, models.temperature, models.guidance)
+def _take(part: _Tracks, config: StimuliConfig, folder: Path, done: int, total: int, progress: Progress | None) -> None:
+    """Levelled copies of the middle of every track that is not there yet."""
+    rows, settings = _rows(folder), delivery(config)
+    for n, (name, digest) in enumerate(zip(part.names, part.sha256, strict=True)):
+        track, old = part.source.tracks[n], rows.get(name)
+        if old is None or (old.checkpoint_sha256, old.settings) != (digest, settings) or not _as_made(old, folder):
+            sound = part.source.clips([""], config.seconds, [n])
+            made = ClipRow(
+                clip=name,
+                taste=track.taste,
+                model=part.condition,
+                number=track.number,
+                checkpoint=track.path.name,
+                checkpoint_sha256=digest,
+                settings=settings,
+                **deliver(sound.audio[0], sound.rate, config, folder, name),
+            )
+            update_manifest(folder, [made])
+        elif old.checkpoint != track.path.name:  # the file has another name now
+            update_manifest(folder, [replace(old, checkpoint=track.path.name)])
+        if progress:
+            progress(done + n + 1, total, f"{part.condition}, {track.path.name}")
 
 
 def _fill(
     part: _Set,
     config: StimuliConfig,
-    models: ModelsConfig,
     folder: Path,
     missing: list[int],
     done: int,
@@ -147,35 +226,33 @@ def _fill(
     """Make the missing clips of a set, batch by batch; a batch is made by one process, the others take the next."""
     from filelock import FileLock, Timeout
 
-    generator, _ = _load(part, models)
-    size = models.batch or generator.batch_size(config.seconds)
+    size = part.model.settings.batch or part.model.load().batch_size(config.seconds)
     batches = sorted({n // size for n in missing})
     (folder / ".locks").mkdir(exist_ok=True)
     for patience in (0, -1):  # first what nobody else works on, then wait for the others
         for batch in list(batches):
-            claim = FileLock(folder / ".locks" / f"{part.taste}-{part.model}-{size}-{batch}.lock")
+            claim = FileLock(folder / ".locks" / f"{part.taste}-{part.condition}-{size}-{batch}.lock")
             try:
                 held = claim.acquire(timeout=patience)
             except Timeout:
                 continue
             with held:
                 rows = _rows(folder)
-                numbers = [n for n in missing if n // size == batch and not part.has(rows.get(part.name(n)), folder)]
+                numbers = [n for n in missing if n // size == batch and not part.has(rows.get(part.names[n]), folder)]
                 start = done + len(part.seeds) - len(missing) + sum(n // size < batch for n in missing)
 
                 def stepped(step: int, steps: int, start: int = start, count: int = len(numbers)) -> None:
                     if progress and step % 25 == 0:
-                        progress(start + count * step / steps, total, f"{part.taste}, {part.model}")
+                        progress(start + count * step / steps, total, part.title)
 
                 if numbers:
-                    update_manifest(folder, _make(part, config, models, folder, numbers, size, {}, stepped))
+                    update_manifest(folder, _make(part, config, folder, numbers, size, {}, stepped))
             batches.remove(batch)
 
 
 def _make(
     part: _Set,
     config: StimuliConfig,
-    models: ModelsConfig,
     folder: Path,
     numbers: list[int],
     size: int,
@@ -186,37 +263,41 @@ def _make(
 
     `tries` holds, per number, why earlier tries were not kept; a try more shifts the seed, and the row says so.
     """
-    generator, sampling = _load(part, models)
     reasons = {n: list(tries.get(n, [])) for n in numbers}
     made: list[ClipRow] = []
     todo = list(numbers)
+    first = numbers[0] // size * size
+    prompts = [part.prompts[n] if n < len(part.prompts) else part.prompts[0] for n in range(first, first + size)]
     while todo:
         seeds = [DUMMY_SEED] * size
         for n in todo:
             seeds[n % size] = part.seeds[n] + (RETRY + len(reasons[n]) if reasons[n] else 0)
-        codes, clips = generator.clips([part.prompt] * size, config.seconds, seeds, sampling, progress)
+        sound = part.model.clips(prompts, config.seconds, seeds, progress)
         again = []
         for n in todo:
-            clip = clips[n % size]
+            clip = sound.audio[n % size]
             mono = clip.mean(axis=0)
-            silent, clipped = silent_share(mono, generator.rate), clipped_share(mono)
-            stuck = stuck_share(codes[n % size].numpy(), generator.engine.frame_rate)
+            silent, clipped = silent_share(mono, sound.rate), clipped_share(mono)
+            stuck = sound.stuck[n % size]
             if found := faults(silent, stuck, clipped):
                 reasons[n] += found[:1]
                 again.append(n)
                 if len(reasons[n]) >= MAX_TRIES:
                     told = ", ".join(reasons[n])
-                    raise StimulusError(f"{part.prompt!r} gave {MAX_TRIES} unusable clips ({told}); reword the prompt")
+                    raise StimulusError(
+                        f"{part.prompts[n]!r} gave {MAX_TRIES} unusable clips ({told}); reword the prompt"
+                    )
                 continue
             made.append(
                 ClipRow(
-                    clip=part.name(n),
+                    clip=part.names[n],
                     taste=part.taste,
-                    model=part.model,
+                    model=part.condition,
                     number=n,
-                    prompt=part.prompt,
+                    prompt=part.prompts[n],
+                    prompt_of=part.prompts_of[n],
                     seed=part.seeds[n],
-                    checkpoint=part.checkpoint,
+                    checkpoint=part.model.name,
                     checkpoint_sha256=part.sha256,
                     settings={**part.settings, "batch": size},
                     checks={
@@ -226,17 +307,17 @@ def _make(
                         "stuck_share": round(stuck, 4),
                         "clipped_share": round(clipped, 6),
                     },
-                    **deliver(clip, generator.rate, config, folder, part.name(n)),
+                    **deliver(clip, sound.rate, config, folder, part.names[n]),
                 )
             )
         todo, progress = again, None
     return made
 
 
-def _part_duplicates(part: _Set, config: StimuliConfig, models: ModelsConfig, folder: Path) -> None:
+def _part_duplicates(part: _Set, config: StimuliConfig, folder: Path) -> None:
     """Draw the later one of two all but equal clips again, until there are none; the rows say how near the next is."""
     for _ in range(MAX_TRIES):
-        rows = [r for name, r in sorted(_rows(folder).items()) if name in part.names]
+        rows = sorted((r for name, r in _rows(folder).items() if name in part.names), key=lambda r: r.number)
         if len(rows) < 2 or all("nearest" in r.checks and r.checks.get("of") == len(rows) for r in rows):
             return
         prints = np.stack([fingerprint(load_mono(folder / r.file, PRINT_RATE), PRINT_RATE) for r in rows])
@@ -250,6 +331,6 @@ def _part_duplicates(part: _Set, config: StimuliConfig, models: ModelsConfig, fo
         for row in twins:
             earlier = [*row.checks["drawn_again"], "near-duplicate"]
             update_manifest(
-                folder, _make(part, config, models, folder, [row.number], row.settings["batch"], {row.number: earlier})
+                folder, _make(part, config, folder, [row.number], row.settings["batch"], {row.number: earlier})
             )
-    raise StimulusError(f"{part.prompt!r} keeps giving all but equal clips; reword the prompt or raise temperature")
+    raise StimulusError(f"{part.prompts[0]!r} keeps giving all but equal clips; reword the prompt or raise temperature")

@@ -15,6 +15,7 @@ from typing import Any
 
 from models.weights import file_sha256
 from stimuli.errors import StimulusError
+from stimuli.names import spelled, told
 
 FILE = "manifest.json"
 
@@ -23,8 +24,9 @@ FILE = "manifest.json"
 class ClipRow:
     """One clip.
 
-    `number` counts the clips of one taste and model from 0; base and fine-tuned clips of one taste and number share
-    prompt and seed. `checkpoint_sha256` is what the checkpoint (or the given file) hashed to; `checks` says what was
+    `model` is the condition. `number` counts the clips of one taste and condition from 0; generated clips of one taste and
+    number share their seed, and their prompt too but for wrong-prompt conditions, whose clips say in `prompt_of` which
+    taste's prompt it was. `checkpoint_sha256` is what the checkpoint (or the track's file) hashed to; `checks` says what was
     looked for in the sound, and how often it was drawn again.
     """
 
@@ -49,6 +51,17 @@ class ClipRow:
     caption_features: dict[str, dict[str, float]] = field(default_factory=dict)
     captioner_sha256: str | None = None
     features: dict[str, float] = field(default_factory=dict)
+    prompt_of: str | None = None
+
+    @property
+    def track(self) -> str:
+        """The name of the track that it was taken from; empty where it was made from a prompt."""
+        return spelled(str(self.checkpoint)) if self.prompt is None and self.checkpoint else ""
+
+    @property
+    def told(self) -> str:
+        """What analyses call it (`stimuli.names.told`)."""
+        return told(self.clip, self.model, self.taste, self.number, self.track)
 
 
 def read_manifest(folder: Path) -> list[ClipRow]:

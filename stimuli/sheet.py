@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from models.conditions import Condition
 from stimuli.audio import load_mono
 from stimuli.features import FEATURES
 from stimuli.manifest import FILE as MANIFEST
@@ -18,7 +19,6 @@ from stimuli.manifest import ClipRow, read_manifest, write_table
 
 RATE = 16000
 FILE = "index.html"
-MODELS = {"base": "base model", "finetuned": "fine-tuned model", "given": "given tracks"}
 
 
 def picture(audio: np.ndarray, rate: int = RATE) -> bytes:
@@ -36,20 +36,28 @@ def picture(audio: np.ndarray, rate: int = RATE) -> bytes:
     return out.getvalue()
 
 
-def write_sheet(folder: Path, title: str, progress: Callable[[int, int, str], None] | None = None) -> Path:
+def write_sheet(
+    folder: Path,
+    title: str,
+    conditions: Sequence[Condition],
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Path:
     """Write ``index.html`` beside the clips, and the manifest as Parquet; done anew only after the manifest changed.
 
-    Audio is played from the files, pictures are inside. Returns the page's path.
+    Sets stand by taste, and in it by condition in the order of `conditions`. Audio is played from the files, pictures are inside. Returns the page's path.
     """
     from jinja2 import Environment, FileSystemLoader
 
     path = folder / FILE
     if path.exists() and path.stat().st_mtime_ns > (folder / MANIFEST).stat().st_mtime_ns:
         return path
-    rows = read_manifest(folder)
+    place = {c.name: k for k, c in enumerate(conditions)}
+    shown = {c.name: c.spoken for c in conditions}
+    rows = sorted(read_manifest(folder), key=lambda r: (r.taste, place.get(r.model, len(place)), r.model, r.number))
+    names = {r.clip: r.told for r in rows}
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for i, row in enumerate(rows):
-        groups.setdefault((row.taste, row.model), []).append(_clip(row, folder))
+        groups.setdefault((row.taste, row.model), []).append(_clip(row, folder, names))
         if progress:
             progress(i + 1, len(rows), row.clip)
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
@@ -60,8 +68,10 @@ def write_sheet(folder: Path, title: str, progress: Callable[[int, int, str], No
         groups=[
             {
                 "id": f"{taste or 'all'}-{model}",
-                "name": f"{taste}, {MODELS[model]}".strip(", "),
-                "prompt": next((r.prompt for r in rows if (r.taste, r.model) == (taste, model)), None) or "",
+                "name": f"{taste}, {shown.get(model, model)}".strip(", "),
+                "prompt": " | ".join(
+                    dict.fromkeys(r.prompt for r in rows if r.prompt and (r.taste, r.model) == (taste, model))
+                ),
                 "clips": clips,
             }
             for (taste, model), clips in groups.items()
@@ -74,7 +84,7 @@ def write_sheet(folder: Path, title: str, progress: Callable[[int, int, str], No
     return path
 
 
-def _clip(row: ClipRow, folder: Path) -> dict[str, Any]:
+def _clip(row: ClipRow, folder: Path, names: dict[str, str]) -> dict[str, Any]:
     features = [
         (f"{name.replace('_', ' ')}", _number(value, FEATURES.get(name, "").replace("share of time", "")))
         for name, value in row.features.items()
@@ -82,9 +92,14 @@ def _clip(row: ClipRow, folder: Path) -> dict[str, Any]:
     features.append(("loudness", f"{row.loudness:.1f} LUFS"))
     features.append(("true peak", f"{row.peak:.1f} dBTP"))
     if "nearest" in row.checks:
-        features.append(("nearest", f"{row.checks['nearest']:.2f} ({row.checks['nearest_clip']})"))
+        features.append(
+            (
+                "nearest",
+                f"{row.checks['nearest']:.2f} ({names.get(row.checks['nearest_clip'], row.checks['nearest_clip'])})",
+            )
+        )
     return {
-        "name": row.clip,
+        "name": row.told,
         "file": row.file,
         "picture": base64.b64encode(picture(load_mono(folder / row.file, RATE))).decode(),
         "features": features,

@@ -14,17 +14,26 @@ from experiment.tasks.pages import PageTask
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.ratings import RatingsTask
 from experiment.tasks.task import DEMOGRAPHICS, RESERVED, Clip, PlannedTrial, Task
+from models.conditions import Condition, earlier
 from stimuli.config import StimuliConfig
+from stimuli.errors import StimulusError
+from stimuli.tracks import tracks_in
 
+Conditions = Sequence[Condition]
 WORDS_A_MINUTE = 200  # silent reading of plain text by adults (Brysbaert 2019: 238), and some to spare
 SECONDS = {"preference": 6.0, "ratings": 3.0, "identification": 5.0, "affect": 4.0}  # of one answer, about
 OTHERS = 5.0  # s of an answer about oneself
 SESSIONS = 48  # over which balance is counted where a study says no target
 
 
-def problems(stimuli: StimuliConfig, asked: ExperimentConfig, analysis: AnalysisConfig) -> Iterator[str]:
-    """What can't be run though each table by itself is right: one line each."""
-    yield from _clips(stimuli, asked)
+def problems(
+    stimuli: StimuliConfig, asked: ExperimentConfig, analysis: AnalysisConfig, conditions: Conditions = ()
+) -> Iterator[str]:
+    """What can't be run though each table by itself is right: one line each.
+
+    Where `conditions` are not said, here and below, they are the two of version 0.1.
+    """
+    yield from _clips(stimuli, asked, conditions)
     yield from _names([t.name for t in stimuli.tastes], asked, analysis)
     yield from _declared(asked, analysis)
     yield from _texts(asked)
@@ -84,25 +93,25 @@ def _texts(asked: ExperimentConfig) -> Iterator[str]:
             yield f"experiment.texts: the texts in {language!r} lack {missing}, which this study needs; see en.toml"
 
 
-def _clips(stimuli: StimuliConfig, asked: ExperimentConfig) -> Iterator[str]:
-    """Tasks that the clips can't fill."""
+def _clips(stimuli: StimuliConfig, asked: ExperimentConfig, conditions: Conditions) -> Iterator[str]:
+    """Conditions that there are not, and tasks that the clips can't fill."""
     from experiment.errors import ExperimentError
 
-    there, given = conditions(stimuli), stimuli.source == "given"
+    there = [c.name for c in conditions or earlier()]
+    if len(stimuli.tastes) < 2:
+        for c in conditions:
+            if c.prompts_of is not None:
+                yield f"models.conditions: {c.name!r} has the prompts of {c.prompts_of}, and this study has one taste"
+                return
+    try:
+        _planned_clips(stimuli, asked, conditions)
+    except StimulusError as error:
+        yield f"models.conditions: {error}"
+        return
     for task in asked.sequence():
-        place = f"experiment.{task.block}"
-        if given and isinstance(task, PreferenceTask):
-            yield f"{place} compares two models; given tracks (source = 'given') have none"
-            return
         for name in _named(task):
-            if name not in there and given:
-                yield f"{place}.models: given tracks are rated with models = ['given']"
-                return
-            if name not in there and name == "given":
-                yield f"{place}.models: 'given' needs source = 'given' in [stimuli]"
-                return
             if name not in there:
-                yield f"{place}: there is no condition {name!r}{nearest(name, there)}"
+                yield f"experiment.{task.block}: there is no condition {name!r}{nearest(name, there)}"
                 return
     for group in asked.groups:
         for name in group.conditions or ():
@@ -112,7 +121,7 @@ def _clips(stimuli: StimuliConfig, asked: ExperimentConfig) -> Iterator[str]:
     for one in group_names(asked):
         try:
             for row in range(4 * len(stimuli.tastes)):
-                _plan(stimuli, asked, row, one)
+                _plan(stimuli, asked, conditions, row, one)
         except ExperimentError as error:
             yield f"experiment: {'' if one is None else f'group {one}: '}{error}"
             return
@@ -123,11 +132,6 @@ def group_names(asked: ExperimentConfig) -> Sequence[str | None]:
     return [g.name for g in asked.groups] or [None]
 
 
-def conditions(stimuli: StimuliConfig) -> list[str]:
-    """Names of what the clips were made by."""
-    return ["given"] if stimuli.source == "given" else ["base", "finetuned"]
-
-
 def _named(task: Task) -> list[str]:
     """Conditions that a task speaks of."""
     if isinstance(task, PreferenceTask):
@@ -135,20 +139,35 @@ def _named(task: Task) -> list[str]:
     return list(getattr(task, "conditions", ()))
 
 
-def _plan(stimuli: StimuliConfig, asked: ExperimentConfig, row: int, group: str | None = None) -> list[PlannedTrial]:
+def _plan(
+    stimuli: StimuliConfig, asked: ExperimentConfig, conditions: Conditions, row: int, group: str | None = None
+) -> list[PlannedTrial]:
     from experiment.design import plan
 
-    return plan(asked, _planned_clips(stimuli, asked), row, group)
+    return plan(asked, _planned_clips(stimuli, asked, conditions), row, group)
 
 
-def _planned_clips(stimuli: StimuliConfig, asked: ExperimentConfig) -> list[Clip]:
-    """The clips that there will be, as the design sees them; of given tracks as many as are heard, at least."""
-    if stimuli.source == "given":
-        n = max(stimuli.clips_per_taste, *(getattr(task, "clips", 0) for task in asked.sequence()))
-        names = [("", "given", k) for k in range(n)]
-    else:
-        there = conditions(stimuli)
-        names = [(t.name, m, k) for t in stimuli.tastes for m in there for k in range(stimuli.clips_per_taste)]
+def _planned_clips(stimuli: StimuliConfig, asked: ExperimentConfig, conditions: Conditions) -> list[Clip]:
+    """The clips that there will be, as the design sees them.
+
+    Tracks are those of their folder; where it is not there yet, as many as are heard at least, of every taste where they
+    are compared.
+    """
+    tastes = [t.name for t in stimuli.tastes]
+    compared = {name for task in asked.sequence() if isinstance(task, PreferenceTask) for name in _named(task)}
+    names: list[tuple[str, str, int]] = []
+    for c in conditions or earlier():
+        if c.tracks is not None and c.tracks.is_dir():
+            names += sorted((t.taste, c.name, t.number) for t in tracks_in(c.tracks, tastes))
+        elif c.tracks is not None and c.name not in compared:
+            n = max(stimuli.clips_per_taste, *(getattr(task, "clips", 0) for task in asked.sequence()))
+            names += [("", c.name, k) for k in range(n)]
+        else:
+            names += [(t, c.name, k) for t in tastes for k in range(stimuli.clips_per_taste)]
+    place = {c.name: k for k, c in enumerate(conditions or earlier())}
+    # As sessions have them: by taste in the study's order, in it by condition.
+    order = {taste: k for k, taste in enumerate(["", *tastes])}
+    names.sort(key=lambda n: (order[n[0]], place[n[1]], n[2]))
     return [Clip(i, *name) for i, name in enumerate(names)]
 
 
@@ -167,7 +186,13 @@ class Part:
         return {**vars(self), "minutes": round(self.minutes, 1)}
 
 
-def met(stimuli: StimuliConfig, asked: ExperimentConfig, language: str, group: str | None = None) -> list[Part]:
+def met(
+    stimuli: StimuliConfig,
+    asked: ExperimentConfig,
+    language: str,
+    group: str | None = None,
+    conditions: Conditions = (),
+) -> list[Part]:
     """What a person (of a group) meets in a session, part by part, and all together; minutes are an estimate.
 
     Clips are heard once; questions take what people are known to take (`SECONDS`), texts `WORDS_A_MINUTE`.
@@ -176,7 +201,7 @@ def met(stimuli: StimuliConfig, asked: ExperimentConfig, language: str, group: s
 
     words, seconds = texts(language, asked.texts), stimuli.seconds
     found: dict[str, list[PlannedTrial]] = {}
-    for trial in _plan(stimuli, asked, 0, group):
+    for trial in _plan(stimuli, asked, conditions, 0, group):
         found.setdefault(trial.block, []).append(trial)
     parts = [Part("consent", 2, 0, 0, _reading(words["consent"], ["title", "text", "special_title", "special_text"]))]
     heard = 0
@@ -202,7 +227,9 @@ def met(stimuli: StimuliConfig, asked: ExperimentConfig, language: str, group: s
     return [*parts, Part("all", *total)]
 
 
-def balance(stimuli: StimuliConfig, asked: ExperimentConfig, group: str | None = None) -> list[dict[str, Any]]:
+def balance(
+    stimuli: StimuliConfig, asked: ExperimentConfig, group: str | None = None, conditions: Conditions = ()
+) -> list[dict[str, Any]]:
     """How evenly things are heard when all wanted sessions are complete (or `SESSIONS`): a row for each task and thing.
 
     `fewest` and `most` are counts over all there is of it; it is `even` where they differ by one at most. Counted over the
@@ -210,8 +237,8 @@ def balance(stimuli: StimuliConfig, asked: ExperimentConfig, group: str | None =
     """
     quota = asked.group(group).quota if asked.group(group) else asked.target  # type: ignore[union-attr]
     sessions = quota or SESSIONS
-    plans = [_plan(stimuli, asked, row, group) for row in range(sessions)]
-    clips = {c.id: c for c in _planned_clips(stimuli, asked)}
+    plans = [_plan(stimuli, asked, conditions, row, group) for row in range(sessions)]
+    clips = {c.id: c for c in _planned_clips(stimuli, asked, conditions)}
     rows: list[dict[str, Any]] = []
     for task in asked.sequence(group):
         if task.heard:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from tastelab.errors import UserError
 if TYPE_CHECKING:
     from experiment.data.store import Store
     from experiment.launch import Prepared
+    from stimuli.manifest import ClipRow
     from tastelab.study import Study
 
 
@@ -57,8 +59,23 @@ def prepared(store: Store, study: Study, out: Path) -> Prepared:
     from stimuli.manifest import read_manifest
 
     folder = stimuli_folder(study, out)
-    definition: dict[str, Any] = json.loads(study.model_dump_json())
-    return prepare(store, study.name, study.title, definition, study.experiment, read_manifest(folder), folder)
+    place = {name: k for k, name in enumerate(study.models.names)}
+    # In the order of the study's conditions, not of their names.
+    rows = sorted(read_manifest(folder), key=lambda r: (r.taste, place.get(r.model, len(place)), r.number))
+    return prepare(store, study.name, study.title, definition_of(study), study.experiment, rows, folder)
+
+
+def definition_of(study: Study) -> dict[str, Any]:
+    """A study as databases and snapshots keep it."""
+    found: dict[str, Any] = json.loads(study.model_dump_json())
+    return found
+
+
+def told_clips(folder: Path) -> list[ClipRow]:
+    """The rows of a manifest under the names by which analyses know the clips."""
+    from stimuli.manifest import read_manifest
+
+    return [replace(row, clip=row.told) for row in read_manifest(folder)]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tastelab.context import open_store, stimuli_folder, tastelab_version
+from tastelab.context import definition_of, open_store, stimuli_folder, tastelab_version, told_clips
 from tastelab.study import Study, study_digest
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ def inputs(
     from analysis.page.inputs import Inputs
     from experiment.bots.effects import load_effects
     from stimuli.config import asked_words
-    from stimuli.manifest import FILE, read_manifest
+    from stimuli.manifest import FILE
 
     with open_store(db) as store:
         data = load(store.engine, study.name, kind)
     base = out / study.name
     frozen = data
     if keep:
-        frozen = thaw(freeze(data, json.loads(study.model_dump_json()), base / "snapshots"))
+        frozen = thaw(freeze(data, definition_of(study), base / "snapshots"))
     kept, excluded = careless.apply(frozen, study.analysis.exclude)
     folder = stimuli_folder(study, out)
     record = base / DRIVEN
@@ -66,7 +66,7 @@ def inputs(
         data=kept,
         config=study.analysis,
         embedders=list(study.models.embedders),
-        clips=read_manifest(folder) if (folder / FILE).exists() else [],
+        clips=told_clips(folder) if (folder / FILE).exists() else [],
         folder=folder,
         out=base,
         version=tastelab_version(),

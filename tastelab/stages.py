@@ -78,7 +78,7 @@ def features(run: Run, update: Progress) -> str:
     from stimuli.sheet import write_sheet
 
     measured = describe(run.folder, "features", run.study.models, update)
-    sheet = write_sheet(run.folder, run.study.name, update)
+    sheet = write_sheet(run.folder, run.study.name, run.study.models.conditions, update)
     return f"{len(measured)} clips measured, contact sheet {sheet}"
 
 

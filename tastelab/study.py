@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from analysis.config import AnalysisConfig
 from experiment.config import ExperimentConfig
+from models.conditions import EARLIER, GIVEN, given
 from models.config import ModelsConfig
 from stimuli.config import StimuliConfig
 from tastelab.check import nearest, problems
@@ -65,14 +66,21 @@ def study_digest(study: Study) -> str:
 
 
 def _resolve(study: Study, path: Path) -> Study:
-    folder = study.stimuli.folder
-    if folder is not None:
-        absolute = folder if folder.is_absolute() else path.parent / folder
-        study = study.model_copy(update={"stimuli": study.stimuli.model_copy(update={"folder": absolute})})
+    conditions = study.models.conditions
+    if study.stimuli.source == GIVEN:
+        conditions = given(study.stimuli.folder)
+        study = study.model_copy(
+            update={"stimuli": study.stimuli.model_copy(update={"source": "generated", "folder": None})}
+        )
+    # Folders are named from where the study file lies.
+    conditions = [
+        c if c.tracks is None else c.model_copy(update={"tracks": path.parent / c.tracks}) for c in conditions
+    ]
+    study = study.model_copy(update={"models": study.models.model_copy(update={"conditions": conditions})})
     asked = study.experiment
     if asked.texts is not None and not asked.texts.is_absolute():
         study = study.model_copy(update={"experiment": asked.model_copy(update={"texts": path.parent / asked.texts})})
-    for problem in problems(study.stimuli, study.experiment, study.analysis):
+    for problem in problems(study.stimuli, study.experiment, study.analysis, study.models.conditions):
         raise UserError(f"{path}: {problem}")
     return study
 
@@ -110,7 +118,10 @@ def _keys(parents: list[Any]) -> list[str]:
         field = model.model_fields.get(part)
         kinds = list(_models_in(field.annotation)) if field else []
         model = kinds[0] if kinds else None
-    return list(model.model_fields) if model is not None else []
+    if model is None:
+        return []
+    earlier = list(EARLIER) if model is ModelsConfig else []
+    return [field.alias or name for name, field in model.model_fields.items()] + earlier
 
 
 def _models_in(annotation: Any) -> Iterator[Any]:

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from analysis.data.compared import Conditions
 from analysis.data.identified import IDENTIFIED, REPEATED, identified, nothing, repeated
 from analysis.data.planned import Planned, planned
 from analysis.errors import AnalysisError
+from stimuli.names import told
 
 if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Engine
 
+MAKINGS = ("taste", "number", "prompt")  # what of a clip's row says which it is, beside its condition
 KINDS = {"bot": "SIMULATED", "person": "people", "driven": "DRIVEN TEST SESSION", "imported": "imported"}
 
 
@@ -28,7 +31,8 @@ class StudyData:
     people : DataFrame
         One row a participant: `participant` (a number, not the code), `status`, `language`, and the demographics.
     preference : DataFrame
-        participant, trial, taste, first_model, clip_base, clip_finetuned, answer, score (over the middle: fine-tuned).
+        participant, trial, taste, over, under (the conditions compared, as the study declares them), first_model, clip_under,
+        clip_over (the clip of each), answer, score (over the middle: `over` fits better).
     ratings : DataFrame
         participant, trial, prompt (the clip's taste), model, clip, adjective, value.
     affect : DataFrame
@@ -36,6 +40,10 @@ class StudyData:
         All three have `response_time` (s), where it was measured.
     sessions : dict
         Number of sessions of this kind by status, withdrawn ones among them.
+    conditions : Conditions
+        The study's conditions in their order, what they are called, and which pairs are compared.
+    ends : (float, float)
+        Of the slider.
     middle : float
         The slider's middle: no preference.
     digest : str
@@ -58,6 +66,8 @@ class StudyData:
     planned: Planned = field(default_factory=Planned)
     identification: pd.DataFrame = field(default_factory=partial(nothing, IDENTIFIED))
     repeats: pd.DataFrame = field(default_factory=partial(nothing, REPEATED))
+    conditions: Conditions = field(default_factory=Conditions)
+    ends: tuple[float, float] = (0.0, 10.0)
 
     @property
     def label(self) -> str:
@@ -146,8 +156,11 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
             Trial.first_id,
             Trial.second_id,
             first.model.label("first_model"),
+            second.model.label("second_model"),
             first.clip.label("first_clip"),
             second.clip.label("second_clip"),
+            *(getattr(first, column).label(f"first_{column}") for column in MAKINGS),
+            *(getattr(second, column).label(f"second_{column}") for column in MAKINGS),
             Response.item,
             Response.value,
             Response.choice,
@@ -179,6 +192,8 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
         sessions = {str(s): int(n) for s, n in connection.execute(counted)}
     if rows.empty:
         raise AnalysisError(f"study {study!r} has no answers of kind {kind!r} yet")
+    for side in ("first", "second"):
+        rows[f"{side}_clip"] = _told(rows, side)
     numbers = {p: i + 1 for i, p in enumerate(sorted(rows["participant"].unique()))}
     rows["participant"] = rows["participant"].map(numbers)
     blocks, (low, high) = _declared(definition)
@@ -187,14 +202,23 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     repeats = repeated(rows)
     rows = rows[~rows["repeated"].astype(bool)]
     people = _people(rows)
-    preference = _preference(rows, low, high)
+    conditions = Conditions.declared(definition)
+    preference = _preference(rows, low, high, conditions)
     rows["response_time"] = pd.to_numeric(rows["response_time"])
     ratings, affect = _ratings(rows, "ratings", "adjective"), _ratings(rows, "affect", "item")
     named = identified(rows)
     # Where there is none of them the digest is that of data of before there could be any.
     digest = digest_of((people, preference, ratings, affect, *(x for x in (named, repeats) if not x.empty)))
     middle, wanted = (low + high) / 2, planned(definition)
-    return StudyData(study, kind, people, preference, ratings, affect, middle, sessions, digest, wanted, named, repeats)
+    return StudyData(
+        study, kind, people, preference, ratings, affect, middle, sessions, digest, wanted, named, repeats,
+        conditions, (low, high),
+    )  # fmt: skip
+
+
+def slider_ends(definition: dict[str, Any]) -> tuple[float, float]:
+    """The ends of the comparisons' slider; 0 and 10 where a study has none."""
+    return _declared(definition)[1]
 
 
 def _declared(definition: dict[str, Any]) -> tuple[dict[str, str], tuple[float, float]]:
@@ -214,9 +238,18 @@ def _declared(definition: dict[str, Any]) -> tuple[dict[str, str], tuple[float, 
 
 
 def digest_of(frames: Iterable[pd.DataFrame]) -> str:
-    """SHA-256 of frames, in this order."""
+    """SHA-256 of frames, in this order.
+
+    Where one pair of conditions is compared, the two name the columns of its clips and are not repeated in every row: so
+    the data of version 0.1 has the digest that it had then.
+    """
     digest = hashlib.sha256()
     for frame in frames:
+        pairs = {*zip(frame["over"], frame["under"], strict=True)} if "over" in frame else set()
+        if len(pairs) == 1:
+            (over, under), *_ = pairs
+            named = {"clip_over": f"clip_{over}", "clip_under": f"clip_{under}"}
+            frame = frame.drop(columns=["over", "under"]).rename(columns=named)
         digest.update(frame.to_csv(index=False).encode())
     return digest.hexdigest()
 
@@ -237,23 +270,46 @@ def _people(rows: pd.DataFrame) -> pd.DataFrame:
     return wide
 
 
-def _preference(rows: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
+def _preference(rows: pd.DataFrame, low: float, high: float, conditions: Conditions) -> pd.DataFrame:
     part = rows[rows["kind"] == "preference"].copy()
-    swapped = part["first_model"] == "finetuned"
-    # The slider runs from the first clip to the second; a score over the middle always means the fine-tuned model.
-    part["score"] = part["value"].where(~swapped, low + high - part["value"])
-    part["clip_base"] = part["first_clip"].where(~swapped, part["second_clip"])
-    part["clip_finetuned"] = part["second_clip"].where(~swapped, part["first_clip"])
+    sides = [conditions.over_and_under(a, b) for a, b in zip(part["first_model"], part["second_model"], strict=True)]
+    part["over"], part["under"] = [over for over, _ in sides], [under for _, under in sides]
+    over_first = part["first_model"] == part["over"]
+    # The slider runs from the first clip to the second; a score over the middle always means the condition `over`.
+    part["score"] = part["value"].where(~over_first, low + high - part["value"])
+    part["clip_over"] = part["first_clip"].where(over_first, part["second_clip"])
+    part["clip_under"] = part["second_clip"].where(over_first, part["first_clip"])
     part = part.rename(columns={"value": "answer"})
-    columns = ["participant", "trial", "taste", "first_model", "clip_base", "clip_finetuned", "answer", "score"]
+    columns = [
+        "participant",
+        "trial",
+        "taste",
+        "over",
+        "under",
+        "first_model",
+        "clip_under",
+        "clip_over",
+        "answer",
+        "score",
+    ]
     columns.append("response_time")
     return part[columns].reset_index(drop=True)
 
 
+def _told(rows: pd.DataFrame, side: str) -> list[str | None]:
+    """What analyses call the clips of one side; names in the database may tell nothing."""
+    columns = [rows[f"{side}_{name}"] for name in ("clip", "model", *MAKINGS)]
+    return [
+        told(clip, model, taste, int(number), track or "") if isinstance(clip, str) else None
+        for clip, model, taste, number, track in zip(*columns, strict=True)
+    ]
+
+
 def _ratings(rows: pd.DataFrame, block: str, item: str) -> pd.DataFrame:
-    part = rows[rows["kind"] == block].rename(
-        columns={"taste": "prompt", "first_model": "model", "first_clip": "clip", "item": item}
-    )
+    part = rows[rows["kind"] == block].copy()
+    # A track that stands for no taste is a prompt of its own, as in surveys about tracks.
+    part["taste"] = part["taste"].where(part["taste"].astype(bool), part["first_clip"])
+    part = part.rename(columns={"taste": "prompt", "first_model": "model", "first_clip": "clip", "item": item})
     columns = ["participant", "trial", "prompt", "model", "clip", item, "value", "response_time"]
     return part[columns].reset_index(drop=True)
 

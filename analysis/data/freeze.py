@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from analysis.data.frames import StudyData, digest_of
+from analysis.data.compared import Conditions
+from analysis.data.frames import StudyData, digest_of, slider_ends
 from analysis.data.planned import planned
 from analysis.errors import AnalysisError
 
@@ -75,4 +76,6 @@ def thaw(folder: Path) -> StudyData:
         sessions=described["sessions"],
         digest=digest,
         planned=planned(described["definition"] or {}),
+        conditions=Conditions.declared(described["definition"] or {}),
+        ends=slider_ends(described["definition"] or {}),
     )

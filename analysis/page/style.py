@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from analysis.data.compared import Conditions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,8 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#68737C"
-MODELS = {"base": GREY, "finetuned": BLUE, "given": GREEN}
-NAMES = {"base": "base", "finetuned": "fine-tuned", "given": "given"}
+SERIES = (GREY, BLUE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")  # of conditions, in their declared order
+
+
+def colours(conditions: Conditions, present: Iterable[str]) -> dict[str, str]:
+    """A colour for each condition that is there; the same in every figure of a study."""
+    shown = [*conditions.names, *(n for n in conditions.order(present) if n not in conditions.names)]
+    return {name: SERIES[k % len(SERIES)] for k, name in enumerate(shown)}
 
 
 @dataclass(frozen=True)

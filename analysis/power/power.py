@@ -22,6 +22,7 @@ from experiment.config import ExperimentConfig
 from experiment.design import plan
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.task import Clip
+from models.conditions import EARLIER, over_and_under
 
 NO_TASK = "this study has no preference task; power is worked out for [experiment.preference]"
 BATCH = 200  # simulated studies drawn at once, so that memory does not grow with their number
@@ -50,9 +51,9 @@ class Simulation:
         return self.plan or self.analysis.plan
 
 
-def clip_table(tastes: Sequence[str], per_taste: int) -> list[Clip]:
-    """Clips of a study that need not exist: numbers 0, 1, ... of each taste and model."""
-    models = [(t, m, n) for t in tastes for m in ("base", "finetuned") for n in range(per_taste)]
+def clip_table(tastes: Sequence[str], per_taste: int, conditions: Sequence[str] = tuple(EARLIER)) -> list[Clip]:
+    """Clips of a study that need not exist: numbers 0, 1, ... of each taste and condition."""
+    models = [(t, m, n) for t in tastes for m in conditions for n in range(per_taste)]
     return [Clip(i + 1, t, m, n) for i, (t, m, n) in enumerate(models)]
 
 
@@ -71,22 +72,42 @@ def generate(
         raise AnalysisError(NO_TASK)
     p, low, high = effects.preference, task.low, task.high
     names = tuple(sorted({c.taste for c in clips}))
-    tuned = {c.id: k for k, c in enumerate(clips) if c.model == "finetuned"}
+    place, models = {c.id: k for k, c in enumerate(clips)}, {c.id: c.model for c in clips}
     planned = [[t for t in plan(config, clips, row) if t.block == task.block and not t.repeated] for row in range(n)]
     tastes = np.array([[names.index(str(t.taste)) for t in trials] for trials in planned])
-    second = np.array([[t.second in tuned for t in trials] for trials in planned])
-    heard = np.array(
-        [[tuned[int(t.second if t.second in tuned else t.first or 0)] for t in trials] for trials in planned]
+    pairs, middle, points = task.pairs, task.middle, p.points(low, high)
+    sides = [[over_and_under(models[t.first or 0], models[t.second or 0], pairs) for t in trials] for trials in planned]
+    second = np.array(
+        [
+            [models[t.second or 0] == over for t, (over, _) in zip(trials, own, strict=True)]
+            for trials, own in zip(planned, sides, strict=True)
+        ]
     )
-    middle = (low + high) / 2
-    means = np.array([p.mean.get(name, middle) for name in names])
+    ids = np.array([[(t.first or 0, t.second or 0) for t in trials] for trials in planned])
+    heard, other = (
+        np.vectorize(place.get)(np.where(side, ids[..., 1], ids[..., 0])).astype(int) for side in (second, ~second)
+    )
+    means = np.array(
+        [
+            [p.score(str(t.taste), *pair, low, high) for t, pair in zip(trials, own, strict=True)]
+            for trials, own in zip(planned, sides, strict=True)
+        ]
+    )
     shape = (studies, *tastes.shape)
     score = (
-        means[tastes]
-        + rng.normal(0, p.participant_sd, (studies, n, 1))
-        + rng.normal(0, p.clip_sd, (studies, len(clips)))[:, heard]
-        + rng.normal(0, p.residual_sd, shape)
+        means
+        + points * rng.normal(0, p.participant_sd, (studies, n, 1))
+        + points * rng.normal(0, p.clip_sd, (studies, len(clips)))[:, heard]
+        + points * rng.normal(0, p.residual_sd, shape)
     )
+    if p.taste_sd > 0:
+        slopes = rng.normal(0, p.taste_sd, (studies, n, len(names)))
+        score += points * np.take_along_axis(slopes, np.broadcast_to(tastes, shape), axis=2)
+    if p.pair_sd > 0:
+        met, which = np.unique(heard * len(clips) + other, return_inverse=True)
+        score += points * rng.normal(0, p.pair_sd, (studies, len(met)))[:, which.reshape(heard.shape)]
+    if p.ends > 0:
+        score = np.where(rng.random(shape) < p.ends, np.where(score > middle, high, low), score)
     answer = np.where(second, score, low + high - score)
     answer = np.clip(np.round(answer), low, high)
     careless = rng.random((studies, n, 1)) < p.careless
@@ -101,7 +122,9 @@ def _one_size(simulation: Simulation, size: tuple[int, int]) -> list[dict[str, A
     assert asked is not None
     middle = asked.middle
     n, per_taste = size
-    clips = clip_table(simulation.tastes, per_taste)
+    heard = [name for pair in asked.pairs for name in reversed(pair)]
+    heard += [name for task in simulation.experiment.sequence() for name in getattr(task, "conditions", ())]
+    clips = clip_table(simulation.tastes, per_taste, tuple(dict.fromkeys(heard)))
     hits: dict[tuple[str, str, str], int] = {}
     none = 0
     for batch, start in enumerate(range(0, simulations, BATCH)):
@@ -120,10 +143,20 @@ def _one_size(simulation: Simulation, size: tuple[int, int]) -> list[dict[str, A
             {
                 "taste": name, "test": test, "alternative": alternative, "people": n, "clips": per_taste, "power": k / simulations,
                 "ci_low": float(interval.low), "ci_high": float(interval.high), "plan": simulation.by,
-                "mean": simulation.effects.preference.mean.get(name), "simulations": simulations, "no_result": none,
+                "mean": _declared(simulation, name), "simulations": simulations, "no_result": none,
             }
         )  # fmt: skip
     return rows
+
+
+def _declared(simulation: Simulation, taste: str) -> float | None:
+    """The mean score that the effects declare for a taste, on the study's slider; None where they say nothing of it."""
+    asked, p = simulation.experiment.task(PreferenceTask), simulation.effects.preference
+    assert asked is not None
+    over, under = asked.pairs[0]
+    if not any(taste in p.mean.get(condition, {}) for condition in (over, under)):
+        return None
+    return p.score(taste, over, under, asked.low, asked.high)
 
 
 def power(

@@ -64,8 +64,9 @@ def preference(data: StudyData, folder: Path) -> Drawn:
     sns.stripplot(frame, x="taste", y="score", order=order, color=BLUE, size=2.5, alpha=0.35, jitter=0.18, ax=axis)
     axis.axhline(data.middle, color=ORANGE, lw=1.5)
     counts = frame["taste"].value_counts()
+    (low, high), (over, under) = data.ends, (data.conditions.label(frame[side].iloc[0]) for side in ("over", "under"))
     axis.set_xticks(range(len(order)), [f"{t}\nn = {counts[t]}" for t in order])
-    axis.set(xlabel="Taste", ylabel="Score (0 base, 5 neither, 10 fine-tuned)")
+    axis.set(xlabel="Taste", ylabel=f"Score ({low:g} {under}, {data.middle:g} neither, {high:g} {over})")
     caption = (
         f"Scores of {frame['participant'].nunique()} participants ({len(frame)} answers). Lines in the "
         "violins are quartiles; at the orange line neither fits better."
@@ -110,6 +111,6 @@ def distribution(data: StudyData, folder: Path) -> Drawn:
     axes[0][0].set_ylabel("Answers (%)")
     caption = (
         f"Distribution of the {len(frame)} scores of {frame['participant'].nunique()} participants. Orange: neither fits better; "
-        "dotted: the mean. Over the middle the fine-tuned model fits better."
+        f"dotted: the mean. Over the middle the {data.conditions.spoken(frame['over'].iloc[0])} fits better."
     )
     return save(figure, folder, "distribution", "Distribution of the scores", caption, data.label)

@@ -139,13 +139,13 @@ def _sides(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
     """Is the first or the second clip favoured, whatever its model? Two-sided, on the raw slider."""
     answers = data["answer"].to_numpy(float)
     statistic, p = signed_rank(answers, middle, "two-sided")
-    first = float((data["first_model"] == "finetuned").mean())
+    first = float((data["first_model"] == data["over"]).mean())
     return [
         {
             "n": len(answers),
             "mean_answer": float(answers.mean()),
             "statistic": known(statistic),
             "p": known(p),
-            "share_finetuned_first": first,
+            "share_over_first": first,
         }
     ]

@@ -9,7 +9,6 @@ from analysis.page import sentences
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
 from analysis.page.sentences import Sides
-from analysis.page.style import NAMES
 from analysis.preference import figures, robust, sensitivity
 
 
@@ -95,4 +94,5 @@ def named(rows: list[dict[str, Any]], effect: str) -> list[dict[str, Any]]:
 
 def sides_of(data: StudyData) -> Sides:
     """What the scores compare, as sentences call it."""
-    return Sides(f"the {NAMES['finetuned']} model", f"the {NAMES['base']} model", (0.0, 2 * data.middle))
+    over, under = (data.conditions.spoken(data.preference[side].iloc[0]) for side in ("over", "under"))
+    return Sides(f"the {over}", f"the {under}", data.ends)

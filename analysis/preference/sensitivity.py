@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def order_and_side(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
-    """Mixed models of task 1: does the score move with the trial's position, or with the side of the fine-tuned clip?
+    """Mixed models of task 1: does the score move with the trial's position, or with the side of the clip that a high score speaks for?
 
     Participants and clips are random intercepts. Rows: effect (points a trial; points of the second clip's side over the
     first's), 95 % interval, t, Satterthwaite's df, two-sided p. `side` is the pull towards the clip heard second, whatever
@@ -26,7 +26,8 @@ def order_and_side(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
     """
     data = data.dropna(subset=["score"])
     position = data.groupby("participant")["trial"].rank(method="first").to_numpy(float)
-    second = np.where(data["first_model"] == "base", 0.5, -0.5)  # the fine-tuned clip came second
+    # Whether the clip that a high score speaks for came second.
+    second = np.where(data["first_model"] == data["under"], 0.5, -0.5)
     columns = {"order": position - position.mean(), "side": second}
     kept = {k: v for k, v in columns.items() if np.ptp(v) > 0}
     if not kept or len(data) < 20:

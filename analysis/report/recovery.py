@@ -17,14 +17,17 @@ def analyse(data: StudyData, effects: Effects) -> dict[str, list[dict[str, Any]]
     from scipy import stats
 
     rows = []
-    for taste, part in data.preference.groupby("taste", sort=True):
+    compared = data.preference.groupby(["taste", "over", "under"], sort=True)
+    several = len({*zip(data.preference["over"], data.preference["under"], strict=True)}) > 1
+    for (taste, over, under), part in compared:
         means = part.groupby("participant")["score"].mean().to_numpy(float)
-        declared = effects.preference.mean.get(str(taste), data.middle)
+        declared = effects.preference.score(str(taste), over, under, *data.ends)
         half = float(stats.t.ppf(0.975, len(means) - 1) * stats.sem(means)) if len(means) > 1 else float("nan")
         mean = float(means.mean())
         rows.append(
             {
                 "taste": str(taste),
+                **({"pair": f"{over} over {under}"} if several else {}),
                 "n": len(means),
                 "declared": declared,
                 "recovered": mean,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
-from analysis.page.style import NAMES
 from analysis.report import recovery, write
 from analysis.sound import words
 
@@ -39,7 +38,7 @@ def recovered(inputs: Inputs, summary: list[str]) -> Section | None:
 
 def captions(inputs: Inputs, summary: list[str]) -> Section | None:
     """Do captions say what prompts asked for, and what does a word in a caption say about the ratings?"""
-    rows = words.caption_check(inputs.clips, inputs.asked)
+    rows = words.caption_check(inputs.clips, inputs.asked, inputs.data.conditions)
     if not rows:
         return None
     text = [
@@ -90,10 +89,11 @@ def clips(inputs: Inputs, summary: list[str]) -> Section | None:
     """Players for every clip."""
     if not inputs.clips:
         return None
-    cards = []
-    for c in sorted(inputs.clips, key=lambda c: (c.taste, c.number, c.model)):
+    cards, known = [], inputs.data.conditions
+    place = {name: k for k, name in enumerate(known.order(c.model for c in inputs.clips))}
+    for c in sorted(inputs.clips, key=lambda c: (c.taste, c.number, place[c.model])):
         relative = Path("stimuli") / c.file
-        title = f"{c.taste} {c.number + 1}, {NAMES.get(c.model, c.model)}" if c.taste else c.clip
+        title = f"{c.taste} {c.number + 1}, {known.label(c.model)}" if c.taste else c.clip
         cards.append({"title": title, "caption": c.caption, "src": relative.as_posix()})
     text = [
         f"{len(inputs.clips)} clips, {inputs.clips[0].seconds:g} s, {inputs.clips[0].loudness:.1f} LUFS; the text is the captioner's."

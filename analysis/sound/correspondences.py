@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.data.compared import Conditions
 from analysis.engines.ranks import rank_sum
 from analysis.engines.tails import adjust
 
@@ -36,10 +37,10 @@ def holm(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def feature_tests(frame: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]:
+def feature_tests(frame: pd.DataFrame, names: list[str], conditions: Conditions = Conditions()) -> list[dict[str, Any]]:
     """Mann-Whitney tests between tastes per model, Holm-corrected within a feature and model."""
     out = []
-    for model in sorted(frame["model"].unique()):
+    for model in conditions.order(frame["model"]):
         for name in names:
             rows = []
             for a, b in combinations(sorted(frame["taste"].unique()), 2):
@@ -81,10 +82,10 @@ CORRESPONDENCES = (
 )
 
 
-def correspondences(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def correspondences(frame: pd.DataFrame, conditions: Conditions = Conditions()) -> list[dict[str, Any]]:
     """Do the clips have what was published of their tastes? One-sided Mann-Whitney tests, Holm within a model."""
     out: list[dict[str, Any]] = []
-    for model in sorted(frame["model"].unique()):
+    for model in conditions.order(frame["model"]):
         rows: list[dict[str, Any]] = []
         for feature, more, less, source in CORRESPONDENCES:
             if feature not in frame:

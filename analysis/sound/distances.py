@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.data.compared import Conditions
 from analysis.errors import AnalysisError
 from analysis.sound.fad import Moments, bootstrap, distance, each, extrapolate, kernel_distance, thin
 
@@ -119,6 +120,7 @@ def analyse(
     resamples: int = 60,
     seed: int = 0,
     progress: Progress | None = None,
+    conditions: Conditions = Conditions(),
 ) -> dict[str, list[dict[str, Any]]]:
     """Distances of every model, overall and per taste, in every space.
 
@@ -134,7 +136,7 @@ def analyse(
         reference = load_reference(where, name)
         frames = thin(np.concatenate(reference.clips), 2500)
         wanted = _gathered([frames])
-        for model in sorted({r.model for r in rows}):
+        for model in conditions.order(r.model for r in rows):
             for taste in ["all", *sorted({r.taste for r in rows if r.taste})]:
                 chosen = [r for r in rows if r.model == model and taste in ("all", r.taste)]
                 if not chosen:
@@ -193,11 +195,11 @@ def _measured(
 
 
 def against_preference(clips: list[dict[str, Any]], preference: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
-    """Is the model preferred whose clip lies nearer to the reference music? One row a space.
+    """Does that condition fit better whose clip lies nearer to the reference music? One row a space.
 
-    For every trial: distance of the base clip less distance of the fine-tuned one, in standard deviations, as the slope of a
-    mixed model of the score (participants and clips as random intercepts); beside it Spearman's correlation over the
-    fine-tuned clips' means.
+    For every trial: distance of the clip that a low score speaks for less distance of the other, in standard deviations, as
+    the slope of a mixed model of the score (participants and clips as random intercepts); beside it Spearman's correlation
+    over the means of the clips that a high score speaks for.
     """
     from scipy.stats import spearmanr
 
@@ -207,19 +209,19 @@ def against_preference(clips: list[dict[str, Any]], preference: pd.DataFrame, mi
     data = preference.dropna(subset=["score"])
     for name in dict.fromkeys(c["embedding"] for c in clips):
         known = {c["clip"]: c["distance"] for c in clips if c["embedding"] == name and c["distance"] is not None}
-        nearer = (data["clip_base"].map(known) - data["clip_finetuned"].map(known)).to_numpy(float)
+        nearer = (data["clip_under"].map(known) - data["clip_over"].map(known)).to_numpy(float)
         good = np.isfinite(nearer)
         if good.sum() < 20 or np.ptp(nearer[good]) == 0:
             continue
         part, x = data[good], nearer[good]
         x = (x - x.mean()) / x.std()
-        factors = [part[c].to_numpy() for c in ("participant", "clip_finetuned") if 1 < part[c].nunique() < len(part)]
+        factors = [part[c].to_numpy() for c in ("participant", "clip_over") if 1 < part[c].nunique() < len(part)]
         try:
             found = fit(part["score"].to_numpy(float) - middle, np.column_stack([np.ones(len(x)), x]), factors)
         except AnalysisError:
             continue
         slope = found.test(np.array([0.0, 1.0]))
-        means = part.assign(x=x).groupby("clip_finetuned")[["score", "x"]].mean()
+        means = part.assign(x=x).groupby("clip_over")[["score", "x"]].mean()
         rho = spearmanr(means["score"], means["x"]) if len(means) >= 5 else None
         rows.append(
             {

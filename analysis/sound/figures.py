@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.page.style import MODELS, NAMES, Drawn, save
+from analysis.data.compared import Conditions
+from analysis.page.style import Drawn, colours, save
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def fad(rows: list[dict[str, Any]], folder: Path, label: str = "people") -> Drawn:
+def fad(rows: list[dict[str, Any]], folder: Path, conditions: Conditions, label: str = "people") -> Drawn:
     """Distances per taste, model and embedding, with bootstrap intervals."""
     from matplotlib import pyplot as plt
 
     rows = [r for r in rows if r["metric"] == "FAD"]
     names = list(dict.fromkeys(r["embedding"] for r in rows))
+    colour = colours(conditions, (r["model"] for r in rows))
     figure, axes = plt.subplots(1, len(names), figsize=(3.4 * len(names), 3.8), squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):
         part = [r for r in rows if r["embedding"] == name]
         tastes = list(dict.fromkeys(r["taste"] for r in part))
-        models = list(dict.fromkeys(r["model"] for r in part))
+        models = conditions.order(r["model"] for r in part)
         for k, model in enumerate(models):
             mine = [r for r in part if r["model"] == model]
             x = np.arange(len(mine)) + (k - (len(models) - 1) / 2) * 0.25
@@ -34,10 +36,10 @@ def fad(rows: list[dict[str, Any]], folder: Path, label: str = "people") -> Draw
                 x,
                 value,
                 [value - low, high - value],
-                fmt="os"[k % 2],
-                color=MODELS[model],
+                fmt="os^Dv"[k % 5],
+                color=colour[model],
                 capsize=3,
-                label=NAMES[model],
+                label=conditions.label(model),
             )
         axis.set_xticks(range(len(tastes)), tastes, rotation=45)
         axis.set(title=name, xlabel="", ylim=(0, None))
@@ -52,7 +54,9 @@ def fad(rows: list[dict[str, Any]], folder: Path, label: str = "people") -> Draw
     return save(figure, folder, "fad", "Distance to the reference music", caption, label)
 
 
-def features(frame: pd.DataFrame, units: dict[str, str], folder: Path, label: str = "people") -> Drawn:
+def features(
+    frame: pd.DataFrame, units: dict[str, str], folder: Path, conditions: Conditions, label: str = "people"
+) -> Drawn:
     """Acoustic features by taste and model."""
     import seaborn as sns
     from matplotlib import pyplot as plt
@@ -61,7 +65,8 @@ def features(frame: pd.DataFrame, units: dict[str, str], folder: Path, label: st
     columns = 4
     lines = -(-len(names) // columns)
     figure, axes = plt.subplots(lines, columns, figsize=(11, 2.9 * lines), squeeze=False)
-    models = sorted(frame["model"].unique())
+    models = conditions.order(frame["model"])
+    colour = colours(conditions, models)
     for axis, name in zip(axes.flat, names, strict=False):
         sns.pointplot(
             frame,
@@ -69,7 +74,7 @@ def features(frame: pd.DataFrame, units: dict[str, str], folder: Path, label: st
             y=name,
             hue="model",
             hue_order=models,
-            palette=MODELS,
+            palette={m: colour[m] for m in models},
             dodge=0.3 if len(models) > 1 else False,
             linestyle="none",
             errorbar=("ci", 95),
@@ -83,7 +88,7 @@ def features(frame: pd.DataFrame, units: dict[str, str], folder: Path, label: st
         axis.tick_params(axis="x", rotation=45)
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
-    handles = [plt.Line2D([], [], marker="o", ls="", color=MODELS[m], label=NAMES[m]) for m in models]
+    handles = [plt.Line2D([], [], marker="o", ls="", color=colour[m], label=conditions.label(m)) for m in models]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(models), frameon=False)
     count = frame.groupby(["taste", "model"]).size().min()
     caption = f"Acoustic features of the clips ({count} per taste and model); bars are 95 % bootstrap intervals."
@@ -91,7 +96,11 @@ def features(frame: pd.DataFrame, units: dict[str, str], folder: Path, label: st
 
 
 def extrapolation(
-    fits: list[dict[str, Any]], rows: list[dict[str, Any]], folder: Path, label: str = "people"
+    fits: list[dict[str, Any]],
+    rows: list[dict[str, Any]],
+    folder: Path,
+    conditions: Conditions,
+    label: str = "people",
 ) -> Drawn | None:
     """Distance over one by the number of clips, with the line to infinitely many."""
     from matplotlib import pyplot as plt
@@ -99,17 +108,18 @@ def extrapolation(
     names = list(dict.fromkeys(r["embedding"] for r in fits))
     if not names:
         return None
+    colour = colours(conditions, (r["model"] for r in fits))
     figure, axes = plt.subplots(1, len(names), figsize=(3.4 * len(names), 3.4), squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):
-        for k, model in enumerate(sorted({r["model"] for r in fits})):
+        for k, model in enumerate(conditions.order(r["model"] for r in fits)):
             part = [r for r in fits if r["embedding"] == name and r["model"] == model]
             if not part:
                 continue
             x, y = 1 / np.array([r["n"] for r in part]), np.array([r["value"] for r in part])
             slope, start = np.polyfit(x, y, 1)
-            axis.plot(x, y, "os^"[k], color=MODELS[model], ms=4, label=NAMES[model])
+            axis.plot(x, y, "os^Dv"[k % 5], color=colour[model], ms=4, label=conditions.label(model))
             line = np.array([0, x.max()])
-            axis.plot(line, start + slope * line, color=MODELS[model], lw=1.2)
+            axis.plot(line, start + slope * line, color=colour[model], lw=1.2)
         axis.set(title=name, xlabel="1 / number of clips", xlim=(0, None))
     axes[0][0].set_ylabel("FAD")
     handles, labels = axes[0][0].get_legend_handles_labels()

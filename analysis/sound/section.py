@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.data.compared import Conditions
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
-from analysis.page.style import NAMES
 from analysis.preference.section import named
 from analysis.sound import correspondences, distances, figures
 
@@ -17,14 +17,20 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         return None
     from stimuli.features import FEATURES
 
-    drawn, seed = inputs.out / "figures", inputs.config.seed
+    drawn, seed, known = inputs.out / "figures", inputs.config.seed, inputs.data.conditions
     tables = distances.analyse(
-        inputs.clips, inputs.folder, inputs.embedders, inputs.config.reference, inputs.out / "embeddings", seed=seed
+        inputs.clips,
+        inputs.folder,
+        inputs.embedders,
+        inputs.config.reference,
+        inputs.out / "embeddings",
+        seed=seed,
+        conditions=known,
     )
     rows = tables["distances"]
     out = Section("sound", "The sound itself", how="tastelab analysis fad")
-    lines = figures.extrapolation(tables["fits"], rows, drawn, inputs.data.label)
-    out.figures = [figures.fad(rows, drawn, inputs.data.label), *([lines] if lines else [])]
+    lines = figures.extrapolation(tables["fits"], rows, drawn, known, inputs.data.label)
+    out.figures = [figures.fad(rows, drawn, known, inputs.data.label), *([lines] if lines else [])]
     out.tables.append(
         Table(
             "fad",
@@ -39,16 +45,16 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             ],
         )
     )  # fmt: skip
-    summary += _summary(rows, inputs.embedders)
+    summary += _summary(rows, inputs.embedders, known)
     if not inputs.data.preference.empty:
         found = distances.against_preference(tables["clips"], inputs.data.preference, inputs.data.middle)
         out.tables.append(
             Table(
                 "distance_preference",
-                "Is the nearer clip preferred? (exploratory)",
+                "Does the nearer clip fit better? (exploratory)",
                 named(found, "difference"),
-                "Points of preference for the fine-tuned clip a standard deviation nearer to the reference than the base clip "
-                "(mixed model); Spearman's correlation over clips beside it.",
+                "Points towards the clip that a high score speaks for, a standard deviation nearer to the reference than the "
+                "other (mixed model); Spearman's correlation over clips beside it.",
             )
         )
     out.tables.append(
@@ -61,14 +67,13 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     )
     frame = correspondences.feature_frame(inputs.clips)
     if not frame.empty and frame["taste"].astype(bool).any():
-        out.figures.append(figures.features(frame, FEATURES, drawn, inputs.data.label))
-        declared = correspondences.correspondences(frame)
+        out.figures.append(figures.features(frame, FEATURES, drawn, known, inputs.data.label))
+        declared = correspondences.correspondences(frame, known)
         for row in declared:
             if row["p_adjusted"] is not None and row["feature"] == "pitch_height":
                 higher = "is" if row["p_adjusted"] < inputs.config.alpha else "is not shown to be"
-                name = NAMES.get(str(row["model"]), str(row["model"]))
                 summary.append(
-                    f"Music for {row['higher']} {higher} higher in pitch than music for {row['lower']} ({name} model: "
+                    f"Music for {row['higher']} {higher} higher in pitch than music for {row['lower']} ({known.spoken(str(row['model']))}: "
                     f"{row['difference']:+.1f} semitones)."
                 )
         out.tables += [
@@ -81,21 +86,24 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             Table(
                 "feature_tests",
                 "Features between tastes",
-                correspondences.feature_tests(frame, [f for f in FEATURES if f in frame]),
+                correspondences.feature_tests(frame, [f for f in FEATURES if f in frame], known),
                 "Mann-Whitney U, two-sided, Holm within feature and model.",
             ),
         ]
     return out
 
 
-def _summary(rows: list[dict[str, Any]], embedders: list[str]) -> list[str]:
+def _summary(rows: list[dict[str, Any]], embedders: list[str], conditions: Conditions) -> list[str]:
     overall = {(r["model"], r["embedding"]): r for r in rows if r["taste"] == "all" and r["metric"] == "FAD"}
     out = []
     for name in embedders:
-        base, tuned = overall.get(("base", name)), overall.get(("finetuned", name))
-        if base and tuned and base["ci_low"] is not None and tuned["ci_low"] is not None:
-            out.append(
-                f"FAD ({name}) to the reference music: base {base['value']:.2f} [{base['ci_low']:.2f}, {base['ci_high']:.2f}], "
-                f"fine-tuned {tuned['value']:.2f} [{tuned['ci_low']:.2f}, {tuned['ci_high']:.2f}]."
-            )
+        there = conditions.order(model for model, embedding in overall if embedding == name)
+        found = [(conditions.label(model), overall[model, name]) for model in there]
+        told = [
+            f"{label} {r['value']:.2f} [{r['ci_low']:.2f}, {r['ci_high']:.2f}]"
+            for label, r in found
+            if r["ci_low"] is not None
+        ]
+        if len(told) > 1:
+            out.append(f"FAD ({name}) to the reference music: {', '.join(told)}.")
     return out

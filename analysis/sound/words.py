@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.data.compared import Conditions
 from analysis.engines.ranks import rank_sum
 from analysis.sound.correspondences import holm
 
@@ -60,7 +61,9 @@ def words_against_ratings(rows: list[ClipRow], ratings: pd.DataFrame, shown: int
     return sorted(holm(out), key=lambda r: r["p"])[:shown]
 
 
-def caption_check(rows: list[ClipRow], asked: dict[str, dict[str, list[str]]]) -> list[dict[str, Any]]:
+def caption_check(
+    rows: list[ClipRow], asked: dict[str, dict[str, list[str]]], conditions: Conditions = Conditions()
+) -> list[dict[str, Any]]:
     """Share of captions per taste and model that say what the prompt asked for, blind to it.
 
     Parameters
@@ -70,11 +73,12 @@ def caption_check(rows: list[ClipRow], asked: dict[str, dict[str, list[str]]]) -
     """
     out = []
     captioned = [r for r in rows if r.caption]
-    for model in sorted({r.model for r in captioned}):
+    for model in conditions.order(r.model for r in captioned):
         for taste in sorted({r.taste for r in captioned}):
             for attribute, words in asked.get(taste, {}).items():
-                mine = [r for r in captioned if r.model == model and r.taste == taste]
-                others = [r for r in captioned if r.model == model and r.taste != taste]
+                # Of wrong-prompt conditions the prompt counts, not the taste that a clip stands for.
+                mine = [r for r in captioned if r.model == model and (r.prompt_of or r.taste) == taste]
+                others = [r for r in captioned if r.model == model and (r.prompt_of or r.taste) != taste]
                 if not mine or not words:
                     continue
                 said = [_says(str(r.caption), words) for r in mine]

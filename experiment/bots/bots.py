@@ -19,6 +19,7 @@ from experiment.session import run_session
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.ratings import RatingsTask
 from experiment.tasks.task import RESERVED
+from models.conditions import over_and_under
 
 # Shares of the seed study's 111 people (data published with arXiv 2503.02823), so that simulated tables look alike.
 SHARES: dict[str, dict[str, int]] = {
@@ -64,6 +65,7 @@ class Bot:
         p = effects.preference
         self.careless = bool(rng.random() < p.careless)
         self.liking = rng.normal(0, p.participant_sd)
+        self.slopes = int(rng.integers(2**32)) if p.taste_sd > 0 else 0
         self.style = rng.normal(0, effects.ratings.participant_sd)
         self._latent: dict[int, dict[str, float]] = {}
 
@@ -112,7 +114,7 @@ class Bot:
         if self.careless:
             return Answer(value=float(self.rng.integers(question.low, question.high + 1)), response_time=rt)
         if isinstance(task, PreferenceTask):
-            return Answer(value=self._preference(question, trial), response_time=rt)
+            return Answer(value=self._preference(question, trial, task.pairs), response_time=rt)
         return Answer(value=self._rating(question, trial, task.items), response_time=rt)
 
     def _clip_effect(self, stimulus_id: int | None, name: str, sd: float) -> float:
@@ -120,27 +122,39 @@ class Bot:
         seed = [self.clip_seed, int(stimulus_id or 0), sum(map(ord, name))]
         return float(np.random.default_rng(seed).normal(0, sd))
 
-    def _preference(self, question: Question, trial: Trial) -> float:
+    def _preference(self, question: Question, trial: Trial, pairs: list[tuple[str, str]]) -> float:
         p = self.effects.preference
         assert trial.first is not None
-        middle = (question.low + question.high) / 2
-        tuned = trial.second if trial.first.model == "base" else trial.first
-        score = p.mean.get(str(trial.taste), middle) + self.liking
-        score += self._clip_effect(tuned.id if tuned else 0, "preference", p.clip_sd)
-        score += self.rng.normal(0, p.residual_sd)
-        answer = score if trial.first.model == "base" else question.low + question.high - score
-        return float(np.clip(round(answer), question.low, question.high))
+        assert trial.second is not None
+        clips = {c.model: c for c in (trial.first, trial.second)}
+        sides = over_and_under(trial.first.model, trial.second.model, pairs)
+        over, under = (clips[name] for name in sides)
+        low, high, taste = question.low, question.high, str(trial.taste)
+        random = float(self.liking) + self._clip_effect(over.id, "preference", p.clip_sd)
+        if p.taste_sd > 0:
+            random += float(np.random.default_rng([self.slopes, sum(map(ord, taste))]).normal(0, p.taste_sd))
+        if p.pair_sd > 0:
+            random += self._clip_effect(over.id, f"with {under.id}", p.pair_sd)
+        random += float(self.rng.normal(0, p.residual_sd))
+        score = p.score(taste, *sides, low, high) + p.points(low, high) * random
+        if p.ends > 0 and self.rng.random() < p.ends:
+            score = high if score > (low + high) / 2 else low
+        answer = score if trial.second is over else low + high - score
+        return float(np.clip(round(answer), low, high))
 
     def _rating(self, question: Question, trial: Trial, items: tuple[str, ...]) -> float:
         r = self.effects.ratings
         if trial.id not in self._latent:
             noise = self.effects.covariance_root(list(items)) @ self.rng.standard_normal(len(items))
             self._latent[trial.id] = dict(zip(items, noise, strict=True))
-        middle = 3.0 if question.item == trial.taste else 2.0
-        mean = r.mean.get(str(trial.taste), {}).get(question.item, middle)
-        mu = latent_mean(mean, r.spread, question.low, question.high)
-        mu += self.style + self._clip_effect(trial.first_id, question.item, r.clip_sd)
-        return float(np.clip(round(mu + r.spread * self._latent[trial.id][question.item]), question.low, question.high))
+        low, high = question.low, question.high
+        points = r.points(low, high)
+        condition = trial.first.model if trial.first else ""
+        mean = r.rating(condition, str(trial.taste), question.item, low, high)
+        mu = latent_mean(mean, points * r.spread, low, high)
+        mu += points * (self.style + self._clip_effect(trial.first_id, question.item, r.clip_sd))
+        drawn = points * r.spread * self._latent[trial.id][question.item]
+        return float(np.clip(round(float(mu + drawn)), low, high))
 
 
 def simulate(

@@ -26,6 +26,7 @@ from experiment.first_design import REUSED_TRIALS
 from experiment.tasks.preference import ITEM, PreferenceTask
 from experiment.tasks.ratings import RatingsTask
 from experiment.tasks.task import DEMOGRAPHICS
+from stimuli.names import told
 
 CODES: dict[str, dict[str, str]] = {
     "sex": {"1": "male", "2": "female", "3": "other", "4": "not_said"},
@@ -225,7 +226,8 @@ def _write(store: Store, study_id: int, code: str, plan: list[_Planned]) -> bool
     with store.transaction() as s:
         if s.scalar(select(Participant.id).where(Participant.code == code)) is not None:
             return False
-        clips = {c.clip: c for c in s.scalars(select(Stimulus).where(Stimulus.study_id == study_id))}
+        there = s.scalars(select(Stimulus).where(Stimulus.study_id == study_id))
+        clips = {told(c.clip, c.model, c.taste, c.number, c.prompt or ""): c for c in there}
         for trial in plan:
             for name in (trial.first, trial.second):
                 if name is not None and name not in clips:

@@ -171,13 +171,18 @@ class Store:
         return self.do(enter)
 
     def ensure_stimuli(self, study_id: int, rows: list[dict[str, Any]]) -> list[Stimulus]:
-        """Enter clips (by study and clip name); a clip whose file changed after it was heard is refused."""
+        """Enter clips (by study and clip name); a clip whose file changed after it was heard is refused.
+
+        A clip that was made anew under another name is the one of its taste, condition and number that was there.
+        """
 
         def enter(s: Session) -> list[Stimulus]:
             known = {x.clip: x for x in s.scalars(select(Stimulus).where(Stimulus.study_id == study_id))}
+            asked = {row["clip"] for row in rows}
+            places = {(x.taste, x.model, x.number): x for x in known.values() if x.clip not in asked}
             out = []
             for row in rows:
-                old = known.get(row["clip"])
+                old = known.get(row["clip"]) or places.get((row["taste"], row["model"], row["number"]))
                 if old is None:
                     old = Stimulus(study_id=study_id, **row)
                     s.add(old)
@@ -193,7 +198,7 @@ class Store:
                     for key, value in row.items():
                         setattr(old, key, value)
                 else:
-                    old.path = row.get("path")
+                    old.clip, old.path = row["clip"], row.get("path")
                 out.append(old)
             s.flush()
             return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -96,25 +97,86 @@ class EncodecSound:
         return torch.cat([self.codec.decode(side[None], [None]).audio_values for side in sides], dim=1)
 
 
-class TransformersEngine:
-    """A MusicGen in transformers' names, nano or released, decoded by `models.musicgen.decoder`."""
+@dataclass
+class Language:
+    """What of a checkpoint turns a prompt into codes, in transformers' names, and what turns those into sound.
 
-    def __init__(self, checkpoint: Checkpoint, precision: str = "float32") -> None:
+    `state` and `projection` (of the text encoder's states) are weights by name; `positions` as in
+    `models.musicgen.positions`; `parts` is None for nano models, whose text encoder and codec are shipped.
+    """
+
+    state: dict[str, torch.Tensor]
+    projection: dict[str, torch.Tensor]
+    heads: int
+    delays: list[int]
+    positions: str
+    parts: Parts | None = None
+
+
+def read_language(checkpoint: Checkpoint) -> Language:
+    """Read a checkpoint of any format."""
+    if checkpoint.format == "nano":
+        language = LanguageConfig(**described_in(checkpoint.directory)["language"])
+        state, projection = split_parts(language_to_transformers(language_state(checkpoint.directory)))
+        delays = list(range(language.n_q))
+        return Language(state, projection, language.heads, delays, language.positional_embedding)
+    parts = read_parts(checkpoint)
+    heads = parts.config.num_attention_heads
+    return Language(parts.decoder, parts.projection, heads, parts.delays, parts.positions, parts)
+
+
+def between(one: Language, other: Language, share: float, names: tuple[str, str]) -> Language:
+    """The model whose weights are ``(1 - share)`` of one and `share` of the other's.
+
+    Raises
+    ------
+    ModelError
+        If they do not have one layout: the same tensors, heads, codebooks, positions and codec.
+    """
+
+    def layout(of: Language) -> tuple[object, ...]:
+        shapes = [{k: tuple(v.shape) for k, v in tensors.items()} for tensors in (of.state, of.projection)]
+        return *shapes, of.heads, of.delays, of.positions, of.parts is None
+
+    same = layout(one) == layout(other)
+    if same and one.parts is not None and other.parts is not None:
+        mine, theirs = one.parts.codec.state_dict(), other.parts.codec.state_dict()
+        same = mine.keys() == theirs.keys() and all(torch.equal(v, theirs[k]) for k, v in mine.items())
+    if not same:
+        raise ModelError(f"{names[0]} and {names[1]} are not of one layout; only such models can be blended")
+
+    def mixed(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {k: torch.lerp(v.float(), b[k].float(), share) for k, v in a.items()}
+
+    projection = mixed(one.projection, other.projection)
+    parts = None if one.parts is None else replace(one.parts, projection=projection)
+    return replace(one, state=mixed(one.state, other.state), projection=projection, parts=parts)
+
+
+class TransformersEngine:
+    """A MusicGen in transformers' names, nano or released, decoded by `models.musicgen.decoder`.
+
+    With `toward` (another checkpoint and a share) its weights lie between the two's.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, precision: str = "float32", toward: tuple[Checkpoint, float] | None = None
+    ) -> None:
         self.text: NanoText | T5Text
         self.sound: NanoSound | EncodecSound
-        if checkpoint.format == "nano":
-            language = LanguageConfig(**described_in(checkpoint.directory)["language"])
-            state, projection = split_parts(language_to_transformers(language_state(checkpoint.directory)))
-            heads, self.delays, positions = language.heads, list(range(language.n_q)), language.positional_embedding
-            self.text, self.sound = NanoText(projection), NanoSound(weights_directory(CODEC))
+        language = read_language(checkpoint)
+        if toward is not None:
+            other, share = toward
+            language = between(language, read_language(other), share, (checkpoint.name, other.name))
+        parts = language.parts
+        if parts is None:
+            self.text, self.sound = NanoText(language.projection), NanoSound(weights_directory(CODEC))
             self.rate, self.frame_rate = self.sound.config.sample_rate, float(self.sound.config.frame_rate)
         else:
-            parts = read_parts(checkpoint)
-            state, heads, self.delays = parts.decoder, parts.config.num_attention_heads, parts.delays
-            positions = parts.positions
             self.text, self.sound = T5Text(parts), EncodecSound(parts.codec, parts.config.audio_channels)
             self.rate, self.frame_rate = parts.codec.config.sampling_rate, float(parts.codec.config.frame_rate)
-        self.decoder = Decoder(state, heads, precision, positions)
+        self.delays = language.delays
+        self.decoder = Decoder(language.state, language.heads, precision, language.positions)
         self.special = self.decoder.card
         self.cache_bytes = self.decoder.cache_bytes
 

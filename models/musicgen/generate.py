@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,11 +11,11 @@ import torch
 
 from models.errors import ModelError
 from models.musicgen.checkpoints import find, generator_sha256
-from models.musicgen.engines import Engine, load_engine
+from models.musicgen.engines import Engine, TransformersEngine, load_engine
 from models.musicgen.sampling import Progress, Sampling, sample_codes
 
 BATCH = 8
-__all__ = ["MusicGenerator", "Sampling", "generator_sha256", "load_generator"]
+__all__ = ["MusicGenerator", "Sampling", "generator_sha256", "load_blend", "load_generator"]
 
 
 @dataclass
@@ -109,7 +110,7 @@ def oracle_difference(generator: MusicGenerator, prompt: str) -> float | None:
     """
     import psutil
 
-    from models.musicgen.engines import AudiocraftEngine, TransformersEngine
+    from models.musicgen.engines import AudiocraftEngine
 
     engine, checkpoint = generator.engine, find(generator.name)
     size = sum(path.stat().st_size for path in checkpoint.files)
@@ -137,3 +138,21 @@ def load_generator(name: str, engine: str = "transformers", precision: str = "fl
     """Load a MusicGen by shipped or pulled name, or from a directory in nano, audiocraft's or transformers' format."""
     checkpoint = find(name)
     return MusicGenerator(name, load_engine(checkpoint, engine, precision), checkpoint.sha256)
+
+
+def blend_sha256(source: str, to: str, share: float) -> str:
+    """Fingerprint of a blend, known from its ends and its share without loading them."""
+    return hashlib.sha256(f"{find(source).sha256} {find(to).sha256} {share!r}".encode()).hexdigest()
+
+
+@lru_cache(maxsize=3)
+def load_blend(source: str, to: str, share: float, precision: str = "float32") -> MusicGenerator:
+    """Load a model whose weights lie between those of two checkpoints of one layout: `share` of the second.
+
+    Raises
+    ------
+    ModelError
+        If the two do not have the same tensors, codebooks and codec.
+    """
+    engine = TransformersEngine(find(source), precision, (find(to), share))
+    return MusicGenerator(f"{source} and {share:g} of {to}", engine, blend_sha256(source, to, share))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tastelab.context import open_store, progress, read_study, say, show, stimuli_folder
+from tastelab.context import definition_of, open_store, progress, read_study, say, show, stimuli_folder, told_clips
 from tastelab.errors import UserError
 from tastelab.options import (
     Answers,
@@ -251,20 +251,21 @@ def fad(
     quiet: QuietOption = False,
 ) -> None:
     """Fréchet Audio Distance per model, taste and embedding."""
+    from analysis.data.compared import Conditions
     from analysis.sound.distances import analyse
-    from stimuli.manifest import read_manifest
 
     loaded = read_study(clips.study)
     folder = stimuli_folder(loaded, clips.out)
     with progress("embedding", quiet or shown.as_json) as update:
         tables = analyse(
-            read_manifest(folder),
+            told_clips(folder),
             folder,
             list(loaded.models.embedders),
             reference or loaded.analysis.reference,
             clips.out / loaded.name / "embeddings",
             seed=loaded.analysis.seed,
             progress=update,
+            conditions=Conditions.declared(definition_of(loaded)),
         )
     show("fad", "paper", None, tables, shown.as_json, shown.csv)
 
@@ -273,12 +274,16 @@ def fad(
 @grouped
 def captions(clips: Clips, shown: Shown) -> None:
     """Do captions say what prompts asked for?"""
+    from analysis.data.compared import Conditions
     from analysis.sound.words import caption_check
     from stimuli.config import asked_words
-    from stimuli.manifest import read_manifest
 
     loaded = read_study(clips.study)
-    rows = caption_check(read_manifest(stimuli_folder(loaded, clips.out)), asked_words(loaded.stimuli))
+    rows = caption_check(
+        told_clips(stimuli_folder(loaded, clips.out)),
+        asked_words(loaded.stimuli),
+        Conditions.declared(definition_of(loaded)),
+    )
     if not rows:
         raise UserError("no clip of this study has a caption yet; run 'tastelab stimuli caption'")
     show("captions", "paper", None, {"captions": rows}, shown.as_json, shown.csv)

@@ -20,7 +20,7 @@ app.add_typer(dataset, name="dataset", help="Training corpora.")
 def generate(
     study: StudyOption = STUDY,
     out: OutOption = OUT,
-    clips: Annotated[int | None, typer.Option("--clips", min=1, help="Clips per taste and model.")] = None,
+    clips: Annotated[int | None, typer.Option("--clips", min=1, help="Clips per taste and condition.")] = None,
     seed: SeedOption = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -75,7 +75,7 @@ def caption(
     loaded = read_study(study)
     with progress("captions", quiet) as update:
         found = describe(stimuli_folder(loaded, out), "captions", loaded.models, update)
-    table = [{"clip": r.clip, "caption": r.caption} for r in found]
+    table = [{"clip": r.told, "caption": r.caption} for r in found]
     if as_json:
         show("captions", "paper", None, {"captions": table}, True, None)
     else:
@@ -101,7 +101,7 @@ def sheet(study: StudyOption = STUDY, out: OutOption = OUT, quiet: QuietOption =
     loaded = read_study(study)
     folder = stimuli_folder(loaded, out)
     with progress("contact sheet", quiet) as update:
-        path = write_sheet(folder, loaded.name, update)
+        path = write_sheet(folder, loaded.name, loaded.models.conditions, update)
     say(f"{path}, and manifest.parquet beside it", quiet)
 
 

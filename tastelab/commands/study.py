@@ -26,7 +26,7 @@ def run(
     place: Place,
     *,
     clips: Annotated[
-        int | None, typer.Option("--clips", min=1, help="Clips per taste and model (the paper: 25).")
+        int | None, typer.Option("--clips", min=1, help="Clips per taste and condition (the paper: 25).")
     ] = None,
     participants: Annotated[int, typer.Option("--participants", min=10, help="Simulated participants.")] = 111,
     person: Annotated[bool, typer.Option("--person", help="The session is for a person at this screen.")] = False,
@@ -62,14 +62,15 @@ def check(
     from tastelab.check import balance, group_names, met, remarks
 
     loaded = read_study(file)
+    known = loaded.models.conditions
     chosen = language or loaded.experiment.languages[0]
     if chosen not in loaded.experiment.languages:
         raise UserError(f"--language {chosen!r}: this study declares {', '.join(loaded.experiment.languages)}")
     tables: dict[str, list[dict[str, Any]]] = {}
     for name in group_names(loaded.experiment):
         of = "" if name is None else f"_of_{name}"
-        tables[f"a_session{of}"] = [p.row() for p in met(loaded.stimuli, loaded.experiment, chosen, name)]
-        tables[f"balance{of}"] = balance(loaded.stimuli, loaded.experiment, name)
+        tables[f"a_session{of}"] = [p.row() for p in met(loaded.stimuli, loaded.experiment, chosen, name, known)]
+        tables[f"balance{of}"] = balance(loaded.stimuli, loaded.experiment, name, known)
     show("check", "study", None, tables, as_json, None)
     for sentence in remarks(loaded.experiment):
         say(sentence, as_json)

@@ -81,7 +81,7 @@ def trace(
 
 def _meant(what: str, row: ClipRow) -> bool:
     """Whether a clip has this name or hash, or (from six letters on) a hash that begins so or a prompt that says so."""
-    if what in (row.clip, row.sha256):
+    if what in (row.clip, row.told, row.sha256):
         return True
     return len(what) >= 6 and (row.sha256.startswith(what) or what.lower() in (row.prompt or "").lower())
 

@@ -40,8 +40,8 @@ def choices(people: int = 20, seed: int = 0) -> pd.DataFrame:
         for p in range(people)
         for k, t in enumerate(TASTES)
     ]
-    names = ["participant", "trial", "taste", "first_model", "clip_base", "clip_finetuned", "answer", "score"]
-    return pd.DataFrame(rows, columns=names)
+    names = ["participant", "trial", "taste", "first_model", "clip_under", "clip_over", "answer", "score"]
+    return pd.DataFrame(rows, columns=names).assign(over="finetuned", under="base")
 
 
 def rated(people: int = 30, seed: int = 0) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def calm(work: Callable[[], Any]) -> Any:
 def test_one_answer_a_person_about_one_clip_is_the_t_test_and_says_so() -> None:
     """No variance of people or clips can be told then; task 2 by the ordinal model too."""
     data = choices(24)
-    data = data[data["taste"] == "sweet"].assign(clip_finetuned="sweet-finetuned-0", clip_base="sweet-base-0")
+    data = data[data["taste"] == "sweet"].assign(clip_over="sweet-finetuned-0", clip_under="sweet-base-0")
     test = robust.preference(data, 5.0, CONFIG)["tests"][0]
     plain = stats.ttest_1samp(data["score"], 5, alternative="greater")
     assert (test["statistic"], test["p"]) == pytest.approx((plain.statistic, plain.pvalue), rel=1e-4)

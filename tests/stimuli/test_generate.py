@@ -132,7 +132,7 @@ def test_every_file_is_of_its_rows_taste_model_and_seed(bench: Bench, tmp_path: 
         (t, m, n) for t in ("sour", "sweet") for m in ("base", "finetuned") for n in range(3)
     ]
     for row in rows:
-        assert row.clip == f"{row.taste}-{row.model}-00{row.number}"
+        assert row.told == f"{row.taste}-{row.model}-00{row.number}"
         assert row.prompt == prompts[row.taste]
         assert row.checkpoint == checkpoints[row.model]
         assert row.checkpoint_sha256 == bench.weights[checkpoints[row.model]]
@@ -202,7 +202,7 @@ def made_again(bench: Bench, folder: Path, config: StimuliConfig, chosen: Models
     before = {r.clip: (folder / r.file).stat().st_mtime_ns for r in read_manifest(folder)}
     bench.calls.clear()
     rows = generate(config, chosen, folder)
-    return {r.clip for r in rows if before.get(r.clip) != (folder / r.file).stat().st_mtime_ns}
+    return {r.told for r in rows if before.get(r.clip) != (folder / r.file).stat().st_mtime_ns}
 
 
 def test_finished_clips_are_kept(bench: Bench, tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_another_prompt_makes_the_clips_of_its_taste_anew(bench: Bench, tmp_path
 def test_a_changed_file_is_mended_and_surplus_goes(bench: Bench, tmp_path: Path) -> None:
     rows = generate(study(), models(), tmp_path)
     (tmp_path / rows[3].file).write_bytes(b"changed")
-    assert made_again(bench, tmp_path, study(), models()) == {rows[3].clip}
+    assert made_again(bench, tmp_path, study(), models()) == {rows[3].told}
     assert {r.clip: r.sha256 for r in read_manifest(tmp_path)} == {r.clip: r.sha256 for r in rows}
     fewer = generate(study(clips_per_taste=2), models(), tmp_path)
     assert {r.number for r in fewer} == {0, 1}
@@ -326,13 +326,13 @@ def test_an_engine_that_misreads_a_checkpoint_makes_nothing(bench: Bench, tmp_pa
 
 def test_what_another_process_made_meanwhile_is_not_made_twice(bench: Bench, tmp_path: Path) -> None:
     rows = generate(study(**ONE_TASTE), models(), tmp_path)
-    own = {r.clip: r for r in rows}
+    own = {r.told: r for r in rows}
     kept = own["sweet-base-001"]
     kept.caption = "known"
     update_manifest(tmp_path, [kept])
     (tmp_path / own["sweet-base-000"].file).unlink()
     generate(study(**ONE_TASTE), models(), tmp_path)
-    assert {r.clip: r for r in read_manifest(tmp_path)}["sweet-base-001"].caption == "known"
+    assert {r.told: r for r in read_manifest(tmp_path)}["sweet-base-001"].caption == "known"
 
 
 def test_progress_goes_up_to_the_number_of_clips(bench: Bench, tmp_path: Path) -> None:

@@ -23,18 +23,19 @@ PROMPTS = {
 
 
 def test_every_set_of_clips_is_asked_for_by_its_own_prompt() -> None:
-    from stimuli.generate import _sets
+    from stimuli.generate import _parts, _Set
 
     study = load_study(ROOT / "study.toml")
-    sets = _sets(study.stimuli, study.models)
-    assert {(part.taste, part.model, part.checkpoint) for part in sets} == {
+    parts = [part for c in study.models.conditions for part in _parts(c, study.stimuli, study.models, {})]
+    sets = [part for part in parts if isinstance(part, _Set)]
+    assert {(part.taste, part.condition, part.model.checkpoint) for part in sets} == {
         (taste, model, checkpoint)
         for taste in PROMPTS
         for model, checkpoint in (("base", "nano-base"), ("finetuned", "nano-taste"))
     }
     assert len(sets) == 8
     for part in sets:
-        assert part.prompt == PROMPTS[part.taste]
+        assert set(part.prompts) == {PROMPTS[part.taste]}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import pytest
 import soundfile
 from PIL import Image
 
+from models.conditions import Condition, earlier
+from models.conditions import given as given_tracks
 from stimuli.manifest import ClipRow, write_manifest
 from stimuli.sheet import picture, write_sheet
 
@@ -109,7 +111,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_clip_stands_with_what_is_its_own(folder: Path) -> None:
-    path = write_sheet(folder, "my <study>")
+    path = write_sheet(folder, "my <study>", earlier())
     assert path == folder / "index.html"
     page = Page(path.read_text(encoding="utf-8"))
     assert "Contact sheet: my <study>" in page.head
@@ -141,15 +143,15 @@ def test_it_is_done_anew_after_the_manifest_changed(folder: Path) -> None:
     def told_of(*what: Any) -> None:
         told.append(what)
 
-    path = write_sheet(folder, "t", told_of)
+    path = write_sheet(folder, "t", earlier(), told_of)
     assert told == [(1, 3, "sour-base-0"), (2, 3, "sour-base-1"), (3, 3, "sweet-finetuned-0")]
     assert (folder / "manifest.parquet").exists()
     stamp = path.stat().st_mtime_ns
-    write_sheet(folder, "t", told_of)
+    write_sheet(folder, "t", earlier(), told_of)
     assert (path.stat().st_mtime_ns, len(told)) == (stamp, 3)
     write_manifest(folder, [row("sour", "base", 0)])
     os.utime(folder / "manifest.json", ns=(stamp + 10**9, stamp + 10**9))
-    write_sheet(folder, "t")
+    write_sheet(folder, "t", earlier())
     assert [c["h3"] for s in Page(path.read_text(encoding="utf-8")).sections for c in s["clips"]] == ["sour-base-0"]
     assert not list(folder.glob("*.partial"))
 
@@ -159,5 +161,20 @@ def test_given_tracks_have_no_taste(tmp_path: Path) -> None:
     given = row("", "given", 0, file="clips/x.wav", prompt=None)
     soundfile.write(tmp_path / given.file, tone(200), 16000)
     write_manifest(tmp_path, [given])
-    (section,) = Page(write_sheet(tmp_path, "t").read_text(encoding="utf-8")).sections
+    (section,) = Page(write_sheet(tmp_path, "t", given_tracks(tmp_path)).read_text(encoding="utf-8")).sections
     assert (section["id"], section["h2"]) == ("all-given", "given tracks")
+
+
+def test_sets_stand_in_the_order_of_the_conditions_under_the_names_that_they_are_told_by(tmp_path: Path) -> None:
+    """Their files tell nothing; on this page, which no participant sees, they are called what they are."""
+    names = {"wob": "clip-0123456789ab", "abe": "clip-ba9876543210"}
+    rows = [row("sour", m, 0, clip=clip, file=f"clips/{clip}.wav") for m, clip in names.items()]
+    (tmp_path / "clips").mkdir()
+    for r in rows:
+        soundfile.write(tmp_path / r.file, tone(200), 16000)
+    write_manifest(tmp_path, rows)
+    declared = [Condition(name="wob", label="slow", checkpoint="x"), Condition(name="abe", tracks=tmp_path)]
+    sections = Page(write_sheet(tmp_path, "t", declared).read_text(encoding="utf-8")).sections
+    assert [s["h2"] for s in sections] == ["sour, slow model", "sour, abe tracks"]
+    assert [s["clips"][0]["h3"] for s in sections] == ["sour-wob-000", "sour-abe-000"]
+    assert [s["clips"][0]["audio"] for s in sections] == [f"clips/{clip}.wav" for clip in names.values()]

@@ -32,7 +32,7 @@ items = [{ name = "plays", words = { en = "I play.", it = "Suono." } }, { name =
 
 
 def session_of(study: Study) -> list[Part]:
-    return met(study.stimuli, study.experiment, "en")
+    return met(study.stimuli, study.experiment, "en", conditions=study.models.conditions)
 
 
 def put(old: str, new: str) -> Callable[[str], str]:
@@ -98,7 +98,7 @@ REFUSED: list[tuple[Callable[[str], str], str]] = [
     (put("clips_per_taste = 5", "clips_per_taste = 2"), "2 clips a taste are too few"),
     (put("trials = 5 ", "trials = 40 "), "5 clips a taste are too few for 40"),
     (put("clips = 3\nlow", "clips = 60\nlow"), "no unheard clip"),
-    (put('models = ["finetuned"]', 'models = ["given"]'), "'given' needs source = 'given'"),
+    (put('models = ["finetuned"]', 'models = ["given"]'), "there is no condition 'given'; known: base, finetuned"),
     (put("replicate = false", "replicate = true\n[experiment.psytoolkit]\nitems = ['bliss']"), "'bliss'"),
 ]  # fmt: skip
 
@@ -117,8 +117,8 @@ def test_what_cannot_be_run_is_refused_in_one_line(change: Callable[[str], str],
 @pytest.mark.parametrize(
     "change, told",
     [
-        (put('models = ["given"]', 'models = ["base"]'), "models = ['given']"),
-        (lambda text: text + "\n[experiment.preference]\ntrials = 2\n", "given tracks (source = 'given') have none"),
+        (put('models = ["given"]', 'models = ["base"]'), "there is no condition 'base'; known: given"),
+        (lambda text: text + "\n[experiment.preference]\ntrials = 2\n", "there is no condition 'finetuned'; known: given"),
         (lambda text: text + '\n[[analysis.hypotheses]]\ntaste = "sweet"\n', "hypotheses are about [experiment.preference]"),
     ],
 )  # fmt: skip
@@ -279,7 +279,9 @@ def test_what_is_met_and_balanced_in_tasks(tmp_path: Path) -> None:
         (4, 0, 4),
         (4, 8, 13),
     ]
-    rows = {(r["task"], r["what"]): r for r in balance(study.stimuli, study.experiment)}
+    rows = {
+        (r["task"], r["what"]): r for r in balance(study.stimuli, study.experiment, conditions=study.models.conditions)
+    }
     assert {r["sessions"] for r in rows.values()} == {48}
     found = {k: (r["fewest"], r["most"], r["even"]) for k, r in rows.items()}
     assert found["fit", "each pair"] == (9, 10, True)  # 192 trials over 20 pairs
@@ -292,7 +294,7 @@ def test_what_is_met_and_balanced_in_tasks(tmp_path: Path) -> None:
     assert most <= 6
     assert even is (most - fewest <= 1)
     full = study.experiment.model_copy(update={"target": 20})
-    assert {r["sessions"] for r in balance(study.stimuli, full)} == {20}
+    assert {r["sessions"] for r in balance(study.stimuli, full, conditions=study.models.conditions)} == {20}
 
 
 def test_what_a_replication_does_not_do_is_said(tmp_path: Path) -> None:
@@ -300,7 +302,7 @@ def test_what_a_replication_does_not_do_is_said(tmp_path: Path) -> None:
     study = load_study(tmp_path / "study.toml")
     assert "balances nothing" in remarks(study.experiment)[0]
     assert "one a screen" in remarks(study.experiment)[0]
-    assert not all(r["even"] for r in balance(study.stimuli, study.experiment))
+    assert not all(r["even"] for r in balance(study.stimuli, study.experiment, conditions=study.models.conditions))
     assert remarks(load_study(ROOT / "study.toml").experiment) == []
     said = CliRunner().invoke(app, ["study", "check", str(tmp_path / "study.toml")])
     assert "balances nothing" in said.output
@@ -309,7 +311,7 @@ def test_what_a_replication_does_not_do_is_said(tmp_path: Path) -> None:
 def test_shipped_studies_can_be_run_and_say_how_evenly() -> None:
     for file in sorted((ROOT / "studies").glob("*.toml")):
         study = load_study(file)
-        assert balance(study.stimuli, study.experiment)
+        assert balance(study.stimuli, study.experiment, conditions=study.models.conditions)
     better = load_study(ROOT / "studies" / "fit-and-name.toml")
     parts = {p.part: p for p in session_of(better)}
     assert (parts["identification"].clips, parts["fit"].clips) == (18, 24)

@@ -41,8 +41,8 @@ def study(people: int = 60) -> StudyData:
         "s", "bot", pd.DataFrame({"participant": range(1, people + 1), "status": status, "language": "en"}),
         pd.DataFrame(
             preference,
-            columns=["participant", "trial", "taste", "first_model", "clip_base", "clip_finetuned", "answer", "score", "response_time"],
-        ),
+            columns=["participant", "trial", "taste", "first_model", "clip_under", "clip_over", "answer", "score", "response_time"],
+        ).assign(over="finetuned", under="base"),
         frame, frame.iloc[:0].rename(columns={"adjective": "item"}), 5.0,
         {"complete": people - 1, "stopped": 1, "withdrawn": 2, "running": 1}, "0" * 64,
     )  # fmt: skip

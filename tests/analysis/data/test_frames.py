@@ -84,8 +84,8 @@ def test_a_score_over_the_middle_is_the_finetuned_clips_wherever_it_stood(db: Wr
     assert data.preference["answer"].tolist() == [7, 7, 2, 5]
     assert data.preference["score"].tolist() == [7, 3, 8, 5]
     assert data.preference["first_model"].tolist() == ["base", "finetuned", "finetuned", "finetuned"]
-    assert data.preference["clip_base"].tolist() == ["b0", "b1", "b0", "b0"]
-    assert data.preference["clip_finetuned"].tolist() == ["f0", "f1", "f0", "f0"]
+    assert data.preference["clip_under"].tolist() == ["b0", "b1", "b0", "b0"]
+    assert data.preference["clip_over"].tolist() == ["f0", "f1", "f0", "f0"]
     assert data.preference["trial"].tolist() == [0, 1, 2, 3]
     assert data.preference["response_time"].tolist() == [1.5] * 4
     assert data.preference["taste"].tolist() == ["sweet"] * 4

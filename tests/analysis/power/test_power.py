@@ -67,6 +67,8 @@ def changed(**preference: Any) -> Effects:
     """The default effects with other ones of task 1; by default nothing varies, so that answers are known beforehand."""
     still = {"participant_sd": 0.0, "clip_sd": 0.0, "residual_sd": 1e-9, "careless": 0.0}
     effects = load_effects()
+    if "mean" in preference:
+        preference["mean"] = {"finetuned": preference["mean"]}
     return effects.model_copy(update={"preference": effects.preference.model_copy(update=still | preference)})
 
 
@@ -187,7 +189,7 @@ def test_false_positives_are_as_declared_and_power_grows() -> None:
     assert sweet == sorted(sweet)
     assert sweet[0] < 0.6 < 0.9 < sweet[2]
     assert [r["people"] for r in rows] == [n for n in (20, 80, 200) for _ in range(6)]
-    assert {r["mean"] for r in rows if r["taste"] == "sweet"} == {load_effects().preference.mean["sweet"]}
+    assert {r["mean"] for r in rows if r["taste"] == "sweet"} == {load_effects().preference.mean["finetuned"]["sweet"]}
     assert power(simulation(load_effects(), 400), [20, 80, 200]) == rows
     assert power(simulation(load_effects(), 400), [80]) == [
         r for r in rows if r["people"] == 80
@@ -271,7 +273,7 @@ def test_a_study_finds_what_its_own_analysis_finds(correction: str) -> None:
             {
                 "participant": np.repeat(np.arange(20), scores.shape[1]), "trial": np.tile(np.arange(scores.shape[1]), 20),
                 "taste": [answers.names[i] for i in answers.tastes.ravel()], "score": scores.ravel(), "answer": scores.ravel(),
-                "first_model": "base",
+                "first_model": "base", "over": "finetuned",
             }
         )  # fmt: skip
         tests = paper.analyse(frame, 5.0, config)["tests"]

@@ -20,8 +20,8 @@ def _frame(n: int = 40, lift: float = 1.0) -> pd.DataFrame:
             first = "base" if (person + trial) % 2 else "finetuned"
             answer = score if first == "base" else 10 - score
             rows.append((person + 1, trial, taste, first, "a", "b", answer, score))
-    columns = ["participant", "trial", "taste", "first_model", "clip_base", "clip_finetuned", "answer", "score"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["participant", "trial", "taste", "first_model", "clip_under", "clip_over", "answer", "score"]
+    return pd.DataFrame(rows, columns=columns).assign(over="finetuned", under="base")
 
 
 DECLARED = AnalysisConfig(
@@ -134,10 +134,10 @@ def test_the_side_is_tested_on_the_slider_as_it_stood() -> None:
     (row,) = TABLES["sides"]
     assert (row["mean_answer"], row["statistic"], row["n"]) == (5.26875, 4985, 160)
     assert row["p"] == pytest.approx(0.1704993084056, rel=1e-9)
-    assert row["share_finetuned_first"] == 0.5
+    assert row["share_over_first"] == 0.5
     frame = _frame()
     frame.loc[frame["trial"] > 1, "first_model"] = "finetuned"
-    assert analyse(frame, 5, DECLARED)["sides"][0]["share_finetuned_first"] == pytest.approx(
+    assert analyse(frame, 5, DECLARED)["sides"][0]["share_over_first"] == pytest.approx(
         (120 + 20) / 160
     )  # half of the first trials already had it
 

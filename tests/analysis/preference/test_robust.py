@@ -26,7 +26,7 @@ def unbalanced():
                 c = (p + k + j) % 5
                 y = 5 + lift[t] + liking[p] + clips[k, c] + rng.normal(0, 1.8)
                 rows.append((p, t, f"{t}-{c}", float(np.clip(round(y), 0, 10))))
-    return pd.DataFrame(rows, columns=["participant", "taste", "clip_finetuned", "score"])
+    return pd.DataFrame(rows, columns=["participant", "taste", "clip_over", "score"])
 
 
 def worded():
@@ -128,7 +128,7 @@ def test_what_varies_stands_beside() -> None:
 
 def test_a_singular_fit_says_so_and_a_careful_one_stands_beside_it() -> None:
     data = unbalanced()
-    level = data.groupby("clip_finetuned")["score"].transform("mean") - data.groupby("taste")["score"].transform("mean")
+    level = data.groupby("clip_over")["score"].transform("mean") - data.groupby("taste")["score"].transform("mean")
     flat = data.assign(score=data["score"] - level)  # clips do not differ
     found = preference(flat, 5.0, CONFIG)
     assert {r["state"] for r in found["tests"]} == {"singular: clips"}
@@ -147,8 +147,8 @@ def test_a_singular_fit_says_so_and_a_careful_one_stands_beside_it() -> None:
 def test_where_tastes_do_not_share_the_variance_of_clips_the_tests_with_one_each_stand_beside() -> None:
     rng = np.random.default_rng(6)
     data = unbalanced()
-    wide = dict(zip(sorted(set(data["clip_finetuned"])), rng.normal(0, 9.0, 20), strict=True))
-    apart = data.assign(score=data["score"] + np.where(data["taste"] == "sour", data["clip_finetuned"].map(wide), 0.0))
+    wide = dict(zip(sorted(set(data["clip_over"])), rng.normal(0, 9.0, 20), strict=True))
+    apart = data.assign(score=data["score"] + np.where(data["taste"] == "sour", data["clip_over"].map(wide), 0.0))
     found = preference(apart, 5.0, CONFIG)
     assert {r["p"] < 0.05 for r in found["variances"] if r["part"] == "clips"} == {True}
     rows = {r["taste"]: r for r in found["sensitivity"] if r["test"] == "variances by taste"}
@@ -162,7 +162,7 @@ def test_where_tastes_do_not_share_the_variance_of_clips_the_tests_with_one_each
 
 def test_one_clip_a_taste_is_about_these_clips_alone() -> None:
     """lmer(score - 5 ~ 0 + taste + (1 | participant)); before, p was where the search began: .100 or .702."""
-    alone = preference(unbalanced().assign(clip_finetuned=lambda d: d["taste"]), 5.0, CONFIG)["tests"]
+    alone = preference(unbalanced().assign(clip_over=lambda d: d["taste"]), 5.0, CONFIG)["tests"]
     assert {r["state"] for r in alone} == {"confounded: clips"}
     assert alone[4]["note"] == "about these clips alone: one a mean"
     assert all(abs(r["ci_high"]) < 10 and np.isfinite(r["p"]) for r in alone)
@@ -253,7 +253,7 @@ def test_the_declared_tests_hold_five_percent_under_participant_and_clip_varianc
     rng = np.random.default_rng(0)
     people, taste = np.repeat(np.arange(60), 4), np.tile(np.arange(4), 60)
     clip = 5 * taste + rng.integers(0, 5, 240)
-    data = pd.DataFrame({"participant": people, "taste": taste.astype(str), "clip_finetuned": clip, "score": 5.0})
+    data = pd.DataFrame({"participant": people, "taste": taste.astype(str), "clip_over": clip, "score": 5.0})
     y = rng.normal(0, 1, (60, 400))[people] + rng.normal(0, 0.6, (20, 400))[clip] + rng.normal(0, 2, (240, 400))
     y = np.clip(np.round(y + 5), 0, 10) - 5
     design = joint.comparison(joint.sides(data))

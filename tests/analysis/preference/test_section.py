@@ -17,6 +17,7 @@ from analysis.page.style import Drawn
 from analysis.preference import figures, section
 from tests.analysis.data.test_careless import study
 from tests.analysis.preference.test_robust import unbalanced
+from tests.analysis.report.study import CONDITIONS
 
 HYPOTHESES = [
     {"taste": "sweet"}, {"taste": "sour"}, {"taste": "salty", "alternative": "greater"}, {"taste": "bitter", "alternative": "less"},
@@ -26,13 +27,15 @@ HYPOTHESES = [
 def data() -> StudyData:
     frame = unbalanced().assign(
         first_model="base",
-        clip_base=lambda d: "b" + d["clip_finetuned"],
+        over="finetuned",
+        under="base",
+        clip_under=lambda d: "b" + d["clip_over"],
         answer=lambda d: d["score"],
         response_time=2.0,
     )
     frame["participant"] += 1  # as people are numbered
     frame["trial"] = frame.groupby("participant").cumcount()
-    return replace(study(), preference=frame)
+    return replace(study(), preference=frame, conditions=CONDITIONS)
 
 
 def made(

@@ -23,7 +23,9 @@ def answers(n: int = 40, seed: int = 11) -> pd.DataFrame:
             y = 5.4 + liking[p] + clips[k, c] + 0.3 * place + 0.7 * (second - 0.5) + rng.normal(0, 1.5)
             first = "base" if second else "finetuned"
             rows.append((p, 2 * place + 1, t, first, f"{t}-{c}", float(np.clip(round(y), 0, 10))))
-    return pd.DataFrame(rows, columns=["participant", "trial", "taste", "first_model", "clip_finetuned", "score"])
+    return pd.DataFrame(rows, columns=["participant", "trial", "taste", "first_model", "clip_over", "score"]).assign(
+        over="finetuned", under="base"
+    )
 
 
 def test_order_and_side_are_lme4s() -> None:

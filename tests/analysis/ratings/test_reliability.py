@@ -112,7 +112,9 @@ def preference(order: float, side: float) -> pd.DataFrame:
             first = "base" if rng.random() < 0.5 else "finetuned"
             pull = side if first == "base" else -side
             rows.append((p, trial, first, f"c{rng.integers(10)}", 5 + order * trial + pull + rng.normal()))
-    return pd.DataFrame(rows, columns=["participant", "trial", "first_model", "clip_finetuned", "score"])
+    return pd.DataFrame(rows, columns=["participant", "trial", "first_model", "clip_over", "score"]).assign(
+        over="finetuned", under="base"
+    )
 
 
 def test_order_and_side_come_back() -> None:

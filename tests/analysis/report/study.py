@@ -12,12 +12,16 @@ import pandas as pd
 import pytest
 
 from analysis.config import AnalysisConfig
+from analysis.data.compared import Conditions
 from analysis.data.frames import StudyData
 from analysis.page.inputs import Inputs
 from experiment.bots.effects import load_effects
 from stimuli.manifest import ClipRow
 
 TASTES = ("bitter", "sweet")
+CONDITIONS = Conditions(
+    ("base", "finetuned"), {"base": "base", "finetuned": "fine-tuned"}, pairs=(("finetuned", "base"),)
+)
 
 
 def clip(taste: str, model: str, number: int, **changes: object) -> ClipRow:
@@ -67,9 +71,9 @@ def answers(kind: str = "bot", people: int = 4) -> StudyData:
         pd.DataFrame({"participant": range(1, people + 1), "status": "complete", "language": "en", "age": 30.0}),
         pd.DataFrame(
             preference,
-            columns=["participant", "trial", "taste", "first_model", "clip_base", "clip_finetuned", "answer", "score", "response_time"],
-        ),
-        rated, rated.iloc[:0].rename(columns={"adjective": "item"}), 5.0, {"complete": people, "withdrawn": 2}, "0" * 64,
+            columns=["participant", "trial", "taste", "first_model", "clip_under", "clip_over", "answer", "score", "response_time"],
+        ).assign(over="finetuned", under="base"),
+        rated, rated.iloc[:0].rename(columns={"adjective": "item"}), 5.0, {"complete": people, "withdrawn": 2}, "0" * 64, conditions=CONDITIONS,
         identification=named,
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ EFFECTS = Effects.model_validate(
 def data(scores: dict[str, dict[int, list[float]]], ratings: list[tuple[str, str, float]]) -> StudyData:
     preference = [(p, t, s) for t, people in scores.items() for p, values in people.items() for s in values]
     return StudyData(
-        "s", "bot", pd.DataFrame(), pd.DataFrame(preference, columns=["participant", "taste", "score"]),
+        "s", "bot", pd.DataFrame(), pd.DataFrame(preference, columns=["participant", "taste", "score"]).assign(over="finetuned", under="base"),
         pd.DataFrame(ratings, columns=["prompt", "adjective", "value"]), pd.DataFrame(), 5.0, {}, "",
     )  # fmt: skip
 

@@ -230,7 +230,7 @@ def answered(slope: float, seed: int = 7, people: int = 80) -> tuple[list[dict[s
             i, j = rng.integers(12, size=2)
             score = 5 + slope * (known[f"b{i}"] - known[f"f{j}"]) + rng.normal()
             rows.append((person, f"b{i}", f"f{j}", score))
-    preference = pd.DataFrame(rows, columns=["participant", "clip_base", "clip_finetuned", "score"])
+    preference = pd.DataFrame(rows, columns=["participant", "clip_under", "clip_over", "score"])
     return [{"clip": c, "embedding": "x", "distance": d} for c, d in known.items()], preference
 
 
@@ -240,7 +240,7 @@ def test_the_nearer_clips_preference_comes_back(sign: int) -> None:
     listed, preference = answered(0.8 * sign)
     row = against_preference(listed, preference, 5)[0]
     known = {c["clip"]: c["distance"] for c in listed}
-    spread = (preference["clip_base"].map(known) - preference["clip_finetuned"].map(known)).std(ddof=0)
+    spread = (preference["clip_under"].map(known) - preference["clip_over"].map(known)).std(ddof=0)
     assert row["p"] < 1e-6
     assert row["difference"] == pytest.approx(0.8 * sign * spread, abs=0.15)
     assert row["ci_low"] < row["difference"] < row["ci_high"]
@@ -259,7 +259,7 @@ def test_answers_that_can_not_be_placed_are_left_out() -> None:
     preference.loc[:9, "score"] = np.nan
     few = [{**c, "distance": None} if c["clip"] == "b0" else c for c in listed]
     row = against_preference(few, preference, 5)[0]
-    assert row["n"] == int((preference["score"].notna() & (preference["clip_base"] != "b0")).sum())
+    assert row["n"] == int((preference["score"].notna() & (preference["clip_under"] != "b0")).sum())
     assert against_preference(listed, preference.iloc[10:29], 5) == []  # nineteen are too few
     assert len(against_preference(listed, preference.iloc[10:30], 5)) == 1
     assert against_preference([{**c, "distance": 1.0} for c in listed], preference, 5) == []  # all as far

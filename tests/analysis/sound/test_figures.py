@@ -9,6 +9,7 @@ import pytest
 from analysis.page.style import BLUE, GREY
 from analysis.sound import figures
 from tests.analysis.figure import bars, kept, points, words
+from tests.analysis.report.study import CONDITIONS
 
 
 def fad_rows() -> list[dict[str, object]]:
@@ -29,7 +30,7 @@ def fad_rows() -> list[dict[str, object]]:
 
 def test_distances_stand_over_their_taste_with_their_interval(tmp_path: Path) -> None:
     with kept() as found:
-        drawn = figures.fad(fad_rows(), tmp_path)
+        drawn = figures.fad(fad_rows(), tmp_path, CONDITIONS)
         (figure,) = found
         assert drawn.name == "fad"
         assert drawn.caption == (
@@ -60,7 +61,7 @@ def test_an_interval_beside_its_value_still_holds_it(tmp_path: Path) -> None:
     """Bootstrap intervals may miss the value; bars can't be negative."""
     row = {**fad_rows()[0], "ci_low": 11.0, "ci_high": 12.0}
     with kept() as found:
-        figures.fad([row], tmp_path)
+        figures.fad([row], tmp_path, CONDITIONS)
         assert [(a, b) for _, a, _, b in bars(found[0].axes[0])] == [(10.0, 12.0)]
 
 
@@ -80,7 +81,9 @@ def test_features_by_taste_and_model(tmp_path: Path) -> None:
         for i in range(3 - (t == "sweet" and m == "base"))
     ]
     with kept() as found:
-        drawn = figures.features(pd.DataFrame(rows), {"tempo": "bpm", "gaps": "", "missing": "Hz"}, tmp_path)
+        drawn = figures.features(
+            pd.DataFrame(rows), {"tempo": "bpm", "gaps": "", "missing": "Hz"}, tmp_path, CONDITIONS
+        )
         (figure,) = found
         axes = figure.axes
         assert [a.get_ylabel() for a in axes[:2]] == ["tempo (bpm)", "gaps"]
@@ -105,7 +108,7 @@ def test_extrapolation_ends_at_infinitely_many_clips(tmp_path: Path) -> None:
         {"metric": "FAD-infinity", "r_squared": 0.91}, {"metric": "FAD-infinity", "r_squared": 0.987}, {"metric": "FAD"},
     ]  # fmt: skip
     with kept() as found:
-        drawn = figures.extrapolation(fits, rows, tmp_path)
+        drawn = figures.extrapolation(fits, rows, tmp_path, CONDITIONS)
         assert drawn is not None
         assert "(R² of the lines 0.91 to 0.99)" in drawn.caption
         (axis,) = found[0].axes
@@ -116,4 +119,4 @@ def test_extrapolation_ends_at_infinitely_many_clips(tmp_path: Path) -> None:
             assert axis.lines[2 * k].get_color() == axis.lines[2 * k + 1].get_color() == (GREY, BLUE)[k]
         assert axis.get_xlim()[0] == 0
         assert axis.get_xlabel() == "1 / number of clips"
-    assert figures.extrapolation([], rows, tmp_path) is None
+    assert figures.extrapolation([], rows, tmp_path, CONDITIONS) is None

@@ -225,3 +225,93 @@ def test_one_seed_one_person(config: ExperimentConfig) -> None:
 def test_latent_mean_gives_the_wanted_mean(mean: float, low: int, high: int) -> None:
     z = latent_mean(mean, 1.25, low, high) + 1.25 * np.random.default_rng(0).standard_normal(200_000)
     assert float(np.clip(np.round(z), low, high).mean()) == pytest.approx(mean, abs=0.02)
+
+
+# Six simulated people of version 0.1 under the shipped effects: sweet, salty, bitter and sour compared, then a sour clip rated
+# as sweet, sour, sad and hot.
+FIRST = [
+    9, 6, 8, 3, 3, 2, 1, 3, 8, 6, 9, 2, 1, 3, 1, 2, 9, 2, 7, 3, 1, 2, 1, 3, 1, 9, 2, 6, 3, 4, 4, 3, 7, 6, 6, 5, 1, 3, 2, 1,
+    4, 9, 6, 0, 1, 4, 1, 3,
+]  # fmt: skip
+
+
+def test_the_shipped_effects_give_the_answers_that_they_gave(config: ExperimentConfig) -> None:
+    found = []
+    for k in range(6):
+        one = Bot(config, load_effects(), np.random.default_rng([1, k]), 1)
+        pairs = (("sweet", "base"), ("salty", "finetuned"), ("bitter", "base"), ("sour", "finetuned"))
+        for n, (taste, first) in enumerate(pairs):
+            trial = compared(taste, first, n)
+            for place, clip in enumerate((trial.first, trial.second), start=1):
+                clip.id = 2 * n + place
+            trial.first_id, trial.second_id = 2 * n + 1, 2 * n + 2
+            found.append(one.ask(SLIDER, trial, (0, 1)).value)
+        rated = Trial(id=9, block="ratings", taste="sour", first_id=4)
+        rated.first = Stimulus(id=4, model="finetuned", taste="sour", clip="a", number=0)
+        for item in ("sweet", "sour", "sad", "hot"):
+            found.append(one.ask(Question(item, "steps", "?", low=1, high=5), rated, (0, 1)).value)
+    assert found == FIRST
+
+
+def test_effects_are_shares_of_whatever_scale_a_study_has(config: ExperimentConfig) -> None:
+    """7 of 10 is 70 of 100, and so are people's, clips' and the answers' spread."""
+    hundred = Question("preference", "slider", "?", low=0, high=100)
+    noisy = effects(preference={"participant_sd": 1.0, "clip_sd": 0.5, "residual_sd": 1.0})
+    trial = compared("sweet", "base")
+    ten, many = answers(config, noisy, trial), answers(config, noisy, trial, ask=hundred)
+    assert many.mean() == pytest.approx(10 * ten.mean(), abs=1)
+    assert many.std() == pytest.approx(10 * ten.std(), rel=0.1)
+    shares = effects(
+        preference={"low": 0, "high": 1, "mean": {"finetuned": {"sweet": 0.7}}, "residual_sd": 0.05, "clip_sd": 0}
+    )
+    assert answers(config, shares, trial, ask=hundred).mean() == pytest.approx(70, abs=1)
+    seven = Question("hot", "steps", "?", low=1, high=7)
+    rated = Trial(id=1, block="ratings", taste="sweet", first_id=1)
+    rated.first = Stimulus(id=1, model="finetuned", taste="sweet", clip="a", number=0)
+    # 4 of 1 to 5 stands three quarters up: 5.5 of 1 to 7.
+    assert answers(config, effects(), rated, ask=seven).mean() == pytest.approx(5.5, abs=0.25)
+
+
+def test_the_rivals_effect_counts_as_much_as_ones_own(config: ExperimentConfig) -> None:
+    both = effects(preference={"mean": {"finetuned": {"sweet": 7.0, "sour": 7.0}, "base": {"sweet": 6.0, "sour": 9.0}}})
+    assert answers(config, both, compared("sweet", "base")).mean() == pytest.approx(6, abs=0.12)
+    assert answers(config, both, compared("sour", "base")).mean() == pytest.approx(3, abs=0.12)
+    assert answers(config, both, compared("sour", "finetuned")).mean() == pytest.approx(7, abs=0.12)
+
+
+def test_a_conditions_own_ratings_stand_over_everybodys(config: ExperimentConfig) -> None:
+    told = effects(ratings={"conditions": {"film": {"sweet": {"hot": 1.5}}}})
+    hot = Question("hot", "steps", "?", low=1, high=5)
+    means = {}
+    for model in ("film", "finetuned"):
+        rated = Trial(id=1, block="ratings", taste="sweet", first_id=1)
+        rated.first = Stimulus(id=1, model=model, taste="sweet", clip="a", number=0)
+        means[model] = answers(config, told, rated, ask=hot).mean()
+    assert means == {"film": pytest.approx(1.5, abs=0.15), "finetuned": pytest.approx(4, abs=0.2)}
+
+
+def test_people_lean_by_taste_and_pairs_have_effects_of_their_own(config: ExperimentConfig) -> None:
+    still = {"mean": {}, "residual_sd": 0.01}
+    slopes = effects(preference=still | {"taste_sd": 2.0})
+    one = bot(config, slopes, 3)
+    first = [
+        one.ask(SLIDER, compared(t, "base", n), (0, 1)).value for n, t in enumerate(("sweet", "sour", "sweet", "sour"))
+    ]
+    assert first[:2] == first[2:]  # the same in every trial of a taste
+    assert first[0] != first[1]
+    found = np.array([bot(config, slopes, k).ask(SLIDER, compared("sweet", "base"), (0, 1)).value for k in range(300)])
+    assert found.std() == pytest.approx(2.0, rel=0.15)
+    pairs = effects(preference=still | {"pair_sd": 2.0})
+    met = [bot(config, pairs, 1, 7).ask(SLIDER, compared("sweet", "base", n), (0, 1)).value for n in range(200)]
+    assert np.std(met) == pytest.approx(2.0, rel=0.15)
+    others = [bot(config, pairs, 2, 7).ask(SLIDER, compared("sweet", "base", n), (0, 1)).value for n in range(200)]
+    assert np.mean(np.array(met) != others) < 0.05  # but for rounding the same for everybody
+
+
+def test_answers_pile_up_at_the_ends_as_declared(config: ExperimentConfig) -> None:
+    hundred = Question("preference", "slider", "?", low=0, high=100)
+    piled = effects(preference={"mean": {"sweet": 5.5}, "residual_sd": 1.0, "ends": 0.4})
+    found = answers(config, piled, compared("sweet", "base"), n=600, ask=hundred)
+    assert np.mean((found == 0) | (found == 100)) == pytest.approx(0.4, abs=0.06)
+    assert np.mean(found == 100) > 1.5 * np.mean(found == 0)  # each to the end on its own side
+    assert len(set(found)) > 25  # the others anywhere

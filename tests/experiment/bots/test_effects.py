@@ -31,8 +31,8 @@ matrix = [[1.0, 0.5], [0.5, 1.0]]
 def test_the_shipped_effects_have_the_papers_directions() -> None:
     """Fine-tuned fits better for sweet, sour and bitter, not for salty (arXiv 2503.02823); a taste is heard as itself."""
     told = load_effects()
-    assert {t for t, m in told.preference.mean.items() if m > 5} == {"sweet", "sour", "bitter"}
-    assert {t for t, m in told.preference.mean.items() if m < 5} == {"salty"}
+    assert {t for t, m in told.preference.mean["finetuned"].items() if m > 5} == {"sweet", "sour", "bitter"}
+    assert {t for t, m in told.preference.mean["finetuned"].items() if m < 5} == {"salty"}
     assert told.ratings.mean["sweet"]["sweet"] == 2.55  # of the published table
     assert told.ratings.mean["sour"]["fear"] == 2.49
     assert told.ratings.mean["salty"]["salty"] == 2.11
@@ -56,9 +56,36 @@ def test_a_root_of_the_correlation_in_the_items_own_order(tmp_path: Path) -> Non
     assert np.allclose(root @ root.T, np.eye(2))
 
 
+def test_files_of_version_0_1_spoke_of_the_fine_tuned_condition_on_0_to_10(tmp_path: Path) -> None:
+    path = tmp_path / "e.toml"
+    path.write_text(GOOD)
+    told = load_effects(path)
+    assert told.preference.mean == {"finetuned": {"sweet": 6.0}}
+    assert told.preference.score("sweet", "finetuned", "base", 0, 10) == 6
+    assert told.preference.score("sweet", "base", "finetuned", 0, 10) == 4
+    assert told.preference.score("sweet", "finetuned", "base", 0, 100) == pytest.approx(60)
+    assert told.preference.score("sour", "finetuned", "base", -3, 3) == 0
+    assert told.ratings.rating("x", "sour", "sour", 1, 5) == 3
+    assert told.ratings.rating("x", "sour", "sad", 1, 5) == 2
+    assert told.ratings.rating("x", "sour", "sour", 0, 100) == 50
+
+
+def test_conditions_of_which_nothing_is_said_are_neutral() -> None:
+    assert load_effects().neutral(["base", "finetuned"]) == []
+    assert load_effects().neutral(["film", "base", "nano"]) == ["film", "nano"]
+    p = load_effects().preference
+    assert p.score("sweet", "film", "nano", 0, 10) == 5
+    assert p.score("sweet", "film", "finetuned", 0, 10) == pytest.approx(10 - 6.1)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
+        ("residual_sd = 1", "residual_sd = 1\nlow = 10"),
+        ("spread = 1", "spread = 1\nhigh = 1"),
+        ("residual_sd = 1", "residual_sd = 1\nends = 1.5"),
+        ("residual_sd = 1", "residual_sd = 1\npair_sd = -1"),
+        ("residual_sd = 1", "residual_sd = 1\ntaste_sd = -1"),
         ("residual_sd = 1", "residual_sd = 0"),
         ("spread = 1", "spread = -1"),
         ("participant_sd = 0", "participant_sd = -0.1"),

@@ -32,11 +32,10 @@ def entered(folder: Path, file: Path) -> Prepared:
     folder.mkdir()
     store = Store(f"sqlite:///{folder / 'p.db'}")
     number = store.ensure_study("s", "S", {"experiment": study.experiment.model_dump(mode="json")})
-    given = study.stimuli.source == "given"
     rows = [
         {"clip": f"{t.name}-{m}-{n}", "taste": t.name, "model": m, "number": n, "path": None, "sha256": f"{n:064d}"}
         for t in study.stimuli.tastes
-        for m in (("given",) if given else ("base", "finetuned"))
+        for m in study.models.names
         for n in range(5)
     ]
     return Prepared(store, number, study.experiment, store.ensure_stimuli(number, rows))

@@ -98,9 +98,11 @@ def test_every_answer_is_stored_as_the_survey_gave_it(
         {
             "trial": k,
             "taste": taste,
+            "over": "finetuned",
+            "under": "base",
             "first_model": "finetuned" if left else "base",
-            "clip_base": base,
-            "clip_finetuned": tuned,
+            "clip_under": base,
+            "clip_over": tuned,
             "answer": value,
             "score": 10 - value if left else value,
         }

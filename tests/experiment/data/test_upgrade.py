@@ -244,7 +244,7 @@ def test_a_study_that_began_keeps_its_design(old: Store, tmp_path: Path) -> None
     clips = [
         SimpleNamespace(
             clip=x.clip, taste=x.taste, model=x.model, number=x.number, file=f"{x.clip}.wav", sha256=x.sha256,
-            seconds=2.0, prompt="", seed=0, checkpoint_sha256=None,
+            seconds=2.0, prompt="", seed=0, checkpoint_sha256=None, track="",
         )
         for x in entered(old).stimuli
     ]  # fmt: skip

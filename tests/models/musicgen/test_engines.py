@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,8 @@ import torch
 from models.errors import ModelError
 from models.musicgen.checkpoints import find, split_parts
 from models.musicgen.convert import codec_to_transformers, language_to_audiocraft, language_to_transformers, read_config
-from models.musicgen.engines import AudiocraftEngine, TransformersEngine
-from models.musicgen.generate import MusicGenerator, load_generator
+from models.musicgen.engines import AudiocraftEngine, Language, TransformersEngine, between, read_language
+from models.musicgen.generate import MusicGenerator, blend_sha256, load_blend, load_generator
 from models.musicgen.sampling import Sampling
 from tests.models.sonicverse.released import PROMPT, transformers_checkpoint
 
@@ -353,3 +355,56 @@ def test_a_pickle_with_code_is_refused(formats: tuple[Path, Path], tmp_path: Pat
     torch.save({"best_state": Code(), "xp.cfg": ""}, copy / "state_dict.bin")
     with pytest.raises(ModelError, match=r"state_dict.bin cannot be read as weights"):
         TransformersEngine(find(str(copy)))
+
+
+def weights(of: Language, name: str) -> np.ndarray:
+    return of.state[name].float().numpy()
+
+
+def test_a_blend_lies_between_its_ends_by_its_share() -> None:
+    base, taste = (read_language(find(name)) for name in ("nano-base", "nano-taste"))
+    before = {k: v.clone() for k, v in base.state.items()}
+    quarter = between(base, taste, 0.25, ("nano-base", "nano-taste"))
+    moved = 0
+    for name in base.state:
+        wanted = 0.75 * weights(base, name) + 0.25 * weights(taste, name)
+        assert np.allclose(weights(quarter, name), wanted, atol=1e-6)
+        moved += not np.array_equal(weights(base, name), weights(taste, name))
+    assert moved > 10  # fine-tuning changed what is blended
+    for name, vector in base.projection.items():
+        wanted = 0.75 * vector.float().numpy() + 0.25 * taste.projection[name].float().numpy()
+        assert np.allclose(quarter.projection[name].numpy(), wanted, atol=1e-6)
+    assert all(torch.equal(v, base.state[k]) for k, v in before.items())  # the ends stay what they are
+
+
+def test_a_blend_plays_and_has_a_fingerprint_of_its_own() -> None:
+    half = load_blend("nano-base", "nano-taste", 0.5)
+    assert half.name == "nano-base and 0.5 of nano-taste"
+    assert (
+        half.sha256 == load_blend("nano-base", "nano-taste", 0.5).sha256 == blend_sha256("nano-base", "nano-taste", 0.5)
+    )
+    others = {blend_sha256("nano-taste", "nano-base", 0.5), blend_sha256("nano-base", "nano-taste", 0.25)}
+    assert len(others | {half.sha256, find("nano-base").sha256, find("nano-taste").sha256}) == 5
+    codes = torch.randint(0, 400, (1, len(half.engine.delays), 6), generator=torch.Generator().manual_seed(1))
+    ends = [teacher_forced(TransformersEngine(find(n)), codes) for n in ("nano-base", "nano-taste")]
+    found = teacher_forced(half.engine, codes)
+    assert all((found - end).abs().max() > 0.01 for end in ends)
+    near = TransformersEngine(find("nano-base"), toward=(find("nano-taste"), 1e-6))
+    assert (teacher_forced(near, codes) - ends[0]).abs().max() < 1e-3
+
+
+def test_models_of_two_layouts_are_not_blended(formats: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"nano-base and .* are not of one layout"):
+        load_blend("nano-base", str(formats[0]), 0.5)
+    one = read_language(find(str(formats[0])))
+    assert between(one, read_language(find(str(formats[1]))), 0.5, ("a", "b")).delays == one.delays
+    changes = {"heads": one.heads + 1, "delays": [0, *one.delays], "positions": "rope"}
+    for changed in [{k: v} for k, v in changes.items()]:
+        with pytest.raises(ModelError, match="a and b are not of one layout"):
+            between(one, replace(one, **changed), 0.5, ("a", "b"))
+    assert one.parts is not None
+    codec = deepcopy(one.parts.codec)
+    with torch.no_grad():
+        next(iter(codec.parameters())).add_(1.0)
+    with pytest.raises(ModelError, match="a and b are not of one layout"):  # they would be heard through different ears
+        between(one, replace(one, parts=replace(one.parts, codec=codec)), 0.5, ("a", "b"))

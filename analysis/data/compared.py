@@ -1,0 +1,59 @@
+"""The conditions of a study as analyses see them: their order, what they are called, which are compared with which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.conditions import declared_in, default_pairs, over_and_under, spoken
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a study declares of its conditions.
+
+    Attributes
+    ----------
+    names : tuple of str
+        In the order of the study file.
+    labels : dict
+        What figures and sentences call them, where that is not their name.
+    tracks : tuple of str
+        Those that are no model's, but tracks.
+    pairs : tuple of (str, str)
+        Which are compared: a score over the middle says that the first fits better.
+    """
+
+    names: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    tracks: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def declared(cls, definition: dict[str, Any]) -> Conditions:
+        """Those of a study's definition, of any version."""
+        known = declared_in(definition)
+        names = tuple(c.name for c in known)
+        sessions = definition.get("experiment") or {}
+        tasks = [sessions.get("preference") or {}, *(sessions.get("tasks") or [])]
+        compared = [(str(over), str(under)) for task in tasks for over, under in task.get("pairs") or []]
+        pairs = tuple(dict.fromkeys(compared or default_pairs(names)))
+        return cls(names, {c.name: c.shown for c in known}, tuple(c.name for c in known if c.tracks), pairs)
+
+    def label(self, name: str) -> str:
+        """What a condition is called."""
+        return self.labels.get(name, name)
+
+    def spoken(self, name: str) -> str:
+        """What a sentence calls its music: ``fine-tuned model``, ``film tracks``."""
+        return spoken(self.label(name), name in self.tracks)
+
+    def order(self, present: Iterable[str]) -> list[str]:
+        """Those of the conditions that are there in their declared order; unknown ones after them, by name."""
+        there = set(present)
+        return [n for n in self.names if n in there] + sorted(there - set(self.names))
+
+    def over_and_under(self, first: str | None, second: str | None) -> tuple[str, str]:
+        """The two conditions of a trial, that first which a score over the middle speaks for."""
+        return over_and_under(str(first), str(second), self.pairs, self.names)

@@ -1,0 +1,33 @@
+"""What a clip is called: nothing that tells what it is in files and databases, all of it where analyses are read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import PurePath
+
+OPAQUE = re.compile(r"clip-[0-9a-f]{12}")
+
+
+def opaque(seed: int, condition: str, taste: str, number: int) -> str:
+    """The name of a clip's file: the same for the same place in a study, and telling neither condition, taste nor order.
+
+    The study's seed is the key of the hash, so that nobody who hears of another study can tell this one's clips.
+    """
+    what = "\0".join((condition, taste, str(number)))
+    return f"clip-{hashlib.blake2b(what.encode(), key=str(seed).encode(), digest_size=6).hexdigest()}"
+
+
+def spelled(file: str) -> str:
+    """A track's name: its file's, with nothing but letters, digits and dashes."""
+    return "".join(c if c.isalnum() else "-" for c in PurePath(file).stem).strip("-").lower()
+
+
+def told(clip: str, condition: str, taste: str, number: int, track: str = "") -> str:
+    """What analyses call a clip: taste, condition and number, or the track's name where it has no taste.
+
+    Clips that were made before names were opaque carry it as their name.
+    """
+    if not OPAQUE.fullmatch(clip):
+        return clip
+    return f"{taste}-{condition}-{number:03d}" if taste else track or f"{condition}-{number:03d}"

@@ -1,0 +1,53 @@
+"""The conditions of a study as analyses see them: in the file's order, whatever they are called; of every version."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.data.compared import Conditions
+
+TWO = {"conditions": [{"name": "zor", "checkpoint": "a"}, {"name": "abe", "label": "old", "tracks": "here"}]}
+
+
+def test_order_labels_and_pairs_are_the_files() -> None:
+    told = Conditions.declared({"models": TWO, "experiment": {"preference": {"low": 0}}})
+    assert told.names == ("zor", "abe")
+    assert [told.label(n) for n in ("zor", "abe", "other")] == ["zor", "old", "other"]
+    assert [told.spoken(n) for n in ("zor", "abe")] == ["zor model", "old tracks"]
+    assert told.pairs == (("abe", "zor"),)  # the second over the first, where nothing is said
+    assert told.order(["abe", "new", "zor", "abe", "ever"]) == ["zor", "abe", "ever", "new"]
+
+
+def test_pairs_are_those_of_every_task_once() -> None:
+    tasks = [
+        {"kind": "x", "pairs": [["zor", "abe"]]},
+        {"kind": "y"},
+        {"kind": "x", "pairs": [["zor", "abe"], ["abe", "new"]]},
+    ]
+    told = Conditions.declared({"models": TWO, "experiment": {"tasks": tasks}})
+    assert told.pairs == (("zor", "abe"), ("abe", "new"))
+    # Whichever was heard first; a pair that is not declared goes by the order of the conditions.
+    assert told.over_and_under("zor", "abe") == told.over_and_under("abe", "zor") == ("zor", "abe")
+    assert told.over_and_under("new", "abe") == ("abe", "new")
+    assert told.over_and_under("zor", "new") == told.over_and_under("new", "zor") == ("new", "zor")
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        {}, {"models": None}, {"models": {"captioner": "nano"}}, {"models": {"base": "x", "finetuned": "y"}},
+        {"models": {"base": "x"}, "stimuli": {"source": "generated", "folder": None}, "experiment": {"preference": None}},
+    ],
+)  # fmt: skip
+def test_version_0_1_had_two_conditions(definition: dict[str, object]) -> None:
+    told = Conditions.declared(definition)
+    assert told.names == ("base", "finetuned")
+    assert told.pairs == (("finetuned", "base"),)
+    assert [told.spoken(n) for n in told.names] == ["base model", "fine-tuned model"]
+
+
+def test_version_0_1_had_one_condition_of_tracks() -> None:
+    definition = {"models": {"base": "x", "finetuned": "y"}, "stimuli": {"source": "given", "folder": "tracks"}}
+    told = Conditions.declared(definition)
+    assert (told.names, told.pairs) == (("given",), ())
+    assert told.spoken("given") == "given tracks"
