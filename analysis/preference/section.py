@@ -10,6 +10,7 @@ from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
 from analysis.page.sentences import Sides
 from analysis.preference import figures, robust, sensitivity
+from analysis.preference.pairs import by_pair, named_pair, pairs_in
 
 
 def section(inputs: Inputs, summary: list[str]) -> Section | None:
@@ -17,8 +18,10 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     data, config, drawn = inputs.data, inputs.config, inputs.out / "figures"
     if data.preference.empty:
         return None
-    sides = sides_of(data)
-    out = Section("preference", f"Which fits the taste better: {sides.first} or {sides.second}")
+    pairs = pairs_in(data.preference)
+    sides = sides_of(data, pairs[0])
+    title = f"Which fits the taste better: {sides.first} or {sides.second}"
+    out = Section("preference", title if len(pairs) == 1 else "Which fits the taste better, pair by pair")
     robustly = robust.preference(data.preference, data.middle, config)
     mixed = robustly["tests"]
     bounds = {row["taste"]: row for row in robustly["equivalence"]}
@@ -26,13 +29,19 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     for row in mixed:
         row["apa"] = sentences.apa_mixed(row)
     out.how = "tastelab analysis preference --plan robust"
-    out.text += [sentences.compared(row, sides, config.alpha, bounds.get(row["taste"])) for row in mixed]
-    summary.append(sentences.by_taste(mixed, sides, config.alpha, bounds.values()))
-    out.figures = [
-        figures.intervals(mixed, list(bounds.values()), sides, drawn, data.label),
-        figures.preference(data, drawn),
-        figures.distribution(data, drawn),
-    ]
+    for pair in pairs:
+        own = [row for row in mixed if row.get("pair", named_pair(*pair)) == named_pair(*pair)]
+        sides = sides_of(data, pair)
+        # A bound is declared for a study that compares one pair.
+        near = bounds if len(pairs) == 1 else {}
+        out.text += [sentences.compared(row, sides, config.alpha, near.get(row["taste"])) for row in own]
+        summary.append(sentences.by_taste(own, sides, config.alpha, near.values()))
+    if len(pairs) == 1:
+        out.figures = [
+            figures.intervals(mixed, list(bounds.values()), sides, drawn, data.label),
+            figures.preference(data, drawn),
+            figures.distribution(data, drawn),
+        ]
     out.tables = [
         Table(
             "preference_mixed",
@@ -80,7 +89,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         Table(
             "preference_bias",
             "Order and side",
-            sensitivity.order_and_side(data.preference, data.middle),
+            by_pair(data.preference, lambda part: {"bias": sensitivity.order_and_side(part, data.middle)})["bias"],
             "Mixed model; points a trial, and points towards the clip that is heard second.",
         ),
     ]
@@ -92,7 +101,18 @@ def named(rows: list[dict[str, Any]], effect: str) -> list[dict[str, Any]]:
     return [{(effect if k == "effect" else k): v for k, v in row.items()} for row in rows]
 
 
-def sides_of(data: StudyData) -> Sides:
-    """What the scores compare, as sentences call it."""
-    over, under = (data.conditions.spoken(data.preference[side].iloc[0]) for side in ("over", "under"))
+def sides_of_row(data: StudyData, row: dict[str, Any]) -> Sides:
+    """What a row of results compares: of its pair, where it names one."""
+    own = [pair for pair in pairs_in(data.preference) if named_pair(*pair) == row.get("pair")]
+    return sides_of(data, own[0] if own else None)
+
+
+def sides_of(data: StudyData, pair: tuple[str, str] | None = None) -> Sides:
+    """What the scores compare, as sentences call it; without a pair that of a study that has one, or the first.
+
+    Without answers it is what the study declares.
+    """
+    found = pairs_in(data.preference) or list(data.conditions.pairs) or [("the first", "the second")]
+    pair = pair or found[0]
+    over, under = (data.conditions.spoken(name) for name in pair)
     return Sides(f"the {over}", f"the {under}", data.ends)

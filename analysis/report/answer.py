@@ -9,7 +9,7 @@ from analysis.page import sentences
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section
 from analysis.page.style import Drawn
-from analysis.preference.section import sides_of
+from analysis.preference.section import sides_of, sides_of_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,10 +35,28 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
     said: list[tuple[str, list[str]]] = []
     if mixed:
         within = {b["taste"]: b for b in bounds}
-        overall = [sentences.compared(r, sides, alpha, within.get("all")) for r in mixed if r["taste"] == "all"]
+        overall = [
+            sentences.compared(r, sides_of_row(inputs.data, r), alpha, within.get("all"))
+            for r in mixed
+            if r["taste"] == "all"
+        ]
+        by_taste = [
+            sentences.by_taste(
+                [r for r in mixed if r["taste"] != "all" and r.get("pair") == pair],
+                sides_of_row(inputs.data, {"pair": pair}),
+                alpha,
+                bounds if pair is None else [],
+            )
+            for pair in dict.fromkeys(r.get("pair") for r in mixed)
+        ]
+        asked = (
+            f"Does {sides.first} or {sides.second} make music that fits the taste asked for better?"
+            if len(by_taste) == 1
+            else "Of each pair of conditions, which one's music fits the taste asked for better?"
+        )
         said = [
-            ("Question", [f"Does {sides.first} or {sides.second} make music that fits the taste asked for better?"]),
-            ("Answer", [*overall, sentences.by_taste([r for r in mixed if r["taste"] != "all"], sides, alpha, bounds)]),
+            ("Question", [asked]),
+            ("Answer", [*overall, *by_taste]),
         ]
     else:
         said = [("Question", ["What does the music call up?"])]

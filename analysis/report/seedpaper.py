@@ -10,7 +10,8 @@ from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
 from analysis.preference import figures
 from analysis.preference import paper as choices
-from analysis.preference.section import sides_of
+from analysis.preference.pairs import by_pair
+from analysis.preference.section import sides_of_row
 from analysis.ratings import paper as ratings
 
 ASSUMES = (
@@ -38,11 +39,10 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         Table("paper_flow", "Who is in which analysis", rows.flow, "Rows: choices of task 1, rated clips of task 2.")
     )
     if not rows.choices.empty:
-        found = choices.analyse(rows.choices, data.middle, config)
-        sides = sides_of(data)
+        found = by_pair(rows.choices, lambda part: choices.analyse(part, data.middle, config))
         for row in found["tests"]:
             row["apa"] = sentences.apa(row) if row["p"] is not None else ""
-            out.text.append(sentences.ranked(row, sides))
+            out.text.append(sentences.ranked(row, sides_of_row(data, row)))
         out.figures.append(figures.qq(data, inputs.out / "figures"))
         out.tables += [
             Table(

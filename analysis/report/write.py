@@ -99,10 +99,11 @@ def methods(inputs: Inputs, libraries: dict[str, str], sections: list[Section]) 
     data, config = inputs.data, inputs.config
     parts = []
     if "preference" in ran:
+        over = dict.fromkeys(f"the {data.conditions.spoken(name)}" for name in data.preference["over"])
         declared = ", ".join(f"{h.taste} ({h.alternative})" for h in config.hypotheses) or "none"
         parts.append(
             f"Scores of task 1 ({len(data.preference)} answers of {data.preference['participant'].nunique()} participants, over "
-            f"{data.middle:g}: the fine-tuned model fits better) were analysed with linear mixed models with participants and clips as crossed "
+            f"{data.middle:g}: {' and '.join(over)} fits better) were analysed with linear mixed models with participants and clips as crossed "
             "random intercepts (REML, Satterthwaite's degrees of freedom); intervals are two-sided, 95 %, also beside one-sided tests; "
             "rank-biserial correlations and Cliff's deltas have intervals by bootstraps of participants and of clips "
             f"({config.resamples} resamples each; Cameron, Gelbach & Miller, 2011). Directions declared before the data: {declared}."

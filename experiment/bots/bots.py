@@ -132,9 +132,12 @@ class Bot:
         low, high, taste = question.low, question.high, str(trial.taste)
         random = float(self.liking) + self._clip_effect(over.id, "preference", p.clip_sd)
         if p.taste_sd > 0:
-            random += float(np.random.default_rng([self.slopes, sum(map(ord, taste))]).normal(0, p.taste_sd))
+            known = list(next(iter(self.config.taste_words.values()), {}))
+            place = known.index(taste) if taste in known else len(known)  # what tastes are called moves no answer
+            random += float(np.random.default_rng([self.slopes, place]).normal(0, p.taste_sd))
         if p.pair_sd > 0:
-            random += self._clip_effect(over.id, f"with {under.id}", p.pair_sd)
+            together = np.random.default_rng([self.clip_seed, over.id, under.id, 1])
+            random += float(together.normal(0, p.pair_sd))
         random += float(self.rng.normal(0, p.residual_sd))
         score = p.score(taste, *sides, low, high) + p.points(low, high) * random
         if p.ends > 0 and self.rng.random() < p.ends:

@@ -100,9 +100,10 @@ def preference(
     seed: SeedOption = None,
     shown: Shown,
 ) -> None:
-    """Test task 1: is the fine-tuned model preferred?"""
+    """Test task 1: which of the compared conditions fits the taste better?"""
     from analysis.data.complete import flow_of, paper_rows, some
     from analysis.preference import paper, robust
+    from analysis.preference.pairs import by_pair
 
     loaded = read_study(answers.study)
     chosen = _plan(plan, loaded.analysis.plan)
@@ -120,7 +121,9 @@ def preference(
             if data.preference.empty
             else some(rows.choices, "made all choices of task 1 and given demographics")
         )
-        tables = paper.analyse(chose, data.middle, config) | {"flow": flow_of(rows, "task 1")}
+        tables = by_pair(chose, lambda part: paper.analyse(part, data.middle, config)) | {
+            "flow": flow_of(rows, "task 1")
+        }
     show("preference", chosen, data.digest, tables, shown.as_json, shown.csv)
 
 
