@@ -32,7 +32,7 @@ def anova(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Type-I ANOVA of value on prompt * adjective and the demographics that are there, with R's degrees of freedom.
 
     A column that follows from those before it takes no degree of freedom, a term of such columns alone is left out (R's anova of
-    lm): statsmodels counts both.
+    lm): the models are statsmodels' by their ranks, whose own anova_lm counts both.
 
     Raises
     ------
@@ -40,6 +40,7 @@ def anova(frame: pd.DataFrame) -> list[dict[str, Any]]:
         If nothing varies, or nothing is left to compare with.
     """
     from scipy import stats
+    from statsmodels.regression.linear_model import OLS
 
     terms = [t for t in TERMS if t in frame and frame[t].nunique() > 1]
     if not terms:
@@ -49,21 +50,19 @@ def anova(frame: pd.DataFrame) -> list[dict[str, Any]]:
         a, b = columns["prompt"], columns["adjective"]
         columns["prompt:adjective"] = (a[:, :, None] * b[:, None, :]).reshape(len(frame), -1)
     y = frame["value"].to_numpy(float)
-    basis = np.full((len(y), 1), 1 / np.sqrt(len(y)))
-    left = y - y.mean()
-    total = float(left @ left)
+    # One model after the other, each by its rank: what aliased columns would add is nothing.
+    design = np.ones((len(y), 1))
+    before = OLS(y, design).fit()
+    total = float(before.ssr)
     steps = []
     for name, block in columns.items():
-        block = block - basis @ (basis.T @ block)
-        block = block - basis @ (basis.T @ block)  # twice is enough (Parlett 1980)
-        u, d, _ = np.linalg.svd(block, full_matrices=False)
-        new = u[:, d > 1e-8 * max(np.sqrt(len(y)), 1.0)]
-        if new.shape[1]:
-            taken = new.T @ left
-            steps.append((name, new.shape[1], float(taken @ taken)))
-            left = left - new @ taken
-            basis = np.hstack([basis, new])
-    df, residual = len(y) - basis.shape[1], float(left @ left)
+        design = np.hstack([design, block])
+        after = OLS(y, design).fit()
+        k = round(before.df_resid - after.df_resid)
+        if k:
+            steps.append((name, k, float(before.ssr - after.ssr)))
+        before = after
+    df, residual = round(before.df_resid), float(before.ssr)
     if df < 1 or residual <= 1e-12 * max(total, len(y)):
         raise AnalysisError(
             f"{len(frame)} ratings leave nothing to compare prompts and adjectives with (no residual); more people are needed"

@@ -284,7 +284,8 @@ def test_models_of_a_study_file() -> None:
     from models.config import ModelsConfig
 
     c = ModelsConfig()
-    assert (c.base, c.finetuned, c.captioner) == ("nano-base", "nano-taste", "nano")
+    assert [(x.name, x.checkpoint) for x in c.conditions] == [("base", "nano-base"), ("finetuned", "nano-taste")]
+    assert c.captioner == "nano"
     assert c.embedders == ["yamnet", "musicnn", "codec"]
     assert (c.engine, c.precision, c.batch) == ("transformers", "float32", None)
     assert (c.top_k, c.temperature, c.guidance) == (120, 0.9, 5.0)

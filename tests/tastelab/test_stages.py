@@ -96,7 +96,7 @@ def test_clips_are_described_where_they_lie(
     run = run_of(lived)
     assert getattr(stages, stage)(run, len) == told
     assert given[0] == (run.folder, what, run.study.models, len)
-    assert given[1:] == ([(run.folder, "small", len)] if stage == "features" else [])
+    assert given[1:] == ([(run.folder, "small", run.study.models.conditions, len)] if stage == "features" else [])
 
 
 def test_bots_are_added_to_those_that_are_there(mine: Lived) -> None:

@@ -21,7 +21,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Asked:
     given: Asked = []
     corpus = tmp_path / "metadata.jsonl"
     corpus.write_text("{}\n{}\n{}\n")
-    rows = [SimpleNamespace(clip=f"c{k}", caption=f"Music {k}.") for k in range(5)]
+    rows = [SimpleNamespace(clip=f"c{k}", told=f"c{k}", caption=f"Music {k}.") for k in range(5)]
 
     def taken(name: str, result: Any) -> Any:
         return lambda *values, **named: given.append((name, *values, *named.values())) or result

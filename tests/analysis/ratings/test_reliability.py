@@ -111,8 +111,8 @@ def preference(order: float, side: float) -> pd.DataFrame:
         for trial in range(5):
             first = "base" if rng.random() < 0.5 else "finetuned"
             pull = side if first == "base" else -side
-            rows.append((p, trial, first, f"c{rng.integers(10)}", 5 + order * trial + pull + rng.normal()))
-    return pd.DataFrame(rows, columns=["participant", "trial", "first_model", "clip_over", "score"]).assign(
+            rows.append((p, trial, "sweet", first, f"c{rng.integers(10)}", 5 + order * trial + pull + rng.normal()))
+    return pd.DataFrame(rows, columns=["participant", "trial", "taste", "first_model", "clip_over", "score"]).assign(
         over="finetuned", under="base"
     )
 
@@ -128,7 +128,15 @@ def test_order_and_side_come_back() -> None:
 
 
 def test_detectable_effect_has_the_asked_power() -> None:
-    test = {"taste": "all", "alternative": "greater", "effect": 0.6, "statistic": 3.0, "df": 20.0, "p": 0.003}
+    test = {
+        "taste": "all",
+        "alternative": "greater",
+        "effect": 0.6,
+        "standard_error": 0.2,
+        "statistic": 3.0,
+        "df": 20.0,
+        "p": 0.003,
+    }
     row = detectable([test], 0.05)[0]
     shift = row["detectable"] / 0.2
     assert stats.nct.sf(stats.t.ppf(0.95, 20), 20, shift) == pytest.approx(0.8, abs=1e-6)

@@ -254,7 +254,12 @@ def test_effects_files(tmp_path: Path) -> None:
         return "read"
 
     def changed(values: st.SearchStrategy[str], whole: bool = False) -> st.SearchStrategy[list[str]]:
-        places = [i for i, line in enumerate(good) if whole or line.split(" = ")[-1].replace(".", "").isdigit()]
+        ends = ("low = ", "high = ")  # of a scale: whole numbers, one over the other
+        places = [
+            i
+            for i, line in enumerate(good)
+            if whole or (line.split(" = ")[-1].replace(".", "").isdigit() and not line.startswith(ends))
+        ]
         return st.tuples(st.sampled_from(places), values).map(
             lambda x: [*good[: x[0]], x[1] if whole else f"{good[x[0]].split('=')[0]}= {x[1]}", *good[x[0] + 1 :]]
         )

@@ -107,7 +107,7 @@ def oracle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     kept: dict[str, Any] = {"memory": 3000, "other": Engine()}
     monkeypatch.setattr(generate, "find", lambda name: found)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=kept["memory"]))
-    monkeypatch.setattr(engines, "TransformersEngine", Engine)
+    monkeypatch.setattr(generate, "TransformersEngine", Engine)
     monkeypatch.setattr(engines, "AudiocraftEngine", lambda checkpoint: kept["other"])
     return kept
 
@@ -153,5 +153,5 @@ def test_where_there_is_nothing_to_compare(oracle: dict[str, Any], monkeypatch: 
     assert oracle_difference(model, "sweet") is None
     monkeypatch.setattr(Engine, "decoder", SimpleNamespace(precision="float32"))
     assert oracle_difference(model, "sweet") == 0.0
-    monkeypatch.setattr(engines, "TransformersEngine", type("Other", (), {}))
+    monkeypatch.setattr(generate, "TransformersEngine", type("Other", (), {}))
     assert oracle_difference(model, "sweet") is None

@@ -15,9 +15,9 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("trial_id", sa.Integer(), nullable=False),
         sa.Column("item", sa.String(length=60), nullable=False),
-        sa.Column("value", sa.Float(), nullable=True),
+        sa.Column("value", sa.Double(), nullable=True),
         sa.Column("choice", sa.String(length=80), nullable=True),
-        sa.Column("response_time", sa.Float(), nullable=True),
+        sa.Column("response_time", sa.Double(), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
