@@ -136,6 +136,8 @@ def test_detectable_effect_has_the_asked_power() -> None:
         "statistic": 3.0,
         "df": 20.0,
         "p": 0.003,
+        "role": "exploratory",
+        "state": "ok",
     }
     row = detectable([test], 0.05)[0]
     shift = row["detectable"] / 0.2
