@@ -235,10 +235,12 @@ def balance(
     `fewest` and `most` are counts over all there is of it; it is `even` where they differ by one at most. Counted over the
     plan, which is what sessions run.
     """
-    quota = asked.group(group).quota if asked.group(group) else asked.target  # type: ignore[union-attr]
-    sessions = quota or SESSIONS
+    mine = asked.group(group)
+    sessions = (mine.quota if mine else asked.target) or SESSIONS
     plans = [_plan(stimuli, asked, conditions, row, group) for row in range(sessions)]
-    clips = {c.id: c for c in _planned_clips(stimuli, asked, conditions)}
+    heard = None if mine is None else mine.conditions
+    planned = _planned_clips(stimuli, asked, conditions)
+    clips = {c.id: c for c in planned if heard is None or c.model in heard}
     rows: list[dict[str, Any]] = []
     for task in asked.sequence(group):
         if task.heard:
@@ -246,8 +248,8 @@ def balance(
             for what, counts in _counted(task, trials, clips).items():
                 fewest, most = min(counts), max(counts)
                 rows.append(
-                    {"task": task.block, "what": what, "sessions": sessions, "fewest": fewest, "most": most,
-                     "even": most - fewest <= 1}
+                    {"task": task.block, "what": what, "even": most - fewest <= 1, "fewest": fewest, "most": most,
+                     "sessions": sessions}
                 )  # fmt: skip
     return rows
 

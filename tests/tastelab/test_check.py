@@ -317,6 +317,24 @@ def test_shipped_studies_can_be_run_and_say_how_evenly() -> None:
     assert (parts["identification"].clips, parts["fit"].clips) == (18, 24)
     assert 13 < parts["all"].minutes < 15
     assert list(parts).index("identification") < list(parts).index("fit")
+    rows = {r["what"]: r for r in balance(better.stimuli, better.experiment, conditions=better.models.conditions)}
+    # 96 people, three pairs a taste each: 8 times each of 24 pairs with the base model, 4 times each with the wrong prompt.
+    assert (rows["each pair (finetuned, base)"]["fewest"], rows["each pair (finetuned, base)"]["most"]) == (8, 8)
+    assert (rows["each pair (finetuned, wrong)"]["fewest"], rows["each pair (finetuned, wrong)"]["most"]) == (4, 4)
+    assert rows["pair on a side (finetuned, wrong)"]["even"]
+
+
+def test_a_group_is_counted_over_what_it_hears(tmp_path: Path) -> None:
+    text = as_tasks(DEFAULT).replace(
+        "seed = 111",
+        "seed = 111\n[[experiment.groups]]\nname = 'plain'\nconditions = ['base']\ntasks = ['identification']\nquota = 20",
+        1,
+    )
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+    study = load_study(tmp_path / "study.toml")
+    rows = {r["what"]: r for r in balance(study.stimuli, study.experiment, "plain", study.models.conditions)}
+    # 20 people hear 4 of 20 clips each.
+    assert (rows["each clip"]["sessions"], rows["each clip"]["fewest"], rows["each clip"]["most"]) == (20, 4, 4)
 
 
 def test_pairs_that_are_heard_twice_as_often_are_counted_by_themselves() -> None:
