@@ -18,6 +18,7 @@ from analysis.errors import AnalysisError
 if TYPE_CHECKING:
     import pandas as pd
 
+# Columns of the follow-up's published file of targets (targets.xlsx) are Italian; other names are taken as they are.
 ITALIAN = {"dolce": "sweet", "amaro": "bitter", "acido": "sour", "salato": "salty", "piccante": "spicy"}
 
 

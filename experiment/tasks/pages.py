@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
-from experiment.question import Question
-from experiment.tasks.task import Language, Reader, Task
+from experiment.tasks.task import Language, Task
 
 
 class PageTask(Task):
@@ -18,10 +16,6 @@ class PageTask(Task):
     name: str = Field(min_length=1, max_length=20, pattern=r"^[a-z][a-z0-9_]*$")
     title: dict[Language, str]
     text: dict[Language, str]
-
-    def questions(self, reader: Reader) -> Iterator[tuple[str | None, Question]]:
-        """None."""
-        return iter(())
 
     def lacking(self, language: Language) -> str | None:
         """Title or text."""

@@ -105,12 +105,12 @@ class Task(BaseModel):
         return self.name or self.kind
 
     def asks(self, item: str, taste: str | None, reader: Reader) -> Question:
-        """Word the question of one item of a trial."""
-        raise NotImplementedError
+        """Word the question of one item of a trial; a task that only shows something (a page) asks none."""
+        raise LookupError(f"task {self.block} asks no {item}")
 
     def questions(self, reader: Reader) -> Iterator[tuple[str | None, Question]]:
         """Every question that this task can ask, with the taste it is about: for whoever has to know them all."""
-        raise NotImplementedError
+        yield from ()
 
     def titles(self, reader: Reader) -> list[str]:
         """What stands over each clip of a trial while it is heard."""

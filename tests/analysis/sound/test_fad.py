@@ -274,11 +274,17 @@ def test_extrapolation_is_the_line_through_its_own_points() -> None:
 def test_kernel_distance_with_a_given_bandwidth_by_hand() -> None:
     """Two frames a side, distances 1 within a, 2 within b; across 3, 1, 4, 2 on a line; bandwidth 1: exp(-d^2 / 2)."""
     a, b = np.array([[0.0], [1]]), np.array([[-3.0], [-1]])
-    g = lambda d: np.exp(-(d**2) / 2)  # noqa: E731
+
+    def g(d: np.ndarray) -> np.ndarray:
+        return np.asarray(np.exp(-(d**2) / 2))
+
     wanted = 100 * (g(1) + g(2) - 2 * (g(3) + g(1) + g(4) + g(2)) / 4)
     assert kernel_distance(a, b, bandwidth=1.0) == pytest.approx(wanted)
     # By itself it takes the reference's (2), not that of both or of the clips.
-    h = lambda d: np.exp(-(d**2) / 8)  # noqa: E731
+
+    def h(d: np.ndarray) -> np.ndarray:
+        return np.asarray(np.exp(-(d**2) / 8))
+
     assert kernel_distance(a, b) == pytest.approx(100 * (h(1) + h(2) - 2 * (h(3) + h(1) + h(4) + h(2)) / 4))
     with pytest.raises(AnalysisError, match="two frames"):
         kernel_distance(a[:1], b)
