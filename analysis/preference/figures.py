@@ -42,7 +42,8 @@ def intervals(
         axis.text(0, 0, "nothing can be told", ha="center", va="bottom")
     states = "; ".join(dict.fromkeys(state_words(state_of(r)) for r in rows if state_of(r) != "ok"))
     caption = (
-        "Differences with two-sided 95 % intervals of the mixed model; orange: no difference"
+        "Differences with two-sided 95 % intervals of the mixed model; orange: no difference; blue: the interval, which is not "
+        "corrected for the number of tests, leaves it out"
         + ("; green: declared bounds of equivalence" if bounds else "")
         + (f"; * {states}" if states else "")
         + "."
