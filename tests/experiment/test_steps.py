@@ -437,3 +437,28 @@ def test_the_break_comes_when_half_of_the_parts_are_done(tmp_path: Path, config:
         if before is not None:
             titles.insert(before, "Half of it is done")
         assert pages == [*titles, "Thank you"]
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_what_is_returned_is_what_is_stored(tmp_path: Path, short: ExperimentConfig, right: bool) -> None:
+    """After every step, going back and headphone tests made twice among them."""
+    prepared = entered(tmp_path, short.model_copy(update={"headphones": "both"}))
+    store, config, session = prepared.store, prepared.config, begun(prepared)
+    who = Returner("age", "hearing_experience", "age")
+    who.right = right
+    for _ in range(2):  # a second sitting makes the tests anew that were not passed
+        stored = answering.started(store, session)
+        for _ in range(24):
+            step = next_step(stored, config)
+            if isinstance(step, End):
+                break
+            stored = perform(step, store, stored, config, who, 0.0)
+            told, kept = (
+                {k: v for k, v in vars(x).items() if k != "plan"} for x in (stored, answering.read(store, session))
+            )
+            assert told == kept, step.id
+            # A step that was done already returns what is stored, too.
+            again = answering.agreed(store, stored, config, True, True, 0.0)
+            assert again.special is stored.special
+    assert stored.superseded
+    assert stored.screenings == (2 if right else 4)
