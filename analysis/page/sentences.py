@@ -82,6 +82,8 @@ def state_words(state: str) -> str:
             )
         elif kind == "too few":
             said.append("too few answers")
+        elif kind == "not connected":
+            said.append("no chain of comparisons connects all conditions")
         elif kind == "not converged":
             said.append("the fit did not converge")
         elif kind not in ("ok", ""):
@@ -165,6 +167,8 @@ def compared(row: dict[str, Any], sides: Sides, alpha: float, equivalence: dict[
         shown = p < alpha and row["effect"] != 0
         leaning = sides.first if row["effect"] > 0 else sides.second
         said = f"{place} (exploratory), " + (f"the answers lean to {leaning}" if shown else open_words)
+        if equivalence:
+            said += f" (declared: {near(equivalence, alpha)} points)"
     else:
         word = verdict(row, alpha, equivalence)
         if word == "supported":
@@ -196,23 +200,60 @@ def _numbers(row: dict[str, Any], sides: Sides) -> str:
     )
 
 
-def by_taste(rows: list[dict[str, Any]], sides: Sides, alpha: float, equivalence: Iterable[dict[str, Any]] = ()) -> str:
-    """What the declared tests came to, taste by taste, and how many there are."""
-    rows = [r for r in rows if declared(r)]
-    if not rows:
-        return "No test was declared before the data; what follows is exploratory."
+def counted(rows: Iterable[dict[str, Any]], equivalence: Iterable[dict[str, Any]] = ()) -> str:
+    """How many tests were declared, those of equivalence among them: the family that p-values are corrected over."""
+    kinds = [sidedness(r) for r in rows if declared(r)] + ["of equivalence" for _ in equivalence]
+    each = ", ".join(f"{kinds.count(k)} {k}" for k in ("one-sided", "two-sided", "of equivalence") if k in kinds)
+    return f"{len(kinds)} declared test{'s' * (len(kinds) != 1)}: {each}" if kinds else "no declared test"
+
+
+def by_taste(
+    rows: list[dict[str, Any]],
+    sides: Sides,
+    alpha: float,
+    equivalence: Iterable[dict[str, Any]] = (),
+    family: str | None = None,
+) -> str:
+    """What the declared tests came to, taste by taste, and how many there are; `family` is `counted` of all of the study's."""
     bounds = {e["taste"]: e for e in equivalence}
+    told = [r for r in rows if declared(r) or r["taste"] in bounds]
+    if not told:
+        return "No test was declared before the data; what follows is exploratory."
     found: dict[str, list[str]] = {}
-    for row in rows:
+    for row in told:
         word = verdict(row, alpha, bounds.get(row["taste"]))
-        if word == "supported":
+        if not declared(row):
+            word = near(bounds[row["taste"]], alpha)
+        elif word == "supported":
             word = f"{sides.first if row['effect'] > 0 else sides.second} fits better"
         found.setdefault(word, []).append("all tastes together" if row["taste"] == "all" else str(row["taste"]))
     order = sorted(found, key=lambda w: (not w.endswith("fits better"), w == UNKNOWN, w == "undecided", w))
     said = "; ".join(f"{word} for {', '.join(found[word])}" for word in order)
-    kinds = [sidedness(r) for r in rows]
-    counted = ", ".join(f"{kinds.count(k)} {k}" for k in ("one-sided", "two-sided") if k in kinds)
-    return f"By taste: {said} ({len(rows)} declared test{'s' * (len(rows) > 1)}: {counted})."
+    return f"By taste: {said} ({family or counted(told, bounds.values())})."
+
+
+def near(equivalence: dict[str, Any], alpha: float) -> str:
+    """What an equivalence test came to where it was declared without a test of a difference."""
+    if state_of(equivalence).startswith(("not converged", "too few")) or not finite(equivalence.get("p")):
+        return UNKNOWN
+    bound = f"within ±{equivalence['bound']:g}"
+    return f"equivalent {bound}" if _within(equivalence, alpha) else f"undecided whether {bound}"
+
+
+def worths(rows: list[dict[str, Any]], range_: float, called: dict[str, str]) -> str:
+    """What conditions are worth by one taste's rows of the signed graded model, the highest first; a leader is named as `called`."""
+    state = state_words(state_of(rows[0]))
+    if not all(finite(r.get("value"), r.get("ci_low"), r.get("ci_high")) for r in rows):
+        return f"{where(rows[0])}, what each condition is worth {UNKNOWN}: {state or 'there is no finite result'}."
+    order = sorted(rows, key=lambda r: -r["value"])
+    told = ", ".join(
+        f"{called.get(r['condition'], r['condition'])} {r['value']:+.2f} {interval(r['ci_low'], r['ci_high'])}"
+        for r in order
+    )
+    return (
+        f"{where(rows[0])}, what each condition is worth on one scale, in points (of {range_:g}) from the mean of the conditions, with "
+        f"95 % intervals: {told}; exploratory; {state or 'the fit is ok'}."
+    )
 
 
 def ranked(row: dict[str, Any], sides: Sides) -> str:

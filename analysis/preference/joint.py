@@ -58,8 +58,6 @@ class Comparison:
 
 def sides(data: pd.DataFrame) -> pd.DataFrame:
     """Comparisons with columns participant, taste, pair, over and under (conditions), first and second (their clips), score."""
-    if "clip_over" not in data:
-        data = data.rename(columns={"clip_finetuned": "clip_over", "clip_base": "clip_under"})
     out = data[["participant", "taste", "score"]].copy()
     for name in ("over", "under"):
         out[name] = data.get(name, name)
@@ -75,44 +73,51 @@ def comparison(compared: pd.DataFrame) -> Comparison:
     pair, taste = compared["pair"].to_numpy(str), compared["taste"].to_numpy(str)
     cells = tuple(sorted(set(zip(pair.tolist(), taste.tolist(), strict=True))))
     x = np.column_stack([(pair == p) & (taste == t) for p, t in cells]).astype(float)
+    return Comparison(cells, x, {"people": compared["participant"].to_numpy()} | clips(compared, x) | own(compared))
+
+
+def own(compared: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Where there are three or more conditions: how much a person favours each of them, signed; nothing where people are too many."""
+    conditions, people = {*compared["over"], *compared["under"]}, compared["participant"].to_numpy()
+    if len(conditions) < 3 or len(conditions) * len(set(people.tolist())) > WIDEST:
+        return {}
+    codes = np.unique(people, return_inverse=True)[1].astype(str)
+    keys = [np.char.add(np.char.add(codes, "\t"), compared[side].to_numpy(str)) for side in ("over", "under")]
+    return {OWN: signed(*keys)}
+
+
+def clips(compared: pd.DataFrame, x: np.ndarray) -> dict[str, np.ndarray]:
+    """The clips as random effects beside fixed effects `x`: ``pair`` where two always meet, else each side's clip, signed."""
     first, second = compared["first"].to_numpy(), compared["second"].to_numpy()
-    people = compared["participant"].to_numpy()
-    factors = {"people": people}
     meetings = set(zip(first.tolist(), second.tolist(), strict=True))
     once = len(meetings) == len(set(first.tolist())) == len(set(second.tolist()))
     if once and not set(first.tolist()) & set(second.tolist()):
-        factors["pair"] = first
-    elif once and (first == second).all():
-        factors["clips"] = first
-    else:
-        factors |= _clips(compared, x)
-    conditions = {*compared["over"], *compared["under"]}
-    if len(conditions) > 2 and len(conditions) * len(set(people.tolist())) <= WIDEST:
-        codes = np.unique(people, return_inverse=True)[1].astype(str)
-        keys = [np.char.add(np.char.add(codes, "\t"), compared[side].to_numpy(str)) for side in ("over", "under")]
-        factors[OWN] = _signed(*keys)
-    return Comparison(cells, x, factors)
+        return {"pair": first}
+    if once and (first == second).all():
+        return {"clips": first}
+    return _clips(compared, x)
 
 
 def _clips(compared: pd.DataFrame, x: np.ndarray) -> dict[str, np.ndarray]:
     """Each side's clip, signed. A clip that is the only one of its side (a control) lies in the space of the means: its own
     factor, which the engine leaves out and says, so that it does not stand for clips that were never heard."""
     first, second = compared["first"].to_numpy(), compared["second"].to_numpy()
-    signed = _signed(first, second)
+    columns = signed(first, second)
     basis = np.linalg.qr(x)[0]
-    inside = ((signed - basis @ (basis.T @ signed)) ** 2).sum(axis=0) < 1e-9 * (signed**2).sum(axis=0)
+    inside = ((columns - basis @ (basis.T @ columns)) ** 2).sum(axis=0) < 1e-9 * (columns**2).sum(axis=0)
     if inside.all() or not inside.any():
-        return {"clips": signed}
-    out = {"clips": signed[:, ~inside]}
+        return {"clips": columns}
+    out = {"clips": columns[:, ~inside]}
     names = np.unique(np.concatenate([first, second]))
     of = dict(zip(first, compared["over"], strict=True)) | dict(zip(second, compared["under"], strict=True))
-    for name, column in zip(names[inside], signed[:, inside].T, strict=True):
+    for name, column in zip(names[inside], columns[:, inside].T, strict=True):
         key = f"clips of {of[name]}"
         out[key] = np.column_stack([*out.get(key, np.empty((0, len(x)))), column])
     return out
 
 
-def _signed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def signed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """One column a name: +1 where it is on the first side, -1 where it is on the second."""
     names = np.unique(np.concatenate([first, second]))
     out = np.zeros((len(first), len(names)))
     rows = np.arange(len(first))

@@ -25,7 +25,7 @@ from analysis.engines.ordinal import fit_ordinal
 from analysis.engines.tails import adjust
 from analysis.engines.threads import one_thread
 from analysis.errors import AnalysisError
-from analysis.preference import joint
+from analysis.preference import joint, worth
 from analysis.preference.questions import Bound, Question, answered, bounds, family, questions
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
         interval that goes with them: 90 % at 5 %). ``spread``: standard deviations. ``variances``: are those of clips and residual
         the same for all tastes. ``sensitivity``: beside a singular fit, the tests of one that keeps variances off zero; where tastes
         do not share the variance of clips, the tests with one for each.
-        ``effects``: rank-biserial correlation and Cliff's delta with intervals.
+        ``effects``: rank-biserial correlation and Cliff's delta with intervals. Of three or more conditions ``worth``
+        (`analysis.preference.worth`; beside a singular fit also ``worth_sensitivity``) and ``triangles``.
 
     Raises
     ------
@@ -117,7 +118,20 @@ def _preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> di
         "variances": variances,
         "sensitivity": _sensitivity(s, variances),
         "effects": _effects(s.compared, s.asked, middle, config, s.several),
+        **_worths(s, middle),
     }
+
+
+def _worths(s: _Study, middle: float) -> dict[str, list[dict[str, Any]]]:
+    """What conditions are worth, where there are more than two; kept off zero beside, where a variance was estimated as zero."""
+    rows = worth.worth(s.compared, middle)
+    if not rows:
+        return {}
+    careful = worth.worth(s.compared, middle, CHUNG) if joint.is_singular(rows[0]["state"]) else []
+    return {
+        "worth": rows, "worth_sensitivity": [row | {"test": "boundary-avoiding"} for row in careful],
+        "triangles": worth.triangles(s.found, s.design, s.compared),
+    }  # fmt: skip
 
 
 def _of(compared: pd.DataFrame, q: Question | Bound) -> np.ndarray:

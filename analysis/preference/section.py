@@ -24,24 +24,28 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     out = Section("preference", title if len(pairs) == 1 else "Which fits the taste better, pair by pair")
     robustly = robust.preference(data.preference, data.middle, config)
     mixed = robustly["tests"]
-    bounds = {row["taste"]: row for row in robustly["equivalence"]}
+    bounds = robustly["equivalence"]
     declared = sum(row["role"] == "declared" for row in mixed) + len(bounds)
     for row in mixed:
         row["apa"] = sentences.apa_mixed(row)
     out.how = "tastelab analysis preference --plan robust"
+    family = sentences.counted(mixed, bounds)
     for pair in pairs:
         own = [row for row in mixed if row.get("pair", named_pair(*pair)) == named_pair(*pair)]
         sides = sides_of(data, pair)
-        # A bound is declared for a study that compares one pair.
-        near = bounds if len(pairs) == 1 else {}
+        near = {row["taste"]: row for row in bounds if row.get("pair", named_pair(*pair)) == named_pair(*pair)}
         out.text += [sentences.compared(row, sides, config.alpha, near.get(row["taste"])) for row in own]
-        summary.append(sentences.by_taste(own, sides, config.alpha, near.values()))
-    if len(pairs) == 1:
-        out.figures = [
-            figures.intervals(mixed, list(bounds.values()), sides, drawn, data.label),
-            figures.preference(data, drawn),
-            figures.distribution(data, drawn),
-        ]
+        summary.append(sentences.by_taste(own, sides, config.alpha, near.values(), family))
+    worths = robustly.get("worth", [])
+    called = {name: data.conditions.label(name) for name in dict.fromkeys(r["condition"] for r in worths)}
+    for taste in dict.fromkeys(r["taste"] for r in worths):
+        out.text.append(sentences.worths([r for r in worths if r["taste"] == taste], sides.points, called))
+    out.figures = [
+        figures.intervals(mixed, bounds, sides, drawn, data.label),
+        *([figures.worth(worths, sides.points, data.conditions, drawn, data.label)] if worths else []),
+        figures.preference(data, drawn),
+        figures.distribution(data, drawn),
+    ]
     out.tables = [
         Table(
             "preference_mixed",
@@ -49,6 +53,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             named(mixed, "difference"),
             "Difference: mean score less the middle, points; t with Satterthwaite's df; p adjusted: over the declared tests.",
         ),
+        *(_worth_tables(robustly) if worths else []),
         Table(
             "preference_effects",
             "Effect sizes",
@@ -94,6 +99,31 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         ),
     ]
     return out
+
+
+def _worth_tables(tables: dict[str, list[dict[str, Any]]]) -> list[Table]:
+    return [
+        Table(
+            "worth",
+            "What each condition is worth",
+            tables["worth"],
+            "Signed graded mixed model of all comparisons: points from the mean of the conditions, with 95 % intervals; "
+            "people and clips as random effects. Exploratory.",
+        ),
+        Table(
+            "worth_sensitivity",
+            "The same with variances kept off zero",
+            tables["worth_sensitivity"],
+            "Beside a singular fit (Chung et al. 2013).",
+        ),
+        Table(
+            "triangles",
+            "Do differences add up",
+            tables["triangles"],
+            "What is left, in points, when the differences of three conditions are added round: zero where they lie on one scale. "
+            "Mixed model, two-sided, exploratory.",
+        ),
+    ]
 
 
 def named(rows: list[dict[str, Any]], effect: str) -> list[dict[str, Any]]:

@@ -34,9 +34,10 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
     sides, alpha = sides_of(inputs.data), inputs.config.alpha
     said: list[tuple[str, list[str]]] = []
     if mixed:
-        within = {b["taste"]: b for b in bounds}
+        within = {(b["taste"], b.get("pair")): b for b in bounds}
+        family = sentences.counted(mixed, bounds)
         overall = [
-            sentences.compared(r, sides_of_row(inputs.data, r), alpha, within.get("all"))
+            sentences.compared(r, sides_of_row(inputs.data, r), alpha, within.get(("all", r.get("pair"))))
             for r in mixed
             if r["taste"] == "all"
         ]
@@ -45,7 +46,8 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
                 [r for r in mixed if r["taste"] != "all" and r.get("pair") == pair],
                 sides_of_row(inputs.data, {"pair": pair}),
                 alpha,
-                bounds if pair is None else [],
+                [b for b in bounds if b.get("pair") == pair],
+                family,
             )
             for pair in dict.fromkeys(r.get("pair") for r in mixed)
         ]
@@ -88,10 +90,9 @@ def rests_on(inputs: Inputs, tables: dict[str, Rows]) -> list[str]:
             f"{len(inputs.data.people)} of {begun} sessions begun{whose}{': ' + '; '.join(lost) if lost else ''}."
         )
     frame = inputs.data.preference.dropna(subset=["score"])
-    clip = next(c for c in ("clip_over", "clip_finetuned") if c in frame)
     if not frame.empty:
-        pairs = frame.groupby("taste")[clip].nunique()
-        answers = frame.groupby(["taste", clip]).size()
+        pairs = frame.groupby("taste")["clip_over"].nunique()
+        answers = frame.groupby(["taste", "clip_over"]).size()
         out.append(
             f"{len(frame)} choices of {frame['participant'].nunique()} people on {span(pairs.min(), pairs.max())} pair{'s' * int(pairs.max() > 1)} of clips a "
             f"taste, {span(answers.min(), answers.max())} answers a pair."
@@ -99,7 +100,7 @@ def rests_on(inputs: Inputs, tables: dict[str, Rows]) -> list[str]:
     rated = inputs.data.ratings.dropna(subset=["value"])
     if not rated.empty:
         out.append(f"{rated.groupby(['participant', 'trial']).ngroups} ratings of {rated['clip'].nunique()} clips.")
-    out.append(repeats(frame, clip) if not frame.empty else "")
+    out.append(repeats(frame, "clip_over") if not frame.empty else "")
     return [line for line in out if line]
 
 
@@ -132,15 +133,23 @@ def could_have_found(rows: Rows, points: float) -> str:
 def plan_and_deviations(inputs: Inputs, mixed: Rows, bounds: Rows) -> list[str]:
     """Which plan is the study's, what was declared, and who was left out by rules."""
     config = inputs.config
-    declared = [f"{h.taste} ({h.alternative})" for h in config.hypotheses] + [
+    overall = next((h.alternative for h in config.hypotheses if h.taste == "all"), "greater")
+    declared = [f"all tastes together ({overall})"] if mixed else []
+    declared += [f"{h.taste} ({h.alternative})" for h in config.hypotheses if h.taste != "all"] + [
         f"{b.taste} within ±{b.bound:g}" for b in config.equivalence
     ]
+    pairs = len({r.get("pair") for r in mixed})
+    if pairs > 1:
+        declared.append(f"each of them of {pairs} pairs of conditions")
+    first = ", the one over all tastes first" if config.overall == "gate" else ""
     plan = (
         "mixed models with people and clips as random effects" if config.plan == "robust" else "the seed paper's tests"
     )
     out = [
-        f"The study file's plan is {plan}; α = {config.alpha:g}, {config.correction.capitalize()} over the declared tests; declared before the "
-        f"data: {', '.join(declared) or 'nothing'}."
+        f"The study file's plan is {plan}; α = {config.alpha:g}, {config.correction.capitalize()} over the {sentences.counted(mixed, bounds)}"
+        f"{first}; declared before the data: {', '.join(declared) or 'nothing'}."
+        if mixed
+        else f"The study file's plan is {plan}; α = {config.alpha:g}; declared before the data: {', '.join(declared) or 'nothing'}."
     ]
     if config.plan == "paper" and mixed:
         out.append("Deviation: the answer above is by mixed models; the paper's tests stand in their own chapter.")
@@ -149,7 +158,7 @@ def plan_and_deviations(inputs: Inputs, mixed: Rows, bounds: Rows) -> list[str]:
         out.append(
             "Left out by declared rules: " + ", ".join(f"{len(who)} by '{rule}'" for rule, who in lost.items()) + "."
         )
-    missing = sorted({h.taste for h in config.hypotheses} - {r["taste"] for r in mixed}) if mixed else []
+    missing = sorted({h.taste for h in config.hypotheses} - {"all"} - {r["taste"] for r in mixed}) if mixed else []
     if missing:
         out.append(f"Deviation: {', '.join(missing)} was declared, but there are no answers to it.")
     return out

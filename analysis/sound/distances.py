@@ -198,12 +198,15 @@ def against_preference(clips: list[dict[str, Any]], preference: pd.DataFrame, mi
     """Does that condition fit better whose clip lies nearer to the reference music? One row a space.
 
     For every trial: distance of the clip that a low score speaks for less distance of the other, in standard deviations, as
-    the slope of a mixed model of the score (participants and clips as random intercepts); beside it Spearman's correlation
-    over the means of the clips that a high score speaks for.
+    the slope of a mixed model of the score with a mean for each pair of conditions (random effects as in
+    `analysis.preference.joint`); beside it Spearman's correlation over the means of the clips that a high score speaks for, each less
+    its pair's mean.
     """
     from scipy.stats import spearmanr
 
-    from analysis.engines.mixed import fit
+    from analysis.engines.mixed import NOT_CONVERGED, fit
+    from analysis.preference.joint import clips as clips_of
+    from analysis.preference.joint import own, sides
 
     rows = []
     data = preference.dropna(subset=["score"])
@@ -215,20 +218,27 @@ def against_preference(clips: list[dict[str, Any]], preference: pd.DataFrame, mi
             continue
         part, x = data[good], nearer[good]
         x = (x - x.mean()) / x.std()
-        factors = [part[c].to_numpy() for c in ("participant", "clip_over") if 1 < part[c].nunique() < len(part)]
+        compared = sides(part)
+        pair = compared["pair"].to_numpy(str)
+        means = np.column_stack([pair == p for p in np.unique(pair)]).astype(float)
         try:
-            found = fit(part["score"].to_numpy(float) - middle, np.column_stack([np.ones(len(x)), x]), factors)
+            factors = {"people": compared["participant"].to_numpy()} | clips_of(compared, means) | own(compared)
+            found = fit(part["score"].to_numpy(float) - middle, np.column_stack([means, x]), factors)
         except AnalysisError:
             continue
-        slope = found.test(np.array([0.0, 1.0]))
-        means = part.assign(x=x).groupby("clip_over")[["score", "x"]].mean()
-        rho = spearmanr(means["score"], means["x"]) if len(means) >= 5 else None
+        if found.state == NOT_CONVERGED:
+            continue
+        slope = found.test(np.append(np.zeros(means.shape[1]), 1.0))
+        within = part.assign(x=x, pair=pair)
+        within[["score", "x"]] -= within.groupby("pair")[["score", "x"]].transform("mean")
+        by_clip = within.groupby(["pair", "clip_over"])[["score", "x"]].mean()
+        rho = spearmanr(by_clip["score"], by_clip["x"]) if len(by_clip) >= 5 else None
         rows.append(
             {
-                "embedding": name, "n": len(part), "n_clips": len(means), "difference": slope.estimate, "ci_low": slope.ci_low,
+                "embedding": name, "n": len(part), "n_clips": part["clip_over"].nunique(), "difference": slope.estimate, "ci_low": slope.ci_low,
                 "ci_high": slope.ci_high, "statistic": slope.t, "df": slope.df, "p": slope.p,
                 "spearman": None if rho is None else float(rho.statistic),
-                "spearman_p": None if rho is None else float(rho.pvalue), "status": "exploratory",
+                "spearman_p": None if rho is None else float(rho.pvalue), "state": found.state, "status": "exploratory",
             }
         )  # fmt: skip
     return rows

@@ -147,6 +147,7 @@ EQUIVALENT: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, list[str
     ("its corrected p counts", OPEN, {"p": 0.02, "p_adjusted": 0.08, "bound": 1.0}, "undecided", ["undecided"], ["equivalent within"]),
     ("model did not converge", {"state": "not converged"}, {"p": 0.001, "bound": 1.0}, "can't be told", ["can't be told"], ["equivalent"]),
     ("not asked", OPEN, None, "undecided", ["undecided"], ["equivalent"]),
+    ("a bound alone", {**OPEN, "status": "exploratory"}, {"p": 0.004, "bound": 1.0}, "equivalent within ±1", ["exploratory", "declared: equivalent within ±1 points"], ["supported"]),
     ("bound with a fraction", OPEN, {"p": 0.004, "bound": 0.75}, "equivalent within ±0.75", ["±0.75"], ["±0.8"]),
 ]  # fmt: skip
 
@@ -171,6 +172,8 @@ HEADLINES: list[tuple[str, list[dict[str, Any]], list[str], list[str]]] = [
     ("uncorrected alone", [{"p": 1e-9, "p_adjusted": None}], ["can't be told for sweet"], ["fits better for"]),
     ("two-sided said so", [{"alternative": "two-sided"}], ["two-sided"], ["one-sided"]),
     ("both kinds of test", [{}, {"taste": "sour", "alternative": "two-sided"}], ["1 one-sided", "1 two-sided"], []),
+    ("a bound alone is told", [{}, {**OPEN, "taste": "salty", "status": "exploratory", "equivalence": {"p": 0.001, "bound": 1.0}}], ["equivalent within ±1 for salty", "2 declared tests: 1 one-sided, 1 of equivalence"], ["undecided"]),
+    ("a bound alone, not within", [{}, {"taste": "salty", "status": "exploratory", "equivalence": {"p": 0.3, "bound": 1.0}}], ["undecided whether within ±1 for salty"], ["fits better for sweet, salty", "equivalent within"]),
     ("equivalent", [{**OPEN, "taste": "salty", "equivalence": {"p": 0.001, "bound": 1.0}}], ["equivalent within ±1 for salty"], ["undecided for salty"]),
 ]  # fmt: skip
 
@@ -213,6 +216,25 @@ def test_a_headline(what: str, rows: list[dict[str, Any]], must: list[str], neve
     full = [{**CLEAR, **{k: v for k, v in row.items() if k != "equivalence"}} for row in rows]
     bounds = [{"taste": r["taste"], **g["equivalence"]} for r, g in zip(full, rows, strict=True) if "equivalence" in g]
     _check(sentences.by_taste(full, SIDES, 0.05, bounds), must, never)
+
+
+def test_worths_are_told_from_the_highest_with_state_and_scale() -> None:
+    rows = [
+        {"taste": "all", "condition": "base", "value": -0.5, "ci_low": -0.9, "ci_high": -0.1, "state": "ok"},
+        {"taste": "all", "condition": "tuned", "value": 0.75, "ci_low": 0.2, "ci_high": 1.3, "state": "ok"},
+        {"taste": "all", "condition": "film", "value": -0.25, "ci_low": -0.7, "ci_high": 0.2, "state": "ok"},
+    ]
+    said = sentences.worths(rows, 10, {"tuned": "fine-tuned"})
+    _check(
+        said,
+        ["Over all tastes", "fine-tuned +0.75 [0.20, 1.30], film -0.25 [-0.70, 0.20], base -0.50 [-0.90, -0.10]", "of 10", "the fit is ok", "exploratory"],
+        ["supported", "fits better"],
+    )  # fmt: skip
+    part = [{**r, "taste": "sweet", "state": "singular: clips"} for r in rows]
+    assert sentences.worths(part, 10, {}).startswith("For sweet, ")
+    assert "the variance of clips was estimated as zero" in sentences.worths(part, 10, {})
+    none = [{**r, "value": None, "ci_low": None, "ci_high": None, "state": "not connected"} for r in rows]
+    _check(sentences.worths(none, 10, {}), ["can't be told", "no chain of comparisons"], ["+0.75"])
 
 
 def test_the_names_are_the_study_s_and_classifiers_classify() -> None:

@@ -14,7 +14,8 @@ from analysis.data.frames import StudyData
 from analysis.page.sentences import Sides
 from analysis.page.style import Drawn, style
 from analysis.preference import figures
-from tests.analysis.preference.test_section import data
+from tests.analysis.preference.test_section import data, three
+from tests.analysis.report.study import CONDITIONS
 
 
 @pytest.fixture
@@ -70,6 +71,50 @@ def test_distributions_are_shares_of_each_taste_in_whole_steps(drawn) -> None:
     figure, _, _ = drawn(figures.distribution, replace(whole, preference=part))
     assert len(figure.axes[0].patches) == 20  # no whole numbers: twenty bars from the lowest to the highest
     assert figure.axes[0].patches[0].get_x() == pytest.approx(part["score"].min())
+
+
+def test_every_pair_of_conditions_has_a_row_of_its_own(drawn) -> None:
+    whole = three()
+    pairs, called = [("base", "tuned"), ("film", "base"), ("film", "tuned")], {"tuned": "fine-tuned"}
+    named = [tuple(called.get(side, side) for side in pair) for pair in pairs]
+    figure, caption, _ = drawn(figures.preference, whole)
+    assert [axis.get_ylabel() for axis in figure.axes] == [
+        f"Score (0 {under}, 5 neither, 10 {over})" for over, under in named
+    ]
+    counts = whole.preference.groupby(["over", "under"]).size()
+    for axis, pair in zip(figure.axes, pairs, strict=True):
+        shown = [int(t.get_text().split("n = ")[1]) for t in axis.get_xticklabels()]
+        assert sum(shown) == counts[pair]
+    figure, caption, _ = drawn(figures.distribution, whole)
+    firsts = figure.axes[::5]
+    assert [axis.get_ylabel() for axis in firsts] == [f"{over} over {under}\nAnswers (%)" for over, under in named]
+    assert [axis.get_title() for axis in firsts] == [f"all, n = {counts[pair]}" for pair in pairs]
+    own = whole.preference[(whole.preference["over"] == "film") & (whole.preference["under"] == "tuned")]
+    assert max(float(line.get_xdata()[0]) for line in figure.axes[10].lines) == pytest.approx(
+        max(5.0, own["score"].mean())
+    )
+    assert caption.endswith("Over the middle the first named fits better.")
+
+
+def test_worths_are_drawn_from_their_rows(drawn) -> None:
+    rows = [
+        {"taste": t, "condition": c, "value": v, "ci_low": v - 0.5, "ci_high": v + 0.5, "state": "singular: clips"}
+        for t, values in (("all", (0.4, -0.1, -0.3)), ("sour", (1.0, 0.0, -1.0)))
+        for c, v in zip(("tuned", "film", "base"), values, strict=True)
+    ]
+    lost = {"taste": "salty", "condition": "film", "value": None, "ci_low": None, "ci_high": None, "state": "too few"}
+
+    def worth(given: StudyData, folder: Path) -> Drawn:
+        return figures.worth([*rows, lost], 10, CONDITIONS, folder, given.label)
+
+    figure, caption, label = drawn(worth, three())
+    (axis,) = figure.axes
+    spans = sorted(tuple(line.get_xdata()) for line in axis.lines if len(set(line.get_xdata())) == 2)
+    assert spans == sorted((r["value"] - 0.5, r["value"] + 0.5) for r in rows)
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["sour", "all tastes"]
+    assert sorted(t.get_text() for t in axis.get_legend().get_texts()) == ["base", "film", "tuned"]
+    assert "the variance of clips was estimated as zero" in caption
+    assert label == "SIMULATED"
 
 
 def test_quantiles_are_of_all_scores(drawn) -> None:

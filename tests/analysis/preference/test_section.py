@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.config import AnalysisConfig
+from analysis.config import AnalysisConfig, Equivalence
+from analysis.data.compared import Conditions
 from analysis.data.frames import StudyData
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section
@@ -17,6 +18,7 @@ from analysis.page.style import Drawn
 from analysis.preference import figures, section
 from tests.analysis.data.test_careless import study
 from tests.analysis.preference.test_robust import unbalanced
+from tests.analysis.preference.test_worth import leaning
 from tests.analysis.report.study import CONDITIONS
 
 HYPOTHESES = [
@@ -38,13 +40,22 @@ def data() -> StudyData:
     return replace(study(), preference=frame, conditions=CONDITIONS)
 
 
+def three() -> StudyData:
+    """Three conditions, each compared with each."""
+    frame = leaning(people=30).assign(first_model=lambda d: d["under"], answer=lambda d: d["score"], response_time=2.0)
+    frame["participant"] += 1
+    frame["trial"] = frame.groupby("participant").cumcount()
+    names = ("film", "base", "tuned")
+    known = Conditions(names, {"tuned": "fine-tuned"}, pairs=(("film", "base"), ("film", "tuned"), ("base", "tuned")))
+    return replace(study(), preference=frame, conditions=known)
+
+
 def made(
     monkeypatch: pytest.MonkeyPatch, folder: Path, whole: StudyData, config: AnalysisConfig
 ) -> tuple[Section | None, list[str]]:
     """The section without drawing, and the lines that it adds to the summary."""
-    for name in ("preference", "distribution"):
-        monkeypatch.setattr(figures, name, lambda d, out, name=name: Drawn(name, "", "", out / f"{name}.svg"))
-    monkeypatch.setattr(figures, "intervals", lambda *given: Drawn("intervals", "", "", folder / "intervals.svg"))
+    for name in ("preference", "distribution", "intervals", "worth"):
+        monkeypatch.setattr(figures, name, lambda *given, name=name: Drawn(name, "", "", folder / f"{name}.svg"))
     summary: list[str] = []
     given = Inputs("t", whole, config, [], [], folder, folder, "0", "0")
     return section.section(given, summary), summary
@@ -104,6 +115,28 @@ def test_every_table_is_there_in_order(whole: tuple[Section, list[str]]) -> None
     assert found.how == "tastelab analysis preference --plan robust"
     assert [r["taste"] for r in table(found, "preference_detectable")] == ["all", "bitter", "salty", "sour", "sweet"]
     assert [r["bias"] for r in table(found, "preference_bias")] == ["order"]  # the base clip always came first here
+
+
+def test_three_conditions_have_worths_and_bounds_of_every_pair(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = AnalysisConfig(resamples=100, equivalence=[Equivalence(taste="sour", bound=4.0, reason="r")])
+    found, summary = made(monkeypatch, tmp_path, three(), config)
+    assert found is not None
+    assert [f.name for f in found.figures] == ["intervals", "worth", "preference", "distribution"]
+    worths = table(found, "worth")
+    assert [(r["taste"], r["condition"]) for r in worths[:3]] == [("all", c) for c in ("base", "film", "tuned")]
+    assert len(worths) == 15
+    (said,) = [line for line in found.text if line.startswith("Over all tastes, what each condition is worth")]
+    best = max(worths[:3], key=lambda r: r["value"])
+    named = {"tuned": "fine-tuned"}.get(best["condition"], best["condition"])
+    assert f"with 95 % intervals: {named} {best['value']:+.2f} [{best['ci_low']:.2f}, {best['ci_high']:.2f}], " in said
+    assert len([line for line in found.text if "what each condition is worth" in line]) == 5
+    assert [r["triangle"] for r in table(found, "triangles")] == ["base, film, tuned"]
+    # A bound is declared of every pair, and each pair's sentence of sour says what came of its own.
+    within = [r for r in table(found, "preference_equivalence") if r["p_adjusted"] < 0.05]
+    told = [line for line in found.text if line.startswith("For sour") and "±4" in line]
+    assert len(table(found, "preference_equivalence")) == 3
+    assert len(told) == len(within) > 0
+    assert len(summary) == 3
 
 
 def test_models_that_cannot_be_fitted_say_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The first screen from constructed rows: what stands where, in which order, and what is said of states, power and people."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,13 @@ def row(taste: str, **changes: Any) -> dict[str, Any]:
     return {**base, **changes}
 
 
-def screen(tmp_path: Path, *rows: dict[str, Any], **changes: Any) -> dict[str, list[str]]:
+def screen(
+    tmp_path: Path, *rows: dict[str, Any], near: Iterable[dict[str, Any]] = (), **changes: Any
+) -> dict[str, list[str]]:
     section = Section("preference", "t", figures=[Drawn("intervals", "", "", tmp_path / "intervals.svg")])
     section.tables = [
         Table("preference_mixed", "", list(rows)),
+        Table("preference_equivalence", "", list(near)),
         Table("preference_detectable", "", [{"taste": "all", "detectable": 0.9, "power": 0.8}]),
     ]
     flow = [
@@ -52,8 +56,26 @@ def test_the_answer_has_difference_interval_and_state_then_the_tastes(tmp_path: 
     assert "+0.80 of 10 points, 95 % CI [0.20, 1.40]" in overall
     assert "estimated as zero" in overall
     assert tastes == (
-        "By taste: the fine-tuned model fits better for sweet; undecided for sour (2 declared tests: 2 one-sided)."
+        "By taste: the fine-tuned model fits better for sweet; undecided for sour (3 declared tests: 3 one-sided)."
     )
+
+
+def test_the_counts_are_of_the_family_that_is_corrected(tmp_path: Path) -> None:
+    """Over all tastes, two tastes and an equivalence test make four; of two pairs, eight; a gate is said."""
+    near = {"taste": "sour", "bound": 1.0, "p": 0.001, "p_adjusted": 0.004, "state": "ok"}
+    rows = [row("all"), row("sweet"), row("sour", p_adjusted=0.4)]
+    found = screen(tmp_path, *rows, near=[near])
+    assert found["Answer"][1].endswith(
+        "equivalent within ±1 for sour (4 declared tests: 3 one-sided, 1 of equivalence)."
+    )
+    assert "over the 4 declared tests: 3 one-sided, 1 of equivalence; declared" in found["Plan and deviations"][0]
+    both = [r | {"pair": p} for p in ("finetuned - base", "finetuned - wrong") for r in rows]
+    config = AnalysisConfig(hypotheses=[Hypothesis(taste="sweet"), Hypothesis(taste="sour")], overall="gate")
+    twice = screen(tmp_path, *both, near=[near | {"pair": "finetuned - wrong"}], config=config)
+    assert [line.count("7 declared tests: 6 one-sided, 1 of equivalence") for line in twice["Answer"]] == [0, 0, 1, 1]
+    assert ["equivalent" in line.split("(")[0] for line in twice["Answer"]] == [False, False, False, True]
+    assert "1 of equivalence, the one over all tastes first; declared" in twice["Plan and deviations"][0]
+    assert "each of them of 2 pairs of conditions" in twice["Plan and deviations"][0]
 
 
 def test_it_rests_on_people_of_those_who_began_and_on_answers_a_pair(tmp_path: Path) -> None:
@@ -81,8 +103,8 @@ def test_plan_and_deviations(tmp_path: Path) -> None:
     plan, deviation, left, missing = screen(
         tmp_path, row("sweet"), config=config, excluded={"incomplete": [3, 4], "spread": []}
     )["Plan and deviations"]
-    assert "the seed paper's tests; α = 0.01, Holm over the declared tests" in plan
-    assert "sweet (greater), umami (less), sour within ±0.5" in plan
+    assert "the seed paper's tests; α = 0.01, Holm over the 1 declared test: 1 one-sided;" in plan
+    assert "all tastes together (greater), sweet (greater), umami (less), sour within ±0.5" in plan
     assert deviation.startswith("Deviation: the answer above is by mixed models")
     assert left == "Left out by declared rules: 2 by 'incomplete'."
     assert missing == "Deviation: umami was declared, but there are no answers to it."

@@ -229,8 +229,8 @@ def answered(slope: float, seed: int = 7, people: int = 80) -> tuple[list[dict[s
         for _ in range(5):
             i, j = rng.integers(12, size=2)
             score = 5 + slope * (known[f"b{i}"] - known[f"f{j}"]) + rng.normal()
-            rows.append((person, f"b{i}", f"f{j}", score))
-    preference = pd.DataFrame(rows, columns=["participant", "clip_under", "clip_over", "score"])
+            rows.append((person, "sweet", f"b{i}", f"f{j}", score))
+    preference = pd.DataFrame(rows, columns=["participant", "taste", "clip_under", "clip_over", "score"])
     return [{"clip": c, "embedding": "x", "distance": d} for c, d in known.items()], preference
 
 
@@ -248,6 +248,33 @@ def test_the_nearer_clips_preference_comes_back(sign: int) -> None:
     assert row["spearman_p"] < 0.05
     assert sign * row["statistic"] > 0
     assert (row["n"], row["n_clips"], row["status"], row["embedding"]) == (400, 12, "exploratory", "x")
+
+
+def test_what_two_pairs_differ_in_is_no_relation_of_clips() -> None:
+    """Tracks lie near and fit well, far tracks fit badly, of both kinds no clip better than another: a slope over all answers
+    finds that, within pairs there is none. Two pairs in one row are told apart by their conditions."""
+    rng = np.random.default_rng(3)
+    known = {f"{m}{i}": far + rng.normal(0, 0.3) for m, far in (("b", 6.0), ("n", 2.0), ("f", 10.0)) for i in range(12)}
+    rows = []
+    for person in range(60):
+        for k in range(6):
+            over, lift = (("n", 1.5), ("f", -1.5))[k % 2]
+            i, j = rng.integers(12, size=2)
+            rows.append((person, "sweet", over, "b", f"b{i}", f"{over}{j}", 5 + lift + rng.normal()))
+    preference = pd.DataFrame(
+        rows, columns=["participant", "taste", "over", "under", "clip_under", "clip_over", "score"]
+    )
+    listed: list[dict[str, object]] = [{"clip": c, "embedding": "x", "distance": d} for c, d in known.items()]
+    pooled = np.corrcoef(preference["clip_under"].map(known) - preference["clip_over"].map(known), preference["score"])[
+        0, 1
+    ]
+    assert pooled > 0.7
+    (row,) = against_preference(listed, preference, 5)
+    assert row["p"] > 0.05
+    assert abs(row["spearman"]) < 0.5
+    assert row["n_clips"] == 24
+    one = preference[preference["over"] == "n"]
+    assert against_preference(listed, one, 5)[0]["n_clips"] == 12
 
 
 def test_without_a_relation_there_is_none_to_find() -> None:
