@@ -120,6 +120,8 @@ class ExperimentConfig(BaseModel):
         Whether a person may go back to the answer before, among those about one clip (or about oneself); both answers are kept.
     disk_gb : float
         Free space that `doctor` wants to see.
+    effects : path or None
+        What simulated people are told about this study's music; None: what is shipped for the default study.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -147,6 +149,7 @@ class ExperimentConfig(BaseModel):
     texts: Path | None = None
     back: bool = True
     disk_gb: float = Field(default=2.0, ge=0)
+    effects: Path | None = None
     target: int | None = Field(default=None, ge=1)
     groups: list[Group] = []
     design: Literal["0.2", "0.1"] = "0.2"

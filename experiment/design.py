@@ -37,6 +37,8 @@ def plan(config: ExperimentConfig, clips: Sequence[Clip], row: int, group: str |
 
     Parameters
     ----------
+    clips : sequence of Clip
+        By taste and condition in the order in which these are dealt.
     row : int
         Design row, 0-based; of the group, where there are groups.
 
@@ -161,7 +163,7 @@ class Compared:
             named = " or ".join(f"{a} with {b}" for a, b in task.pairs)
             raise ExperimentError(f"{task.block}: there are no clips of both conditions to compare {named}")
         wanted = {name for pair in self.kinds for name in pair}
-        self.tastes = sorted({c.taste for c in clips if c.model in wanted})
+        self.tastes = list(dict.fromkeys(c.taste for c in clips if c.model in wanted))
         self.numbers = {t: sorted({c.number for c in clips if c.taste == t and c.model in wanted}) for t in self.tastes}
         rounds = -(-task.trials // len(self.tastes))
         others = (
@@ -264,7 +266,7 @@ class Alone:
         self.pool = [c for c in clips if c.model in names]
         if not self.pool:
             raise ExperimentError(f"there are no clips of {', '.join(names)} to rate")
-        self.tastes = sorted({c.taste for c in self.pool})
+        self.tastes = list(dict.fromkeys(c.taste for c in self.pool))
         self.conditions = [n for n in names if any(c.model == n for c in self.pool)]
         if len(self.tastes) == 1 and task.clips > len(self.pool):
             raise ExperimentError(f"{task.clips} clips a person are asked for and only {len(self.pool)} are there")

@@ -92,8 +92,11 @@ def begin(
     calibration: dict[str, Any] | None = None,
     overrides: list[str] | None = None,
     group: str | None = None,
+    told: dict[str, str] | None = None,
 ) -> int:
     """Begin a session; its files are checked against their hashes first. Returns the session's id.
+
+    `told` is what its header says beside the versions: of simulated people which effects they follow.
 
     Raises
     ------
@@ -113,7 +116,15 @@ def begin(
     return prepared.store.begin(
         prepared.study_id,
         code,
-        Header(kind, station, language or config.languages[0], config.seed, versions(), calibration, overrides),
+        Header(
+            kind,
+            station,
+            language or config.languages[0],
+            config.seed,
+            versions() | (told or {}),
+            calibration,
+            overrides,
+        ),
         lambda row, chosen=None: plan(config, clips, row, chosen),
         places=Places(period(config, clips), config.target, config.groups, group, language, kind != "bot"),
         lapse_hours=config.resume_hours,
@@ -193,6 +204,8 @@ def simulate(
 ) -> int:
     """Run `n` simulated participants; finished ones stay, unfinished ones go on. Returns how many ran now."""
 
+    told = {"effects": effects.shown, "effects_sha256": effects.sha256}
+
     def start(index: int, code: str) -> int:
         query = (
             select(SessionRow)
@@ -201,7 +214,7 @@ def simulate(
         )
         old = prepared.store.do(lambda s: s.scalar(query))
         if old is None:
-            return begin(prepared, code, "bot", None, "simulation")
+            return begin(prepared, code, "bot", None, "simulation", told=told)
         return resume(prepared, code)[0] if old.status in ("running", "stopped") else -1
 
     return len(bots.simulate(prepared.store, start, prepared.config, effects, n, seed, progress))

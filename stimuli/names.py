@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import PurePath
 
 OPAQUE = re.compile(r"clip-[0-9a-f]{12}")
@@ -16,6 +17,14 @@ def opaque(seed: int, condition: str, taste: str, number: int) -> str:
     """
     what = "\0".join((condition, taste, str(number)))
     return f"clip-{hashlib.blake2b(what.encode(), key=str(seed).encode(), digest_size=6).hexdigest()}"
+
+
+def places(tastes: Sequence[str]) -> dict[str, int]:
+    """Where each taste stands when clips are dealt to people, whatever it is called: what has no taste, then the last declared.
+
+    From the last to the first since the default study's tastes have always been dealt so.
+    """
+    return {"": 0} | {taste: len(tastes) - k for k, taste in enumerate(tastes)}
 
 
 def spelled(file: str) -> str:

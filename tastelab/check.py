@@ -17,6 +17,7 @@ from experiment.tasks.task import DEMOGRAPHICS, RESERVED, Clip, PlannedTrial, Ta
 from models.conditions import Condition, earlier
 from stimuli.config import StimuliConfig
 from stimuli.errors import StimulusError
+from stimuli.names import places
 from stimuli.tracks import tracks_in
 
 Conditions = Sequence[Condition]
@@ -165,8 +166,7 @@ def _planned_clips(stimuli: StimuliConfig, asked: ExperimentConfig, conditions: 
         else:
             names += [(t, c.name, k) for t in tastes for k in range(stimuli.clips_per_taste)]
     place = {c.name: k for k, c in enumerate(conditions or earlier())}
-    # As sessions have them: by taste in the study's order, in it by condition.
-    order = {taste: k for k, taste in enumerate(["", *tastes])}
+    order = places(tastes)  # as sessions have them: by taste, in it by condition
     names.sort(key=lambda n: (order[n[0]], place[n[1]], n[2]))
     return [Clip(i, *name) for i, name in enumerate(names)]
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tastelab.errors import UserError
 
 if TYPE_CHECKING:
+    from experiment.bots.effects import Effects
     from experiment.data.store import Store
     from experiment.launch import Prepared
     from stimuli.manifest import ClipRow
@@ -57,12 +58,33 @@ def prepared(store: Store, study: Study, out: Path) -> Prepared:
     """Enter a study and its clips into an open database."""
     from experiment.launch import prepare
     from stimuli.manifest import read_manifest
+    from stimuli.names import places
 
     folder = stimuli_folder(study, out)
-    place = {name: k for k, name in enumerate(study.models.names)}
-    # In the order of the study's conditions, not of their names.
-    rows = sorted(read_manifest(folder), key=lambda r: (r.taste, place.get(r.model, len(place)), r.number))
+    # In the order in which the study declares tastes and conditions, whatever they are called.
+    taste, condition = places([t.name for t in study.stimuli.tastes]), {c: k for k, c in enumerate(study.models.names)}
+    last = len(taste) + len(condition)
+    rows = sorted(
+        read_manifest(folder), key=lambda r: (taste.get(r.taste, last), condition.get(r.model, last), r.number)
+    )
     return prepare(store, study.name, study.title, definition_of(study), study.experiment, rows, folder)
+
+
+def effects_of(study: Study, given: Path | None = None) -> Effects:
+    """What simulated people are told: the file that is given, else the study file's, else the default study's."""
+    from experiment.bots.effects import load_effects
+
+    return load_effects(given or study.experiment.effects)
+
+
+def about_effects(study: Study, effects: Effects) -> str | None:
+    """Which of a study's conditions its simulated people know nothing of, in one line; None where they know all."""
+    neutral = effects.neutral(study.experiment.sequence(), study.models.names)
+    strange = effects.strange(study.models.names)
+    told = [f"nothing of {', '.join(names)} in {block}, neutral there" for block, names in neutral.items()]
+    if strange:
+        told.append(f"and {', '.join(strange)}, which this study does not have")
+    return f"effects {effects.shown} declare {'; '.join(told)}" if told else None
 
 
 def definition_of(study: Study) -> dict[str, Any]:

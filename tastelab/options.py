@@ -29,7 +29,7 @@ CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the first t
 KindOption = Annotated[str | None, typer.Option("--kind", help="Kind of session: person, imported, bot or driven.")]
 SnapshotOption = Annotated[Path | None, typer.Option("--snapshot", help="A frozen snapshot instead of the database.")]
 PlanOption = Annotated[str | None, typer.Option("--plan", help="robust (mixed models) or paper; default: the study's.")]
-EffectsOption = Annotated[Path | None, typer.Option("--effects", help="Declared effects (TOML).")]
+EffectsOption = Annotated[Path | None, typer.Option("--effects", help="Declared effects (TOML); default: the study's.")]
 StationOption = Annotated[str, typer.Option("--station", help="Name of this booth.")]
 CodeArgument = Annotated[str, typer.Argument(help="Code of the participant.")]
 KeyOption = Annotated[Path, typer.Option("--key", help="The key file.")]

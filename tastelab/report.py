@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tastelab.context import definition_of, open_store, stimuli_folder, tastelab_version, told_clips
+from tastelab.context import definition_of, effects_of, open_store, stimuli_folder, tastelab_version, told_clips
 from tastelab.study import Study, study_digest
 
 if TYPE_CHECKING:
@@ -23,37 +23,47 @@ def build_report(
     kind: str | None,
     update: Callable[..., None] | None = None,
     timings: dict[str, float] | None = None,
+    effects: Path | None = None,
 ) -> tuple[Path, bool]:
     """Freeze the data of one kind of session and build the report from the snapshot; its path, and whether it was built."""
     from analysis.report.build import build
 
-    return build(inputs(study, db, out, kind, timings), update)
+    return build(inputs(study, db, out, kind, timings, effects=effects), update)
 
 
-def check_report(study: Study, db: str, out: Path, kind: str | None) -> list[str]:
+def check_report(study: Study, db: str, out: Path, kind: str | None, effects: Path | None = None) -> list[str]:
     """What of a report no longer matches data, code, study or its own files; empty where all is current."""
     from analysis.report.provenance import check
 
-    return check(inputs(study, db, out, kind, keep=False))
+    return check(inputs(study, db, out, kind, keep=False, effects=effects))
 
 
 def inputs(
-    study: Study, db: str, out: Path, kind: str | None, timings: dict[str, float] | None = None, keep: bool = True
+    study: Study,
+    db: str,
+    out: Path,
+    kind: str | None,
+    timings: dict[str, float] | None = None,
+    keep: bool = True,
+    effects: Path | None = None,
 ) -> Inputs:
     """Everything that a report on one kind of session is made of.
 
+    What simulated people followed is the file `effects`, else the study's own, else what is shipped; if they followed another,
+    the report says so and compares nothing with it.
     The answers come from a snapshot frozen now; where nothing is to be kept (a check), from the database, and nothing is written.
     """
     from analysis.data import careless
     from analysis.data.frames import load
     from analysis.data.freeze import freeze, thaw
     from analysis.page.inputs import Inputs
-    from experiment.bots.effects import load_effects
+    from experiment.data.queries import effects_followed
     from stimuli.config import asked_words
     from stimuli.manifest import FILE
 
     with open_store(db) as store:
         data = load(store.engine, study.name, kind)
+        followed = effects_followed(store, study.name) if data.kind == "bot" else {}
     base = out / study.name
     frozen = data
     if keep:
@@ -61,6 +71,8 @@ def inputs(
     kept, excluded = careless.apply(frozen, study.analysis.exclude)
     folder = stimuli_folder(study, out)
     record = base / DRIVEN
+    told = effects_of(study, effects) if frozen.kind == "bot" else None
+    others = [shown for sha256, shown in followed.items() if told is not None and sha256 != told.sha256]
     return Inputs(
         title=study.title,
         data=kept,
@@ -72,7 +84,8 @@ def inputs(
         version=tastelab_version(),
         study_sha256=study_digest(study),
         asked=asked_words(study.stimuli),
-        effects=load_effects() if frozen.kind == "bot" else None,
+        effects=None if others else told,
+        followed=others,
         desk=json.loads(record.read_text(encoding="utf-8")) if record.exists() else None,
         timings=timings or {},
         excluded=excluded,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tastelab.context import open_store, prepared, progress, say, stimuli_folder
+from tastelab.context import about_effects, effects_of, open_store, prepared, progress, say, stimuli_folder
 from tastelab.errors import UserError
 from tastelab.report import DRIVEN, build_report
 from tastelab.study import Study
@@ -33,6 +33,7 @@ class Run:
     quiet: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
     report: Path | None = None
+    effects: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -90,17 +91,18 @@ def session(run: Run, update: Progress) -> str:
 def bots(run: Run, update: Progress) -> str:
     """Simulated participants, through the same engine and database."""
     from experiment import launch
-    from experiment.bots.effects import load_effects
 
+    told = effects_of(run.study, run.effects)
     with open_store(run.db) as store:
-        ran = launch.simulate(prepared(store, run.study, run.out), load_effects(), run.participants, run.seed, update)
-    return f"{run.participants} simulated participants ({ran} now)"
+        ran = launch.simulate(prepared(store, run.study, run.out), told, run.participants, run.seed, update)
+    unknown = about_effects(run.study, told)
+    return f"{run.participants} simulated participants ({ran} now)" + (f"; {unknown}" if unknown else "")
 
 
 def report(run: Run, update: Progress) -> str:
     """Every analysis that the data allow, on one page."""
     kind = "person" if run.person else "bot"
-    run.report, built = build_report(run.study, run.db, run.out, kind, update, dict(run.seconds))
+    run.report, built = build_report(run.study, run.db, run.out, kind, update, dict(run.seconds), run.effects)
     return "built" if built else "nothing has changed"
 
 

@@ -78,8 +78,8 @@ def _resolve(study: Study, path: Path) -> Study:
     ]
     study = study.model_copy(update={"models": study.models.model_copy(update={"conditions": conditions})})
     asked = study.experiment
-    if asked.texts is not None and not asked.texts.is_absolute():
-        study = study.model_copy(update={"experiment": asked.model_copy(update={"texts": path.parent / asked.texts})})
+    found = {name: path.parent / there for name in ("texts", "effects") if (there := getattr(asked, name)) is not None}
+    study = study.model_copy(update={"experiment": asked.model_copy(update=found)})
     for problem in problems(study.stimuli, study.experiment, study.analysis, study.models.conditions):
         raise UserError(f"{path}: {problem}")
     return study

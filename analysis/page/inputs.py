@@ -20,7 +20,8 @@ class Inputs:
 
     `data` are without the people that the study file's rules leave out, `excluded` names them by rule.
     `asked` maps taste -> attribute -> words that a caption of its clips should hold; `desk` is the record of a driven
-    session; `timings` are seconds per stage.
+    session; `timings` are seconds per stage. `effects` are those that simulated people followed; where they followed others
+    than the report was given, `followed` says which.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Inputs:
     study_sha256: str
     asked: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     effects: Effects | None = None
+    followed: list[str] = field(default_factory=list)
     desk: dict[str, Any] | None = None
     timings: dict[str, float] = field(default_factory=dict)
     excluded: dict[str, list[int]] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from experiment.design import plan
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.task import Clip
 from models.conditions import EARLIER, over_and_under
+from stimuli.names import places
 
 NO_TASK = "this study has no preference task; power is worked out for [experiment.preference]"
 BATCH = 200  # simulated studies drawn at once, so that memory does not grow with their number
@@ -71,9 +72,11 @@ def generate(
     if task is None:
         raise AnalysisError(NO_TASK)
     p, low, high = effects.preference, task.low, task.high
-    names = tuple(sorted({c.taste for c in clips}))
+    order = places(list(dict.fromkeys(c.taste for c in clips)))
+    names = tuple(sorted({c.taste for c in clips}, key=lambda taste: order[taste]))
+    heard_by = sorted(clips, key=lambda c: order[c.taste])  # as sessions have them
     place, models = {c.id: k for k, c in enumerate(clips)}, {c.id: c.model for c in clips}
-    planned = [[t for t in plan(config, clips, row) if t.block == task.block and not t.repeated] for row in range(n)]
+    planned = [[t for t in plan(config, heard_by, row) if t.block == task.block and not t.repeated] for row in range(n)]
     tastes = np.array([[names.index(str(t.taste)) for t in trials] for trials in planned])
     pairs, middle, points = task.pairs, task.middle, p.points(low, high)
     sides = [[over_and_under(models[t.first or 0], models[t.second or 0], pairs) for t in trials] for trials in planned]

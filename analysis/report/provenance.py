@@ -56,7 +56,7 @@ def parts(inputs: Inputs) -> dict[str, str]:
         "captions": _digest([(c.clip, c.model, c.taste, c.caption) for c in clips]),
         "asked": _digest(inputs.asked),
         "reference": _digest([inputs.embedders, [(str(p), p.stat().st_size) for p in heard]]),
-        "effects": _digest(inputs.effects.model_dump_json() if inputs.effects else None),
+        "effects": _digest([inputs.effects.model_dump_json() if inputs.effects else None, inputs.followed]),
         "desk": _digest(inputs.desk),
     }  # fmt: skip
 

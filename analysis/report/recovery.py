@@ -9,33 +9,30 @@ import numpy as np
 from analysis.data.frames import StudyData
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from experiment.bots.effects import Effects
 
 
 def analyse(data: StudyData, effects: Effects) -> dict[str, list[dict[str, Any]]]:
-    """Declared beside recovered: ``preference`` (mean score per taste with t-interval) and ``ratings`` (agreement)."""
-    from scipy import stats
-
+    """Declared beside recovered: ``preference`` (mean score per taste with t-interval), ``identification`` (share of hits per
+    condition and taste, likewise) and ``ratings`` (agreement)."""
     rows = []
     compared = data.preference.groupby(["taste", "over", "under"], sort=True)
     several = len({*zip(data.preference["over"], data.preference["under"], strict=True)}) > 1
     for (taste, over, under), part in compared:
-        means = part.groupby("participant")["score"].mean().to_numpy(float)
         declared = effects.preference.score(str(taste), over, under, *data.ends)
-        half = float(stats.t.ppf(0.975, len(means) - 1) * stats.sem(means)) if len(means) > 1 else float("nan")
-        mean = float(means.mean())
-        rows.append(
-            {
-                "taste": str(taste),
-                **({"pair": f"{over} over {under}"} if several else {}),
-                "n": len(means),
-                "declared": declared,
-                "recovered": mean,
-                "ci_low": mean - half,
-                "ci_high": mean + half,
-                "direction_kept": bool(np.sign(mean - data.middle) == np.sign(declared - data.middle)),
-            }
-        )
+        found = _over_people(part["participant"], part["score"])
+        kept = bool(np.sign(found["recovered"] - data.middle) == np.sign(declared - data.middle))
+        which = {"taste": str(taste), **({"pair": f"{over} over {under}"} if several else {})}
+        rows.append({**which, "n": found.pop("n"), "declared": declared, **found, "direction_kept": kept})
+    named = []
+    for (condition, asked), part in data.identification.groupby(["condition", "asked"], sort=True):
+        share = effects.identification.share(str(condition), str(asked))
+        if share is not None:
+            found = _over_people(part["participant"], part["answered"] == part["asked"])
+            which = {"condition": str(condition), "taste": str(asked)}
+            named.append({**which, "n": found.pop("n"), "declared": share, **found})
     pairs = []
     for (prompt, adjective), part in data.ratings.groupby(["prompt", "adjective"]):
         declared_mean = effects.ratings.mean.get(str(prompt), {}).get(str(adjective))
@@ -43,14 +40,24 @@ def analyse(data: StudyData, effects: Effects) -> dict[str, list[dict[str, Any]]
             pairs.append((declared_mean, float(part["value"].mean())))
     ratings = []
     if len(pairs) > 2:
-        told, found = np.array(pairs).T
-        r = float(np.corrcoef(told, found)[0, 1])
+        told, answered = np.array(pairs).T
+        r = float(np.corrcoef(told, answered)[0, 1])
         ratings.append(
             {
                 "cells": len(pairs),
                 "r": r,
-                "mean_difference": float((found - told).mean()),
-                "largest_difference": float(np.abs(found - told).max()),
+                "mean_difference": float((answered - told).mean()),
+                "largest_difference": float(np.abs(answered - told).max()),
             }
         )
-    return {"preference": rows, "ratings": ratings}
+    return {"preference": rows, "identification": named, "ratings": ratings}
+
+
+def _over_people(people: pd.Series, values: pd.Series) -> dict[str, Any]:
+    """The mean of people's means, with its t-interval; one person has none."""
+    from scipy import stats
+
+    means = values.astype(float).groupby(people).mean().to_numpy(float)
+    half = float(stats.t.ppf(0.975, len(means) - 1) * stats.sem(means)) if len(means) > 1 else float("nan")
+    mean = float(means.mean())
+    return {"n": len(means), "recovered": mean, "ci_low": mean - half, "ci_high": mean + half}

@@ -13,6 +13,10 @@ from analysis.sound import words
 def recovered(inputs: Inputs, summary: list[str]) -> Section | None:
     """For simulated sessions: declared against recovered effects."""
     data, effects = inputs.data, inputs.effects
+    if data.kind == "bot" and inputs.followed:
+        told = " and ".join(inputs.followed)
+        text = f"The simulated participants followed the effects declared in {told}, which this report was not given (--effects)."
+        return Section("recovery", "Declared and recovered effects", [text])
     if data.kind != "bot" or effects is None:
         return None
     tables = recovery.analyse(data, effects)
@@ -20,7 +24,7 @@ def recovered(inputs: Inputs, summary: list[str]) -> Section | None:
         "recovery",
         "Declared and recovered effects",
         [
-            f"The simulated participants followed the effects declared in '{effects.name}'. Clip effects are random and shared "
+            f"The simulated participants followed the effects declared in {effects.shown}. Clip effects are random and shared "
             "by all participants, so a taste's mean may lie off its declared value by about their size."
         ],
     )
@@ -32,6 +36,7 @@ def recovered(inputs: Inputs, summary: list[str]) -> Section | None:
             tables["ratings"],
             "Correlation and differences over prompt x adjective cells.",
         ),
+        Table("recovery_identification", "Tastes named right", tables["identification"]),
     ]
     return section
 

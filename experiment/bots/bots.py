@@ -16,6 +16,7 @@ from experiment.data.tables import Stimulus, Trial
 from experiment.headphones import HeadphoneTrial
 from experiment.question import Answer, Question
 from experiment.session import run_session
+from experiment.tasks.identification import ITEM as NAMED
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.ratings import RatingsTask
 from experiment.tasks.task import RESERVED
@@ -40,6 +41,15 @@ SHARES: dict[str, dict[str, int]] = {
     "taste_impairments": {"yes": 3, "no": 108},
     "device": {"headphones": 60, "speakers": 40, "hifi": 5, "other": 6},
 }
+# What a clip's effects are drawn with, beside its id: which question it is, never what that is called. The numbers of the
+# comparison and of the first twelve adjectives are those with which the default study's people have always answered.
+COMPARED, NAMING = 1055, 2
+RATED = (557, 552, 650, 457, 546, 312, 525, 771, 414, 893, 331, 418)
+
+
+def rated(place: int) -> int:
+    """The number of the adjective that stands at a place, from 0, in the study file."""
+    return RATED[place] if place < len(RATED) else 10_000 + place
 
 
 @lru_cache(maxsize=4096)
@@ -67,6 +77,7 @@ class Bot:
         self.liking = rng.normal(0, p.participant_sd)
         self.slopes = int(rng.integers(2**32)) if p.taste_sd > 0 else 0
         self.style = rng.normal(0, effects.ratings.participant_sd)
+        self.ear = rng.normal(0, effects.identification.participant_sd) if effects.identification.hits else 0.0
         self._latent: dict[int, dict[str, float]] = {}
 
     def consent(self) -> tuple[bool, bool]:
@@ -103,6 +114,8 @@ class Bot:
             return Answer(value=max(age, self.config.minimum_age), response_time=rt)
         if question.kind == "choice":
             assert question.options is not None
+            if question.item == NAMED and trial.block not in RESERVED:
+                return Answer(choice=self._named(question, trial), response_time=rt)
             known = SHARES.get(question.item, {})
             keys = [k for k in question.options if k in known] or list(question.options)
             weights = np.array([known.get(k, 1) for k in keys], dtype=float)
@@ -117,9 +130,9 @@ class Bot:
             return Answer(value=self._preference(question, trial, task.pairs), response_time=rt)
         return Answer(value=self._rating(question, trial, task.items), response_time=rt)
 
-    def _clip_effect(self, stimulus_id: int | None, name: str, sd: float) -> float:
-        # A clip is the same for everyone: its effect depends on the clip alone.
-        seed = [self.clip_seed, int(stimulus_id or 0), sum(map(ord, name))]
+    def _clip_effect(self, stimulus_id: int | None, question: int, sd: float) -> float:
+        # A clip is the same for everyone: its effect depends on the clip and the question alone.
+        seed = [self.clip_seed, int(stimulus_id or 0), question]
         return float(np.random.default_rng(seed).normal(0, sd))
 
     def _preference(self, question: Question, trial: Trial, pairs: list[tuple[str, str]]) -> float:
@@ -130,7 +143,7 @@ class Bot:
         sides = over_and_under(trial.first.model, trial.second.model, pairs)
         over, under = (clips[name] for name in sides)
         low, high, taste = question.low, question.high, str(trial.taste)
-        random = float(self.liking) + self._clip_effect(over.id, "preference", p.clip_sd)
+        random = float(self.liking) + self._clip_effect(over.id, COMPARED, p.clip_sd)
         if p.taste_sd > 0:
             known = list(next(iter(self.config.taste_words.values()), {}))
             place = known.index(taste) if taste in known else len(known)  # what tastes are called moves no answer
@@ -145,6 +158,17 @@ class Bot:
         answer = score if trial.second is over else low + high - score
         return float(np.clip(round(answer), low, high))
 
+    def _named(self, question: Question, trial: Trial) -> str:
+        """The clip's own taste as often as is declared, else any other alike; any at all where nothing is declared."""
+        told, keys, taste = self.effects.identification, list(question.options or {}), str(trial.taste)
+        share = None if trial.first is None else told.share(trial.first.model, taste)
+        weights = np.full(len(keys), 1 / len(keys))
+        if share is not None and taste in keys and len(keys) > 1 and not self.careless:
+            lift = float(self.ear) + self._clip_effect(trial.first_id, NAMING, told.clip_sd)
+            hit = share if share in (0, 1) else 1 / (1 + math.exp(-(math.log(share / (1 - share)) + lift)))
+            weights = np.where(np.array(keys) == taste, hit, (1 - hit) / (len(keys) - 1))
+        return str(self.rng.choice(keys, p=weights))
+
     def _rating(self, question: Question, trial: Trial, items: tuple[str, ...]) -> float:
         r = self.effects.ratings
         if trial.id not in self._latent:
@@ -155,7 +179,8 @@ class Bot:
         condition = trial.first.model if trial.first else ""
         mean = r.rating(condition, str(trial.taste), question.item, low, high)
         mu = latent_mean(mean, points * r.spread, low, high)
-        mu += points * (self.style + self._clip_effect(trial.first_id, question.item, r.clip_sd))
+        place = rated(items.index(question.item))
+        mu += points * (self.style + self._clip_effect(trial.first_id, place, r.clip_sd))
         drawn = points * r.spread * self._latent[trial.id][question.item]
         return float(np.clip(round(float(mu + drawn)), low, high))
 

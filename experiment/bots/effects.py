@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from experiment.errors import ExperimentError
+from experiment.tasks.identification import IdentificationTask
+from experiment.tasks.preference import PreferenceTask
+from experiment.tasks.ratings import RatingsTask
+from experiment.tasks.task import Task
 from models.conditions import EARLIER_COMPARED
 
 DEFAULT = Path(__file__).parent / "effects" / "multimodal-symphony.toml"
@@ -122,18 +127,77 @@ class RatingEffects(Scale):
         return told if (low, high) == (self.low, self.high) else low + (told - self.low) * self.points(low, high)
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class IdentificationEffects(BaseModel):
+    """How often a clip's own taste is named.
+
+    Attributes
+    ----------
+    hits : dict
+        Condition -> taste -> share of answers that name the taste which the clip stands for; the others are spread evenly.
+        What is not declared is named by chance.
+    participant_sd, clip_sd : float
+        Of people and of clips, in log odds of a hit.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hits: dict[str, dict[str, Share]] = {}
+    participant_sd: float = Field(default=0.0, ge=0)
+    clip_sd: float = Field(default=0.0, ge=0)
+
+    def share(self, condition: str, taste: str) -> float | None:
+        """The declared share of hits; None where none is declared."""
+        return self.hits.get(condition, {}).get(taste)
+
+
 class Effects(BaseModel):
-    """Everything a simulated participant is told."""
+    """Everything a simulated participant is told; `file` is what the file is called that says it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
+    file: str = Field(default="", exclude=True)
     preference: PreferenceEffects
     ratings: RatingEffects
+    identification: IdentificationEffects = IdentificationEffects()
 
-    def neutral(self, conditions: Iterable[str]) -> list[str]:
-        """Those of a study's conditions of which nothing is declared: compared with each other they fit alike."""
-        return [c for c in conditions if c not in self.preference.mean and c not in self.ratings.conditions]
+    @property
+    def sha256(self) -> str:
+        """Of what is declared, wherever its file lies."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @property
+    def shown(self) -> str:
+        """Name and file, for a sentence."""
+        return f"'{self.name}'" + (f" ({self.file})" if self.file else "")
+
+    def neutral(self, tasks: Iterable[Task], conditions: Sequence[str]) -> dict[str, list[str]]:
+        """Conditions that a task has and of which nothing is declared for it, by the task's name.
+
+        Where they are compared they fit alike, a taste is named by chance, and they are rated as every condition is that has
+        no ratings of its own.
+        """
+        found: dict[str, list[str]] = {}
+        for task in tasks:
+            if isinstance(task, PreferenceTask):
+                asked, told = {name for pair in task.pairs for name in pair}, set(self.preference.mean)
+            elif isinstance(task, RatingsTask):
+                asked = set(task.conditions or conditions)
+                told = asked if self.ratings.mean else set(self.ratings.conditions)
+            elif isinstance(task, IdentificationTask):
+                asked, told = set(task.conditions or conditions), set(self.identification.hits)
+            else:
+                continue
+            found[task.block] = [c for c in conditions if c in asked - told]
+        return {block: names for block, names in found.items() if names}
+
+    def strange(self, conditions: Iterable[str]) -> list[str]:
+        """Conditions that effects are declared for and that a study does not have."""
+        declared = [*self.preference.mean, *self.ratings.conditions, *self.identification.hits]
+        return list(dict.fromkeys(c for c in declared if c not in set(conditions)))
 
     def covariance_root(self, items: list[str]) -> np.ndarray:
         """Return L with L @ L.T the declared correlation of `items` (identity where none is declared)."""
@@ -154,7 +218,7 @@ def load_effects(path: Path | None = None) -> Effects:
     path = path or DEFAULT
     try:
         raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Effects.model_validate(raw)
+        return Effects.model_validate(raw).model_copy(update={"file": path.name})
     except FileNotFoundError:
         raise ExperimentError(f"effects file {path} does not exist") from None
     except ValidationError as error:

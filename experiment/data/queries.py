@@ -77,6 +77,19 @@ def last_status(store: Store, study: str, code: str) -> str | None:
         return connection.execute(query).scalars().first()
 
 
+def effects_followed(store: Store, study: str) -> dict[str, str]:
+    """Which effects the simulated people of a study followed: SHA-256 to name and file. Older sessions do not say."""
+    query = (
+        select(SessionRow.versions)
+        .join(StudyRow, StudyRow.id == SessionRow.study_id)
+        .where(StudyRow.name == study, SessionRow.kind == "bot")
+        .order_by(SessionRow.id)
+    )
+    with store.engine.connect() as connection:
+        headers = connection.execute(query).scalars().all()
+    return {str(h["effects_sha256"]): str(h["effects"]) for h in headers if "effects_sha256" in h}
+
+
 def answers_of(store: Store, study: str, code: str) -> list[tuple[str, str | None, float | None]]:
     """A participant's answers to a study, in the order in which they were stored: item, choice, value."""
     query = (

@@ -302,12 +302,12 @@ class Store:
 def _same_design(old: dict[str, Any], new: dict[str, Any]) -> bool:
     """Whether two definitions declare the same sessions, however they say it; options that came later have their defaults.
 
-    Where texts lie, fonts and disk space differ from booth to booth, how many people are wanted may be amended, and how
+    Where texts and effects lie, fonts and disk space differ from booth to booth, how many people are wanted may be amended, and how
     clips are dealt stays as it began: none of these is compared, but a study that began does not go back to an older way.
     """
     from pydantic import ValidationError
 
-    aside = {"texts", "font", "disk_gb", "target", "groups", "design"}
+    aside = {"texts", "font", "disk_gb", "target", "groups", "design", "effects"}
     tables = {"tasks", "preference", "ratings", "affect", "questionnaires"}
     try:
         then, now = stored_config(old), stored_config(new)

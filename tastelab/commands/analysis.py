@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tastelab.context import definition_of, open_store, progress, read_study, say, show, stimuli_folder, told_clips
+from tastelab.context import (
+    definition_of,
+    effects_of,
+    open_store,
+    progress,
+    read_study,
+    say,
+    show,
+    stimuli_folder,
+    told_clips,
+)
 from tastelab.errors import UserError
 from tastelab.options import (
     Answers,
@@ -298,6 +308,7 @@ def report(
     place: Place,
     *,
     kind: KindOption = None,
+    effects: EffectsOption = None,
     check: Annotated[bool, typer.Option("--check", help="Only say whether the report still matches.")] = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -306,13 +317,13 @@ def report(
 
     loaded = read_study(place.study)
     if check:
-        problems = check_report(loaded, place.db, place.out, kind)
+        problems = check_report(loaded, place.db, place.out, kind, effects)
         if problems:
             raise UserError(f"the report is not current: {'; '.join(problems)}; run 'tastelab analysis report'")
         say("the report matches data, code, study and its own files", quiet)
         return
     with progress("report", quiet) as update:
-        path, built = build_report(loaded, place.db, place.out, kind, update)
+        path, built = build_report(loaded, place.db, place.out, kind, update, effects=effects)
     say(f"{path}{'' if built else ' (nothing has changed)'}", quiet)
 
 
@@ -341,7 +352,6 @@ def power(
     """How often a study with so many participants and clips finds the declared effects, by its own plan."""
     from analysis.power.power import Simulation, null, plot
     from analysis.power.power import power as run_power
-    from experiment.bots.effects import load_effects
     from experiment.tasks.preference import PreferenceTask
 
     loaded = read_study(clips.study)
@@ -352,7 +362,7 @@ def power(
         raise UserError(f"--clips {per_taste!r}: a taste has 1 to 1000 pairs of clips")
     if numbers[0] < 2 or numbers[-1] > 100_000:
         raise UserError(f"--n {sizes!r}: a study has 2 to 100000 participants")
-    told, config = load_effects(effects), loaded.experiment
+    told, config = effects_of(loaded, effects), loaded.experiment
     compared = config.task(PreferenceTask)
     if no_effect and compared is not None:
         told = null(told, compared.middle)

@@ -9,7 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
-from tastelab.context import open_store, prepared, progress, read_study, say, show, stimuli_folder
+from tastelab.context import (
+    about_effects,
+    effects_of,
+    open_store,
+    prepared,
+    progress,
+    read_study,
+    say,
+    show,
+    stimuli_folder,
+)
 from tastelab.errors import UserError
 from tastelab.options import (
     DB,
@@ -150,10 +160,12 @@ def simulate(
 ) -> None:
     """Run simulated participants through the same engine and database as people."""
     from experiment import launch
-    from experiment.bots.effects import load_effects
 
     loaded = read_study(place.study)
-    told = load_effects(effects)
+    told = effects_of(loaded, effects)
+    unknown = about_effects(loaded, told)
+    if unknown:
+        say(unknown, quiet)
     with open_store(place.db) as store, progress("bots", quiet) as update:
         ran = launch.simulate(prepared(store, loaded, place.out), told, n, seed, update)
     say(f"{ran} simulated sessions run, {n - ran} were there already", quiet)

@@ -10,7 +10,7 @@ import typer
 
 from tastelab.context import read_study, say, show
 from tastelab.errors import UserError
-from tastelab.options import STUDY, JsonOption, Place, QuietOption, grouped
+from tastelab.options import STUDY, EffectsOption, JsonOption, Place, QuietOption, grouped
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -31,6 +31,7 @@ def run(
     participants: Annotated[int, typer.Option("--participants", min=10, help="Simulated participants.")] = 111,
     person: Annotated[bool, typer.Option("--person", help="The session is for a person at this screen.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the simulated participants.")] = 1,
+    effects: EffectsOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Stimuli, captions, sessions, report. Run again: what is done stays."""
@@ -40,7 +41,7 @@ def run(
     loaded = read_study(place.study)
     if clips is not None:
         loaded = loaded.model_copy(update={"stimuli": loaded.stimuli.model_copy(update={"clips_per_taste": clips})})
-    path = run_study(Run(loaded, place.study, place.db, place.out, participants, person, seed, quiet))
+    path = run_study(Run(loaded, place.study, place.db, place.out, participants, person, seed, quiet, effects=effects))
     say(f"\nReport: {path}   ({time.monotonic() - started:.0f} s)")
     say("Next:")
     say(f"  a real session:            tastelab experiment run --code P001 --study {place.study}")

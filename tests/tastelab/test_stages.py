@@ -119,7 +119,10 @@ def test_the_report_is_on_who_took_part(lived: Lived, monkeypatch: pytest.Monkey
     run = run_of(lived, person=person, seconds={"bots": 2.5})
     assert stages.report(run, len) == ("built" if person else "nothing has changed")
     assert run.report == Path("r.html")
-    assert given == [(run.study, lived.db, lived.out, kind, len, {"bots": 2.5})]
+    run.effects = Path("mine.toml")
+    assert stages.report(run, len)
+    same = (run.study, lived.db, lived.out, kind, len, {"bots": 2.5})
+    assert given == [(*same, None), (*same, Path("mine.toml"))]
 
 
 def test_a_person_s_session_is_a_process_on_this_study(lived: Lived, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,14 @@
 """Declared beside recovered: means by hand, R's interval, and whether the direction came back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from analysis.data.frames import StudyData
 from analysis.report.recovery import analyse
-from experiment.bots.effects import Effects
+from experiment.bots.effects import Effects, IdentificationEffects
 
 EFFECTS = Effects.model_validate(
     {
@@ -68,3 +70,23 @@ def test_cells_of_ratings_by_hand() -> None:
     assert row["mean_difference"] == pytest.approx(-1 / 6)
     assert row["largest_difference"] == pytest.approx(0.5)
     assert analyse(data({}, answers[:3]), EFFECTS)["ratings"] == []  # two cells tell no correlation
+
+
+def test_shares_of_tastes_named_right_beside_what_was_declared() -> None:
+    """Two people of whom one names one of two sweet clips right, the other both: .75; R: t.test(c(.5, 1)), -2.426551 to 3.926551."""
+    told = EFFECTS.model_copy(update={"identification": IdentificationEffects(hits={"nano": {"sweet": 0.6}})})
+    given = [
+        (1, "sweet", "nano", "sweet"), (1, "sweet", "nano", "sour"), (2, "sweet", "nano", "sweet"), (2, "sweet", "nano", "sweet"),
+        (1, "sour", "nano", "sour"), (1, "sweet", "film", "sour"),
+    ]  # fmt: skip
+    answered = replace(
+        data({}, []), identification=pd.DataFrame(given, columns=["participant", "asked", "condition", "answered"])
+    )
+    (row,) = analyse(answered, told)["identification"]  # of the others nothing is declared
+    assert (row["condition"], row["taste"], row["n"], row["declared"]) == ("nano", "sweet", 2, 0.6)
+    assert row["recovered"] == 0.75
+    assert (row["ci_low"], row["ci_high"]) == (
+        pytest.approx(0.75 - 3.176551, abs=1e-6),
+        pytest.approx(0.75 + 3.176551, abs=1e-6),
+    )
+    assert analyse(answered, EFFECTS)["identification"] == []

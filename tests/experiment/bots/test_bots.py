@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from experiment.bots.bots import Bot, latent_mean
-from experiment.bots.effects import Effects, load_effects
+from experiment.bots.effects import Effects, IdentificationEffects, load_effects
 from experiment.config import ExperimentConfig
 from experiment.data.tables import Stimulus, Trial
 from experiment.headphones import trials as headphone_trials
 from experiment.items import question
 from experiment.question import Question
+from experiment.tasks.ratings import RatingsTask
 
 # Answers of the seed study's 111 people (arXiv 2503.02823, data published with it), counted from its table.
 PEOPLE = {
@@ -315,3 +316,68 @@ def test_answers_pile_up_at_the_ends_as_declared(config: ExperimentConfig) -> No
     assert np.mean((found == 0) | (found == 100)) == pytest.approx(0.4, abs=0.06)
     assert np.mean(found == 100) > 1.5 * np.mean(found == 0)  # each to the end on its own side
     assert len(set(found)) > 25  # the others anywhere
+
+
+def named(condition: str, taste: str, n: int = 1) -> Trial:
+    trial = Trial(id=n, block="identification", taste=taste, first_id=n)
+    trial.first = Stimulus(id=n, model=condition, taste=taste, clip="a", number=0)
+    return trial
+
+
+CALLED = Question("identification", "choice", "?", options={t: t for t in ("sweet", "sour", "salty", "bitter", "none")})
+
+
+def test_tastes_are_named_right_as_often_as_declared_and_else_by_chance(config: ExperimentConfig) -> None:
+    hits = {"nano": {"sweet": 0.6, "sour": 1.0}, "film": {"sweet": 0.0}}
+    told = effects().model_copy(update={"identification": IdentificationEffects(hits=hits)})
+
+    def counted(condition: str, taste: str) -> Counter[str | None]:
+        return Counter(bot(config, told, k).ask(CALLED, named(condition, taste), (0, 1)).choice for k in range(1000))
+
+    sweet = counted("nano", "sweet")
+    assert sweet["sweet"] / 1000 == pytest.approx(0.6, abs=0.05)
+    assert all(sweet[t] / 1000 == pytest.approx(0.1, abs=0.03) for t in ("sour", "salty", "bitter", "none"))
+    assert counted("nano", "sour") == {"sour": 1000}
+    assert counted("film", "sweet")["sweet"] == 0
+    for condition, taste in (("nano", "bitter"), ("other", "sweet"), ("nano", "")):
+        assert all(n / 1000 == pytest.approx(0.2, abs=0.045) for n in counted(condition, taste).values()), taste
+
+
+def test_people_and_clips_name_tastes_better_or_worse_as_declared(config: ExperimentConfig) -> None:
+    """In log odds: at a share of a half and a deviation of 1.7 the mean of p(1 - p) falls from .25 to .166 (by quadrature)."""
+
+    def told(**sds: float) -> Effects:
+        given = IdentificationEffects(hits={"nano": {"sweet": 0.5}}, **sds)
+        return effects().model_copy(update={"identification": given})
+
+    def hits(who: Bot, n: int) -> list[bool]:
+        return [who.ask(CALLED, named("nano", "sweet", n), (0, 1)).choice == "sweet" for _ in range(20)]
+
+    def spread(shares: list[list[bool]]) -> float:
+        # Of pairs of answers that share what varies: half the mean squared difference is the mean of p(1 - p).
+        found = np.array(shares, float)
+        return float(found.var(axis=1, ddof=1).mean())
+
+    people = told(participant_sd=1.7)
+    assert spread([hits(bot(config, people, k), 1) for k in range(300)]) == pytest.approx(0.166, abs=0.012)
+    clips = told(clip_sd=1.7)
+    assert spread([hits(bot(config, clips, n), n) for n in range(300)]) == pytest.approx(0.166, abs=0.012)
+    assert spread([hits(bot(config, told(), k), 1) for k in range(300)]) == pytest.approx(0.25, abs=0.012)
+
+
+def test_what_things_are_called_moves_no_answer(config: ExperimentConfig) -> None:
+    """The same question in the same place of a study with other words: the same answer."""
+    asked = config.named("ratings")
+    assert isinstance(asked, RatingsTask)
+    other = asked.model_copy(
+        update={"adjectives": [a.model_copy(update={"name": f"x{k}"}) for k, a in enumerate(asked.adjectives)]}
+    )
+    told = effects(ratings={"clip_sd": 1.0})
+    for k in range(8):
+        one, two = bot(config, told, k), bot(config, told, k)
+        answers = [
+            who._rating(Question(task.items[place], "steps", "?", low=1, high=5), rated(3, "umami"), task.items)
+            for who, task in ((one, asked), (two, other))
+            for place in (0, 5, 11)
+        ]
+        assert answers[:3] == answers[3:]

@@ -9,6 +9,11 @@ import pytest
 
 from experiment.bots.effects import load_effects
 from experiment.errors import ExperimentError
+from experiment.tasks.identification import IdentificationTask
+from experiment.tasks.pages import PageTask
+from experiment.tasks.preference import PreferenceTask
+from experiment.tasks.ratings import RatingsTask
+from experiment.tasks.task import Task
 
 GOOD = """
 name = "mine"
@@ -56,6 +61,14 @@ def test_a_root_of_the_correlation_in_the_items_own_order(tmp_path: Path) -> Non
     assert np.allclose(root @ root.T, np.eye(2))
 
 
+def test_what_is_declared_has_one_fingerprint_wherever_its_file_lies(tmp_path: Path) -> None:
+    for name in ("e.toml", "other.toml"):
+        (tmp_path / name).write_text(GOOD)
+    one, other = load_effects(tmp_path / "e.toml"), load_effects(tmp_path / "other.toml")
+    assert (one.shown, other.shown) == ("'mine' (e.toml)", "'mine' (other.toml)")
+    assert one.sha256 == other.sha256 != load_effects().sha256
+
+
 def test_files_of_version_0_1_spoke_of_the_fine_tuned_condition_on_0_to_10(tmp_path: Path) -> None:
     path = tmp_path / "e.toml"
     path.write_text(GOOD)
@@ -70,9 +83,21 @@ def test_files_of_version_0_1_spoke_of_the_fine_tuned_condition_on_0_to_10(tmp_p
     assert told.ratings.rating("x", "sour", "sour", 0, 100) == 50
 
 
-def test_conditions_of_which_nothing_is_said_are_neutral() -> None:
-    assert load_effects().neutral(["base", "finetuned"]) == []
-    assert load_effects().neutral(["film", "base", "nano"]) == ["film", "nano"]
+def test_conditions_of_which_nothing_is_said_are_neutral_in_the_tasks_that_they_are_in() -> None:
+    scales = {"labels": {"en": ["little", "much"]}, "adjectives": [{"name": "hot", "words": {"en": "hot"}}]}
+    tasks: list[Task] = [
+        PreferenceTask(name="fit", pairs=[("finetuned", "base"), ("film", "base")]),
+        IdentificationTask(conditions=["base", "film"]),
+        RatingsTask.model_validate({"kind": "ratings"} | scales),
+        PageTask.model_validate({"kind": "page", "name": "p", "title": {"en": "t"}, "text": {"en": "t"}}),
+    ]
+    shipped, known = load_effects(), ["base", "finetuned", "film", "nano"]
+    # Shipped ratings are of every condition's clips; nothing is shipped about naming tastes.
+    assert shipped.neutral(tasks, known) == {"fit": ["film"], "identification": ["base", "film"]}
+    none = shipped.model_copy(update={"ratings": shipped.ratings.model_copy(update={"mean": {}})})
+    assert none.neutral(tasks[2:], known) == {"ratings": known}
+    assert shipped.strange(["base", "film"]) == ["finetuned"]
+    assert shipped.strange(known) == []
     p = load_effects().preference
     assert p.score("sweet", "film", "nano", 0, 10) == 5
     assert p.score("sweet", "film", "finetuned", 0, 10) == pytest.approx(10 - 6.1)
@@ -93,6 +118,8 @@ def test_conditions_of_which_nothing_is_said_are_neutral() -> None:
         ("residual_sd = 1", "residual_sd = 1\ncareless = 1.1"),
         ("residual_sd = 1", "residual_sd = 1\ncareless = -0.1"),
         ("residual_sd = 1", "residual_sd = 1\nother = 1"),
+        ("[ratings]", "[identification.hits.base]\nsweet = 1.2\n[ratings]"),
+        ("[ratings]", "[identification]\nclip_sd = -1\n[ratings]"),
         ("sweet = 6", "sweet = 'six'"),
         ('name = "mine"', "name = "),
         ('name = "mine"', ""),
