@@ -118,6 +118,8 @@ class ExperimentConfig(BaseModel):
         A font of this computer for languages that Noto Sans has no letters for.
     back : bool
         Whether a person may go back to the answer before, among those about one clip (or about oneself); both answers are kept.
+    dead_time : float
+        Seconds after a screen's first frame in which no press and no key answers: what comes so soon was meant for the one before.
     disk_gb : float
         Free space that `doctor` wants to see.
     effects : path or None
@@ -148,6 +150,7 @@ class ExperimentConfig(BaseModel):
     font: str | None = None
     texts: Path | None = None
     back: bool = True
+    dead_time: float = Field(default=0.3, ge=0.1, le=2.0)
     disk_gb: float = Field(default=2.0, ge=0)
     effects: Path | None = None
     target: int | None = Field(default=None, ge=1)

@@ -19,6 +19,8 @@ class Question:
         Where the slider's marker stands at first; None: nowhere before it is touched.
     back : bool
         Whether one may go back to the answer before.
+    doubt : int or None
+        A number below this one ends the session: it is asked whether it is right.
     """
 
     item: str
@@ -31,6 +33,7 @@ class Question:
     word: str = ""
     start: float | None = None
     back: bool = False
+    doubt: int | None = None
 
 
 @dataclass(frozen=True)

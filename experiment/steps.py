@@ -261,5 +261,6 @@ def _ears(stored: Stored, config: ExperimentConfig, task: Task | None, trial: Tr
 def _ask(stored: Stored, config: ExperimentConfig, trial: Trial, item: str) -> Ask:
     total = sum(len(stored.items(t)) for t in stored.plan)
     asked = question(config, trial, item, stored.language, stored.plan)
-    asked = replace(asked, back=config.back and stored.before(trial, item) is not None)
+    doubt = config.minimum_age if item == "age" else None
+    asked = replace(asked, back=config.back and stored.before(trial, item) is not None, doubt=doubt)
     return Ask(f"ask:{trial.position}:{item}", trial, asked, (len(stored.answered), total))

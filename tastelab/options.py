@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 import platform
+import shlex
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
@@ -52,6 +53,14 @@ class Place:
     study: StudyOption = STUDY
     db: DbOption = DB
     out: OutOption = OUT
+
+    def repeated(self) -> str:
+        """The options as they were given, for a command that is told to go on with; a database's password stays out."""
+        from experiment.data.connect import shown
+
+        given = {"--study": str(self.study), "--db": shown(self.db), "--out": str(self.out)}
+        usual = {"--study": str(STUDY), "--db": DB, "--out": str(OUT)}
+        return "".join(f" {name} {shlex.quote(x)}" for name, x in given.items() if x != usual[name])
 
 
 @dataclass(frozen=True)

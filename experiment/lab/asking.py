@@ -11,6 +11,8 @@ from experiment.lab.widgets import MUTED, Slider
 from experiment.lab.window import GoingBack, Window
 from experiment.question import Answer, Back, Question
 
+GO_ON = ("return", "num_enter", "space")
+
 
 class Asking(Window):
     """A window that asks questions."""
@@ -41,18 +43,46 @@ class Asking(Window):
             "focus_losses": self.focus_losses - focus,
             "frames": len(self.flips),
             "late_frames": sum(x > 2.5 * usual for x in self.flips),
+            "dropped": self.dropped,
         }
         return Answer(value=value, choice=choice, response_time=took, interaction=interaction)
 
     def _choice(self, question: Question, parts: list[Any]) -> tuple[None, str, int]:
         assert question.options is not None
-        n = len(question.options)
-        height = min(0.075, 0.56 / n - 0.012)
+        chosen, moves = self.pick("choice", parts, question.options, item=question.item)
+        return None, chosen, moves
+
+    def pick(self, screen: str, parts: list[Any], options: dict[str, str], **detail: Any) -> tuple[str, int]:
+        """Let one of several be chosen, below each other, and then confirmed; returns it, and how often the choice moved."""
+        n = len(options)
+        height = min(0.075, 0.55 / n - 0.012)
+        names = list(options)
         buttons = [
-            self.button(name, label, 0.0, 0.2 - (height + 0.014) * i, 0.75, height, key=str(i + 1))
-            for i, (name, label) in enumerate(question.options.items())
+            self.button(name, label, 0.0, 0.2 - (height + 0.012) * i, 0.75, height, key=str(i + 1))
+            for i, (name, label) in enumerate(options.items())
         ]
-        return None, self.until("choice", parts, buttons, item=question.item), 1
+        onward = self.button("\n", self.words["next"], 0.0, -0.395, 0.26, 0.055, primary=True)
+        onward.enabled = False
+        self.mark(screen, **detail)
+        chosen: str | None = None
+        moves = 0
+        while True:
+            clicked = self.frame(parts, [*buttons, onward])
+            for key in self.typed():
+                clicked = next((b.name for b in buttons if key in (b.key, f"num_{b.key}")), clicked)
+                if key in ("up", "down"):
+                    at = 0 if chosen is None else names.index(chosen) + (1 if key == "down" else -1)
+                    clicked = names[min(n - 1, max(0, at))]
+                elif key in GO_ON and chosen is not None:
+                    clicked = onward.name
+            if clicked == onward.name and chosen is not None:
+                return chosen, moves
+            if clicked in options:
+                moves += clicked != chosen
+                chosen = clicked
+                for b in buttons:
+                    b.selected = b.name == chosen
+                onward.enabled = True
 
     def _number(self, question: Question, parts: list[Any]) -> tuple[float, None, int]:
         typed, keys = "", 0
@@ -68,13 +98,23 @@ class Asking(Window):
             for key in self.typed():
                 if key == "backspace":
                     typed = typed[:-1]
-                elif key in ("return", "num_enter") and valid:
+                elif key in GO_ON[:2] and valid:
                     clicked = "next"
                 elif key.removeprefix("num_").isdigit() and len(typed) < 3:
                     typed += key.removeprefix("num_")
                 keys += 1
             if clicked == "next" and valid:
-                return float(typed), None, keys
+                if question.doubt is None or int(typed) >= question.doubt or self._sure(typed):
+                    return float(typed), None, keys
+                typed = ""
+
+    def _sure(self, typed: str) -> bool:
+        """Ask whether what was typed is right; the time of it counts as part of the answer."""
+        with self.aside():
+            asked = self.words.get("sure", "{answer}?").format(answer=typed)
+            return (
+                self.pick("sure", [self.text(asked, 0.3, 0.042)], {k: self.words[k] for k in ("yes", "no")})[0] == "yes"
+            )
 
     def _slider(self, question: Question, parts: list[Any]) -> tuple[float, None, int]:
         slider = Slider(self.window, self.face, question.low, question.high, question.labels, value=question.start)
@@ -86,7 +126,12 @@ class Asking(Window):
             for key in self.typed():
                 if key in ("left", "right"):
                     slider.nudge(-1 if key == "left" else 1)
-                elif key in ("return", "space") and slider.value is not None:
+                elif (
+                    key.removeprefix("num_").isdigit()
+                    and slider.low <= int(key.removeprefix("num_")) <= slider.high <= 10
+                ):
+                    slider.put(float(key.removeprefix("num_")))
+                elif key in GO_ON and slider.value is not None:
                     clicked = "next"
             button.enabled = slider.value is not None
             if clicked == "next" and slider.value is not None:
@@ -130,7 +175,7 @@ class Asking(Window):
                     at = -1 if value is None else int(value) - question.low
                     at = n // 2 if value is None else min(n - 1, max(0, at + (1 if key == "right" else -1)))
                     clicked = str(question.low + at)
-                elif key in ("return", "space") and value is not None:
+                elif key in GO_ON and value is not None:
                     clicked = "next"
             if clicked == "next" and value is not None:
                 return float(value), None, moves

@@ -23,6 +23,7 @@ import numpy as np
 
 from experiment.errors import ExperimentError
 from experiment.lab.reading import Asked, Page, Phrases, Point
+from experiment.lab.window import DEAD_TIME
 
 PROGRAMS = {
     "Xvfb": "xvfb",
@@ -31,6 +32,8 @@ PROGRAMS = {
     "parec": "pulseaudio-utils",
     "pactl": "pulseaudio-utils",
 }
+ASKING = ("headphones", "level", "choice", "number", "slider", "steps")
+HESITATION = DEAD_TIME + 0.03  # s that the hand looks at a screen before it answers
 RATE = 48000
 SIZE = (1280, 800)
 
@@ -203,9 +206,13 @@ class Hand:
         screen, page, w = marker["screen"], Page.of(marker["shown"]), self.phrases
         self.screens.append(screen)
         wanted = {"consent": w.agree, "special": w.yes, "sound": w.yes}
-        going_on = {"page": w.onward, "heard": w.onward, "listen": w.play}
+        going_on = {"page": w.onward, "reading": w.onward, "heard": w.onward, "listen": w.play}
+        if screen in wanted or screen in going_on or screen in ASKING:
+            time.sleep(HESITATION)  # sooner than this nothing answers
         if screen in wanted:
             self._choose(page, wanted[screen])
+            if screen == "special":
+                self._onward(page)
         elif screen in going_on:
             point = page.button(going_on[screen])
             self.press("space") if self.keyboard else self.click(point)
@@ -213,7 +220,7 @@ class Hand:
             self._choose(page, str(self.rng.choice(("1", "2", "3"))))
         elif screen == "level":
             self._onward(page)
-        elif screen in ("choice", "number", "slider", "steps"):
+        elif screen in ASKING[2:]:
             self._answer(page, w.asked(page))
 
     def _answer(self, page: Page, asked: Asked) -> None:
@@ -232,9 +239,8 @@ class Hand:
             meant["value"] = float(age)
             self.press(*str(age))
             time.sleep(0.1)
-        if "choice" not in meant:
-            time.sleep(0.05)
-            self._onward(page)
+        time.sleep(0.05)
+        self._onward(page)
         if asked.item != "practice":
             self.given.append(meant)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from experiment.headphones import HeadphoneTrial
 from experiment.lab.asking import Asking
 from experiment.lab.playback import RATE, open_sound, play_through, reference_noise, two_chords
 from experiment.lab.widgets import MUTED, Bar, Slider
-from experiment.lab.window import Marker
+from experiment.lab.window import Interrupted, Marker
 from experiment.question import Question
 
 LEVEL_SECONDS = 3.0
@@ -29,20 +30,26 @@ class Screens(Asking):
         marker: Marker | None = None,
         font: str | None = None,
         folder: Path | None = None,
+        dead_time: float | None = None,
     ):
-        super().__init__(language, fullscreen, marker, font, folder)
+        super().__init__(language, fullscreen, marker, font, folder, dead_time)
         self.replays = replays
         self.gain_db = 0.0
 
     def consent(self) -> tuple[bool, bool]:
-        """Ask for consent, then, apart from it, for consent to special-category questions."""
+        """Ask for consent, once its text was read to the end; then, on a screen of another kind, for special categories."""
         w = self.words
         choices = [("agree", w["agree"], "1"), ("decline", w["decline"], "2")]
-        if self.choose("consent", w["consent"]["title"], w["consent"]["text"], choices) == "decline":
+        if self.choose("consent", w["consent"]["title"], w["consent"]["text"], choices, lead=False) == "decline":
+            if "declined" in w:
+                self.page(w["declined"]["title"], w["declined"]["text"])
             return False, False
-        choices = [("yes", w["yes"], "1"), ("no", w["no"], "2")]
-        asked = self.choose("special", w["consent"]["special_title"], w["consent"]["special_text"], choices)
-        return True, asked == "yes"
+        parts = [
+            self.text(w["consent"]["special_title"], 0.42, 0.045, bold=True),
+            self.text(w["consent"]["special_text"], 0.31, 0.03, anchorVert="center"),
+        ]
+        chosen, _ = self.pick("special", parts, {"yes": w["yes"], "no": w["no"]})
+        return True, chosen == "yes"
 
     def page(self, title: str, body: str) -> None:
         """Show a text with a button to go on."""
@@ -94,7 +101,7 @@ class Screens(Asking):
                 chosen = chosen or clicked == "next"
                 return chosen or slider.value != before
 
-            play_through(open_sound(noise, RATE, gain), LEVEL_SECONDS, tick)
+            self._through("level", open_sound(noise, RATE, gain), LEVEL_SECONDS, tick)
         return gain
 
     def screen_headphones(self, test: str, trials: list[HeadphoneTrial]) -> list[int] | None:
@@ -123,8 +130,26 @@ class Screens(Asking):
 
         def tick(_: float) -> None:
             self.frame(parts, [])
+            self.typed()  # Esc asks; other keys pressed meanwhile answer nothing later
 
-        return play_through(open_sound(audio, RATE, self.gain_db), seconds, tick)
+        return self._through("sounding", open_sound(audio, RATE, self.gain_db), seconds, tick)
+
+    def _through(
+        self, screen: str, player: Any, seconds: float, tick: Callable[[float], bool | None], **detail: Any
+    ) -> dict[str, Any]:
+        """Play to the end; what was interrupted by the question whether to stop begins anew."""
+        interrupted = 0
+        while True:
+            self._sounding = player
+            try:
+                record = play_through(player, seconds, tick)
+            except Interrupted:
+                interrupted += 1
+                self.mark(screen, **detail)
+                continue
+            finally:
+                self._sounding = None
+            return record | ({"interrupted": interrupted} if interrupted else {})
 
     # Clips -------------------------------------------------------------------------------------------------------
 
@@ -148,7 +173,7 @@ class Screens(Asking):
                     self.frame([heading, bar], [])
                     self.typed()  # Esc asks; other keys pressed while a clip plays answer nothing later
 
-                record = play_through(player, float(clip.seconds), tick)
+                record = self._through("playing", player, float(clip.seconds), tick, clip=clip.clip)
                 plays += 1
                 records.append({"clip": clip.clip, **record})
                 if plays > self.replays:

@@ -100,6 +100,11 @@ def text(
     )
 
 
+def tall(drawn: Any) -> float:
+    """How high a text is that is drawn, in shares of the screen's height."""
+    return float(drawn.boundingBox[1]) / float(drawn.win.size[1])
+
+
 @dataclass(eq=False)
 class Button:
     """A labelled rectangle; `key` answers it from the keyboard."""
@@ -175,15 +180,20 @@ class Slider:
         """Set the value where the line is touched; returns whether it was."""
         if abs(point[1] - self.y) > 0.06 or abs(point[0]) > self.width / 2 + 0.03:
             return False
-        share = (point[0] + self.width / 2) / self.width
-        self._set(round(self.low + share * (self.high - self.low)))
+        self.drag(point)
         return True
+
+    def drag(self, point: tuple[float, float]) -> None:
+        """Set the value below, or above, the pointer that holds the marker."""
+        share = (point[0] + self.width / 2) / self.width
+        self.put(round(self.low + share * (self.high - self.low)))
 
     def nudge(self, step: int) -> None:
         """Move by a step from the keyboard; the first touch starts from the middle."""
-        self._set(((self.low + self.high) // 2 if self.value is None else self.value) + step)
+        self.put(((self.low + self.high) // 2 if self.value is None else self.value) + step)
 
-    def _set(self, value: float) -> None:
+    def put(self, value: float) -> None:
+        """Set a value, or the end that is nearest to it."""
         new = float(min(self.high, max(self.low, value)))
         self.moves += new != self.value
         self.value = new

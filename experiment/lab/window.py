@@ -6,22 +6,30 @@ costs an empty flip, and a widget that covers itself (a button, the bar) is draw
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from experiment.errors import ExperimentError
+from experiment.lab.paging import paged
 from experiment.lab.reading import seen
-from experiment.lab.widgets import INK, PAPER, Bar, Button, Slider, Typeface, text, typeface
+from experiment.lab.widgets import INK, PAPER, Bar, Button, Slider, Typeface, tall, text, typeface
 from experiment.session import Stopped
 from experiment.texts import texts
 
 Marker = Callable[[dict[str, Any]], None]
+DEAD_TIME = 0.3  # s; a study may declare another
+BODY, ROOM = 0.02, 0.46  # where the middle of a text stands below a title and above buttons, and how high it may be
 
 
 class GoingBack(Exception):
     """Whoever is asked wants to go back to the answer before."""
+
+
+class Interrupted(Exception):
+    """It was asked whether to stop while something sounded, and the answer was no: what sounded has to begin again."""
 
 
 class Window:
@@ -33,6 +41,9 @@ class Window:
         Over the whole screen, or in a window of 1280 x 800.
     marker : callable, optional
         Told of every screen once its first frame stands: its name, and what was drawn (`reading.seen`).
+    dead_time : float, optional
+        Seconds after a screen's first flip in which no press and no key answers: what comes so soon was meant for the
+        screen before. Neither does what comes while another window has the focus. Esc asks at any time.
     """
 
     def __init__(
@@ -42,9 +53,11 @@ class Window:
         marker: Marker | None = None,
         font: str | None = None,
         folder: Path | None = None,
+        dead_time: float | None = None,
     ):
         self.words = texts(language, folder)
         self.marker = marker
+        self.dead_time = DEAD_TIME if dead_time is None else dead_time
         self.face: Typeface = typeface(language, font)
         self.window = open_window(fullscreen)
         from psychopy import event
@@ -56,9 +69,12 @@ class Window:
             self.window, self.face, "stop", self.words["stop"], -0.7, -0.455, 0.16, 0.045, quiet=True
         )
         self.back_button: Button | None = None  # where one may go back to the answer before
-        self._presses: list[tuple[float, float]] = []
+        self._presses: list[tuple[float, tuple[float, float]]] = []  # when, where
+        self._grip = False  # the slider was pressed on this screen, and is held
         # Presses are taken from the window's events: a short click between two frames is not lost.
-        self.window.winHandle.push_handlers(on_mouse_press=self._on_press, on_deactivate=self._on_focus_lost)
+        self.window.winHandle.push_handlers(
+            on_mouse_press=self._on_press, on_activate=self._on_focus, on_deactivate=self._on_focus_lost
+        )
         self._stopping = False  # the question whether to stop is not asked within itself
         self._seen: set[tuple[str, float]] = set()
         self._drawn: list[tuple[Any, Any]] = []  # what stands in the frame buffer: widgets and their states
@@ -66,6 +82,13 @@ class Window:
         self.flips: list[float] = []  # s between the flips of the screen shown, for dropped frames
         self._last_flip: float | None = None
         self.focus_losses = 0
+        self._focused = True
+        self._focused_at = -float("inf")
+        self.dropped = (
+            0  # presses and keys of this screen that answered nothing, because they came too soon or elsewhere
+        )
+        self._opens: float | None = None  # from when on the screen shown can be answered; None before its first flip
+        self._sounding: Any = None  # the player of what sounds
         self._untold: dict[str, Any] | None = None  # the screen that the marker is told of with its first frame
 
     def close(self) -> None:
@@ -89,10 +112,14 @@ class Window:
     def choose(
         self, name: str, title: str, body: str, choices: list[tuple[str, str, str]], lead: bool = True, **detail: Any
     ) -> str:
-        """Show a title, a text and buttons beside each other, the first emphasised if it is to `lead`; returns the choice."""
-        parts = [self.text(title, 0.3, 0.055, bold=True)]
-        if body:
-            parts.append(self.text(body, 0.06, 0.032))
+        """Show a title, a text and buttons beside each other, the first emphasised if it is to `lead`; returns the choice.
+
+        A text that is too long for the screen comes page by page; the buttons stand on its last one.
+        """
+        heading = self.text(title, 0.3, 0.055, bold=True)
+        *before, body = self.pages(body)
+        self._read(heading, before)
+        parts = [heading, *([self.text(body, BODY, 0.032)] if body else [])]
         width = 0.36
         buttons = [
             self.button(
@@ -108,15 +135,27 @@ class Window:
         ]
         return self.until(name, parts, buttons, **detail)
 
+    def pages(self, body: str) -> list[str]:
+        """A text as pages that fit between a title and buttons."""
+        return paged(body, lambda words: tall(self.text(words, BODY, 0.032)) <= ROOM) if body else [body]
+
+    def _read(self, heading: Any, pages: list[str]) -> None:
+        """Show pages of a text, forwards and backwards, until the last of them was read."""
+        at = 0
+        while at < len(pages):
+            back = self.button("earlier", self.words.get("back", "\u2190"), -0.21, -0.28, 0.36, key="pageup")
+            onward = self.button("next", self.words["next"], 0.21, -0.28, 0.36, key="space", primary=True)
+            buttons = [back, onward] if at else [onward]
+            at += 1 if self.until("reading", [heading, self.text(pages[at], BODY, 0.032)], buttons) == "next" else -1
+
     def until(self, name: str, parts: list[Any], buttons: list[Button], **detail: Any) -> str:
         """Show a screen until one of its buttons is chosen, by mouse or key."""
-        self._presses.clear()
         self.mark(name, **detail)
         while True:
             clicked = self.frame(parts, buttons)
             for key in self.typed():
                 clicked = next((b.name for b in buttons if key in (b.key, f"num_{b.key}")), clicked)
-                if key in ("return", "space") and len(buttons) == 1:
+                if key in ("return", "num_enter", "space") and len(buttons) == 1:
                     clicked = buttons[0].name
             if clicked is not None:
                 return clicked
@@ -132,6 +171,8 @@ class Window:
         self._draw([*parts, *buttons, *always])
         self.window.flip(clearBuffer=False)
         now = time.monotonic()
+        if self._opens is None:
+            self._opens = self._now() + self.dead_time
         if self._last_flip is None:
             self.shown_at = now
         else:
@@ -142,13 +183,19 @@ class Window:
             size = (int(self.window.size[0]), int(self.window.size[1]))
             self.marker({**told, "shown": [x for w, _ in self._drawn for x in seen(w, size)]})
         time.sleep(0.008)  # where nothing waits for the display (no vsync), do not draw as fast as can be
-        presses, self._presses = self._presses, []
+        pressed, self._presses = self._presses, []
+        presses = [place for at, place in pressed if self._counts(at)]
         if slider is not None:
-            for place in [*presses, *([point] if self.mouse.getPressed()[0] else [])]:
-                slider.touch(place)
+            for place in presses:
+                self._grip = slider.touch(place)
+            # Only what was taken hold of here is dragged; it stays in hand where the pointer leaves the line.
+            self._grip = self._grip and bool(self.mouse.getPressed()[0])
+            if self._grip:
+                slider.drag(point)
         for place in presses:
             if stop.contains(place) and not self._stopping:
                 self._stop()
+                return None  # what was pressed before the question was asked is not an answer after it
             if back and back.contains(place) and not self._stopping:
                 raise GoingBack
             clicked = next((b.name for b in buttons if b.enabled and b.contains(place)), None)
@@ -175,10 +222,27 @@ class Window:
         """Note where the left button went down, in the window's units."""
         if button == 1:
             width, height = self.window.size
-            self._presses.append(((x - width / 2) / height, (y - height / 2) / height))
+            self._presses.append((self._now(), ((x - width / 2) / height, (y - height / 2) / height)))
+
+    def _on_focus(self) -> None:
+        self._focused, self._focused_at = True, self._now()
 
     def _on_focus_lost(self) -> None:
+        self._focused = False
         self.focus_losses += 1
+
+    @staticmethod
+    def _now() -> float:
+        """Seconds of the clock that the keyboard stamps keys with."""
+        from psychtoolbox import GetSecs
+
+        return float(GetSecs())
+
+    def _counts(self, at: float) -> bool:
+        """Whether a press or key of a moment can answer the screen that is shown."""
+        counts = self._opens is not None and at >= self._opens and self._focused and at >= self._focused_at
+        self.dropped += not counts
+        return counts
 
     def typed(self) -> list[str]:
         """Names of the keys pressed since the last call; Esc asks whether to stop."""
@@ -189,9 +253,12 @@ class Window:
             # The release of a key that was reported before comes as the same press again.
             if (key.name, key.tDown) not in self._seen:
                 self._seen.add((key.name, key.tDown))
-                names.append(str(key.name))
+                # The keyboard reports keys whatever window they were typed into.
+                if (key.name == "escape" and self._focused) or self._counts(key.tDown):
+                    names.append(str(key.name))
         if "escape" in names and not self._stopping:
             self._stop()
+            return []
         if "pageup" in names and self.back_button and not self._stopping:
             raise GoingBack
         return names
@@ -204,17 +271,35 @@ class Window:
             self.button("no", self.words["no"], 0.2, -0.2, key="2", primary=True),
         ]
         self._stopping = True
-        shown_at = self.shown_at
+        sounding = self._sounding
+        if sounding is not None:
+            sounding.stop()
         try:
-            if self.until("stop", parts, buttons) == "yes":
-                raise Stopped
+            with self.aside():
+                if self.until("stop", parts, buttons) == "yes":
+                    raise Stopped
         finally:
             self._stopping = False
-            self.shown_at = shown_at  # the time of doubt counts as part of the answer
+        if sounding is not None:
+            raise Interrupted
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """A screen that is shown in between: its time counts for the one before, which is then a new one to the hand."""
+        shown_at, dropped = self.shown_at, self.dropped
+        try:
+            yield
+        finally:
+            self.shown_at = shown_at
+            self.dropped += dropped
+            self._opens = None
 
     def mark(self, name: str, **detail: Any) -> None:
         """A new screen begins: its clock starts at its first flip, and the marker is told what stands there then."""
         self._last_flip = None
+        self._opens = None
+        self._grip = False
+        self.dropped = 0
         self.flips = []
         self._untold = {"screen": name, **detail}
 

@@ -12,9 +12,14 @@ from experiment.errors import ExperimentError
 
 FOLDER = Path(__file__).parent
 # What came after version 0.1: a study's own texts may lack it, where the study does not ask it (`lacking`).
-LATER = ("back", "parts.", "identification.", "affect.liking.", "affect.quality.")
+LATER = ("back", "sure", "declined.", "parts.", "identification.", "affect.liking.", "affect.quality.")
 # What is filled in when a text is shown.
-PLACEHOLDERS = {"progress": {"done", "total"}, "preference.question": {"taste"}, "end.text": {"code"}}
+PLACEHOLDERS = {
+    "progress": {"done", "total"},
+    "sure": {"answer"},
+    "preference.question": {"taste"},
+    "end.text": {"code"},
+}
 
 
 @lru_cache(maxsize=32)
@@ -39,6 +44,8 @@ def texts(language: str, folder: Path | None = None) -> dict[str, Any]:
             raise ExperimentError(f"{path}: {missing[0]} is missing{more}; see en.toml")
     for place, wanted in PLACEHOLDERS.items():
         section, _, key = place.rpartition(".")
+        if place in LATER and place not in found:
+            continue
         words = str((found[section] if section else found)[key])
         try:
             there = {name for _, name, _, _ in Formatter().parse(words) if name is not None}

@@ -97,7 +97,7 @@ def _sit(
 
         asked = ready.config
         told = mark if booth.markers else None
-        screens = Screens(chosen, asked.replays, not booth.window, told, asked.font, asked.texts)
+        screens = Screens(chosen, asked.replays, not booth.window, told, asked.font, asked.texts, asked.dead_time)
         try:
             status = run_session(store, session_id, asked, screens)
         finally:
@@ -106,7 +106,7 @@ def _sit(
         saved = backup(store)
     say(f"session {status}: {stored} of {expected} answers stored; backup {saved}")
     if status != "complete":
-        say(f"go on with: tastelab experiment run --resume {code or resume}")
+        say(f"go on with: tastelab experiment run --resume {code or resume}{place.repeated()}")
 
 
 @app.command()

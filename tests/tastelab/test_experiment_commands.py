@@ -153,9 +153,11 @@ class Sitting(Listener):
 
     leaves = True
 
+    given: tuple[Any, ...] = ()
+
     def __init__(self, *given: Any):
         super().__init__()
-        self.given = given
+        Sitting.given = given
 
     def _call(self, name: str) -> None:
         super()._call(name)
@@ -183,13 +185,17 @@ def test_whoever_sits_at_the_booth_is_told_what_was_stored_and_how_to_go_on(
     monkeypatch.setattr(experiment.lab.screens, "Screens", Sitting)
     monkeypatch.setattr(experiment.lab.station, "station_checks", lambda *given, **named: [])
     monkeypatch.setattr(Sitting, "leaves", True)
-    where = [*mine.where[:2], "--db", f"sqlite:///{tmp_path / 'booth.db'}", *mine.where[4:]]
+    study = mine.out.parent / "slow.toml"
+    study.write_text(Path(mine.where[1]).read_text().replace("[experiment]\n", "[experiment]\ndead_time = 0.7\n", 1))
+    where = ["--study", study, "--db", f"sqlite:///{tmp_path / 'booth.db'}", *mine.where[4:]]
     said = call("experiment", "run", "--code", "P1", *where)
     assert said.status == 0, said.err
     first, second = said.out.splitlines()
     assert first.startswith("session stopped: 2 of 36 answers stored; backup ")
     assert Path(first.rsplit(" ", 1)[1]).is_file()
-    assert second.startswith("go on with: tastelab experiment run --resume P1")
+    assert second == "go on with: tastelab experiment run --resume P1 " + " ".join(map(str, where))
+    # The screens are the study's: language, replays, window, markers, font, texts, and how long a screen can't be answered.
+    assert Sitting.given == ("en", 2, True, None, None, None, 0.7)
     monkeypatch.setattr(Sitting, "leaves", False)
     said = call("experiment", "run", "--resume", "P1", *where)
     assert said.out.startswith("session complete: 36 of 36 answers stored; backup ")

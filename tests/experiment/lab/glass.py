@@ -7,6 +7,7 @@ slept. The frame buffer keeps its content from flip to flip as the real one does
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections import deque
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
@@ -52,7 +53,12 @@ class Shape:
 
 
 class TextStim(Shape):
-    pass
+    @property
+    def boundingBox(self) -> tuple[float, float]:
+        """In pixels: letters are half as wide as high, lines a fifth higher than letters."""
+        letters = round(self.__dict__["wrapWidth"] / (0.5 * self.__dict__["height"]))
+        lines = sum(max(1, len(textwrap.wrap(line, letters))) for line in self.__dict__["text"].split("\n"))
+        return letters, lines * 1.2 * self.__dict__["height"] * self.win.size[1]
 
 
 class Rect(Shape):
@@ -111,7 +117,7 @@ class GlassWindow:
 
     def tap(self, key: str) -> None:
         """A key that goes down and up between two frames."""
-        self.released.append(SimpleNamespace(name=key, tDown=self.clock.now))
+        self.released.append(SimpleNamespace(name=key, tDown=self.clock.now + STAMP))
 
     def words(self) -> list[str]:
         """All words that stand there now."""
@@ -189,6 +195,9 @@ class World:
         for name in ("window", "asking", "playback", "desk"):
             monkeypatch.setattr(f"experiment.lab.{name}.time", self.clock)
         monkeypatch.setattr("experiment.session.time", self.clock)
+        # Here a person is as quick as a test is written; what comes too soon has tests of its own.
+        monkeypatch.setattr("experiment.lab.window.DEAD_TIME", 0.0)
+        monkeypatch.setattr("experiment.lab.desk.HESITATION", 0.0)
 
     def _window(self, **options: Any) -> GlassWindow:
         self.window.options, self.window.open = options, True

@@ -140,7 +140,9 @@ def test_other_screens_are_gone_through_by_their_words() -> None:
     two = [*button("I do not agree", 20, 50), *button("I agree", 200, 50), *button("Stop", 5, 99)]
     assert did({"screen": "consent", "shown": two}) == ([(200, 50)], ["2"])
     yes = [*button("Yes", 20, 50), *button("No", 200, 50), *button("Listen again", 300, 50)]
-    assert did({"screen": "special", "shown": yes}) == ([(20, 50)], ["1"])
+    chosen = [*yes, *button("Continue", 90, 90)]
+    assert did({"screen": "special", "shown": chosen}) == ([(20, 50), (90, 90)], ["1", "return"])
+    assert did({"screen": "reading", "shown": button("Continue", 7, 8)}) == ([(7, 8)], ["space"])
     assert did({"screen": "sound", "shown": yes}) == ([(20, 50)], ["1"])
     assert did({"screen": "page", "shown": button("Continue", 7, 8)}) == ([(7, 8)], ["space"])
     assert did({"screen": "heard", "shown": [*button("Listen again", 1, 8), *button("Continue", 207, 8)]}) == (
@@ -174,6 +176,7 @@ def test_ages_are_typed_and_choices_read() -> None:
     shown = [words("How do you listen now?", 300, 10)]
     for k, label in enumerate(("another way", "headphones", "loudspeakers", "hi-fi system")):
         shown += button(label, 300, 100 + 50 * k)
+    shown += button("Continue", 300, 400)
     for seed in range(6):
         hand, keys = Noted(seed), Noted(seed, keyboard=True)
         for h in (hand, keys):
@@ -184,8 +187,8 @@ def test_ages_are_typed_and_choices_read() -> None:
             == keys.given
             == [{"item": "device", "choice": ["other", "headphones", "speakers", "hifi"][place]}]
         )
-        assert hand.did == [(300, 100 + 50 * place)]
-        assert keys.did == [str(place + 1)]
+        assert hand.did == [(300, 100 + 50 * place), (300, 400)]
+        assert keys.did == [str(place + 1), "return"]
 
 
 def test_keys_and_clicks_as_xdotool_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:

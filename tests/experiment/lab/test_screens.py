@@ -22,7 +22,7 @@ from experiment.launch import Prepared
 from experiment.question import Answer, Back, Question
 from experiment.session import Stopped, run_session
 from tests.experiment import readers
-from tests.experiment.lab.glass import FRAME, LATE, GlassHand, Sound, World
+from tests.experiment.lab.glass import FRAME, LATE, STAMP, GlassHand, Sound, World
 
 PAUSE = 0.008  # s that the window sleeps after a flip
 
@@ -77,7 +77,7 @@ def test_what_was_read_and_meant_is_what_is_stored(
     assert read[0] == list(pages["consent"])
     assert read[1] == list(pages["special"])
     assert list(shown[0][1].buttons) == [buttons["agree"], buttons["decline"], buttons["stop"]]
-    assert list(shown[1][1].buttons) == [buttons["yes"], buttons["no"], buttons["stop"]]
+    assert list(shown[1][1].buttons) == [buttons["yes"], buttons["no"], buttons["onward"], buttons["stop"]]
     assert read[10] == list(pages["sound"])
     assert list(shown[10][1].buttons) == [buttons["yes"], buttons["again"], buttons["stop"]]
     texts = [r for s, r in zip(order, read, strict=True) if s == "page"]
@@ -168,21 +168,25 @@ def test_sound_is_checked_again_as_often_as_is_asked_for(glass: World) -> None:
 def test_consent_is_the_button_that_says_so(glass: World) -> None:
     """All four ways through the two questions; who declines is not asked the second one."""
 
-    def consent(language: str, *pressed: str) -> tuple[tuple[bool, bool], int]:
-        ways, shown = iter(pressed), []
+    def consent(language: str, *pressed: str) -> tuple[tuple[bool, bool], list[str]]:
+        ways, shown = iter(pressed), list[str]()
 
         def answer(marker: dict[str, Any]) -> None:
             shown.append(marker["screen"])
-            point = glass.page().button(next(ways))
-            glass.window.todo.append(lambda: glass.window.click(point))
+            for words in next(ways).split(", "):
+                point = glass.page().button(words)
+                glass.window.todo.append(lambda point=point: glass.window.click(point))
 
-        return Screens(language, 0, True, answer).consent(), len(shown)
+        return Screens(language, 0, True, answer).consent(), shown
 
-    assert consent("en", "I agree", "Yes") == ((True, True), 2)
-    assert consent("en", "I agree", "No") == ((True, False), 2)
-    assert consent("en", "I do not agree") == ((False, False), 1)
-    assert consent("it", "Acconsento", "No") == ((True, False), 2)
-    assert consent("it", "Non acconsento") == ((False, False), 1)
+    both = ["consent", "special"]
+    assert consent("en", "I agree", "Yes, Continue") == ((True, True), both)
+    assert consent("en", "I agree", "No, Continue") == ((True, False), both)
+    assert consent("en", "I agree", "Yes, No, Continue") == ((True, False), both)
+    assert consent("en", "I agree", "Continue, No, Continue") == ((True, False), both)  # nothing is chosen at first
+    assert consent("en", "I do not agree", "Continue") == ((False, False), ["consent", "page"])
+    assert consent("it", "Acconsento", "No, Continua") == ((True, False), both)
+    assert consent("it", "Non acconsento", "Continua") == ((False, False), ["consent", "page"])
 
 
 def test_clips_are_heard_again_as_often_as_the_study_allows(glass: World, booth: Prepared) -> None:
@@ -327,6 +331,13 @@ def test_a_slider_is_answered_where_it_is_touched_and_dragged(glass: World) -> N
 
         return drag
 
+    def take(x: float) -> Callable[[], None]:
+        def press() -> None:
+            window.click((x, 464.0))
+            window.held = True
+
+        return press
+
     def let_go() -> None:
         window.held = False
 
@@ -334,7 +345,10 @@ def test_a_slider_is_answered_where_it_is_touched_and_dragged(glass: World) -> N
     assert ask(glass, SLIDER, at(200.0), lambda: None, go).value == 0.0
     assert ask(glass, SLIDER, at(1080.0 - 176 + 30), lambda: None, go).value == 8.0
     assert ask(glass, SLIDER, at(1100.0), lambda: None, go).value == 10.0
-    assert ask(glass, SLIDER, at(376.0), hold(552.0), hold(816.0), lambda: None, let_go, go).value == 7.0
+    assert ask(glass, SLIDER, take(376.0), hold(552.0), hold(816.0), lambda: None, let_go, go).value == 7.0
+    # What was pressed elsewhere sets nothing where it is dragged over the line.
+    elsewhere = [at(640.0, 300.0), hold(552.0), hold(816.0), let_go]
+    assert ask(glass, SLIDER, at(376.0), lambda: None, *elsewhere, go).value == 2.0
     # Beside the line nothing is touched.
     assert ask(glass, SLIDER, at(376.0), at(800.0, 540.0), at(1130.0), lambda: None, go).value == 2.0
 
@@ -429,8 +443,8 @@ def test_a_key_held_over_frames_counts_once(glass: World) -> None:
     from types import SimpleNamespace
 
     window = glass.window
-    four = SimpleNamespace(name="4", tDown=1.0)
-    again = SimpleNamespace(name="4", tDown=2.0)
+    at = 5000.0 + STAMP  # after the screen is shown
+    four, again = SimpleNamespace(name="4", tDown=at), SimpleNamespace(name="4", tDown=at + 1)
     todo = [
         lambda: window.down.append(four), lambda: window.released.append(four), lambda: window.down.append(again),
         lambda: window.released.append(again), lambda: window.tap("return"),
@@ -439,14 +453,50 @@ def test_a_key_held_over_frames_counts_once(glass: World) -> None:
 
 
 def test_choices_are_numbered_from_the_top(glass: World) -> None:
+    def keys(*names: str) -> list[Callable[[], None]]:
+        return [lambda name=name: glass.window.tap(name) for name in names]  # type: ignore[misc]
+
     options = {"red": "Red", "green": "Green", "blue": "Blue"}
     question = Question("colour", "choice", "Which colour?", options=options)
     for key, name in (("1", "red"), ("num_2", "green"), ("3", "blue")):
-        answer = ask(glass, question, lambda key=key: glass.window.tap(key))  # type: ignore[misc]
+        answer = ask(glass, question, lambda key=key: glass.window.tap(key), lambda: glass.window.tap("return"))  # type: ignore[misc]
         assert (answer.choice, answer.value) == (name, None)
     page: list[Page] = []
-    ask(glass, question, lambda: page.append(glass.page()), lambda: glass.window.tap("1"))
-    assert list(page[0].buttons) == ["Red", "Green", "Blue", "Stop"]
+    ask(glass, question, lambda: page.append(glass.page()), *keys("1", "return"))
+    assert list(page[0].buttons) == ["Red", "Green", "Blue", "Continue", "Stop"]
+
+
+def test_a_choice_is_confirmed_and_can_be_changed_before(glass: World) -> None:
+    """Nothing goes on before something is chosen; arrows begin at the top and stay within the list."""
+    window = glass.window
+    options = {"red": "Red", "green": "Green", "blue": "Blue"}
+    question = Question("colour", "choice", "Which colour?", options=options)
+
+    def keys(*names: str) -> list[Callable[[], None]]:
+        return [lambda name=name: window.tap(name) for name in names]  # type: ignore[misc]
+
+    def press(words: str) -> Callable[[], None]:
+        return lambda: window.click(glass.page().button(words))
+
+    def given(*todo: Callable[[], None]) -> tuple[str | None, int]:
+        answer = ask(glass, question, *todo)
+        assert answer.interaction is not None
+        return answer.choice, answer.interaction["moves"]
+
+    assert given(*keys("return", "space", "2", "1", "1", "return")) == ("red", 2)
+    assert given(press("Continue"), press("Blue"), press("Green"), press("Continue")) == ("green", 2)
+    assert given(*keys("down", "down", "num_enter")) == ("green", 2)
+    assert given(*keys("up", "up", "return")) == ("red", 1)
+    assert given(*keys("down", "down", "down", "down", "down", "space")) == ("blue", 3)
+    looks: list[list[str]] = []
+
+    def look() -> None:
+        boxes = [d for s, d in window.drawn if type(s).__name__ == "Rect"]
+        looks.append([d["fillColor"] for d in sorted(boxes, key=lambda d: -d["pos"][1])][:4])
+
+    given(look, *keys("2"), lambda: None, look, *keys("return"))
+    blue, white = "#2A6F97", "#FFFFFF"
+    assert looks == [[white] * 4, [white, blue, white, blue]]
 
 
 def test_nine_choices_stand_one_below_the_other_without_touching(glass: World) -> None:
@@ -459,8 +509,8 @@ def test_nine_choices_stand_one_below_the_other_without_touching(glass: World) -
         def look(boxes: list[tuple[float, float]] = boxes) -> None:
             boxes += [(d["pos"][1], d["height"]) for s, d in glass.window.drawn if type(s).__name__ == "Rect"]
 
-        ask(glass, question, look, lambda: glass.window.tap("1"))
-        places = boxes[:n]
+        ask(glass, question, look, lambda: glass.window.tap("1"), lambda: glass.window.tap("return"))
+        places = boxes[: n + 1]  # with the button that goes on
         assert all(a[0] - a[1] / 2 > b[0] + b[1] / 2 for a, b in itertools.pairwise(places))
         assert places[0][0] + places[0][1] / 2 < 0.3 - 0.042 / 2
         assert places[-1][0] - places[-1][1] / 2 > -0.455 + 0.045 / 2
@@ -500,12 +550,15 @@ def test_other_mouse_buttons_and_lost_focus(glass: World) -> None:
     place = (640.0, 432.0)
     window.todo.extend(
         [lambda: window.click(place, 4), lambda: None, lambda: window.handlers["on_deactivate"](),
+         lambda: window.click((440.0, 432.0)), lambda: window.tap("2"), lambda: window.handlers["on_activate"](),
          lambda: window.click(place), lambda: window.tap("return")]
     )  # fmt: skip
     answer = screens.ask(STEPS, Trial(block="x"), (0, 1))
     assert answer.value == 3.0
     assert answer.interaction is not None
     assert answer.interaction["focus_losses"] == 1
+    assert answer.interaction["dropped"] == 2  # a press and a key while another window had the focus
+    assert answer.interaction["moves"] == 1
     assert answer.interaction["late_frames"] == 0
     window.todo.extend([lambda: None] * 10)
     window.todo.extend([lambda: window.tap("1"), lambda: glass.clock.sleep(0.2), lambda: window.tap("return")])
@@ -655,6 +708,8 @@ def test_consent_is_stored_as_given(glass: World, booth: Prepared) -> None:
             if marker["screen"] == "special" or (marker["screen"] == "consent" and self.declines):
                 word = "No" if marker["screen"] == "special" else "I do not agree"
                 self.click(self.world.page().button(word))
+                if word == "No":
+                    self.click(self.world.page().button("Continue"))
             else:
                 super().answer(marker)
 
@@ -797,7 +852,7 @@ def test_a_button_and_a_key_go_back_where_that_may_be_done(glass: World, kind: s
          lambda: window.tap("2"), lambda: None, lambda: window.tap("pageup")]
     )  # fmt: skip
     assert screens.ask(asked, Trial(block="x"), (1, 3)) == Back()
-    keys = {"choice": ["pageup", "1"], "number": ["pageup", "2", "return"], "slider": ["pageup", "right", "return"], "steps": ["pageup", "2", "return"]}[kind]  # fmt: skip
+    keys = {"choice": ["pageup", "1", "return"], "number": ["pageup", "2", "return"], "slider": ["pageup", "right", "return"], "steps": ["pageup", "2", "return"]}[kind]  # fmt: skip
     for key in keys:
         window.todo.extend([lambda: None, lambda key=key: window.tap(key)])
     given = screens.ask(replace(asked, back=False), Trial(block="x"), (0, 3))

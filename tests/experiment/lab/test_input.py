@@ -1,0 +1,257 @@
+"""What does not answer: presses and keys that came too soon, for another screen, or for another window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiment.data.tables import Trial
+from experiment.lab.screens import Screens
+from experiment.question import Answer, Question
+from experiment.session import Stopped
+from tests.experiment.lab.glass import FRAME, STAMP, Sound, World
+
+PAUSE = 0.008  # s that the window sleeps after a flip
+STEPS = Question("sweet", "steps", "How?", low=1, high=5, labels=("a", "b", "c", "d", "e"), word="sweet")
+CHOICE = Question("colour", "choice", "Which?", options={"red": "Red", "blue": "Blue"})
+SLIDER = Question("preference", "slider", "Which?", low=0, high=10, labels=("this", "that"))
+AGE = Question("age", "number", "How old are you?", low=1, high=110, doubt=18)
+
+
+def nothing() -> None:
+    """A frame goes by."""
+
+
+def frames(seconds: float) -> list[Callable[[], None]]:
+    return [nothing] * round(seconds / (FRAME + PAUSE))
+
+
+def key(glass: World, *names: str) -> list[Callable[[], None]]:
+    return [lambda name=name: glass.window.tap(name) for name in names]  # type: ignore[misc]
+
+
+def press(glass: World, words: str) -> Callable[[], None]:
+    return lambda: glass.window.click(glass.page().button(words))
+
+
+def ask(screens: Screens, question: Question, *todo: Callable[[], None]) -> Answer:
+    screens.window.todo.extend(todo)
+    answer = screens.ask(question, Trial(block="x"), (0, 9))
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def dropped(answer: Answer) -> int:
+    assert answer.interaction is not None
+    return int(answer.interaction["dropped"])
+
+
+def test_for_300_ms_nothing_answers(glass: World) -> None:
+    """Not by key and not by mouse; the first frame afterwards does."""
+    screens = Screens("en", 0, dead_time=0.3)
+    early = ask(screens, STEPS, *key(glass, "1", "2"), press(glass, "d"), *frames(0.3), *key(glass, "5", "return"))
+    assert (early.value, dropped(early)) == (5.0, 3)
+    assert early.response_time is not None
+    assert early.response_time > 0.3
+    just = ask(screens, STEPS, *frames(0.25), *key(glass, "1"), *frames(0.05), *key(glass, "3", "return"))
+    assert (just.value, dropped(just)) == (3.0, 1)
+    later = ask(screens, STEPS, *frames(0.36), press(glass, "b"), *key(glass, "return"))
+    assert (later.value, dropped(later)) == (2.0, 0)
+
+
+def test_a_study_says_how_long(glass: World) -> None:
+    slow = Screens("en", 0, dead_time=1.0)
+    assert ask(slow, STEPS, *frames(0.9), *key(glass, "1"), *frames(0.2), *key(glass, "4", "return")).value == 4.0
+    usual = Screens("en", 0)
+    assert usual.dead_time == 0.0  # the glass world's
+    from experiment.config import ExperimentConfig
+
+    assert ExperimentConfig.model_fields["dead_time"].default == 0.3
+
+
+def test_a_double_click_on_agree_does_not_answer_what_comes_next(glass: World) -> None:
+    """The optional questions stand on a screen of another kind, with nothing chosen."""
+    screens: Screens
+    seen: list[str] = []
+
+    def answer(marker: dict[str, Any]) -> None:
+        seen.append(marker["screen"])
+        if marker["screen"] == "consent":
+            agree = press(glass, "I agree")
+            at = glass.page().button("I agree")
+            again = lambda: glass.window.click(at)  # noqa: E731
+            glass.window.todo.extend([*frames(0.35), agree, again, nothing, again, *key(glass, "1", "return")])
+        else:
+            assert [b.selected for b in screens_drawn(glass)] == [False] * len(screens_drawn(glass))
+            on = key(glass, "return", "space")  # nothing is chosen yet
+            glass.window.todo.extend([*frames(2), *on, press(glass, "No"), press(glass, "Continue")])
+
+    screens = Screens("en", 0, True, answer, dead_time=0.3)
+    assert screens.consent() == (True, False)
+    assert seen == ["consent", "special"]
+
+
+def screens_drawn(glass: World) -> list[SimpleNamespace]:
+    """The boxes that stand there, and whether they are filled as something chosen is."""
+    boxes = [d for s, d in glass.window.drawn if type(s).__name__ == "Rect"]
+    return [SimpleNamespace(selected=d["fillColor"] == "#2A6F97") for d in boxes]
+
+
+def test_keys_of_an_earlier_screen_answer_nothing(glass: World) -> None:
+    """Four quick "1" answer one question, not four."""
+    screens = Screens("en", 0, dead_time=0.3)
+    quick = [lambda: [glass.window.tap("1") for _ in range(4)], *key(glass, "return", "1", "return")]
+    first = ask(screens, CHOICE, *frames(0.4), *quick)
+    assert first.choice == "red"
+    glass.window.todo.clear()
+    glass.window.tap("2")  # between two screens
+    second = ask(screens, CHOICE, *frames(0.5), *key(glass, "1", "return"))
+    assert (second.choice, dropped(second)) == ("red", 1)
+
+
+def test_a_key_that_is_held_from_the_screen_before_answers_nothing(glass: World) -> None:
+    screens = Screens("en", 0, dead_time=0.3)
+    held = SimpleNamespace(name="5", tDown=glass.clock.now + STAMP)
+    later = [
+        *frames(0.6),
+        lambda: glass.window.down.append(held),
+        *frames(0.2),
+        lambda: glass.window.released.append(held),
+    ]
+    assert ask(screens, STEPS, *later, *key(glass, "2", "return")).value == 2.0
+
+
+def test_what_is_typed_into_another_window_answers_nothing(glass: World) -> None:
+    """Esc there asks nothing; what was pressed before the focus came back does not count either."""
+    screens = Screens("en", 0, dead_time=0.3)
+    away, back = (lambda name=name: glass.window.handlers[name]() for name in ("on_deactivate", "on_activate"))  # type: ignore[misc]
+    late = SimpleNamespace(name="4", tDown=0.0)
+
+    def typed_there() -> None:
+        late.tDown = glass.clock.now + STAMP
+
+    todo = [*frames(0.4), away, *key(glass, "1", "escape", "return"), typed_there, nothing, back]
+    reported = [lambda: glass.window.released.append(late), *key(glass, "3", "return")]
+    answer = ask(screens, STEPS, *todo, *reported)
+    assert answer.value == 3.0
+    assert dropped(answer) == 4
+    assert answer.interaction is not None
+    assert answer.interaction["focus_losses"] == 1
+
+
+def test_after_the_question_whether_to_stop_the_screen_is_a_new_one(glass: World) -> None:
+    """A double click on "No" does not press what lies under it; the time of doubt counts."""
+    screens = Screens("en", 0, dead_time=0.3)
+    no = [press(glass, "No"), lambda: glass.window.click((640.0, 432.0)), *key(glass, "2")]
+    doubt = [*frames(0.4), *key(glass, "escape"), *frames(0.4), *no]
+    answer = ask(screens, STEPS, *doubt, *frames(0.4), *key(glass, "4", "return"))
+    assert (answer.value, dropped(answer)) == (4.0, 2)
+    assert answer.response_time is not None
+    assert answer.response_time > 1.2
+    # Sooner than 300 ms a "1" does not stop a session.
+    answer = ask(screens, STEPS, *frames(0.4), *key(glass, "escape", "1"), *frames(0.4), *key(glass, "2"), *frames(0.4), *key(glass, "5", "return"))  # fmt: skip
+    assert answer.value == 5.0
+    with pytest.raises(Stopped):
+        ask(screens, STEPS, *key(glass, "escape"), *frames(0.4), *key(glass, "1"))
+
+
+def test_what_sounds_stops_while_it_is_asked_and_begins_anew(glass: World) -> None:
+    """A tone, and a clip, of which a part is no hearing."""
+    screens = Screens("en", 1, dead_time=0.0)
+    sounding: list[bool] = []
+    audio = np.zeros((48000, 2), np.float32)
+
+    def doubt() -> None:
+        sounding.append(Sound.made[-1].stopped == 0)
+        glass.window.todo.extend([nothing, look, *key(glass, "2")])
+
+    def look() -> None:
+        sounding.append(Sound.made[-1].stopped == 0)
+
+    glass.window.todo.extend([*frames(0.3), *key(glass, "escape"), doubt])
+    record = screens._play(audio, [])
+    (sound,) = glass.sounds
+    assert len(sound.played) == 2
+    assert sound.played[1] - sound.played[0] > 0.3
+    assert sounding == [False, False]
+    assert record["interrupted"] == 1
+    assert record["seconds"] == pytest.approx(1.2, abs=0.15)
+    assert glass.clock.now - sound.played[1] > 1.0
+    glass.window.todo.extend([*frames(0.3), *key(glass, "escape"), nothing, *key(glass, "1")])
+    with pytest.raises(Stopped):
+        screens._play(audio, [])
+
+
+def test_a_1_during_the_tones_does_not_pass_the_sound_check(glass: World) -> None:
+    shown: list[str] = []
+
+    def answer(marker: dict[str, Any]) -> None:
+        shown.append(marker["screen"])
+        if marker["screen"] == "sounding":
+            glass.window.todo.extend(key(glass, "1"))
+        else:
+            glass.window.todo.extend([*frames(0.4), *key(glass, "2" if shown.count("sound") == 1 else "1")])
+
+    found = Screens("en", 0, True, answer, dead_time=0.3).sound_check()
+    assert found is not None
+    assert found["plays"] == 2
+    assert shown == [*["sounding"] * 3, "sound"] * 2
+
+
+def test_an_age_that_ends_the_session_is_asked_for_twice(glass: World) -> None:
+    """3 for 38 is a slip; who is 12 says so."""
+    said: list[list[str]] = []
+
+    def read() -> None:
+        said.append(glass.window.words())
+
+    screens = Screens("en", 0)
+    answer = ask(
+        screens, AGE, *key(glass, "3", "return"), nothing, read, *key(glass, "2", "return", "3", "8", "return")
+    )
+    assert answer.value == 38.0
+    assert "You typed 3. Is that right?" in said[0]
+    assert ask(screens, AGE, *key(glass, "1", "2", "return", "1", "return")).value == 12.0
+    assert ask(screens, AGE, *key(glass, "1", "8", "return")).value == 18.0
+    italian = Screens("it", 0)
+    ask(italian, AGE, *key(glass, "9", "return"), nothing, read, *key(glass, "1", "return"))
+    assert "Hai scritto 9. È giusto?" in said[1]
+
+
+def test_digits_arrows_and_both_enter_keys_answer_a_slider(glass: World) -> None:
+    screens = Screens("en", 0)
+    for keys, value in (
+        (("7", "return"), 7.0), (("num_3", "num_enter"), 3.0), (("0", "right", "space"), 1.0), (("return", "9", "return"), 9.0),
+    ):  # fmt: skip
+        assert ask(screens, SLIDER, *key(glass, *keys)).value == value
+
+
+def test_a_long_text_is_read_to_its_end_before_one_can_agree(glass: World) -> None:
+    """Page by page, forwards and backwards; the buttons that agree stand on the last page alone."""
+    pages: list[tuple[str, list[str]]] = []
+    read: list[str] = []
+
+    def answer(marker: dict[str, Any]) -> None:
+        page = glass.page()
+        pages.append((marker["screen"], list(page.buttons)))
+        body = [w for w, _ in page.words if w != "Welcome"]
+        read.extend(body)
+        way = {"reading": "Back" if len(pages) == 3 else "Continue"}.get(marker["screen"], "I do not agree")
+        glass.window.todo.extend([press(glass, way)])
+
+    screens = Screens("en", 0, True, answer)
+    long = " ".join(f"Sentence number {i} tells what is done with your data." for i in range(60))
+    choices = [("agree", "I agree", "1"), ("decline", "I do not agree", "2")]
+    assert screens.choose("consent", "Welcome", long, choices) == "decline"
+    first, *middle, last = pages
+    assert first == ("reading", ["Continue", "Stop"])
+    assert middle[0] == ("reading", ["Back", "Continue", "Stop"])
+    assert last == ("consent", ["I agree", "I do not agree", "Stop"])
+    forwards = [*read[:1], *read[1:2], *read[4:]]  # one page back from the third, and on again
+    assert read[3] == read[1]
+    assert read[4] == read[2]
+    assert " ".join([*forwards[:2], *read[4:]]).split() == long.split()
