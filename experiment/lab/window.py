@@ -233,10 +233,10 @@ class Window:
 
     @staticmethod
     def _now() -> float:
-        """Seconds of the clock that the keyboard stamps keys with."""
-        from psychtoolbox import GetSecs
+        """Seconds of the clock that PsychoPy's keyboard stamps keys with."""
+        from psychopy import logging
 
-        return float(GetSecs())
+        return float(logging.defaultClock.getTime())
 
     def _counts(self, at: float) -> bool:
         """Whether a press or key of a moment can answer the screen that is shown."""

@@ -21,6 +21,7 @@ from experiment.lab.reading import Page, Phrases, Point
 
 FRAME = 1 / 60
 STAMP = 500.0  # psychtoolbox's clock is another one than time.monotonic
+BOOT = -900.0  # and so is the one that keys are stamped by
 LATE = 0.003  # s by which the glass sound card begins after the scheduled moment
 
 
@@ -117,7 +118,7 @@ class GlassWindow:
 
     def tap(self, key: str) -> None:
         """A key that goes down and up between two frames."""
-        self.released.append(SimpleNamespace(name=key, tDown=self.clock.now + STAMP))
+        self.released.append(SimpleNamespace(name=key, tDown=self.clock.now + BOOT))
 
     def words(self) -> list[str]:
         """All words that stand there now."""
@@ -184,7 +185,8 @@ class World:
         sound = ModuleType("psychopy.sound")
         sound.__dict__["Sound"] = Sound
         logging = ModuleType("psychopy.logging")
-        logging.__dict__.update(ERROR=40, console=SimpleNamespace(setLevel=lambda level: None))
+        keys = SimpleNamespace(getTime=lambda: self.clock.now + BOOT)
+        logging.__dict__.update(ERROR=40, console=SimpleNamespace(setLevel=lambda level: None), defaultClock=keys)
         psychopy = ModuleType("psychopy")
         psychopy.__dict__.update(visual=visual, event=event, hardware=hardware, sound=sound, logging=logging)
         psychtoolbox = ModuleType("psychtoolbox")

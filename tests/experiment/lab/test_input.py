@@ -13,7 +13,7 @@ from experiment.data.tables import Trial
 from experiment.lab.screens import Screens
 from experiment.question import Answer, Question
 from experiment.session import Stopped
-from tests.experiment.lab.glass import FRAME, STAMP, Sound, World
+from tests.experiment.lab.glass import BOOT, FRAME, Sound, World
 
 PAUSE = 0.008  # s that the window sleeps after a flip
 STEPS = Question("sweet", "steps", "How?", low=1, high=5, labels=("a", "b", "c", "d", "e"), word="sweet")
@@ -115,7 +115,7 @@ def test_keys_of_an_earlier_screen_answer_nothing(glass: World) -> None:
 
 def test_a_key_that_is_held_from_the_screen_before_answers_nothing(glass: World) -> None:
     screens = Screens("en", 0, dead_time=0.3)
-    held = SimpleNamespace(name="5", tDown=glass.clock.now + STAMP)
+    held = SimpleNamespace(name="5", tDown=glass.clock.now + BOOT)
     later = [
         *frames(0.6),
         lambda: glass.window.down.append(held),
@@ -132,7 +132,7 @@ def test_what_is_typed_into_another_window_answers_nothing(glass: World) -> None
     late = SimpleNamespace(name="4", tDown=0.0)
 
     def typed_there() -> None:
-        late.tDown = glass.clock.now + STAMP
+        late.tDown = glass.clock.now + BOOT
 
     todo = [*frames(0.4), away, *key(glass, "1", "escape", "return"), typed_there, nothing, back]
     reported = [lambda: glass.window.released.append(late), *key(glass, "3", "return")]

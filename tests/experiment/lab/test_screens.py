@@ -22,7 +22,7 @@ from experiment.launch import Prepared
 from experiment.question import Answer, Back, Question
 from experiment.session import Stopped, run_session
 from tests.experiment import readers
-from tests.experiment.lab.glass import FRAME, LATE, STAMP, GlassHand, Sound, World
+from tests.experiment.lab.glass import BOOT, FRAME, LATE, GlassHand, Sound, World
 
 PAUSE = 0.008  # s that the window sleeps after a flip
 
@@ -443,7 +443,7 @@ def test_a_key_held_over_frames_counts_once(glass: World) -> None:
     from types import SimpleNamespace
 
     window = glass.window
-    at = 5000.0 + STAMP  # after the screen is shown
+    at = 5000.0 + BOOT  # after the screen is shown
     four, again = SimpleNamespace(name="4", tDown=at), SimpleNamespace(name="4", tDown=at + 1)
     todo = [
         lambda: window.down.append(four), lambda: window.released.append(four), lambda: window.down.append(again),
