@@ -23,6 +23,7 @@ LIBRARIES = (
     "onnxruntime", "transformers", "accelerate", "safetensors.torch", "audiocraft.models.builders", "audiocraft.models.lm",
     "audiocraft.models.encodec",
 )  # fmt: skip
+CRASHED = 70  # pytest itself did not begin, or did not end
 OURS = ("tests", "tastelab", "analysis", "experiment", "stimuli", "models")
 
 
@@ -66,7 +67,7 @@ def _child(words: list[str], log: int) -> None:
     os.setsid()
     os.dup2(log, 1)
     os.dup2(log, 2)
-    code = 1
+    code = CRASHED
     try:
         import pytest
 

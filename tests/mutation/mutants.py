@@ -19,6 +19,7 @@ import json
 import math
 import platform
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,7 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
+CRASHES = (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGFPE, -signal.SIGBUS)  # what a fault may do to the interpreter
 Group = tuple[list[str], float, str]  # tests, how long they may take in seconds, which of them (pytest's -m)
 
 
@@ -83,7 +85,12 @@ def noticed(mutant: Mutant, copy: Path, runner: Runner, groups: list[Group]) -> 
             if status == 124:
                 return f"out of time ({seconds:.0f} s)"
             if status not in (0, 5):
-                said = [x for x in output.splitlines() if x.startswith(("FAILED", "ERROR"))] or output.split("\n")[-2:]
+                said = [x for x in output.splitlines() if x.startswith(("FAILED", "ERROR"))]
+                if status in CRASHES:
+                    return f"crashed with signal {-status}"
+                if not said:
+                    # Killed, or never begun: that is no test's finding.
+                    raise RuntimeError(f"pytest ended with status {status} and names no test: {output[-400:]!r}")
                 return said[0][:160]
     return None
 
