@@ -246,6 +246,8 @@ def test_one_taste_has_no_wrong_prompt(bench: Bench, tmp_path: Path) -> None:
     wrong = {"name": "wrong", "checkpoint": "one", "prompts_of": "other tastes"}
     with pytest.raises(StimulusError, match="two tastes at least"):
         generate(study(tastes=THREE[:1]), conditions(wrong), tmp_path)
+    two = generate(study(tastes=THREE[:2]), conditions(wrong), tmp_path / "two")
+    assert {(r.taste, r.prompt_of) for r in two} == {("sweet", "sour"), ("sour", "sweet")}
 
 
 def test_the_same_music_in_two_conditions_is_refused_by_name(bench: Bench, tracks: Path, tmp_path: Path) -> None:

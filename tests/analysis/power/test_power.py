@@ -14,7 +14,7 @@ from analysis.config import AnalysisConfig
 from analysis.data.frames import load
 from analysis.errors import AnalysisError
 from analysis.power.plans import Answers, detected
-from analysis.power.power import Simulation, clip_table, generate, null, plot, power
+from analysis.power.power import BATCH, Simulation, clip_table, generate, null, plot, power
 from analysis.preference import paper, robust
 from experiment import launch
 from experiment.bots.effects import Effects, load_effects
@@ -342,6 +342,16 @@ def test_studies_whose_fit_gives_no_result_find_nothing_and_are_counted() -> Non
     found = detected(flat, 5.0, STUDY.analysis)
     assert not any(d.hits.any() for d in found)
     assert {d.none for d in found} == {3}
+
+
+def test_the_table_says_how_many_studies_gave_no_result() -> None:
+    """Everybody always answers alike, so that no fit has anything to go by: all studies of both batches."""
+    effects = load_effects()
+    alike = effects.preference.model_copy(
+        update=dict.fromkeys(("participant_sd", "clip_sd", "residual_sd", "taste_sd", "pair_sd", "careless"), 0.0)
+    )
+    asked = simulation(effects.model_copy(update={"preference": alike}), BATCH + 5, analysis=STUDY.analysis)
+    assert {r["no_result"] for r in power(asked, [6])} == {BATCH + 5}
 
 
 def test_nothing_is_found_where_every_answer_is_the_middle_and_alpha_is_the_plans() -> None:
