@@ -25,6 +25,12 @@ ROOT = Path(__file__).resolve().parent.parent
 TASTES = ("bitter", "salty", "sour", "sweet")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with tests that take long come first: at the end no process is left alone with one of them."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Torch threads beside other busy processes collapse; one is enough for two-second clips."""

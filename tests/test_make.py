@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sysconfig
+import time
 import tomllib
 from pathlib import Path
 
@@ -35,6 +37,7 @@ def run_checks(
     command = ["sh", "scripts/test.sh", *arguments]
     done = subprocess.run(command, cwd=tmp_path, env={"RECORD": str(record), "PATH": "/usr/bin:/bin"},
                           capture_output=True, text=True)  # fmt: skip
+    (tmp_path / "said").write_text(done.stdout)
     return done.returncode, record.read_text().splitlines(), done.stderr
 
 
@@ -42,14 +45,20 @@ ALL = [
     "ruff check .",
     "mypy ",
     "lint-imports ",
-    "python -m pytest -n 3 --dist loadfile -m not desk",
+    "python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m not desk",
     "python -m pytest -m desk",
 ]
+DESK = ALL[-1]
+
+
+def in_order(calls: list[str]) -> list[str]:
+    """The calls, with that of the desk, which is made beside the others, at the end."""
+    return sorted(calls, key=lambda call: call.startswith(DESK))
 
 
 def test_every_check_is_made_when_all_is_well(tmp_path: Path) -> None:
     status, calls, told = run_checks(tmp_path)
-    assert (status, calls, told) == (0, ALL, "")
+    assert (status, in_order(calls), told) == (0, ALL, "")
 
 
 @pytest.mark.parametrize(
@@ -67,20 +76,53 @@ def test_every_check_is_made_when_all_is_well(tmp_path: Path) -> None:
 def test_what_fails_is_named_and_the_rest_is_tried(tmp_path: Path, failing: str, named: str) -> None:
     status, calls, told = run_checks(tmp_path, failing)
     assert status != 0
-    assert calls == ALL
+    assert in_order(calls) == ALL
     assert told.splitlines()[-1] == f"FAILED: {named}"
 
 
 def test_arguments_reach_both_runs_and_may_choose_nothing_in_one_of_them(tmp_path: Path) -> None:
     status, calls, _ = run_checks(tmp_path, '*"-m desk"*', 5, ("-k", "a b"))
     assert status == 0
-    assert calls[-2:] == [f"{ALL[-2]} -k a b", f"{ALL[-1]} -k a b"]
+    assert in_order(calls)[-2:] == [f"{ALL[-2]} -k a b", f"{ALL[-1]} -k a b"]
 
 
 def test_arguments_that_choose_no_test_at_all_are_no_success(tmp_path: Path) -> None:
     status, _, told = run_checks(tmp_path, "*pytest*", 5)
     assert status != 0
     assert "no test was chosen" in told
+
+
+def test_an_interruption_ends_the_desk_with_all_that_it_started(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "test.sh", tmp_path / "scripts")
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("ruff", "mypy", "lint-imports", "python"):
+        # The desk starts something that lasts; the other tests are still running when the interruption comes.
+        text = '#!/bin/sh\ncase "$*" in *"-m desk"*) sleep 300 & echo $! > "$RECORD"; wait ;; *"not desk"*) sleep 20 ;; esac\n'
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    record = tmp_path / "started"
+    run = subprocess.Popen(
+        ["sh", "scripts/test.sh"], cwd=tmp_path, env={"RECORD": str(record), "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 10
+    while not (record.exists() and record.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    started = int(record.read_text())
+    os.killpg(run.pid, signal.SIGTERM)
+    assert run.wait(15) == 143
+    while Path(f"/proc/{started}").exists() and "zombie" not in Path(f"/proc/{started}/status").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_what_the_desk_said_is_shown(tmp_path: Path) -> None:
+    status, _, _ = run_checks(tmp_path, '*"-m desk"*)echo "1 failed on the desk"; exit 1;; nothing')
+    assert status == 1
+    assert "1 failed on the desk" in (tmp_path / "said").read_text()
 
 
 def test_skips_and_failures_are_listed_with_their_reasons() -> None:

@@ -47,16 +47,18 @@ def vectors() -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_eight_clips_can_be_overfitted_and_shuffled_audio_then_fails(tmp_path: Path) -> None:
-    settings = FullSettings(epochs=(20, 70, 6), batch=8, lr=4e-3, change=SMALL, save_every=500)
+def test_four_clips_can_be_overfitted_and_shuffled_audio_then_fails(tmp_path: Path) -> None:
+    settings = FullSettings(epochs=(20, 60, 4), batch=4, lr=4e-3, change=SMALL, save_every=500)
     curve: list[dict[str, float]] = []
-    folder = train_full(rows(), vectors(), "mert", "smollm2", tmp_path, settings, lambda *given: curve.append(given[2]))
-    assert [r["stage"] for r in curve] == [1.0] * 20 + [2.0] * 70 + [3.0] * 6
+    folder = train_full(
+        rows()[:4], vectors()[:4], "mert", "smollm2", tmp_path, settings, lambda *given: curve.append(given[2])
+    )
+    assert [r["stage"] for r in curve] == [1.0] * 20 + [2.0] * 60 + [3.0] * 4
     assert curve[19]["loss"] < curve[0]["loss"]
     described = json.loads((folder / "config.json").read_text())
     model = load_released(folder / "model.safetensors", described_config(described["dual"]))
     llm, tokenizer = load_llm()
-    x, texts = torch.from_numpy(vectors())[:, :, None], [r.captions[0] for r in rows()]
+    x, texts = torch.from_numpy(vectors()[:4])[:, :, None], [r.captions[0] for r in rows()[:4]]
     with torch.no_grad():
         own = caption_loss(llm, tokenizer, model(x)[0], texts).item()
         shuffled = caption_loss(llm, tokenizer, model(x.roll(1, 0))[0], texts).item()
