@@ -257,10 +257,12 @@ def _superseded(s: Session, trial: int, item: str) -> int:
     return int(s.scalar(of) or 0)
 
 
-def stopped(store: Store, stored: Stored, at: float) -> Stored:
-    """The person, or whoever watches, ended the session early; what was answered is stored."""
+def stopped(store: Store, stored: Stored, at: float, failed: dict[str, Any] | None = None) -> Stored:
+    """The person, or whoever watches, ended the session early, or a sound `failed`; what was answered is stored."""
 
     def write(s: Session) -> None:
+        if failed is not None:
+            s.add(Event(session_id=stored.session_id, name="sound_failed", at=at, detail=failed))
         if s.get_one(SessionRow, stored.session_id).status == "running":
             _end(s, stored.session_id, "stopped", at)
 

@@ -39,6 +39,20 @@ class Stopped(Exception):
     """The participant, or whoever watches, ended the session early; what was answered is stored."""
 
 
+class SoundFailed(Stopped):
+    """Twice a sound did not play to its end: nothing can be asked about it, and the session ends until it is seen to.
+
+    Attributes
+    ----------
+    detail : dict
+        Which clip, None for a tone, and of each attempt the seconds played and the driver's underruns.
+    """
+
+    def __init__(self, detail: dict[str, Any]):
+        super().__init__()
+        self.detail = detail
+
+
 class Presenter(Protocol):
     """Whoever is asked. `gain_db` is set before the first sound."""
 
@@ -108,8 +122,9 @@ def run_session(
             stored = perform(step, store, stored, config, presenter, began)
             if announce and isinstance(step, Ask):
                 announce(step.question.item)
-    except (Stopped, KeyboardInterrupt):
-        stored = answering.stopped(store, stored, time.monotonic() - began)
+    except (Stopped, KeyboardInterrupt) as early:
+        failed = early.detail if isinstance(early, SoundFailed) else None
+        stored = answering.stopped(store, stored, time.monotonic() - began, failed)
     return stored.status
 
 

@@ -206,7 +206,7 @@ class Hand:
         screen, page, w = marker["screen"], Page.of(marker["shown"]), self.phrases
         self.screens.append(screen)
         wanted = {"consent": w.agree, "special": w.yes, "sound": w.yes}
-        going_on = {"page": w.onward, "reading": w.onward, "heard": w.onward, "listen": w.play}
+        going_on = {"page": w.onward, "reading": w.onward, "broken": w.onward, "heard": w.onward, "listen": w.play}
         if screen in wanted or screen in going_on or screen in ASKING:
             time.sleep(HESITATION)  # sooner than this nothing answers
         if screen in wanted:

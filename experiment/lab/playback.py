@@ -13,6 +13,10 @@ from experiment.errors import ExperimentError
 
 RATE = 48000
 LEAD = 0.08  # s ahead that a sound is scheduled
+TAIL = 0.1  # s that samples are under way after the driver took the last of them
+STALLED = 2.0  # s in which no sample leaves after which a sound is broken off
+OPENING = 5.0  # s that a sound card may take to begin
+SLACK = 0.02  # s that may lack at a sound's end: durations are kept in ms, drivers take samples in blocks
 _PREPARED = False
 
 
@@ -73,42 +77,92 @@ def open_sound(path_or_array: Any, rate: int = RATE, gain_db: float = 0.0) -> An
 
 
 def play_through(player: Any, seconds: float, tick: Callable[[float], bool | None]) -> dict[str, Any]:
-    """Play to the end, calling ``tick(share)`` all the while; returns the onset as the driver stamped it.
+    """Play to the end, calling ``tick(share)`` all the while; returns the onset as the driver stamped it, and how it went.
 
-    The start is scheduled `LEAD` ahead, so that the driver, not this process, times it. A tick that returns True ends
-    the sound early; one that raises leaves it stopped.
+    The start is scheduled `LEAD` ahead, so that the driver, not this process, times it. It is over when the driver has taken
+    all samples; where they stop leaving for `STALLED`, it is broken off. A tick that returns True ends the sound early; one
+    that raises leaves it stopped.
 
     Returns
     -------
     dict
         ``onset_delay``: s from the call to the onset; ``onset_error``: s from the scheduled time to the driver's stamp
         of the onset; ``driver``: whether there is such a stamp; ``began``: the onset on the monotonic clock; ``seconds``:
-        how long it took in all.
+        how long it took in all; ``played``: s of the sound that the driver took, None where it does not tell; ``underruns``
+        of the driver meanwhile; ``whole``: whether all of it was played without any, where the driver tells.
     """
     from psychtoolbox import GetSecs
 
     asked = GetSecs()
     player.play(when=asked + LEAD)
     started = time.monotonic()
-    onset: float | None = None
+    course = _Course(seconds, started + LEAD)
     try:
-        while True:
-            elapsed = time.monotonic() - started - LEAD
-            if tick(min(1.0, max(0.0, elapsed / seconds))):
-                break
-            if onset is None:
-                onset = _driver_onset(player)
-            if elapsed >= seconds + 0.1:
-                break
+        while not (tick(course.share) or course.over(_told(player), time.monotonic())):
+            pass
     finally:
-        player.stop()
+        halt(player)
+    onset = course.onset
     return {
         "onset_delay": None if onset is None else round(onset - asked, 5),
         "onset_error": None if onset is None else round(onset - asked - LEAD, 5),
         "driver": onset is not None,
         "began": started + (LEAD if onset is None else onset - asked),
         "seconds": round(time.monotonic() - started, 3),
+        "played": None if onset is None else round(course.played, 3),
+        "underruns": course.underruns,
+        "whole": not course.stalled and course.underruns == 0 and (onset is None or course.played >= seconds - SLACK),
     }
+
+
+class _Course:
+    """How far a sound has come, by the driver where it tells, else by the clock."""
+
+    def __init__(self, seconds: float, due: float):
+        self.seconds, self.due = seconds, due
+        self.share, self.played, self.underruns = 0.0, 0.0, 0
+        self.onset: float | None = None
+        self.stalled = False
+        self._moved = due
+        self._before: float | None = None  # underruns that the driver counted up to the onset
+        self._ended: float | None = None
+
+    def over(self, told: dict[str, Any], now: float) -> bool:
+        """Whether all has been played, or has stopped being played; `told` by the driver at a moment of the monotonic clock."""
+        if "PositionSecs" not in told:
+            self.onset = self.onset or (float(told["StartTime"]) if told.get("StartTime") else None)
+            self.played = min(self.seconds, max(0.0, now - self.due))
+            self.share = self.played / self.seconds
+            return now - self.due >= self.seconds + TAIL
+        if told["StartTime"]:
+            counted = float(told.get("XRuns", 0.0))
+            self._before = counted if self._before is None else self._before
+            self.underruns = max(self.underruns, int(counted - self._before))
+            self.onset = float(told["StartTime"])
+            at = min(self.seconds, float(told["PositionSecs"]))
+            if at > self.played:
+                self.played, self._moved = at, now
+            self.share = self.played / self.seconds
+            if self._ended is None and (self.played >= self.seconds or not told["Active"]):
+                self._ended = now
+        patience = OPENING if self.onset is None else STALLED
+        self.stalled = self._ended is None and now - self._moved > patience
+        return self.stalled or (self._ended is not None and now - self._ended >= TAIL)
+
+
+def _told(player: Any) -> dict[str, Any]:
+    """What the driver says of a sound; nothing where it is none of psychtoolbox."""
+    track = getattr(player, "track", None)
+    return dict(getattr(track, "status", None) or {}) if track is not None else {}
+
+
+def halt(player: Any) -> None:
+    """Stop a sound. Where samples no longer leave psychtoolbox would wait for ever for the last of them: that is not waited for."""
+    track = getattr(player, "track", None)
+    if track is not None and hasattr(track, "stop"):
+        track.stop(block_until_stopped=0)
+    else:
+        player.stop()
 
 
 def reference_noise(seconds: float, lufs: float = -23.0) -> np.ndarray:
@@ -161,10 +215,3 @@ def two_chords() -> list[np.ndarray]:
         x[-2400:] *= np.linspace(1, 0, 2400)
         out.append(np.stack([x, x], axis=1).astype(np.float32))
     return out
-
-
-def _driver_onset(player: Any) -> float | None:
-    track = getattr(player, "track", None)
-    status = getattr(track, "status", None) if track is not None else None
-    start = float(status["StartTime"]) if status and status.get("StartTime") else 0.0
-    return start or None

