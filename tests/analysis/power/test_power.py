@@ -54,7 +54,7 @@ def through_the_engine(
     rows = [
         {"clip": f"{c.taste}-{c.model}-{c.number}", "taste": c.taste, "model": c.model, "number": c.number}
         | {"path": None, "sha256": "0" * 64}
-        for c in clip_table(TASTES, 5)
+        for c in clip_table(TASTES[::-1], 5)  # as commands register them: people get the last taste declared first
     ]
     prepared = Prepared(store, study_id, config, store.ensure_stimuli(study_id, rows))
     launch.simulate(prepared, effects, n, seed)
