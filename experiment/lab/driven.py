@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from experiment.config import ExperimentConfig
 
 CODE = "driven-0001"
+ALIKE = 0.99  # correlation of what sounded with its clip
 SCREENS = 60  # about as many are shown, for the progress bar
 Stored = tuple[str, str | None, float | None]  # item, choice, value
 
@@ -50,11 +51,13 @@ def run_driven(
     Raises
     ------
     ExperimentError
-        If the session is stored but its record is gone, or if the session did not end well.
+        If the session is stored but its record is gone, if the session did not end well, or if an answer was not stored as
+        it was given or a clip did not sound as it is.
     """
     with closing(Store(url)) as store:
         state = last_status(store, study, CODE)
     if state == "complete" and record.exists():
+        _held(json.loads(record.read_text(encoding="utf-8")), record)
         return "one driven session, already there"
     if state == "complete":
         raise ExperimentError(f"the driven session is in {shown(url)}, its record {record} is gone; use another --db")
@@ -78,11 +81,27 @@ def run_driven(
     partial = record.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     os.replace(partial, record)
+    _held(told, record)
     worst = min((a["r"] for a in told["audio"]), default=float("nan"))
     return (
         f"one real PsychoPy session: {told['matching']} of {told['answers']} answers stored as given, "
         f"audio r >= {worst:.5f}"
     )
+
+
+def _held(told: dict[str, Any], record: Path) -> None:
+    """Refuse a session whose answers were not stored as given, or whose clips did not sound as they are."""
+    if told["matching"] < told["answers"]:
+        raise ExperimentError(
+            f"the driven session: {told['answers'] - told['matching']} of {told['answers']} answers were not stored as "
+            f"they were given ({record})"
+        )
+    for played in told["audio"]:
+        if not played["r"] >= ALIKE:
+            raise ExperimentError(
+                f"the driven session: what sounded correlates only {played['r']:.2f} with clip {played['clip']} ({record}); "
+                "is this computer busy? Delete the record and use another --db"
+            )
 
 
 def compare(result: DeskReport, stored: list[Stored], heard: np.ndarray, files: dict[str, Path]) -> dict[str, Any]:
@@ -99,13 +118,17 @@ def compare(result: DeskReport, stored: list[Stored], heard: np.ndarray, files: 
     -------
     dict
         ``answers`` given, ``stored``, ``matching``: how many of the given ones are stored so, at their place;
-        ``audio``: for each playing its clip, place (s), correlation, largest difference.
+        ``audio``: for each playing its clip, place (s), correlation, largest difference; what broke off and was played
+        again counts by its last playing.
     """
     given = [(g["item"], g.get("choice"), g.get("value")) for g in result.given]
     matching = sum(a == b for a, b in zip(stored[len(stored) - len(given) :], given, strict=False))
     audio: list[dict[str, Any]] = []
     start = 0
-    for marker in (m for m in result.markers if m["screen"] == "playing"):
+    following = [*(m["screen"] for m in result.markers[1:]), None]
+    for marker, then in zip(result.markers, following, strict=True):
+        if marker["screen"] != "playing" or then == "broken":
+            continue
         stimulus = load_mono(files[marker["clip"]], RATE)
         r, at, error = compare_capture(heard, stimulus, start)
         start = at + len(stimulus) // 2

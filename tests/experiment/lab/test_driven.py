@@ -73,6 +73,16 @@ def test_each_playing_is_found_after_the_one_before(files: dict[str, Path]) -> N
     assert min(x["r"] for x in wrong) < 0.9
 
 
+def test_a_playing_that_broke_off_is_not_looked_for(files: dict[str, Path]) -> None:
+    heard = np.zeros(2 * RATE, np.float32)
+    heard[10_000 : 10_000 + 4000] = noise(0)[:4000]
+    heard[40_000 : 40_000 + 9600] = noise(0)
+    screens = [("playing", "a"), ("broken", None), ("playing", "a"), ("heard", None)]
+    markers = [{"screen": s} | ({"clip": c} if c else {}) for s, c in screens]
+    (audio,) = driven.compare(DeskReport(0, [], markers, None, ""), [], heard, files)["audio"]
+    assert (audio["at_seconds"], audio["r"]) == (0.833, 1.0)
+
+
 @pytest.fixture
 def driving(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """A desk on which nothing runs: it notes what it was asked for and gives back a report."""
@@ -106,16 +116,16 @@ def test_a_session_is_driven_once_and_its_record_is_kept(
     booth: Prepared, files: dict[str, Path], driving: dict[str, Any], tmp_path: Path
 ) -> None:
     record, seen = tmp_path / "desk.json", []
-    driving["report"] = report([{"item": "sex", "choice": "male"}], ["a"])
+    driving["report"] = report([], ["a"])
     said = run(booth, record, files, lambda *x: seen.append(x))
-    assert said == "one real PsychoPy session: 0 of 1 answers stored as given, audio r >= 1.00000"
+    assert said == "one real PsychoPy session: 0 of 0 answers stored as given, audio r >= 1.00000"
     (command, phrases, drawn) = driving["asked"][0]
     assert command == ["tastelab", "run", "--code", "driven-0001"]
     assert phrases.agree == "I agree"
     assert drawn == np.random.default_rng(111).random()
     assert seen == [(3, 120, "page"), (120, 120, "steps")]
     kept = json.loads(record.read_text())
-    assert (kept["answers"], kept["stored"], kept["matching"]) == (1, 0, 0)
+    assert (kept["answers"], kept["stored"], kept["matching"]) == (0, 0, 0)
     assert [a["clip"] for a in kept["audio"]] == ["a"]
     assert sorted(p.name for p in tmp_path.glob("desk*")) == ["desk.json"]
     # What is there is gone on with, what is complete is left alone, and a lost record is said.
@@ -139,6 +149,26 @@ def complete(booth: Prepared) -> None:
     session, _ = launch.resume(booth, "driven-0001")
     run_session(booth.store, session, booth.config, Bot(booth.config, load_effects(), np.random.default_rng(0), 0))
     assert len(answers_of(booth.store, "s", "driven-0001")) == 49
+
+
+@pytest.mark.parametrize(
+    ("given", "played", "said"),
+    [([{"item": "sex", "choice": "male"}], ["a"], "1 of 1 answers were not stored as they were given"),
+     ([], ["a", "b"], r"what sounded correlates only -?0\.0\d with clip b .*desk\.json\); is this computer busy")],
+)  # fmt: skip
+def test_what_was_not_stored_or_did_not_sound_as_it_should_is_no_success(
+    booth: Prepared, files: dict[str, Path], driving: dict[str, Any], tmp_path: Path,
+    given: list[dict[str, Any]], played: list[str], said: str,
+) -> None:  # fmt: skip
+    """Neither when it is run nor when it is there already; the record stays, to be looked at."""
+    driving["report"] = report(given, played)
+    with pytest.raises(ExperimentError, match=said):
+        run(booth, tmp_path / "desk.json", files)
+    launch.begin(booth, "driven-0001", "driven", "en", "x")
+    complete(booth)
+    with pytest.raises(ExperimentError, match=said):
+        run(booth, tmp_path / "desk.json", files)
+    assert len(driving["asked"]) == 1
 
 
 def test_a_session_that_does_not_end_well_is_told_with_its_last_words(
