@@ -15,6 +15,7 @@ kills      sessions on the desk killed at random moments in each block, and resu
 nulls      20 null studies through the engine beside the generator's; 1,000 through the generator
 coverage   false positives of the paper's tests and of mixed models under participant and clip variance
 malformed  20,000 malformed inputs
+anystudy   400 random study files that can be read: sessions of each run to their end by bots
 speed      seconds of every analysis for 111, 1,000 and 10,000 people (after `make study`, whose clips it uses)
 captions   attributes, heads and word overlap of captions, beside shuffled and constant captions (220 held-out clips)
 voices     vocals and gender of sung clips by speakers that no training heard; MusiCNN's tags beside
@@ -162,6 +163,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "nulls": studies.nulls,
     "coverage": studies.coverage,
     "malformed": studies.malformed,
+    "anystudy": studies.anystudy,
     "speed": speed.speed,
     "mixed": mixed.lme4,
     "calibration": calibration.calibration,

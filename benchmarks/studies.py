@@ -159,3 +159,18 @@ def malformed(total: int = 20_000) -> dict[str, Any]:
         "passed": done.returncode == 0,
         "last_line": done.stdout.strip()[-200:],
     }
+
+
+def anystudy(total: int = 400) -> dict[str, Any]:
+    """Run so many random study files that can be read to their end, by bots."""
+    test = ROOT / "tests" / "tastelab" / "test_any_study.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", str(test), "--timeout", "36000", "--hypothesis-show-statistics"],
+        cwd=ROOT, env={**os.environ, "TASTELAB_EXAMPLES": str(total)}, capture_output=True, text=True,
+    )  # fmt: skip
+    counts = re.search(r"(\d+) passing examples, (\d+) failing examples, (\d+) invalid examples", done.stdout)
+    passing, failing, refused = map(int, counts.groups()) if counts else (None, None, None)
+    return {
+        "wanted": total, "run to their end": passing, "failed": failing, "refused in one line": refused,
+        "passed": done.returncode == 0, "last_line": done.stdout.strip()[-200:],
+    }  # fmt: skip

@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from experiment.tasks.after import Felt
 from experiment.tasks.identification import IdentificationTask
 from experiment.tasks.pages import PageTask
-from experiment.tasks.preference import PAPER, PreferenceConfig, PreferenceTask
+from experiment.tasks.preference import PreferenceConfig, PreferenceTask
 from experiment.tasks.questionnaire import Questionnaire, QuestionnaireTask
 from experiment.tasks.ratings import RatingsConfig, RatingsTask
 from experiment.tasks.task import RESERVED, Language, Task, twice
+from models.conditions import EARLIER_PAIRS
 
 SEED = 2**63 - 1  # the largest that databases and generators keep
 TAKEN = (*RESERVED, "preference", "ratings")  # blocks of version 0.1
@@ -173,7 +174,7 @@ class ExperimentConfig(BaseModel):
         preference, ratings = self.task(PreferenceTask), self.task(RatingsTask)
         if preference and preference.replicate and ratings and ratings.clips > 3:
             raise ValueError("replicate = true rates the clips after trials 1, 3 and 4: ratings.clips can be 3 at most")
-        if preference and preference.replicate and any(t.kind == "identification" for t in self.sequence()):
+        if preference and preference.replicate and self.task(IdentificationTask):
             raise ValueError("replicate = true is the paper's design, which has no identification")
         if self.psytoolkit is not None:
             known = {a.name for a in ratings.adjectives} if ratings else set()
@@ -248,7 +249,7 @@ class ExperimentConfig(BaseModel):
         """The tables of version 0.1 as tasks."""
         tasks: list[Task] = [QuestionnaireTask.model_validate(q.model_dump()) for q in self.questionnaires]
         if self.preference:
-            tasks.append(PreferenceTask(pairs=[PAPER], **self.preference.model_dump()))
+            tasks.append(PreferenceTask(pairs=EARLIER_PAIRS, **self.preference.model_dump()))
         if self.ratings:
             said: dict[str, Any] = self.ratings.model_dump()
             conditions = said.pop("models")

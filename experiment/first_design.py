@@ -15,6 +15,7 @@ from experiment.errors import ExperimentError
 from experiment.tasks.preference import ITEM, PreferenceTask
 from experiment.tasks.ratings import RatingsTask
 from experiment.tasks.task import Clip, PlannedTrial
+from models.conditions import GIVEN
 
 REUSED_TRIALS = (1, 3, 4)  # preference trials, counted from 1, whose tastes the paper's ratings take
 
@@ -135,7 +136,7 @@ def _rated(
         count = max(c.number for c in pool) + 1
         return [next(c for c in pool if c.taste == t and c.number == (number + start) % count) for t, number in numbers]
     tastes = sorted({c.taste for c in pool})
-    if len(tastes) == 1 or "given" in ratings.conditions:
+    if len(tastes) == 1 or GIVEN in ratings.conditions:
         if n > len(pool):
             raise ExperimentError(f"{n} clips a person are asked for and only {len(pool)} are there")
         # Consecutive rows share one seeded permutation and take its parts, so every clip is rated equally often.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 EARLIER = {"base": "nano-base", "finetuned": "nano-taste"}
 EARLIER_LABELS = {"finetuned": "fine-tuned"}
 GIVEN = "given"
-EARLIER_COMPARED = "finetuned"  # of the two that a high score spoke for
+EarlierName = Literal["base", "finetuned", "given"]
+EARLIER_COMPARED: Final = "finetuned"  # of the two that a high score spoke for
 EARLIER_PAIRS = [(EARLIER_COMPARED, "base")]
 
 

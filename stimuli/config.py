@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from models.conditions import GIVEN
 from models.tempo import tempo_class
 
 
@@ -78,7 +79,7 @@ class StimuliConfig(BaseModel):
     def _can_be_made(self) -> StimuliConfig:
         if 2 * self.fade > self.seconds:
             raise ValueError(f"two fades of {self.fade:g} s do not fit into clips of {self.seconds:g} s")
-        if self.source == "given" and self.folder is None:
+        if self.source == GIVEN and self.folder is None:
             raise ValueError("source = 'given' needs folder = 'PATH' with the audio files")
         return self
 

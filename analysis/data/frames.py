@@ -271,7 +271,9 @@ def _people(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _preference(rows: pd.DataFrame, low: float, high: float, conditions: Conditions) -> pd.DataFrame:
-    part = rows[rows["kind"] == "preference"].copy()
+    from experiment.tasks.preference import KIND
+
+    part = rows[rows["kind"] == KIND].copy()
     sides = [conditions.over_and_under(a, b) for a, b in zip(part["first_model"], part["second_model"], strict=True)]
     part["over"], part["under"] = [over for over, _ in sides], [under for _, under in sides]
     over_first = part["first_model"] == part["over"]

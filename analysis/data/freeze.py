@@ -6,12 +6,16 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis.data.compared import Conditions
 from analysis.data.frames import StudyData, digest_of, slider_ends
 from analysis.data.planned import planned
 from analysis.errors import AnalysisError
+from models.conditions import EARLIER_PAIRS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FRAMES = ("people", "preference", "ratings", "affect")
 SOME = ("identification", "repeats")  # written, and part of the digest, where there are any
@@ -65,6 +69,8 @@ def thaw(folder: Path) -> StudyData:
             first=frames["repeats"]["first"].map(json.loads).astype(object),
             again=frames["repeats"]["again"].map(json.loads).astype(object),
         )
+    if "clip_over" not in frames["preference"]:
+        frames["preference"] = _of_version_0_1(frames["preference"])
     digest = digest_of(frames[name] for name in there)
     if digest != described["data_sha256"]:
         raise AnalysisError(f"snapshot {folder} was changed after it was frozen; freeze the database again")
@@ -79,3 +85,14 @@ def thaw(folder: Path) -> StudyData:
         conditions=Conditions.declared(described["definition"] or {}),
         ends=slider_ends(described["definition"] or {}),
     )
+
+
+def _of_version_0_1(preference: pd.DataFrame) -> pd.DataFrame:
+    """Comparisons of a snapshot of version 0.1, whose two conditions named the columns of their clips, as they are now."""
+    ((over, under),) = EARLIER_PAIRS
+    named = {f"clip_{over}": "clip_over", f"clip_{under}": "clip_under"}
+    out = preference.rename(columns=named)
+    at = out.columns.get_loc("taste") + 1
+    out.insert(at, "over", over)
+    out.insert(at + 1, "under", under)
+    return out

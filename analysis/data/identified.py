@@ -23,8 +23,10 @@ def identified(rows: pd.DataFrame) -> pd.DataFrame:
 
     `rows` are stored answers, with ``kind`` of their task; hidden repeats are not among them.
     """
-    part = rows[rows["kind"] == "identification"]
-    named = part[part["item"] == "identification"].rename(
+    from experiment.tasks.identification import ITEM, KIND
+
+    part = rows[rows["kind"] == KIND]
+    named = part[part["item"] == ITEM].rename(
         columns={"taste": "asked", "first_model": "condition", "first_clip": "clip", "choice": "answered"}
     )
     if named.empty:

@@ -26,6 +26,7 @@ from experiment.first_design import REUSED_TRIALS
 from experiment.tasks.preference import ITEM, PreferenceTask
 from experiment.tasks.ratings import RatingsTask
 from experiment.tasks.task import DEMOGRAPHICS
+from models.conditions import GIVEN
 from stimuli.names import told
 
 CODES: dict[str, dict[str, str]] = {
@@ -268,7 +269,7 @@ def _write(store: Store, study_id: int, code: str, plan: list[_Planned]) -> bool
 
 
 def _clip(name: str, trial: _Planned) -> dict[str, Any]:
-    parts = name.rsplit("-", 2)
-    if trial.second is not None or len(parts) == 3:
-        return {"clip": name, "taste": parts[0], "model": parts[1], "number": int(parts[2])}
-    return {"clip": name, "taste": name, "model": "given", "number": 0}
+    if name == trial.taste:  # a track, whatever it is called
+        return {"clip": name, "taste": name, "model": GIVEN, "number": 0}
+    taste, condition, number = name.rsplit("-", 2)
+    return {"clip": name, "taste": taste, "model": condition, "number": int(number)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,8 @@ from experiment.question import Question
 from experiment.tasks.after import After
 from experiment.tasks.task import STEPS, Reader, Task, scale_question, twice
 
-ITEM = "identification"
+ITEM: Final = "identification"
+KIND: Final = "identification"
 CONFIDENCE = "confidence"
 NONE = "none"
 Name = Annotated[str, Field(min_length=1, max_length=20)]
@@ -39,7 +40,7 @@ class IdentificationTask(Task):
     heard: ClassVar[bool] = True
     tastes_named: ClassVar[bool] = True
 
-    kind: Literal["identification"] = "identification"
+    kind: Literal["identification"] = KIND
     clips: int = Field(default=8, ge=1, le=100)
     conditions: list[Name] = Field(default=[])
     none: bool = False

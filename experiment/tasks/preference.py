@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,8 +11,8 @@ from experiment.question import Question
 from experiment.tasks.after import After
 from experiment.tasks.task import Reader, Task, check_scale, twice
 
-ITEM = "preference"
-PAPER = ("finetuned", "base")  # the pair of version 0.1
+ITEM: Final = "preference"
+KIND: Final = "preference"
 Name = Annotated[str, Field(min_length=1, max_length=20)]
 
 
@@ -58,7 +58,7 @@ class PreferenceTask(Task, PreferenceConfig):
     heard: ClassVar[bool] = True
     tastes_named: ClassVar[bool] = True
 
-    kind: Literal["preference"] = "preference"
+    kind: Literal["preference"] = KIND
     pairs: list[tuple[Name, Name]] = Field(min_length=1)
     match: Literal["number", "crossed"] = "number"
     repeats: int = Field(default=0, ge=0, le=20)

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiment.question import Question
 from experiment.tasks.after import After
+from experiment.tasks.preference import ITEM as COMPARED
 from experiment.tasks.task import STEPS, Language, Reader, Task, check_labels, check_scale, scale_question, twice
+from models.conditions import EARLIER_COMPARED, EarlierName
 
 Name = Annotated[str, Field(min_length=1, max_length=20)]
 
@@ -45,15 +47,15 @@ class Scales(BaseModel):
         names = [a.name for a in self.adjectives]
         if twice(names):
             raise ValueError(f"adjectives are named twice: {twice(names)}")
-        if "preference" in names:
-            raise ValueError("an adjective can't be named 'preference'; that is the item of the other task")
+        if COMPARED in names:
+            raise ValueError(f"an adjective can't be named {COMPARED!r}; that is the item of the other task")
         return self
 
 
 class RatingsConfig(Scales):
     """The task as version 0.1's `[experiment.ratings]` declares it."""
 
-    models: list[Literal["base", "finetuned", "given"]] = ["finetuned"]
+    models: list[EarlierName] = [EARLIER_COMPARED]
 
     @model_validator(mode="after")
     def _models(self) -> RatingsConfig:

@@ -61,8 +61,8 @@ def lacking(words: dict[str, Any], kinds: list[str], after: list[str]) -> str | 
     """The first of the texts that came later which some kinds of task, and questions after a clip, need and there is not."""
     named = {"parts.first"} if any("intro_title" not in words.get(kind, {}) for kind in kinds) else set()
     wanted = named | {f"affect.{item}.question" for item in after}
-    if "identification" in kinds:
-        wanted |= {k for k in _keys(_read(FOLDER / "en.toml")) if k.startswith("identification.")}
+    asked = tuple(f"{kind}." for kind in kinds if f"{kind}." in LATER)
+    wanted |= {k for k in _keys(_read(FOLDER / "en.toml")) if k.startswith(asked)}
     return min(wanted - _keys(words), default=None)
 
 

@@ -120,12 +120,14 @@ def launch(booth: Booth, place: Place) -> None:
     with open_store(place.db) as store:
         rows = status_rows(store, loaded.name)
     open_ones = [str(r["participant"]) for r in rows if r["status"] in ("running", "stopped") and r["kind"] != "bot"]
-    chosen = ask(loaded.title, loaded.experiment.languages, booth.station, open_ones)
+    groups = [g.name for g in loaded.experiment.groups]
+    chosen = ask(loaded.title, loaded.experiment.languages, booth.station, open_ones, groups)
     if chosen is None:
         say("cancelled; nothing was started")
         return
     code, again = (None, chosen.code) if chosen.resume else (chosen.code, None)
-    _sit(code, again, chosen.language, replace(booth, station=chosen.station or booth.station), [], place)
+    booth = replace(booth, station=chosen.station or booth.station)
+    _sit(code, again, chosen.language, booth, [], place, chosen.group)
 
 
 @app.command()

@@ -61,6 +61,9 @@ def trace(
     made = [
         {
             "clip": r.clip,
+            "condition": r.model,
+            "taste": r.taste,
+            "number": r.number,
             "prompt": r.prompt,
             "checkpoint": r.checkpoint,
             "checkpoint_sha256": (r.checkpoint_sha256 or "")[:12],

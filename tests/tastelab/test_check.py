@@ -48,6 +48,13 @@ def gold(old: str, new: str) -> Callable[[str], str]:
     return lambda text: text + GOLD.replace(old, new, 1)
 
 
+def having(*conditions: str) -> Callable[[str], str]:
+    """The default study with its two conditions and others, each the lines of a table."""
+    known = ('name = "base"\ncheckpoint = "nano-base"', 'name = "finetuned"\ncheckpoint = "nano-taste"')
+    more = "".join(f"\n[[models.conditions]]\n{lines}\n" for lines in (*known, *conditions))
+    return lambda text: text.replace('base = "nano-base"\nfinetuned = "nano-taste"\n', "") + more
+
+
 REFUSED: list[tuple[Callable[[str], str], str]] = [
     # scales
     (put("low = 0\nhigh = 10", "low = 10\nhigh = 0"), "low = 10 is not under high = 0"),
@@ -88,6 +95,16 @@ REFUSED: list[tuple[Callable[[str], str], str]] = [
     (put('factors = "parallel"', "factors = 0"), "greater than or equal to 1"),
     (put("seed = 7", 'seed = 7\ngroups = ["sex", "shoe_size"]'), "nobody is asked for 'shoe_size'"),
     (put("seed = 7", 'seed = 7\ngroups = ["sex", "sex"]'), "a group is named twice"),
+    # conditions
+    (having('name = "base"\ncheckpoint = "other"'), "two conditions are named 'base'"),
+    (having('name = "other"\nlabel = "base"\ncheckpoint = "other"'), "two conditions are shown as 'base'"),
+    (having('name = "other"\ncheckpoint = "nano-base"'), "conditions 'base' and 'other' are the same music"),
+    (having('name = "other"'), "has none of them; it needs exactly one of checkpoint, tracks, blend"),
+    (having('name = "other"\ncheckpoint = "x"\ntracks = "y"'), "has checkpoint and tracks"),
+    (having('name = "other"\nblend = { from = "base", to = "tuned", share = 0.5 }'), "there is no condition 'tuned'"),
+    (having('name = "other"\nblend = { from = "base", to = "finetuned", share = 1.5 }'), "less than 1"),
+    (having('name = "other"\ntracks = "y"\nprompts_of = "other tastes"'), "tracks are not made from prompts"),
+    (having('name = "1st"\ncheckpoint = "x"'), "pattern"),
     # numbers out of reach
     (put("seed = 111", "seed = 9223372036854775808"), "less than or equal to"),
     (put("seed = 2025", "seed = 10000000000000"), "less than or equal to"),
@@ -105,6 +122,7 @@ REFUSED: list[tuple[Callable[[str], str], str]] = [
 
 @pytest.mark.parametrize("change, told", REFUSED, ids=[t for _, t in REFUSED])
 def test_what_cannot_be_run_is_refused_in_one_line(change: Callable[[str], str], told: str, tmp_path: Path) -> None:
+    assert change(DEFAULT) != DEFAULT
     path = tmp_path / "study.toml"
     path.write_text(change(DEFAULT), encoding="utf-8")
     with pytest.raises(UserError) as caught:

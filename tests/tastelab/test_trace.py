@@ -49,7 +49,7 @@ def test_what_fits_nothing_or_too_much_is_a_mistake(lived: Lived, what: str) -> 
 def test_where_a_clip_came_from_stands_in_its_row(lived: Lived) -> None:
     assert traced(lived, "sweet-base-003")["clips"] == [
         {
-            "clip": "sweet-base-003", "prompt": "Sweet music number 3", "checkpoint": "nano-base",
+            "clip": "sweet-base-003", "condition": "base", "taste": "sweet", "number": 3, "prompt": "Sweet music number 3", "checkpoint": "nano-base",
             "checkpoint_sha256": "cccccccccccc", "seed": 103, "sha256": next(
                 r.sha256[:12] for r in clip_rows() if r.clip == "sweet-base-003"
             ), "loudness": -23.0, "caption": None,

@@ -18,6 +18,7 @@ from experiment.data.ages import age_band
 from experiment.data.store import Store
 from experiment.data.tables import Response, SessionRow, Stimulus, StudyRow, Trial
 from experiment.design import SPECIAL
+from stimuli.names import told
 
 SMALL_CELL = 5  # an age band or answer that fewer people share is flagged before the data is published
 MEANINGS = {
@@ -30,15 +31,17 @@ MEANINGS = {
     "taste": "taste asked about (preference) or prompted (ratings; not shown to the participant)",
     "first_clip": "clip heard first",
     "second_clip": "clip heard second (preference only)",
-    "first_model": "model of the first clip: base, finetuned or given",
+    "first_model": "condition of the first clip, as the study file names it",
     "item": "what was asked: preference, an adjective, or a question (age in bands)",
     "value": "number on the item's scale; preference: low = first clip, high = second clip",
     "choice": "option chosen",
     "response_time": "seconds from the question to the answer, monotonic clock",
 }
 COLUMNS = tuple(MEANINGS)
-# Columns of studies that have groups or hidden repeats.
+# Columns of studies whose clips have names that tell nothing, and of those that have groups or hidden repeats.
 MORE = {
+    "first": "what the first clip is: taste, condition, number; or its track (where the clip's name does not tell)",
+    "second": "what the second clip is",
     "group": "group of the session",
     "repeated": "yes: the clip or pair was heard and answered for before, in the same block of the session",
 }
@@ -113,6 +116,8 @@ def tidy(store: Store, study: str) -> Tidy:
                     "value": value,
                     "choice": choice,
                     "response_time": response.response_time,
+                    "first": _told(first),
+                    "second": _told(second),
                     "group": session.group_name,
                     "repeated": "yes" if trial.repeated else None,
                 }
@@ -123,6 +128,14 @@ def tidy(store: Store, study: str) -> Tidy:
             if c not in more:
                 del r[c]
     return Tidy(study, row.title, rows, _small_cells(rows), more)
+
+
+def _told(clip: Stimulus | None) -> str | None:
+    """What a clip is, where its name does not say it."""
+    if clip is None:
+        return None
+    found = told(clip.clip, clip.model, clip.taste, clip.number, clip.prompt or "")
+    return None if found == clip.clip else found
 
 
 def _small_cells(rows: list[dict[str, Any]]) -> list[str]:

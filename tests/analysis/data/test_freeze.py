@@ -76,3 +76,16 @@ def test_snapshot_comes_back_and_a_change_is_found(prepared: Prepared, tmp_path:
         thaw(folder)
     with pytest.raises(AnalysisError, match="not a snapshot"):
         thaw(tmp_path)
+
+
+def test_a_snapshot_of_version_0_1_is_read_as_what_it_meant(prepared: Prepared, tmp_path: Path) -> None:
+    """Its comparisons had a column of clips for each of the two conditions, and its digest was made of those."""
+    launch.simulate(prepared, load_effects(), 4, seed=1)
+    data = load(prepared.store.engine, "s")
+    folder = freeze(data, {}, tmp_path)
+    path = folder / "preference.parquet"
+    old = pd.read_parquet(path).drop(columns=["over", "under"])
+    old.rename(columns={"clip_over": "clip_finetuned", "clip_under": "clip_base"}).to_parquet(path, index=False)
+    back = thaw(folder)
+    pd.testing.assert_frame_equal(back.preference, data.preference)
+    assert back.digest == data.digest

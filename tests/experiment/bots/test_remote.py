@@ -26,8 +26,8 @@ from tests.experiment.test_steps import rows_of
 Message = dict[str, Any]
 
 
-def entered(folder: Path, file: Path) -> Prepared:
-    """A study with five clips for each of its conditions and tastes; rows only."""
+def entered(folder: Path, file: Path, clips: int = 5) -> Prepared:
+    """A study with some clips for each of its conditions and tastes; rows only."""
     study = load_study(file)
     folder.mkdir()
     store = Store(f"sqlite:///{folder / 'p.db'}")
@@ -36,13 +36,13 @@ def entered(folder: Path, file: Path) -> Prepared:
         {"clip": f"{t.name}-{m}-{n}", "taste": t.name, "model": m, "number": n, "path": None, "sha256": f"{n:064d}"}
         for t in study.stimuli.tastes
         for m in study.models.names
-        for n in range(5)
+        for n in range(clips)
     ]
     return Prepared(store, number, study.experiment, store.ensure_stimuli(number, rows))
 
 
 def bot(prepared: Prepared) -> Bot:
-    return Bot(prepared.config, load_effects(), np.random.default_rng(3), 3)
+    return Bot(prepared.config, load_effects(prepared.config.effects), np.random.default_rng(3), 3)
 
 
 class Killing:
@@ -64,9 +64,12 @@ class Killing:
         return self.engine(message)
 
 
-@pytest.mark.parametrize(("file", "language"), [("study.toml", "it"), ("studies/five-tastes.toml", "en")])
-def test_killed_between_calls_the_rows_are_the_same(tmp_path: Path, file: str, language: str) -> None:
-    here, there = entered(tmp_path / "here", ROOT / file), entered(tmp_path / "there", ROOT / file)
+@pytest.mark.parametrize(
+    ("file", "language", "clips"),
+    [("study.toml", "it", 5), ("studies/five-tastes.toml", "en", 5), ("studies/three-conditions.toml", "it", 8)],
+)
+def test_killed_between_calls_the_rows_are_the_same(tmp_path: Path, file: str, language: str, clips: int) -> None:
+    here, there = (entered(tmp_path / name, ROOT / file, clips) for name in ("here", "there"))
     run_session(here.store, launch.begin(here, "b", "bot", language, "x"), here.config, bot(here))
     engine = EngineProcess(str(there.store.engine.url))
     # Each kill costs a second: five of them, spread over the session; at every call by benchmarks.evidence.

@@ -272,7 +272,9 @@ def test_a_study_without_the_survey_s_tasks_takes_no_row(db: Store, config: Expe
 
 @some
 @given(
-    tracks=st.lists(st.from_regex(r"[a-z]{1,8}(_[a-z]{1,5})?", fullmatch=True), min_size=1, max_size=4, unique=True),
+    tracks=st.lists(
+        st.from_regex(r"[a-z]{1,8}([_-][a-z]{1,5}){0,2}", fullmatch=True), min_size=1, max_size=4, unique=True
+    ),
     data=st.data(),
 )
 def test_a_declared_wide_file_is_read_by_its_columns(

@@ -54,6 +54,22 @@ def test_an_unfinished_session_is_gone_on_with(shown: dict[str, Any]) -> None:
         ask("Study", ["en"], "b1", ["A"])
 
 
+def test_a_group_is_chosen_where_there_are_groups(shown: dict[str, Any]) -> None:
+    shown["entered"] = {"code": "P7"}
+    groups = ["cooks", "musicians"]
+    assert ask("Study", ["en", "it"], "b1", ["A"], groups) == Launch("P7", None, "b1", False, None)
+    assert shown["fields"]["group"] == ("the emptiest", ["the emptiest", *groups], "Group")
+    assert shown["fields"]["language"][:2] == ("the group's", ["the group's", "en", "it"])
+    shown["entered"] = {"code": "P7", "group": "cooks", "language": "it"}
+    assert ask("Study", ["en", "it"], "b1", ["A"], groups) == Launch("P7", "it", "b1", False, "cooks")
+    shown["entered"] = {"resume": "A", "code": "", "group": "cooks"}
+    with pytest.raises(ExperimentError, match="session of A goes on in its own group"):
+        ask("Study", ["en", "it"], "b1", ["A"], groups)
+    shown["entered"] = {"code": "P7"}
+    ask("Study", ["en", "it"], "b1", ["A"])
+    assert "group" not in shown["fields"]
+
+
 def test_nothing_entered_and_cancelled(shown: dict[str, Any]) -> None:
     with pytest.raises(ExperimentError, match="no participant code"):
         ask("Study", ["en"], "b1", [])
