@@ -7,9 +7,10 @@ from typing import Any
 
 PAPER = "#F6F4EF"
 INK = "#1F2A33"
-MUTED = "#68737C"
+MUTED = "#5A656E"
 ACCENT = "#2A6F97"
 SOFT = "#DDE6EA"
+EDGE = "#7D8891"  # of what is quiet or not open yet
 WHITE = "#FFFFFF"
 FONT = "Noto Sans"  # ships with PsychoPy
 RIGHT_TO_LEFT = {"ar", "fa", "he", "ur"}
@@ -147,7 +148,7 @@ class Button:
         filled = (self.primary and self.enabled) or self.selected
         hover = self.hover and self.enabled
         box.fillColor = ACCENT if filled else SOFT if hover else WHITE if not self.quiet else PAPER
-        box.lineColor = ACCENT if self.enabled and not self.quiet else SOFT
+        box.lineColor = ACCENT if self.enabled and not self.quiet else EDGE
         label.color = WHITE if filled else INK if self.enabled and not self.quiet else MUTED
         box.draw()
         label.draw()
@@ -254,7 +255,7 @@ class Bar:
         if not self.parts:
             self.parts = [
                 visual.Rect(
-                    self.window, self.width, 0.018, pos=(0, self.y), fillColor=SOFT, lineColor=SOFT, autoLog=False
+                    self.window, self.width, 0.018, pos=(0, self.y), fillColor=SOFT, lineColor=EDGE, autoLog=False
                 ),
                 visual.Rect(
                     self.window, 0.001, 0.018, pos=(0, self.y), fillColor=ACCENT, lineColor=ACCENT, autoLog=False

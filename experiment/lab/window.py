@@ -320,7 +320,7 @@ def open_window(fullscreen: bool) -> Any:
         # Importing pyglet's window already looks for a display.
         from psychopy import visual
 
-        return visual.Window(
+        window = visual.Window(
             size=(1280, 800),
             fullscr=fullscreen,
             units="height",
@@ -331,7 +331,21 @@ def open_window(fullscreen: bool) -> Any:
             winType="pyglet",
             useFBO=True,
         )
+        bring_fonts()
+        return window
     except Exception as error:  # pyglet raises its own kinds
         raise ExperimentError(
             f"no window can be opened ({type(error).__name__}); is there a display (DISPLAY)?"
         ) from None
+
+
+def bring_fonts() -> None:
+    """Let the window's texts be set in the font that PsychoPy brings: without being told pyglet takes another one."""
+    from importlib.metadata import distribution
+
+    import pyglet.font
+
+    for face in ("Regular", "Bold"):
+        path = Path(str(distribution("psychopy").locate_file(f"psychopy/assets/fonts/NotoSans-{face}.ttf")))
+        if path.is_file():
+            pyglet.font.add_file(str(path))

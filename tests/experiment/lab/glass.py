@@ -224,6 +224,7 @@ class World:
         for name in ("window", "asking", "playback", "desk"):
             monkeypatch.setattr(f"experiment.lab.{name}.time", self.clock)
         monkeypatch.setattr("experiment.session.time", self.clock)
+        monkeypatch.setattr("experiment.lab.window.bring_fonts", lambda: None)
         # Here a person is as quick as a test is written; what comes too soon has tests of its own.
         monkeypatch.setattr("experiment.lab.window.DEAD_TIME", 0.0)
         monkeypatch.setattr("experiment.lab.desk.HESITATION", 0.0)

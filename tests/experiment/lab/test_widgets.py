@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from experiment.lab.widgets import Bar, Button, Slider, Typeface, laid_out, text, typeface
+from experiment.lab.widgets import INK, MUTED, PAPER, Bar, Button, Slider, Typeface, laid_out, text, typeface
 from tests.experiment.lab.glass import World
 
 FACE = Typeface()
@@ -87,7 +87,15 @@ def test_a_button_is_where_its_box_is(glass: World, point: tuple[float, float], 
 
 def test_how_buttons_look(glass: World) -> None:
     """Chosen and leading ones are filled with white letters, disabled and quiet ones are grey, pointing at one tints it."""
-    blue, white, ink, grey, tint, paper = "#2A6F97", "#FFFFFF", "#1F2A33", "#68737C", "#DDE6EA", "#F6F4EF"
+    blue, white, ink, grey, tint, edge, paper = (
+        "#2A6F97",
+        "#FFFFFF",
+        "#1F2A33",
+        "#5A656E",
+        "#DDE6EA",
+        "#7D8891",
+        "#F6F4EF",
+    )
 
     def look(**state: bool) -> tuple[str, str, str]:
         glass.window.clearBuffer()
@@ -100,10 +108,10 @@ def test_how_buttons_look(glass: World) -> None:
     assert look() == (white, blue, ink)
     assert look(primary=True) == (blue, blue, white)
     assert look(selected=True) == (blue, blue, white)
-    assert look(primary=True, enabled=False) == (white, tint, grey)
+    assert look(primary=True, enabled=False) == (white, edge, grey)
     assert look(hover=True) == (tint, blue, ink)
-    assert look(hover=True, enabled=False) == (white, tint, grey)
-    assert look(quiet=True) == (paper, tint, grey)
+    assert look(hover=True, enabled=False) == (white, edge, grey)
+    assert look(quiet=True) == (paper, edge, grey)
 
 
 def test_a_button_is_drawn_anew_where_its_look_changed(glass: World) -> None:
@@ -197,3 +205,41 @@ def test_right_to_left_lines_are_broken_before_they_are_turned() -> None:
 def test_typefaces(language: str, font: str, style: str) -> None:
     assert typeface(language) == Typeface(font, style)
     assert typeface(language, "Mine") == Typeface("Mine", style)
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.1, relative luminance of an sRGB colour."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+@pytest.mark.parametrize("enabled", [False, True])
+@pytest.mark.parametrize("selected", [False, True])
+@pytest.mark.parametrize("hover", [False, True])
+@pytest.mark.parametrize("primary", [False, True])
+def test_every_button_can_be_read_and_seen(
+    glass: World, quiet: bool, enabled: bool, selected: bool, hover: bool, primary: bool
+) -> None:
+    """WCAG 2.1 AA: words 4.5 to 1 on what they stand on, edges 3 to 1 on the screen."""
+    look = {"quiet": quiet, "enabled": enabled, "selected": selected, "hover": hover, "primary": primary}
+    Button(glass.window, FACE, "n", "words", 0, 0, **look).draw()
+    box, label = (d for _, d in glass.window.drawn)
+    assert contrast(label["color"], box["fillColor"]) >= 4.5
+    assert contrast(box["lineColor"], PAPER) >= 3
+
+
+def test_the_bar_and_the_words_on_the_screen_can_be_seen(glass: World) -> None:
+    Bar(glass.window).draw()
+    trough, filled = (d for _, d in glass.window.drawn)
+    assert contrast(trough["lineColor"], PAPER) >= 3
+    assert contrast(filled["fillColor"], trough["fillColor"]) >= 3
+    for colour in (INK, MUTED):
+        assert contrast(colour, PAPER) >= 4.5
+    assert contrast("#767676", "#FFFFFF") == pytest.approx(4.54, abs=0.01)  # the lightest grey on white that passes

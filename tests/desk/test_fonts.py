@@ -1,0 +1,29 @@
+"""Texts are set in the font that the screens say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from experiment.lab.desk import virtual_desk
+
+pytestmark = pytest.mark.desk
+
+ASK = """
+from experiment.lab.window import Window
+window = Window("en", fullscreen=False)
+shown = window.text("Which piece fits the taste SOUR better?", 0)
+shown.draw()
+bold = window.text("Welcome", 0, bold=True)
+bold.draw()
+print([t._pygletTextObj.document.get_font().name for t in (shown, bold)])
+window.close()
+"""
+
+
+def test_a_window_has_the_font_that_psychopy_brings() -> None:
+    with virtual_desk(sound=False) as desk:
+        done = subprocess.run([sys.executable, "-c", ASK], env=desk.environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "['Noto Sans', 'Noto Sans']", done.stderr
