@@ -14,6 +14,9 @@ timing     onsets of scheduled plays against the captured signal, beside a plain
 kills      sessions on the desk killed at random moments in each block, and resumed
 nulls      20 null studies through the engine beside the generator's; 1,000 through the generator
 coverage   false positives of the paper's tests and of mixed models under participant and clip variance
+mixed      500 random studies of ten shapes: the mixed model beside lme4 and lmerTest
+calibration false positives and coverage of the joint model in simulated studies, in all and within each state
+grid       every analysis on studies of 1 to 30 people by 1 to 25 clips a taste: tracebacks, and numbers that are none
 malformed  20,000 malformed inputs
 anystudy   400 random study files that can be read: sessions of each run to their end by bots
 speed      seconds of every analysis for 111, 1,000 and 10,000 people (after `make study`, whose clips it uses)
@@ -39,7 +42,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import analysis as speed
-from benchmarks import booths, calibration, captions, desk, mixed, nano, studies, taste, voices
+from benchmarks import booths, calibration, captions, desk, grid, mixed, nano, studies, taste, voices
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "evidence"
@@ -166,6 +169,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "anystudy": studies.anystudy,
     "speed": speed.speed,
     "mixed": mixed.lme4,
+    "grid": grid.grid,
     "calibration": calibration.calibration,
 }
 

@@ -100,7 +100,8 @@ def crossed_intervals(
     -------
     dict of str to Crossed
         By name of the measure. Where only one clip (or one person) a stratum is there its variance can't be told: the
-        interval then speaks of the other kind alone, and its standard error is NaN.
+        interval then speaks of the other kind alone, and its standard error is NaN. Where all answers lie on one side, or
+        none differs, there is no interval (NaN).
     """
     from scipy import stats
 
@@ -137,11 +138,9 @@ def crossed_intervals(
 
 
 def _interval(effect: float, error: float, quantile: float) -> tuple[float, float]:
-    """Interval by Fisher's z; a value at the end of the scale, or without spread, has none but itself."""
-    if np.isnan(error):
+    """Interval by Fisher's z; none for a value at the end of the scale, or without spread, which say nothing of others."""
+    if not error > 0 or abs(effect) >= 1:
         return float("nan"), float("nan")
-    if error == 0 or abs(effect) >= 1:
-        return effect, effect
     half = quantile * error / (1 - effect**2)
     z = np.arctanh(effect)
     return float(np.tanh(z - half)), float(np.tanh(z + half))

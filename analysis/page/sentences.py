@@ -279,6 +279,44 @@ def own_words(rows: list[dict[str, Any]], alpha: float) -> str:
     return f"{said}; it {UNKNOWN} for {', '.join(lost)}." if lost else f"{said}."
 
 
+def named_when_asked(tests: list[dict[str, Any]], shares: list[dict[str, Any]], whose: str, alpha: float) -> str:
+    """How often tastes were named for their own music and for other music, over tastes, and for which of them that is shown."""
+    both = [r for r in shares if finite(r.get("share"), r.get("chance"))]
+    if not both:
+        return f"Of the music of {whose} it {UNKNOWN} whether a taste is named more when it was asked for: no other music was heard."
+    own, other = (100 * sum(r[k] for r in both) / len(both) for k in ("share", "chance"))
+    lost = sorted(str(r["taste"]) for r in tests if not finite(r.get("p_adjusted")))
+    found = sorted(str(r["taste"]) for r in tests if str(r["taste"]) not in lost and r["p_adjusted"] < alpha)
+    said = (
+        f"Of the music of {whose} a taste was named in {own:.0f} % of the answers when it was asked for and in {other:.0f} % when it was not "
+        f"({own - other:+.0f} points, mean of {len(both)} tastes); more when asked for {', '.join(found) or 'none'} of {len(tests)} "
+        "(mixed logit, one-sided, corrected)"
+    )
+    states = "; ".join(
+        dict.fromkeys(w for r in tests if str(r["taste"]) not in lost and (w := state_words(state_of(r))))
+    )
+    said += f"; it {UNKNOWN} for {', '.join(lost)}" if lost else ""
+    return f"{said}{'; ' + states if states else ''}."
+
+
+def repeated(row: dict[str, Any]) -> str:
+    """How alike people answer when they hear the same again without being told, from a row of `analysis.agreement.repeats`."""
+    counts = f"{_many(row['pairs'], 'pair', 'pairs')} of answers of {_many(row['people'], 'person', 'people')}"
+    head = f"Heard again without being told ({str(row['item']).replace('_', ' ')}, {counts}): "
+    if row["state"] == "too few":
+        return f"{head}too few to say how alike people answer."
+    if row["state"] == "constant":
+        return f"{head}everybody gave one answer throughout."
+    if finite(row.get("icc")):
+        return f"{head}ICC {row['icc']:.2f}, the second answer {row['shift']:+.2f} points from the first."
+    kappa = f", Cohen's kappa {row['kappa']:.2f}" if finite(row.get("kappa")) else ""
+    return f"{head}{100 * row['same']:.0f} % the same (by chance {100 * row['chance']:.0f} %{kappa})."
+
+
+def _many(n: int, one: str, more: str) -> str:
+    return f"{n} {one if n == 1 else more}"
+
+
 def classified(row: dict[str, Any]) -> str:
     """How often a classifier names what a clip was prompted with."""
     return (

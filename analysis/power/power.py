@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from analysis.config import AnalysisConfig
+from analysis.data.frames import KINDS
 from analysis.errors import AnalysisError
+from analysis.page.style import ORANGE
 from analysis.power.plans import Answers, detected
 from experiment.bots.effects import Effects
 from experiment.config import ExperimentConfig
@@ -26,6 +28,7 @@ from models.conditions import EARLIER, over_and_under
 from stimuli.names import places
 
 NO_TASK = "this study has no preference task; power is worked out for [experiment.preference]"
+SIMULATED = KINDS["bot"]
 BATCH = 200  # simulated studies drawn at once, so that memory does not grow with their number
 
 
@@ -227,7 +230,8 @@ def plot(rows: list[dict[str, Any]], alpha: float, path: Path) -> None:
         axes.set(xlabel="participants", ylim=(0, 1.02), title=f"{clips} pairs of clips a taste")
     grid[0][0].set_ylabel("power")
     grid[0][-1].legend(frameon=False, fontsize="small")
-    figure.suptitle(f"Simulated studies: power of the declared tests by the {rows[0]['plan']} plan")
+    figure.suptitle(f"Power of the declared tests by the {rows[0]['plan']} plan", x=0.02, ha="left")
+    figure.text(0.99, 0.99, SIMULATED, ha="right", va="top", color=ORANGE, weight="bold", fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     plt.close(figure)

@@ -110,10 +110,8 @@ def _clips(compared: pd.DataFrame, x: np.ndarray) -> dict[str, np.ndarray]:
     out = {"clips": columns[:, ~inside]}
     names = np.unique(np.concatenate([first, second]))
     of = dict(zip(first, compared["over"], strict=True)) | dict(zip(second, compared["under"], strict=True))
-    for name, column in zip(names[inside], columns[:, inside].T, strict=True):
-        key = f"clips of {of[name]}"
-        out[key] = np.column_stack([*out.get(key, np.empty((0, len(x)))), column])
-    return out
+    whose = np.array([f"clips of {of[name]}" for name in names[inside]])
+    return out | {str(key): columns[:, inside][:, whose == key] for key in dict.fromkeys(whose)}
 
 
 def signed(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -67,6 +67,7 @@ def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[s
             "ci_low": low,
             "ci_high": high,
             "role": asked.role,
+            "state": "ok" if np.isfinite(p) else "no answer off the middle",
         }
 
     asked = questions(tastes, config)

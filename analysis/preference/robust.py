@@ -257,9 +257,18 @@ def _effects(
         rows.append(
             _named(q, several)
             | {"n_participants": int(part["participant"].nunique()), "n_clips": int(part["first"].nunique())}
-            | _ends("rank_biserial", "rank", effects) | _ends("cliffs_delta", "delta", effects)
+            | _ends("rank_biserial", "rank", effects) | _ends("cliffs_delta", "delta", effects) | {"state": _spoken(effects)}
         )  # fmt: skip
     return rows
+
+
+def _spoken(found: dict[str, Crossed]) -> str:
+    """What intervals of effect sizes do not say: of other clips, of other people, or that there are none."""
+    one = found["cliffs_delta"]
+    if np.isnan(one.low):
+        return "all on one side" if abs(one.effect) >= 1 else "too few"
+    lone = [what for what, error in (("people", one.se_participants), ("clips", one.se_clips)) if np.isnan(error)]
+    return f"confounded: {', '.join(lone)}" if lone else "ok"
 
 
 def _ends(measure: str, short: str, found: dict[str, Crossed]) -> dict[str, float | None]:
@@ -299,8 +308,8 @@ def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[s
     dict
         ``own_word``: one row a taste among the adjectives, the declared question of task 2, one-sided, corrected over tastes;
         ``own_word_ordinal``: the same by a cumulative link mixed model (`analysis.engines.ordinal`), effects in log odds;
-        ``prompts``: every adjective and prompt against the mean of the other prompts, two-sided, exploratory, Holm over
-        all.
+        ``prompts``: every adjective and prompt against the mean of the other prompts, two-sided, exploratory, corrected over all.
+        All corrections are the study file's.
     """
     with one_thread():
         return _ratings(data, config)
@@ -330,9 +339,9 @@ def _ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[
                 row = head | {"test": "ordinal mixed model", "alternative": "greater"}
                 ordinal.append(row | _ordinal(part, x, k))
             every.append(head | {"alternative": "two-sided"} | _row(found, contrast, "two-sided"))
-    for rows, method in ((own, config.correction), (ordinal, config.correction), (every, "holm")):
+    for rows in (own, ordinal, every):
         if rows:
-            _correct(rows, method)
+            _correct(rows, config.correction)
     return {"own_word": own, "own_word_ordinal": ordinal, "prompts": every}
 
 

@@ -134,7 +134,7 @@ def means(ratings: pd.DataFrame) -> list[dict[str, Any]]:
     """Mean, deviation and n per prompt and adjective."""
     grouped = ratings.dropna(subset=["value"]).groupby(["prompt", "adjective"], sort=True)["value"]
     return [
-        {"prompt": str(prompt), "item": str(item), "mean": float(mean), "sd": float(sd), "n": int(n)}
+        {"prompt": str(prompt), "item": str(item), "mean": float(mean), "sd": float(sd) if n > 1 else None, "n": int(n)}
         for (prompt, item), mean, sd, n in grouped.agg(["mean", "std", "size"]).itertuples(name=None)
     ]
 

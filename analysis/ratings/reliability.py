@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.engines.mixed import fit
+from analysis.engines.mixed import NOT_CONVERGED, TOO_FEW, fit
 from analysis.engines.threads import one_thread
 from analysis.errors import AnalysisError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def agreement(ratings: pd.DataFrame) -> list[dict[str, Any]]:
     """ICC(2,1) and ICC(2,k) of every adjective over clips; k is the harmonic mean number of listeners a clip.
 
-    The interval of ICC(2,k) is Wald's on the logit scale; empty where clips show no variance.
+    The interval of ICC(2,k) is Wald's on the logit scale; empty where clips show no variance. `state` is the fit's.
     """
     with one_thread():
         return _agreement(ratings)
@@ -46,13 +46,14 @@ def _icc(part: pd.DataFrame, k: float) -> dict[str, Any]:
             np.ones((len(part), 1)),
             {"clips": part["clip"].to_numpy(), "people": part["participant"].to_numpy()},
         )
-    except AnalysisError as error:
-        return {**empty, "note": str(error)}
-    if np.isnan(found.sd).any():
-        return {**empty, "note": "too few clips and listeners to tell their variances apart"}
+    except AnalysisError:
+        return {**empty, "state": TOO_FEW}
+    if np.isnan(found.sd).any() or found.state == NOT_CONVERGED:
+        # Clips and listeners too few to tell their variances apart, or a search that did not end: no agreement to tell.
+        return {**empty, "state": found.state if found.state == NOT_CONVERGED else TOO_FEW}
     clip, person, rest = (s**2 for s in (*found.sd, found.residual_sd))
     if clip < 1e-9 * rest:
-        return {**empty, "icc_21": 0.0, "icc_2k": 0.0, "note": "clips do not differ"}
+        return {**empty, "icc_21": 0.0, "icc_2k": 0.0, "state": found.state}
     others = person + rest
     value = clip / (clip + others / k)
     covariance = found.deviations_covariance()
@@ -64,5 +65,5 @@ def _icc(part: pd.DataFrame, k: float) -> dict[str, Any]:
         low, high = (float(1 / (1 + np.exp(-(np.log(value / (1 - value)) + u * half)))) for u in (-1, 1))
     return {
         "icc_21": float(clip / (clip + others)), "icc_2k": float(value), "ci_low": low, "ci_high": high,
-        "note": "" if found.converged else "the fit did not converge; do not use it",
+        "state": found.state,
     }  # fmt: skip

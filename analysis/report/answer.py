@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from analysis.agreement.repeats import reliability
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section
+from analysis.page.sentences import Sides
 from analysis.page.style import Drawn
+from analysis.preference.pairs import pairs_in
 from analysis.preference.section import sides_of, sides_of_row
 
 if TYPE_CHECKING:
@@ -62,7 +65,7 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
         ]
     else:
         said = [("Question", ["What does the music call up?"])]
-    said.append(("Is it the taste", _is_it_the_taste(tables, alpha)))
+    said.append(("Is it the taste", is_it_the_taste(inputs, tables, mixed)))
     said.append(("Rests on", rests_on(inputs, tables)))
     said.append(("Could have found", [could_have_found(tables.get("preference_detectable", []), sides.points)]))
     said.append(("Plan and deviations", plan_and_deviations(inputs, mixed, bounds)))
@@ -71,11 +74,36 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
     return Answer([(head, lines) for head, lines in said if any(lines)], drawn.get("intervals"))
 
 
-def _is_it_the_taste(tables: dict[str, Rows], alpha: float) -> list[str]:
-    rows = tables.get("own_word", [])
-    if not rows:
-        return ["Whether it is the taste that is heard was not asked in a way that this report tests."]
-    return [sentences.own_words(rows, alpha)]
+def is_it_the_taste(inputs: Inputs, tables: dict[str, Rows], mixed: Rows) -> list[str]:
+    """Does music fit better that was asked for the taste than the same model's for another; is the taste named when it was asked; does it
+    call up its own word: what of these the study asked."""
+    alpha, known = inputs.config.alpha, inputs.data.conditions
+    out = []
+    for row in mixed:
+        over, _, under = str(row.get("pair") or " - ".join(_only_pair(inputs))).partition(" - ")
+        if row["taste"] != "all" or (known.wrong.get(under) != over and known.wrong.get(over) != under):
+            continue
+        right = over if under in known.wrong else under
+        names = {right: f"music that the {known.spoken(right)} made for the taste"}
+        other = "its music for other tastes"
+        sides = Sides(names.get(over, other), names.get(under, other), inputs.data.ends)
+        out.append(sentences.compared(row, sides, alpha))
+    for condition in dict.fromkeys(r["condition"] for r in tables.get("identification_tests", [])):
+        if condition in known.wrong:
+            continue
+        tests, shares = (
+            [r for r in tables.get(name, []) if r["condition"] == condition]
+            for name in ("identification_tests", "identification_accuracy")
+        )
+        out.append(sentences.named_when_asked(tests, shares, f"the {known.spoken(str(condition))}", alpha))
+    if tables.get("own_word"):
+        out.append(sentences.own_words(tables["own_word"], alpha))
+    return out or ["Whether it is the taste that is heard was not asked in a way that this report tests."]
+
+
+def _only_pair(inputs: Inputs) -> tuple[str, str]:
+    found = pairs_in(inputs.data.preference)
+    return found[0] if len(found) == 1 else ("", "")
 
 
 def rests_on(inputs: Inputs, tables: dict[str, Rows]) -> list[str]:
@@ -100,12 +128,13 @@ def rests_on(inputs: Inputs, tables: dict[str, Rows]) -> list[str]:
     rated = inputs.data.ratings.dropna(subset=["value"])
     if not rated.empty:
         out.append(f"{rated.groupby(['participant', 'trial']).ngroups} ratings of {rated['clip'].nunique()} clips.")
-    out.append(repeats(frame, "clip_over") if not frame.empty else "")
+    heard = reliability(inputs.data.repeats) if not inputs.data.repeats.empty else []
+    out += [sentences.repeated(row) for row in heard] or ([repeats(frame, "clip_over")] if not frame.empty else [])
     return [line for line in out if line]
 
 
 def repeats(frame: pd.DataFrame, clip: str) -> str:
-    """How far apart two answers of one person to one pair are, where a pair came again."""
+    """How far apart two answers of one person to one pair are, where a study without hidden repeats asked for a pair again."""
     again = frame.groupby(["participant", "taste", clip])["score"].agg(["size", "first", "last"])
     again = again[again["size"] > 1]
     if again.empty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.agreement.repeats import reliability
 from analysis.data import careless
 from analysis.data.frames import demographics
 from analysis.page.inputs import Inputs
@@ -36,6 +37,15 @@ def section(inputs: Inputs, summary: list[str]) -> Section:
             "Marked people are analysed unless the study file's [analysis.exclude] says otherwise.",
         ),
     ]
+    if not data.repeats.empty and data.identification.empty:  # else they stand beside what was identified
+        out.tables.append(
+            Table(
+                "repeats",
+                "The same heard again",
+                reliability(data.repeats),
+                "Hidden repeats: share of equal answers, chance and Cohen's kappa; ICC(2,1) of numbers.",
+            )
+        )
     if who and len(who) < len(data.people) - 5 and not data.preference.empty:
         out.tables.append(
             Table(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from analysis.data.compared import Conditions
+from analysis.engines.ranks import rank_sum
+from analysis.page import sentences
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
 from analysis.preference.section import named
@@ -71,11 +75,8 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         declared = correspondences.correspondences(frame, known)
         for row in declared:
             if row["p_adjusted"] is not None and row["feature"] == "pitch_height":
-                higher = "is" if row["p_adjusted"] < inputs.config.alpha else "is not shown to be"
-                summary.append(
-                    f"Music for {row['higher']} {higher} higher in pitch than music for {row['lower']} ({known.spoken(str(row['model']))}: "
-                    f"{row['difference']:+.1f} semitones)."
-                )
+                family = sum(other["model"] == row["model"] for other in declared)
+                summary.append(pitch(row, family, inputs.config.alpha, known))
         out.tables += [
             Table(
                 "correspondences",
@@ -91,6 +92,23 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             ),
         ]
     return out
+
+
+def pitch(row: dict[str, Any], family: int, alpha: float, conditions: Conditions) -> str:
+    """Whether one taste's music is higher in pitch than another's, from a row of `correspondences`; `family`: tests of its condition.
+
+    Where not even clips without any overlap would pass the corrected test, that is said in place of a result.
+    """
+    whose, counts = conditions.spoken(str(row["model"])), f"{row['n1']} and {row['n2']} clips"
+    found = f"{whose}: {row['difference']:+.1f} semitones, {counts}"
+    least = rank_sum(np.arange(row["n1"]) + row["n2"], np.arange(row["n2"]), "greater")[1] * family
+    about = f"higher in pitch than music for {row['lower']}"
+    if row["p_adjusted"] < alpha:
+        return f"Music for {row['higher']} is {about} ({found})."
+    if least >= alpha:
+        return f"{counts} are too few to show whether music for {row['higher']} is {about} ({whose}: {row['difference']:+.1f} semitones)."
+    p = sentences.p_value(row["p_adjusted"])
+    return f"Whether music for {row['higher']} is {about} is undecided ({found}, one-sided corrected {p})."
 
 
 def _summary(rows: list[dict[str, Any]], embedders: list[str], conditions: Conditions) -> list[str]:

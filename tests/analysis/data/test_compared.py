@@ -32,6 +32,17 @@ def test_pairs_are_those_of_every_task_once() -> None:
     assert told.over_and_under("zor", "new") == told.over_and_under("new", "zor") == ("new", "zor")
 
 
+def test_music_asked_for_other_tastes_belongs_to_the_same_model_asked_for_the_right_one() -> None:
+    other = {"prompts_of": "other tastes"}
+    blend = {"blend": {"from": "a", "to": "b", "share": 0.5}}
+    known = [
+        {"name": "a", "checkpoint": "x"}, {"name": "b", "checkpoint": "y"}, {"name": "c", "checkpoint": "y", **other},
+        {"name": "d", "checkpoint": "z", **other}, {"name": "e", **blend}, {"name": "f", **blend, **other},
+    ]  # fmt: skip
+    assert Conditions.declared({"models": {"conditions": known}}).wrong == {"c": "b", "f": "e"}
+    assert Conditions.declared({"models": TWO}).wrong == {}
+
+
 @pytest.mark.parametrize(
     "definition",
     [

@@ -236,6 +236,7 @@ def test_figure_has_a_line_for_every_test(tmp_path: Path) -> None:
         plot(rows, 0.05, tmp_path / "deep" / "power.svg")
     text = (tmp_path / "deep" / "power.svg").read_text()
     for label in (
+        "SIMULATED",
         "participants",
         "power",
         "all (greater)",

@@ -59,6 +59,20 @@ def test_a_control_of_one_clip_stands_for_no_other_and_is_said() -> None:
     assert answered_by(found, design, q).p == pytest.approx(answered_by(matched, comparison(sides(frame())), q).p)
 
 
+def test_clips_of_several_tastes_that_are_alone_are_one_factor_of_their_condition() -> None:
+    """Sweet and sour each have one film clip that meets base alone: two columns of one factor, left out and said."""
+    d = frame(3, people=12)
+    alone = d.over.eq("film") & d.taste.isin(["sweet", "sour"])
+    d = d[~(d.taste.isin(["sweet", "sour"]) & (d.over.eq("film") & d.under.eq("tuned")))]
+    d.loc[alone, "clip_over"] = "film " + d.taste
+    design = comparison(sides(d))
+    assert design.factors["clips of film"].shape == (len(d), 2)
+    assert np.abs(design.factors["clips of film"]).sum(axis=0).tolist() == [
+        float((alone & d.taste.eq(t)).sum()) for t in ("sour", "sweet")
+    ]
+    assert "clips of film" in fitted(design, d.y.to_numpy()[:, None]).confounded
+
+
 def test_every_taste_weighs_the_same_over_all() -> None:
     d = frame()
     d = d[(d.taste != "sweet") | (d.participant < 20)]

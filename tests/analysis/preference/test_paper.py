@@ -173,3 +173,4 @@ def test_answers_that_are_all_in_the_middle_or_on_one_side_have_no_interval() ->
     assert {(r["statistic"], r["p"], r["p_adjusted"], r["ci_low"]) for r in level} == {(None, None, None, None)}
     high = analyse(_frame().assign(score=8.0), 5, DECLARED)["tests"]
     assert {(r["effect"], r["ci_low"], r["ci_high"]) for r in high} == {(1.0, None, None)}
+    assert ({r["state"] for r in level}, {r["state"] for r in high}) == ({"no answer off the middle"}, {"ok"})

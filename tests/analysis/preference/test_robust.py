@@ -124,6 +124,13 @@ def test_what_varies_stands_beside() -> None:
         assert row["delta_low"] < delta < row["delta_high"]
         assert row["rank_low"] < row["rank_biserial"] < row["rank_high"]
         assert (row["n_participants"], row["n_clips"]) == (36, 20 if row["taste"] == "all" else 5)
+        assert row["state"] == "ok"
+    high = unbalanced().assign(score=lambda d: d["score"].clip(lower=6))
+    for row in preference(high, 5.0, CONFIG)["effects"]:
+        assert (row["rank_biserial"], row["cliffs_delta"], row["state"]) == (1.0, 1.0, "all on one side")
+        assert [row[k] for k in ("rank_low", "rank_high", "delta_low", "delta_high")] == [None] * 4
+    lone = unbalanced().assign(clip_over=lambda d: d["taste"])
+    assert {r["state"] for r in preference(lone, 5.0, CONFIG)["effects"]} == {"confounded: clips"}
 
 
 def test_a_singular_fit_says_so_and_a_careful_one_stands_beside_it() -> None:
@@ -236,6 +243,15 @@ def test_own_words_and_every_word_are_contrasts_with_the_other_prompts() -> None
             "",
             "ok",
         )
+
+
+@pytest.mark.parametrize(("correction", "second"), [("bonferroni", 9), ("holm", 8)])
+def test_exploratory_ratings_follow_the_studys_correction(correction: str, second: int) -> None:
+    """Nine questions: of the second smallest p, .0271, Holm takes eight times, Bonferroni nine."""
+    found = ratings(worded(), AnalysisConfig(correction=correction))["prompts"]
+    row = sorted(found, key=lambda r: r["p"])[1]
+    assert row["p"] == pytest.approx(0.0271447222058, rel=1e-3)
+    assert row["p_adjusted"] == pytest.approx(second * row["p"])
 
 
 def test_ratings_of_one_prompt_are_refused_and_words_of_one_prompt_passed_over() -> None:

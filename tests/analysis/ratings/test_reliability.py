@@ -59,7 +59,7 @@ def test_it_is_lme4s_on_an_incomplete_table() -> None:
     assert row["icc_21"] == pytest.approx(0.48675239005, rel=1e-3)
     assert row["icc_2k"] == pytest.approx(0.88649476226, rel=1e-3)
     assert 0 < row["ci_low"] < row["icc_2k"] < row["ci_high"] < 1
-    assert row["note"] == ""
+    assert row["state"] == "ok"
 
 
 def test_interval_covers_the_agreement_that_was_put_in() -> None:
@@ -90,7 +90,9 @@ def test_each_adjective_has_a_row_of_its_own() -> None:
 def test_too_few_to_tell_is_noted() -> None:
     row = agreement(full_table().query("participant == 0"))[0]
     assert row["icc_2k"] is None
-    assert row["note"]
+    assert row["state"] == "too few"
+    one = agreement(full_table().query("participant == 0").head(2))[0]
+    assert (one["icc_21"], one["state"]) == (None, "too few")
 
 
 def test_clips_that_do_not_differ_are_said_so() -> None:
@@ -101,7 +103,8 @@ def test_clips_that_do_not_differ_are_said_so() -> None:
     ) * rng.permutation([-1, 1] * 25).repeat(4)
     row = agreement(data)[0]
     assert row["icc_2k"] == 0
-    assert row["note"] == "clips do not differ"
+    assert row["state"] == "singular: clips"
+    assert (row["ci_low"], row["ci_high"]) == (None, None)
 
 
 def preference(order: float, side: float) -> pd.DataFrame:

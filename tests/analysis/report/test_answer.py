@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.config import AnalysisConfig, Equivalence, Hypothesis
+from analysis.data.compared import Conditions
 from analysis.page.page import Section, Table
 from analysis.page.style import Drawn
 from analysis.report.answer import could_have_found, first_screen, generalises_to, repeats, span
@@ -93,6 +94,93 @@ def test_a_pair_that_came_again_says_how_far_apart_answers_are() -> None:
         columns=["participant", "taste", "clip", "score"],
     )  # fmt: skip
     assert repeats(frame, "clip") == "2 pairs were judged again by the same person: on average 2.00 points apart."
+
+
+WRONG = Conditions(
+    ("base", "finetuned", "wrong"), {"finetuned": "fine-tuned"}, pairs=(("finetuned", "base"), ("finetuned", "wrong")),
+    wrong={"wrong": "finetuned"},
+)  # fmt: skip
+
+
+def test_whether_it_is_the_taste_is_told_of_right_over_wrong_prompts(tmp_path: Path) -> None:
+    """Only the pair of one model's right and wrong prompts says it; whichever of them a high score speaks for."""
+    other = row("all", pair="finetuned - base", difference=3.0)
+    right = row("all", pair="finetuned - wrong"), row("sweet", pair="finetuned - wrong")
+    whole = replace(answers(), conditions=WRONG)
+    (said,) = screen(tmp_path, other, *right, data=whole)["Is it the taste"]
+    assert said.startswith(
+        "Over all tastes, music that the fine-tuned model made for the taste fits better than its music for other tastes, as supported"
+    )
+    assert "+0.80 of 10 points" in said
+    turned = row("all", pair="wrong - finetuned", difference=-0.8, ci_low=-1.4, ci_high=-0.2, p=0.99, p_adjusted=1.0)
+    (said,) = screen(tmp_path, other, turned, data=whole)["Is it the taste"]
+    assert "not supported" in said
+    less = turned | {"alternative": "less", "p": 0.001, "p_adjusted": 0.01}
+    (said,) = screen(tmp_path, other, less, data=whole)["Is it the taste"]
+    assert "music that the fine-tuned model made for the taste fits better than its music for other tastes" in said
+    (said,) = screen(tmp_path, other, data=whole)["Is it the taste"]
+    assert said.startswith("Whether it is the taste that is heard was not asked")
+
+
+def test_a_study_of_right_and_wrong_prompts_alone_says_it_too(tmp_path: Path) -> None:
+    frame = answers().preference.assign(under="wrong")
+    whole = replace(answers(), conditions=WRONG, preference=frame)
+    (said,) = screen(tmp_path, row("all"), data=whole)["Is it the taste"]
+    assert "fits better than its music for other tastes" in said
+
+
+def named(
+    condition: str, taste: str, share: float, chance: float, p: float | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    return (
+        {"condition": condition, "taste": taste, "p_adjusted": p, "state": "ok" if p is not None else "too few"},
+        {"condition": condition, "taste": taste, "share": share, "chance": chance},
+    )
+
+
+def test_whether_it_is_the_taste_is_told_by_what_is_named(tmp_path: Path) -> None:
+    """Mean over tastes: (.6 + .3) / 2 when asked for, (.2 + .3) / 2 when not; the wrong prompts' music is no taste's own."""
+    rows = [
+        named("finetuned", "sweet", 0.6, 0.2, 0.01),
+        named("finetuned", "sour", 0.3, 0.3, 0.7),
+        named("wrong", "sweet", 0.1, 0.3, 0.9),
+    ]
+    section = Section("identification", "i")
+    section.tables = [
+        Table("identification_tests", "", [t for t, _ in rows]), Table("identification_accuracy", "", [a for _, a in rows]),
+    ]  # fmt: skip
+    whole = replace(answers(), conditions=WRONG)
+    (said,) = dict(first_screen(inputs(tmp_path, data=whole), [section]).said)["Is it the taste"]
+    assert said == (
+        "Of the music of the fine-tuned model a taste was named in 45 % of the answers when it was asked for and in 25 % when it was not "
+        "(+20 points, mean of 2 tastes); more when asked for sweet of 2 (mixed logit, one-sided, corrected)."
+    )
+    rows[1] = named("finetuned", "sour", 0.3, 0.3, None)
+    section.tables[0].rows[:] = [t for t, _ in rows[:2]]
+    (said,) = dict(first_screen(inputs(tmp_path, data=whole), [section]).said)["Is it the taste"]
+    assert said.endswith(
+        "more when asked for sweet of 2 (mixed logit, one-sided, corrected); it can't be told for sour."
+    )
+
+
+def test_hidden_repeats_say_how_alike_people_answer(tmp_path: Path) -> None:
+    """Of six words four are the same, by chance 12 of 36; numbers by their ICC (R's psych: .91 of these seven)."""
+    words = zip(
+        ["sweet", "sour", "sweet", "salty", "none", "sweet"],
+        ["sweet", "sour", "salty", "salty", "sweet", "sweet"],
+        strict=True,
+    )
+    numbers = zip([1.0, 2, 3, 4, 5, 5, 2], [1.0, 3, 3, 4, 4, 5, 1], strict=True)
+    listed = [(k % 4, "b", "c", "identification", *pair) for k, pair in enumerate(words)]
+    listed += [(k % 4, "b", "c", "preference", *pair) for k, pair in enumerate(numbers)]
+    listed += [(1, "b", "c", "liking", 1.0, 2.0)]
+    again = pd.DataFrame(listed, columns=["participant", "block", "clip", "item", "first", "again"])
+    found = screen(tmp_path, row("all"), data=replace(answers(), repeats=again))["Rests on"][3:]
+    assert found == [
+        "Heard again without being told (identification, 6 pairs of answers of 4 people): 67 % the same (by chance 33 %, Cohen's kappa 0.50).",
+        "Heard again without being told (preference, 7 pairs of answers of 4 people): ICC 0.91, the second answer -0.14 points from the first.",
+        "Heard again without being told (liking, 1 pair of answers of 1 person): too few to say how alike people answer.",
+    ]
 
 
 def test_plan_and_deviations(tmp_path: Path) -> None:

@@ -35,6 +35,19 @@ def test_people_left_out_are_counted_by_rule_in_the_summary(tmp_path: Path) -> N
     assert summary == []
 
 
+def test_hidden_repeats_have_a_table_where_no_taste_was_named(tmp_path: Path) -> None:
+    again = pd.DataFrame(
+        [(p, "fit", "c", "preference", float(p % 9), float(p % 7)) for p in range(1, 20)],
+        columns=["participant", "block", "clip", "item", "first", "again"],
+    )
+    whole = replace(answers(), repeats=again)
+    named = people.section(inputs(tmp_path, data=whole), [])
+    assert "repeats" not in {t.name for t in named.tables}
+    alone = people.section(inputs(tmp_path, data=replace(whole, identification=whole.identification.iloc[:0])), [])
+    (table,) = [t for t in alone.tables if t.name == "repeats"]
+    assert [(r["item"], r["pairs"]) for r in table.rows] == [("preference", 19)]
+
+
 @pytest.mark.parametrize(("kept", "shown"), [(60, True), (7, False)])
 def test_task_one_stands_with_and_without_marked_people(tmp_path: Path, kept: int, shown: bool) -> None:
     """Two or three people are marked; where hardly anybody is left without them, nothing is compared."""

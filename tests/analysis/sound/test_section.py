@@ -60,31 +60,31 @@ def pitched(sweet: float, bitter: float, model: str = "finetuned"):
 
 
 @pytest.mark.parametrize(
-    ("sweet", "bitter", "alpha", "verb", "difference"),
+    ("sweet", "bitter", "alpha", "said"),
     [
-        (62.0, 60.0, 0.05, "is higher", "+2.0"),
-        (60.0, 62.0, 0.05, "is not shown to be higher", "-2.0"),
+        (62.0, 60.0, 0.05, "Music for sweet is higher in pitch than music for bitter (fine-tuned model: +2.0 semitones, 4 and 4 clips)."),
+        (60.0, 62.0, 0.05, "Whether music for sweet is higher in pitch than music for bitter is undecided (fine-tuned model: -2.0 semitones, 4 and 4 clips, one-sided corrected p = 1)."),
         # Four against four without overlap: one-sided p = 1/70, under Holm over the two tested correspondences 2/70.
-        (62.0, 60.0, 0.0286, "is higher", "+2.0"),
-        (62.0, 60.0, 0.0285, "is not shown to be higher", "+2.0"),
-        (62.0, 60.0, 0.0142, "is not shown to be higher", "+2.0"),
+        (62.0, 60.0, 0.0286, "Music for sweet is higher in pitch than music for bitter (fine-tuned model: +2.0 semitones, 4 and 4 clips)."),
+        # No four against four could pass a lower level.
+        (62.0, 60.0, 0.0285, "4 and 4 clips are too few to show whether music for sweet is higher in pitch than music for bitter (fine-tuned model: +2.0 semitones)."),
+        (60.0, 62.0, 0.0142, "4 and 4 clips are too few to show whether music for sweet is higher in pitch than music for bitter (fine-tuned model: -2.0 semitones)."),
     ],
-)
+)  # fmt: skip
 def test_pitch_is_called_higher_only_where_the_corrected_test_says_so(
-    told, sweet: float, bitter: float, alpha: float, verb: str, difference: str
+    told, sweet: float, bitter: float, alpha: float, said: str
 ) -> None:
     summary, _ = told([row("base", 3.0)], clips=pitched(sweet, bitter), config=AnalysisConfig(alpha=alpha))
-    assert summary == [
-        f"Music for sweet {verb} in pitch than music for bitter (fine-tuned model: {difference} semitones)."
-    ]
+    assert summary == [said]
 
 
 def test_each_model_is_told_by_its_own_name(told) -> None:
     both = [*pitched(62, 60, "base"), *pitched(60, 62, "finetuned")]
     summary, _ = told([row("base", 3.0)], clips=both)
     assert summary == [
-        "Music for sweet is higher in pitch than music for bitter (base model: +2.0 semitones).",
-        "Music for sweet is not shown to be higher in pitch than music for bitter (fine-tuned model: -2.0 semitones).",
+        "Music for sweet is higher in pitch than music for bitter (base model: +2.0 semitones, 4 and 4 clips).",
+        "Whether music for sweet is higher in pitch than music for bitter is undecided (fine-tuned model: -2.0 semitones, 4 and 4 "
+        "clips, one-sided corrected p = 1).",
     ]
 
 
