@@ -19,6 +19,7 @@ from analysis.data.frames import KINDS
 from analysis.errors import AnalysisError
 from analysis.page.style import ORANGE
 from analysis.power.plans import Answers, detected
+from analysis.preference.pairs import named_pair
 from experiment.bots.effects import Effects
 from experiment.config import ExperimentConfig
 from experiment.design import plan
@@ -118,7 +119,10 @@ def generate(
     answer = np.clip(np.round(answer), low, high)
     careless = rng.random((studies, n, 1)) < p.careless
     answer = np.where(careless, rng.integers(low, high + 1, shape), answer)
-    return Answers(np.where(second, answer, low + high - answer), tastes, names, heard)
+    met = sorted({pair for own in sides for pair in own})
+    compared = np.array([[met.index(pair) for pair in own] for own in sides])
+    scores = np.where(second, answer, low + high - answer)
+    return Answers(scores, tastes, names, heard, other, tuple(met), compared)
 
 
 def _one_size(simulation: Simulation, size: tuple[int, int]) -> list[dict[str, Any]]:
@@ -131,7 +135,7 @@ def _one_size(simulation: Simulation, size: tuple[int, int]) -> list[dict[str, A
     heard = [name for pair in asked.pairs for name in reversed(pair)]
     heard += [name for task in simulation.experiment.sequence() for name in getattr(task, "conditions", ())]
     clips = clip_table(simulation.tastes, per_taste, tuple(dict.fromkeys(heard)))
-    hits: dict[tuple[str, str, str], int] = {}
+    hits: dict[tuple[str, str, str, str], int] = {}
     none = 0
     for batch, start in enumerate(range(0, simulations, BATCH)):
         rng = np.random.default_rng([simulation.seed, n, per_taste, batch])
@@ -139,27 +143,28 @@ def _one_size(simulation: Simulation, size: tuple[int, int]) -> list[dict[str, A
         drawn = generate(simulation.experiment, simulation.effects, clips, n, studies, rng)
         found = detected(drawn, middle, simulation.analysis, simulation.by)
         for one in found:
-            key = (one.taste, one.test, one.alternative)
+            key = (one.taste, one.test, one.alternative, one.pair)
             hits[key] = hits.get(key, 0) + int(one.hits.sum())
         none += found[0].none
     rows = []
-    for (name, test, alternative), k in hits.items():
+    several = any(pair for *_, pair in hits)
+    for (name, test, alternative, pair), k in hits.items():
         interval = binomtest(k, simulations).proportion_ci(method="wilson")
         rows.append(
             {
-                "taste": name, "test": test, "alternative": alternative, "people": n, "clips": per_taste, "power": k / simulations,
+                "taste": name, **({"pair": pair} if several else {}), "test": test, "alternative": alternative, "people": n, "clips": per_taste, "power": k / simulations,
                 "ci_low": float(interval.low), "ci_high": float(interval.high), "plan": simulation.by,
-                "mean": _declared(simulation, name), "simulations": simulations, "no_result": none,
+                "mean": _declared(simulation, name, pair), "simulations": simulations, "no_result": none,
             }
         )  # fmt: skip
     return rows
 
 
-def _declared(simulation: Simulation, taste: str) -> float | None:
+def _declared(simulation: Simulation, taste: str, pair: str = "") -> float | None:
     """The mean score that the effects declare for a taste, on the study's slider; None where they say nothing of it."""
     asked, p = simulation.experiment.task(PreferenceTask), simulation.effects.preference
     assert asked is not None
-    over, under = asked.pairs[0]
+    over, under = next((own for own in asked.pairs if named_pair(*own) == pair), asked.pairs[0])
     if not any(taste in p.mean.get(condition, {}) for condition in (over, under)):
         return None
     return p.score(taste, over, under, asked.low, asked.high)
@@ -211,7 +216,7 @@ def plot(rows: list[dict[str, Any]], alpha: float, path: Path) -> None:
     import matplotlib.pyplot as plt
     import seaborn as sns
 
-    names = list(dict.fromkeys((r["taste"], r["test"], r["alternative"]) for r in rows))
+    names = list(dict.fromkeys((r["taste"], r["test"], r["alternative"], r.get("pair", "")) for r in rows))
     each = list(dict.fromkeys(r["clips"] for r in rows))
     figure, grid = plt.subplots(
         1, len(each), figsize=(2.4 + 4 * len(each), 4.2), layout="constrained", sharey=True, squeeze=False
@@ -219,9 +224,13 @@ def plot(rows: list[dict[str, Any]], alpha: float, path: Path) -> None:
     styles = ("-", "--", "-.", ":")
     for axes, clips in zip(grid[0], each, strict=True):
         for i, (colour, name) in enumerate(zip(sns.color_palette("colorblind", len(names)), names, strict=True)):
-            part = [r for r in rows if (r["taste"], r["test"], r["alternative"]) == name and r["clips"] == clips]
+            part = [
+                r
+                for r in rows
+                if (r["taste"], r["test"], r["alternative"], r.get("pair", "")) == name and r["clips"] == clips
+            ]
             n = [r["people"] for r in part]
-            label = f"{name[0]} ({name[2]})"
+            label = f"{name[0]} ({name[2]})" + (f", {name[3]}" if name[3] else "")
             axes.plot(n, [r["power"] for r in part], marker="o", color=colour, ls=styles[i % len(styles)], label=label)
             low, high = [r["ci_low"] for r in part], [r["ci_high"] for r in part]
             axes.fill_between(n, low, high, color=colour, alpha=0.2, lw=0)
