@@ -16,6 +16,7 @@ nulls      20 null studies through the engine beside the generator's; 1,000 thro
 coverage   false positives of the paper's tests and of mixed models under participant and clip variance
 mixed      500 random studies of ten shapes: the mixed model beside lme4 and lmerTest
 calibration false positives and coverage of the joint model in simulated studies, in all and within each state
+found      is the power that is printed found again: bots through sessions, database and command line, at six points
 grid       every analysis on studies of 1 to 30 people by 1 to 25 clips a taste: tracebacks, and numbers that are none
 malformed  20,000 malformed inputs
 anystudy   400 random study files that can be read: sessions of each run to their end by bots
@@ -42,7 +43,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import analysis as speed
-from benchmarks import booths, calibration, captions, desk, grid, mixed, nano, studies, taste, voices
+from benchmarks import booths, calibration, captions, desk, found, grid, mixed, nano, studies, taste, voices
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "evidence"
@@ -170,6 +171,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "speed": speed.speed,
     "mixed": mixed.lme4,
     "grid": grid.grid,
+    "found": found.found,
     "calibration": calibration.calibration,
 }
 

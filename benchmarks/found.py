@@ -56,11 +56,11 @@ def written(folder: Path, point: Point) -> tuple[Path, Path]:
 
 def printed(*words: str) -> dict[str, Any]:
     """The one object that a command prints."""
-    from tastelab.cli import main
+    from tastelab.cli import app
 
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
-        main([*words, "--json"])
+    with contextlib.redirect_stdout(out):
+        app([*words, "--json"], standalone_mode=False)
     found: dict[str, Any] = json.loads(out.getvalue())
     return found
 
@@ -71,6 +71,7 @@ def found_in(study: Path, effects: Path, point: Point, seed: int) -> dict[str, b
     from experiment import launch
     from experiment.bots.effects import load_effects
     from experiment.launch import Prepared
+    from stimuli.names import places
     from tastelab.context import definition_of, open_store
     from tastelab.study import load_study
 
@@ -78,7 +79,7 @@ def found_in(study: Path, effects: Path, point: Point, seed: int) -> dict[str, b
     names = [t.name for t in loaded.stimuli.tastes]
     rows: list[dict[str, Any]] = [
         {"clip": f"{c.taste}-{c.model}-{c.number}", "taste": c.taste, "model": c.model, "number": c.number, "path": None, "sha256": "0" * 64}
-        for c in clip_table(names, loaded.stimuli.clips_per_taste)
+        for c in sorted(clip_table(names, loaded.stimuli.clips_per_taste), key=lambda c: places(names)[c.taste])
     ]  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/found.db"
@@ -86,7 +87,9 @@ def found_in(study: Path, effects: Path, point: Point, seed: int) -> dict[str, b
             study_id = store.ensure_study(loaded.name, loaded.title, definition_of(loaded))
             prepared = Prepared(store, study_id, loaded.experiment, store.ensure_stimuli(study_id, rows))
             launch.simulate(prepared, load_effects(effects), point.people, seed)
-        said = printed("analysis", "preference", "--study", str(study), "--db", url, "--kind", "bot", "--plan", point.plan)
+        said = printed(
+            "analysis", "preference", "--study", str(study), "--db", url, "--kind", "bot", "--plan", point.plan
+        )
     tests = [r for r in said["tables"]["tests"] if r["role"] == "declared"]
     tests += [r | {"taste": f"{r['taste']} within"} for r in said["tables"].get("equivalence", [])]
     out = {}

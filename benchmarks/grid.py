@@ -83,7 +83,7 @@ def steps(data: StudyData) -> dict[str, Callable[[], Any]]:
     from analysis.factors import paper as factors
     from analysis.factors import trust
     from analysis.identification.analyse import analyse as identify
-    from analysis.preference import paper, robust, sensitivity
+    from analysis.preference import moderators, paper, robust, sensitivity
     from analysis.preference.pairs import by_pair
     from analysis.ratings import mediation
     from analysis.ratings import paper as ratings
@@ -96,6 +96,9 @@ def steps(data: StudyData) -> dict[str, Callable[[], Any]]:
         "robust": lambda: robust.preference(data.preference, data.middle, config),
         "detectable": lambda: {
             "detectable": sensitivity.detectable(robust.rows_of_tests(data.preference, data.middle, config), 0.05, 6)
+        },
+        "moderators": lambda: {
+            "moderators": moderators.moderators(data.preference, data.people, data.middle, config)
         },
         "bias": lambda: {"bias": sensitivity.order_and_side(data.preference, data.middle)},
         "paper": lambda: by_pair(rows.choices, lambda part: paper.analyse(part, data.middle, config)),

@@ -29,7 +29,8 @@ class StudyData:
     Attributes
     ----------
     people : DataFrame
-        One row a participant: `participant` (a number, not the code), `status`, `language`, and the demographics.
+        One row a participant: `participant` (a number, not the code), `status`, `language`, the study's `group` where it has any, and
+        the demographics.
     preference : DataFrame
         participant, trial, taste, over, under (the conditions compared, as the study declares them), first_model, clip_under,
         clip_over (the clip of each), answer, score (over the middle: `over` fits better).
@@ -149,6 +150,7 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
             SessionRow.participant_id.label("participant"),
             SessionRow.status,
             SessionRow.language,
+            SessionRow.group_name.label("group"),
             Trial.position.label("trial"),
             Trial.block,
             Trial.taste,
@@ -258,7 +260,9 @@ def _people(rows: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     asked = rows[rows["block"] == "demographics"].copy()
-    status = rows.groupby("participant")[["status", "language"]].first()
+    # Of a study without groups people have no such column, as before there could be any.
+    known = ["status", "language", *(["group"] if "group" in rows and rows["group"].notna().any() else [])]
+    status = rows.groupby("participant")[known].first()
     if asked.empty:
         return status.reset_index()
     asked["given"] = asked["choice"].where(asked["choice"].notna(), asked["value"])

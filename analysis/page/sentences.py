@@ -82,6 +82,10 @@ def state_words(state: str) -> str:
             )
         elif kind == "too few":
             said.append("too few answers")
+        elif kind == "unequal":
+            said.append(
+                f"the {names or 'clips'} of some tastes vary more than those of others: look at the test with a variance for each"
+            )
         elif kind == "not connected":
             said.append("no chain of comparisons connects all conditions")
         elif kind == "not converged":

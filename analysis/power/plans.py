@@ -87,9 +87,10 @@ def _robust(answers: Answers, middle: float, config: AnalysisConfig) -> list[Det
     if answers.compared is not None:
         frame[["over", "under"]] = np.array(answers.pairs)[answers.compared.ravel()]
     design = joint.comparison(joint.sides(frame))
-    fits = joint.fitted(design, answers.scores.reshape(len(answers.scores), -1).T - middle)
+    y = answers.scores.reshape(len(answers.scores), -1).T - middle
+    fits = joint.fitted(design, y)
     asked = asked_of(design, config)
-    p = joint.answered_by(fits, design, asked).p.T
+    p = joint.answers(fits, design, y, asked).p.T
     corrected = family(asked, p, config)
     none = int((~(fits.usable & fits.converged)).sum())
     out = []

@@ -119,10 +119,10 @@ def generate(
     answer = np.clip(np.round(answer), low, high)
     careless = rng.random((studies, n, 1)) < p.careless
     answer = np.where(careless, rng.integers(low, high + 1, shape), answer)
-    met = sorted({pair for own in sides for pair in own})
-    compared = np.array([[met.index(pair) for pair in own] for own in sides])
+    pairings = sorted({pair for own in sides for pair in own})
+    compared = np.array([[pairings.index(pair) for pair in own] for own in sides])
     scores = np.where(second, answer, low + high - answer)
-    return Answers(scores, tastes, names, heard, other, tuple(met), compared)
+    return Answers(scores, tastes, names, heard, other, tuple(pairings), compared)
 
 
 def _one_size(simulation: Simulation, size: tuple[int, int]) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from analysis.preference.questions import Bound, Question
 
 ALL, OWN = "all", "people x conditions"
+CHUNG = 1.5  # log prior of a variance ratio: gamma with shape 2.5 on the standard deviation (Chung et al. 2013)
 WIDEST = 2_000  # people times conditions, from where on their own effects are left out
 
 
@@ -171,6 +172,28 @@ def answered_by(found: Fits, design: Comparison, asked: list[Question | Bound]) 
     for values in (estimate, error, df, p):
         values[nothing] = np.nan
     return Answered(estimate, error, df, p)
+
+
+def answers(found: Fits, design: Comparison, y: np.ndarray, asked: list[Question | Bound]) -> Answered:
+    """Every question's contrast and p as they are reported of answers less the middle `y` (n, studies) with their fits.
+
+    Where the variance of clips was estimated as zero the tests are those of a fit that keeps variances off zero (Chung et al. 2013):
+    zero is mostly too little to tell, and tests that believe it err too often (docs/evidence/calibration.counts.json).
+    """
+    out = answered_by(found, design, asked)
+    flat = np.flatnonzero(no_clips(found) & found.usable & found.converged)
+    if len(flat):
+        kept = answered_by(fitted(design, y[:, flat], CHUNG), design, asked)
+        good = np.isfinite(kept.p).all(axis=1)
+        for name in ("estimate", "error", "df", "p"):
+            getattr(out, name)[flat[good]] = getattr(kept, name)[good]
+    return out
+
+
+def no_clips(found: Fits) -> np.ndarray:
+    """(studies,) whether a variance of clips, or of pairs of them, was estimated as zero."""
+    clips = [k for k, name in enumerate(found.names) if name == "pair" or name.startswith("clips")]
+    return np.asarray((found.sd[:, clips] == 0).any(axis=1))
 
 
 def said(found: Fits | None) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from analysis.config import AnalysisConfig
 from analysis.engines import spread
 from analysis.engines.crossed import Crossed, crossed_intervals
-from analysis.engines.mixed import Fit, fit
+from analysis.engines.mixed import OK, Fit, fit
 from analysis.engines.ordinal import fit_ordinal
 from analysis.engines.tails import adjust
 from analysis.engines.threads import one_thread
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 TOO_FEW = "too few"
 SPOKEN = {"pair": "pairs of clips"}
-CHUNG = 1.5  # log prior of a variance ratio: gamma with shape 2.5 on the standard deviation (Chung et al. 2013)
 UNEQUAL = 0.05  # p of common variances, under which the tests with variances by taste stand beside
 NUMBERS = ("effect", "ci_low", "ci_high", "standard_error", "statistic", "df", "p", "p_adjusted")
 
@@ -98,7 +97,7 @@ class _Study:
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """The tests of differences and of equivalence."""
-        rows = _tested(self.found, self.design, self.asked, self.config, self.state)
+        rows = _tested(self.found, self.design, self.y, self.asked, self.config, self.state)
         tests, equivalence = [], []
         for q, row in zip(self.asked, rows, strict=True):
             row["n"] = int(_of(self.compared, q).sum())
@@ -113,7 +112,14 @@ class _Study:
 def _preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
     s = _Study(data, middle, config)
     variances = _variances(s.found, s.design, s.compared, s.y)
-    return s.tables() | {
+    tables = s.tables()
+    # A taste whose clips vary more than the others' has too short an interval in a model with one variance for all.
+    unequal = [r["part"] for r in variances if r["part"] != "residual" and r["p"] < UNEQUAL]
+    for row in [*tables["tests"], *tables["equivalence"]] if unequal and s.state not in NOTES else []:
+        if row["taste"] != joint.ALL:
+            own = [f"unequal: {unequal[0]}"]
+            row["state"] = "; ".join([*([] if row["state"] == OK else [row["state"]]), *own])
+    return tables | {
         "spread": _spread(s.found, s.state),
         "variances": variances,
         "sensitivity": _sensitivity(s, variances),
@@ -127,7 +133,7 @@ def _worths(s: _Study, middle: float) -> dict[str, list[dict[str, Any]]]:
     rows = worth.worth(s.compared, middle)
     if not rows:
         return {}
-    careful = worth.worth(s.compared, middle, CHUNG) if joint.is_singular(rows[0]["state"]) else []
+    careful = worth.worth(s.compared, middle, joint.CHUNG) if joint.is_singular(rows[0]["state"]) else []
     return {
         "worth": rows, "worth_sensitivity": [row | {"test": "boundary-avoiding"} for row in careful],
         "triangles": worth.triangles(s.found, s.design, s.compared),
@@ -146,15 +152,16 @@ def _named(q: Question | Bound, several: bool) -> dict[str, Any]:
 def _tested(
     found: joint.Fits | None,
     design: joint.Comparison,
+    y: np.ndarray | None,
     asked: list[Question | Bound],
     config: AnalysisConfig,
     state: str,
 ) -> list[dict[str, Any]]:
-    """One row of numbers a question; empty, with the state, where the model says nothing."""
+    """One row of numbers a question; empty, with the state, where the model says nothing. Without `y` they are of this very fit."""
     nothing = {"n": 0, **dict.fromkeys(NUMBERS), "state": state, "note": NOTES.get(state, "")}
     if found is None or state in NOTES:
         return [dict(nothing) for _ in asked]
-    a = joint.answered_by(found, design, asked)
+    a = joint.answered_by(found, design, asked) if y is None else joint.answers(found, design, y[:, None], asked)
     corrected = family(asked, a.p[0], config)
     rows = []
     for k, q in enumerate(asked):
@@ -181,7 +188,8 @@ def _note(found: joint.Fits) -> str:
         said.append(f"about these {' and '.join(SPOKEN.get(n, n) for n in found.confounded)} alone: one a mean")
     zero = [n for n, sd in zip(found.names, found.sd[0], strict=True) if sd == 0]
     if zero:
-        said.append(f"no variance of {' and '.join(SPOKEN.get(n, n) for n in zero)} was found")
+        kept = "; the tests keep variances off zero" if joint.no_clips(found)[0] else ""
+        said.append(f"no variance of {' and '.join(SPOKEN.get(n, n) for n in zero)} was found{kept}")
     return "; ".join(said)
 
 
@@ -224,19 +232,21 @@ def _variances(
 
 
 def _sensitivity(s: _Study, variances: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same tests by other models: with variances kept off zero, where one was estimated as zero; with a variance of clips for
-    each taste, where a common one was refused at 5 %."""
+    """The same tests by other models: by the singular fit itself, where the tests keep a variance of clips off zero; with variances kept
+    off zero, where that of people alone was zero; with a variance of clips for each taste, where a common one was refused at 5 %."""
     models: dict[str, tuple[joint.Comparison, float]] = {}
-    if joint.is_singular(s.state):
-        models["boundary-avoiding"] = (s.design, CHUNG)
+    if s.found is not None and joint.no_clips(s.found)[0]:
+        models["as estimated"] = (s.design, 0.0)
+    elif joint.is_singular(s.state):
+        models["boundary-avoiding"] = (s.design, joint.CHUNG)
     for part in {r["part"] for r in variances if r["part"] in s.design.factors and r["p"] < UNEQUAL}:
         factors = spread.apart(s.design.factors, part, s.compared["taste"].to_numpy(str))
-        models["variances by taste"] = (replace(s.design, factors=factors), CHUNG)
+        models["variances by taste"] = (replace(s.design, factors=factors), joint.CHUNG)
     rows = []
     for test, (design, penalty) in models.items():
         found = joint.fitted(design, s.y[:, None], penalty)
         sds = {f"sd_{n}": None if np.isnan(sd) else float(sd) for n, sd in zip(found.names, found.sd[0], strict=True)}
-        for q, row in zip(s.asked, _tested(found, design, s.asked, s.config, found.states[0]), strict=True):
+        for q, row in zip(s.asked, _tested(found, design, None, s.asked, s.config, found.states[0]), strict=True):
             named = _named(q, s.several) | {"test": test, "alternative": q.alternative, "bound": q.bound}
             rows.append(named | {k: row[k] for k in (*NUMBERS, "state")} | sds)
     return rows

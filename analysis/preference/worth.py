@@ -120,7 +120,9 @@ def triangles(found: joint.Fits | None, cells: joint.Comparison, compared: pd.Da
         for o, u, p in set(zip(compared["over"], compared["under"], compared["pair"], strict=True))
     }
     rows = []
-    for a, b, c in combinations(sorted({*compared["over"].astype(str), *compared["under"].astype(str)}), 3):
+    # In the order in which they come in the answers: another name turns no triangle round.
+    met = dict.fromkeys(str(c) for pair in zip(compared["over"], compared["under"], strict=True) for c in pair)
+    for a, b, c in combinations(met, 3):
         steps = [(a, b), (b, c), (c, a)]
         if not all(frozenset(step) in ways for step in steps):
             continue

@@ -113,6 +113,7 @@ def preference(
     """Test task 1: which of the compared conditions fits the taste better?"""
     from analysis.data.complete import flow_of, paper_rows, some
     from analysis.preference import paper, robust
+    from analysis.preference.moderators import moderators
     from analysis.preference.pairs import by_pair
 
     loaded = read_study(answers.study)
@@ -124,6 +125,9 @@ def preference(
     config = loaded.analysis.model_copy(update=changes)
     if chosen == "robust":
         tables = robust.preference(data.preference, data.middle, config)
+        tables |= by_pair(
+            data.preference, lambda part: {"moderators": moderators(part, data.people, data.middle, config)}
+        )
     else:
         rows = paper_rows(data)
         chose = (

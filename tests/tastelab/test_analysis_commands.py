@@ -20,6 +20,7 @@ DECLARED: dict[tuple[str, str], dict[str, set[str]]] = {
     },
     ("preference", "robust"): {
         "tests": {"taste", "test", "alternative", "n", "statistic", "p", "p_adjusted", "effect", "ci_low", "ci_high"},
+        "moderators": {"moderator", "level", "people", "n", "effect", "ci_low", "ci_high", "p", "p_adjusted", "state"},
     },
     ("ratings", "paper"): {
         "anova": {"term", "df", "sum_sq", "mean_sq", "F", "p"},

@@ -16,6 +16,7 @@ from analysis.errors import AnalysisError
 from analysis.power.plans import Answers, detected
 from analysis.power.power import BATCH, Simulation, clip_table, generate, null, plot, power
 from analysis.preference import paper, robust
+from analysis.preference.pairs import by_pair
 from experiment import launch
 from experiment.bots.effects import Effects, load_effects
 from experiment.config import ExperimentConfig
@@ -325,6 +326,72 @@ def test_the_robust_plan_is_simulated_by_its_own_functions(changes: dict[str, st
         told += sum(wanted)
     assert 2 < told < 6 * 8
     assert all(d.none == 0 for d in found)
+
+
+@pytest.mark.parametrize("plan", ["robust", "paper"])
+def test_several_pairs_of_conditions_are_simulated_as_they_are_analysed(plan: str) -> None:
+    """fit-and-name compares two pairs over crossed clips: study by study what `analysis preference` finds, of each pair."""
+    study = load_study(ROOT / "studies" / "fit-and-name.toml")
+    config = study.analysis.model_copy(update={"resamples": 100})
+    clips = clip_table(TASTES, 24, ("base", "finetuned", "wrong"))
+    means = {"finetuned": dict.fromkeys(TASTES, 6.5)}
+    lifted = load_effects().preference.model_copy(update={"mean": means, "careless": 0.0})
+    effects = load_effects().model_copy(update={"preference": lifted})
+    answers = generate(study.experiment, effects, clips, 10, 3, np.random.default_rng(0))
+    assert answers.pairs == (("finetuned", "base"), ("finetuned", "wrong"))
+    assert answers.compared is not None
+    assert answers.other is not None
+    assert np.bincount(answers.compared.ravel()).tolist() == [
+        80,
+        40,
+    ]  # two trials of three are with the base model's music
+    models = np.array([c.model for c in clips])
+    assert (models[answers.heard] == "finetuned").all()
+    assert (models[answers.other] == np.array(["base", "wrong"])[answers.compared]).all()
+    found = detected(answers, 5.0, config, plan)
+    sides = np.array(answers.pairs)[answers.compared.ravel()]
+    told = 0
+    for k, scores in enumerate(answers.scores):
+        frame = framed(answers, scores).assign(
+            clip_under=[f"o{j}" for j in answers.other.ravel()], over=sides[:, 0], under=sides[:, 1], answer=scores.ravel(),
+            first_model="base",
+        )  # fmt: skip
+        if plan == "robust":
+            rows = robust.preference(frame, 5.0, config)["tests"]
+        else:
+            rows = by_pair(frame, lambda part: paper.analyse(part, 5.0, config))["tests"]
+        decided = {
+            (r["taste"], r["pair"]): r["p"] if plan == "paper" and r["taste"] == "all" else r["p_adjusted"]
+            for r in rows
+            if r["role"] == "declared"
+        }
+        got = {(d.taste, d.pair): bool(d.hits[k]) for d in found if d.taste != "any"}
+        assert got == {key: p < 0.05 for key, p in decided.items()}
+        assert len(got) == 10
+        told += sum(got.values())
+    assert 0 < told < 30
+
+
+def test_rows_of_several_pairs_name_them(tmp_path: Path) -> None:
+    study = load_study(ROOT / "studies" / "fit-and-name.toml")
+    rows = power(Simulation(study.experiment, load_effects(), tuple(TASTES), (24,), study.analysis, 20, 0), [4])
+    assert {r["pair"] for r in rows} == {"finetuned - base", "finetuned - wrong", ""}
+    assert len({(r["taste"], r["test"], r["pair"]) for r in rows}) == len(rows) == 11
+    plot(rows, 0.05, tmp_path / "power.svg")
+
+
+def test_a_wider_slider_is_as_powerful() -> None:
+    """Points of the effects are of 0 to 10: on a slider to 100 they are ten times as many, and so is all that varies."""
+    task = STUDY.experiment.preference.model_copy(update={"high": 100})
+    wide = STUDY.experiment.model_copy(update={"preference": task})
+    narrow, hundred = (
+        power(Simulation(config, load_effects(), tuple(TASTES), (5,), PAPER, 200, 0), [60])
+        for config in (STUDY.experiment, wide)
+    )
+    assert {r["taste"]: r["mean"] for r in hundred}["sweet"] == 61
+    for a, b in zip(narrow, hundred, strict=True):
+        assert a["power"] == pytest.approx(b["power"], abs=0.12)
+    assert max(r["power"] for r in hundred if r["taste"] == "sweet") > 0.3
 
 
 def test_power_says_the_plan_that_ran_and_grows_with_clips() -> None:

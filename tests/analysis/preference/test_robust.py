@@ -133,19 +133,27 @@ def test_what_varies_stands_beside() -> None:
     assert {r["state"] for r in preference(lone, 5.0, CONFIG)["effects"]} == {"confounded: clips"}
 
 
-def test_a_singular_fit_says_so_and_a_careful_one_stands_beside_it() -> None:
+def test_where_clips_seem_not_to_vary_the_tests_keep_their_variance_off_zero_and_the_fit_as_estimated_stands_beside() -> (
+    None
+):
     data = unbalanced()
     level = data.groupby("clip_over")["score"].transform("mean") - data.groupby("taste")["score"].transform("mean")
     flat = data.assign(score=data["score"] - level)  # clips do not differ
     found = preference(flat, 5.0, CONFIG)
     assert {r["state"] for r in found["tests"]} == {"singular: clips"}
-    assert {r["note"] for r in found["tests"]} == {"no variance of clips was found"}
+    assert {r["note"] for r in found["tests"]} == {"no variance of clips was found; the tests keep variances off zero"}
     assert [(r["taste"], r["test"]) for r in found["sensitivity"]] == [
-        (r["taste"], "boundary-avoiding") for r in found["tests"]
+        (r["taste"], "as estimated") for r in found["tests"]
     ]
-    for plain, careful in zip(found["tests"], found["sensitivity"], strict=True):
-        assert careful["state"] == "ok"
-        assert careful["sd_clips"] > 0
+    design = joint.comparison(joint.sides(flat))
+    kept = joint.fitted(design, flat["score"].to_numpy(float)[:, None] - 5, joint.CHUNG)
+    overall = joint.answered_by(kept, design, [Question("all", "greater", "declared")])
+    assert (found["tests"][0]["standard_error"], found["tests"][0]["df"]) == pytest.approx(
+        (overall.error[0, 0], overall.df[0, 0])
+    )
+    for careful, plain in zip(found["tests"], found["sensitivity"], strict=True):
+        assert plain["state"] == "singular: clips"
+        assert plain["sd_clips"] == 0
         assert careful["standard_error"] > plain["standard_error"]
         assert careful["alternative"] == plain["alternative"]
         assert (careful["ci_low"], careful["ci_high"]) != (plain["ci_low"], plain["ci_high"])
@@ -157,6 +165,7 @@ def test_where_tastes_do_not_share_the_variance_of_clips_the_tests_with_one_each
     wide = dict(zip(sorted(set(data["clip_over"])), rng.normal(0, 9.0, 20), strict=True))
     apart = data.assign(score=data["score"] + np.where(data["taste"] == "sour", data["clip_over"].map(wide), 0.0))
     found = preference(apart, 5.0, CONFIG)
+    assert [r["state"] for r in found["tests"]] == ["ok"] + ["unequal: clips"] * 4
     assert {r["p"] < 0.05 for r in found["variances"] if r["part"] == "clips"} == {True}
     rows = {r["taste"]: r for r in found["sensitivity"] if r["test"] == "variances by taste"}
     plain = {r["taste"]: r for r in found["tests"]}

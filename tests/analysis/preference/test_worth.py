@@ -152,6 +152,12 @@ def test_what_three_differences_leave_round_a_triangle() -> None:
         assert row["left"] == pytest.approx(left, abs=1e-9)
         assert row["ci_low"] < row["left"] < row["ci_high"]
     assert row["p"] < 0.05
+    # Another name for the first of them, last in the alphabet, turns neither the way round nor the sign.
+    other = odd.replace({"over": {"a": "z"}, "under": {"a": "z"}})
+    other["pair"] = other["over"] + " - " + other["under"]
+    cells = joint.comparison(other)
+    (turned,) = triangles(joint.fitted(cells, other["score"].to_numpy(float)[:, None] - 5), cells, other)
+    assert (turned["triangle"], turned["left"]) == ("z, b, c", pytest.approx(-3.0))
     two = by_hand("ab bc", {"a": 2.0, "b": 1.0, "c": 0.0})
     cells = joint.comparison(two)
     assert triangles(joint.fitted(cells, two["score"].to_numpy(float)[:, None]), cells, two) == []
