@@ -236,6 +236,12 @@ def by_taste(
     return f"By taste: {said} ({family or counted(told, bounds.values())})."
 
 
+def of_pair(said: str, sides: Sides) -> str:
+    """A sentence of `by_taste` with the two that it is about in front, where a study compares several pairs."""
+    both = f"{sides.first} or {sides.second}"
+    return f"{both[0].upper()}{both[1:]}, b{said[1:]}" if said.startswith("By taste") else said
+
+
 def near(equivalence: dict[str, Any], alpha: float) -> str:
     """What an equivalence test came to where it was declared without a test of a difference."""
     if state_of(equivalence).startswith(("not converged", "too few")) or not finite(equivalence.get("p")):

@@ -36,7 +36,8 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         sides = sides_of(data, pair)
         near = {row["taste"]: row for row in bounds if row.get("pair", named_pair(*pair)) == named_pair(*pair)}
         out.text += [sentences.compared(row, sides, config.alpha, near.get(row["taste"])) for row in own]
-        summary.append(sentences.by_taste(own, sides, config.alpha, near.values(), family))
+        said = sentences.by_taste(own, sides, config.alpha, near.values(), family)
+        summary.append(said if len(pairs) == 1 else sentences.of_pair(said, sides))
     worths = robustly.get("worth", [])
     called = {name: data.conditions.label(name) for name in dict.fromkeys(r["condition"] for r in worths)}
     for taste in dict.fromkeys(r["taste"] for r in worths):

@@ -77,7 +77,7 @@ def detectable(
             low, high = (shift, high) if stats.nct.sf(critical, row["df"], shift) < power else (low, shift)
         rows.append(
             {
-                "taste": row["taste"], "alternative": row["alternative"], "alpha": share, "power": power,
+                "taste": row["taste"], **({"pair": row["pair"]} if "pair" in row else {}), "alternative": row["alternative"], "alpha": share, "power": power,
                 "standard_error": error, "df": row["df"], "detectable": shift * error, "state": row["state"],
             }
         )  # fmt: skip

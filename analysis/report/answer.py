@@ -54,6 +54,9 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
             )
             for pair in dict.fromkeys(r.get("pair") for r in mixed)
         ]
+        if len(by_taste) > 1:
+            named = [sides_of_row(inputs.data, {"pair": p}) for p in dict.fromkeys(r.get("pair") for r in mixed)]
+            by_taste = [sentences.of_pair(line, own) for own, line in zip(named, by_taste, strict=True)]
         asked = (
             f"Does {sides.first} or {sides.second} make music that fits the taste asked for better?"
             if len(by_taste) == 1
@@ -153,8 +156,15 @@ def could_have_found(rows: Rows, points: float) -> str:
     known = [r for r in rows if sentences.finite(r.get("detectable"))]
     if not known:
         return "What the study could have found can't be told: no test has a standard error."
-    named = ", ".join(
-        f"{r['detectable']:.2f} {'over all tastes' if r['taste'] == 'all' else 'for ' + r['taste']}" for r in known
+    pairs = list(dict.fromkeys(r.get("pair") for r in known))
+    named = "; ".join(
+        (f"{pair}: " if len(pairs) > 1 else "")
+        + ", ".join(
+            f"{r['detectable']:.2f} {'over all tastes' if r['taste'] == 'all' else 'for ' + r['taste']}"
+            for r in known
+            if r.get("pair") == pair
+        )
+        for pair in pairs
     )
     return f"With {100 * known[0]['power']:.0f} % power a difference of {named} (of {points:g} points); smaller ones may have been missed."
 

@@ -138,6 +138,7 @@ def test_three_conditions_have_worths_and_bounds_of_every_pair(monkeypatch: pyte
     assert len(table(found, "preference_equivalence")) == 3
     assert len(told) == len(within) > 0
     assert len(summary) == 3
+    assert not [line for line in summary if line.startswith("By taste")]  # each says which two it is about
 
 
 def test_models_that_cannot_be_fitted_say_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

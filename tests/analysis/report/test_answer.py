@@ -74,6 +74,7 @@ def test_the_counts_are_of_the_family_that_is_corrected(tmp_path: Path) -> None:
     config = AnalysisConfig(hypotheses=[Hypothesis(taste="sweet"), Hypothesis(taste="sour")], overall="gate")
     twice = screen(tmp_path, *both, near=[near | {"pair": "finetuned - wrong"}], config=config)
     assert [line.count("7 declared tests: 6 one-sided, 1 of equivalence") for line in twice["Answer"]] == [0, 0, 1, 1]
+    assert twice["Answer"][2].startswith("The fine-tuned model or the base model, by taste: ")
     assert ["equivalent" in line.split("(")[0] for line in twice["Answer"]] == [False, False, False, True]
     assert "1 of equivalence, the one over all tastes first; declared" in twice["Plan and deviations"][0]
     assert "each of them of 2 pairs of conditions" in twice["Plan and deviations"][0]
@@ -219,6 +220,10 @@ def test_what_could_have_been_found() -> None:
     rows = [{"taste": "all", "detectable": 0.5, "power": 0.8}, {"taste": "sweet", "detectable": None, "power": 0.8}]
     assert could_have_found(rows, 100) == (
         "With 80 % power a difference of 0.50 over all tastes (of 100 points); smaller ones may have been missed."
+    )
+    two = [r | {"pair": p} for p in ("a - b", "a - c") for r in rows]
+    assert "a difference of a - b: 0.50 over all tastes; a - c: 0.50 over all tastes (of 100" in could_have_found(
+        two, 100
     )
     assert "can't be told" in could_have_found([], 10)
     assert (span(2, 2), span(1, 9)) == ("2", "1 to 9")
