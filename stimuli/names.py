@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
+LIST = "tracks.csv"  # in a folder of tracks: what each file is (`stimuli.tracks`)
 OPAQUE = re.compile(r"clip-[0-9a-f]{12}")
 
 

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from stimuli.audio import AUDIO_SUFFIXES
 from stimuli.errors import StimulusError
-from stimuli.names import spelled
+from stimuli.names import LIST, spelled
 
-LIST = "tracks.csv"
 COLUMNS = ("file", "taste", "number")
 
 

@@ -8,6 +8,7 @@ Spence 2015, reviewed with arXiv 2503.02823). The sizes are set here; ratings ca
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 from stimuli.dataset.arrange import Attributes, draw_attributes
 from stimuli.dataset.build import begin, split_of, write_corpus
 from stimuli.dataset.scores import Skeleton, chorales
+from stimuli.names import LIST
 
 TASTES = ("sweet", "sour", "salty", "bitter")
 THRESHOLD = 25  # a taste whose rating passes this becomes a word of the caption, as in the seed study
@@ -118,7 +120,10 @@ def build_taste(
     split: str = "train",
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write `n` tracks, evenly over the four tastes; returns the metadata file."""
+    """Write `n` tracks, evenly over the four tastes; returns the metadata file.
+
+    A list of the tracks' tastes beside them (``audio/tracks.csv``) makes the folder a condition of a study.
+    """
     pieces = chorales(out.parent)
     chosen = [p for i, p in enumerate(pieces) if split_of(i) == split]
     graded: list[dict[str, float]] = []
@@ -131,4 +136,11 @@ def build_taste(
         return chosen[int(rng.integers(len(chosen)))], a, taste_words(noisy), rng
 
     begin(out, {"kind": "taste", "seconds": seconds, "rate": rate, "seed": seed, "split": split})
-    return write_corpus(out, n, seconds, rate, make, progress, graded)
+    metadata = write_corpus(out, n, seconds, rate, make, progress, graded)
+    # Of all that lie there: an earlier run may have rendered more.
+    there = sorted(path.name for path in (out / "audio").glob("*.wav"))
+    rows = [f"{name},{TASTES[int(Path(name).stem) % len(TASTES)]}\n" for name in there]
+    partial = out / "audio" / f"{LIST}.partial"
+    partial.write_text("file,taste\n" + "".join(rows), encoding="utf-8")
+    os.replace(partial, out / "audio" / LIST)
+    return metadata

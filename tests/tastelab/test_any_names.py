@@ -29,6 +29,7 @@ def renamed(text: str, names: dict[str, str]) -> str:
     """A study or effects file with other names; checkpoints, and words that people read, stay."""
     for old, new in names.items():
         text = re.sub(rf'(?<=name = "){old}(?=")|(?<=\.mean\.){old}(?=\])|(?<=\.hits\.){old}(?=\])', new, text)
+        text = re.sub(rf"(?<=\.conditions\.){old}(?=\])|(?<=\{{ ){old}(?= = )", new, text)
         text = re.sub(rf"^{old}(?= = )", new, text, flags=re.M)
         for line in re.findall(r"^(?:pairs|conditions) = .*$", text, flags=re.M):
             text = text.replace(line, line.replace(f'"{old}"', f'"{new}"'))

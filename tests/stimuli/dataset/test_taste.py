@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from stimuli.dataset import taste
 from stimuli.dataset.taste import TASTES, draw_track, ratings, taste_words
+from stimuli.tracks import tracks_in
 from tests.stimuli.dataset.test_dataset import attributes
 
 PLAIN: dict[str, Any] = {
@@ -135,3 +137,25 @@ def test_tracks_lean_to_their_taste_and_are_no_caricature(name: str) -> None:
     assert 0.6 < np.mean(own) < 0.99
     assert {len(a.instruments) for a in tracks} == {1, 2, 3}
     assert all(len(set(a.instruments)) == len(a.instruments) for a in tracks)
+
+
+def test_the_tracks_folder_says_which_taste_each_was_made_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """So that it is a condition of a study as it lies there; what an earlier, larger run rendered stays listed."""
+    asked: dict[int, str] = {}
+
+    def corpus(out: Path, n: int, seconds: float, rate: int, make: Any, *_: Any) -> Path:
+        for k in range(n):
+            monkeypatch.setattr(taste, "draw_track", lambda rng, name, k=k: asked.setdefault(k, name) and attributes())
+            make(k)
+            (out / "audio" / f"{k:05d}.wav").write_bytes(b"")
+        return out / "metadata.jsonl"
+
+    monkeypatch.setattr(taste, "write_corpus", corpus)
+    monkeypatch.setattr(taste, "chorales", lambda _: [None] * 40)
+    for n in (6, 4):
+        taste.build_taste(tmp_path / "rendered", n, 1.0, 16000, 3)
+        found = tracks_in(tmp_path / "rendered" / "audio", TASTES)
+        assert {int(t.path.stem): t.taste for t in found} == asked
+    assert [(t.taste, t.number) for t in found] == [
+        ("sweet", 0), ("sour", 0), ("salty", 0), ("bitter", 0), ("sweet", 1), ("sour", 1),
+    ]  # fmt: skip
