@@ -10,6 +10,7 @@ taste      do clips carry the asked taste: a classifier trained on the taste set
 distance   FAD to the taste set, per taste, base and fine-tuned
 unseen     tastes that no caption names
 booths     32 booths on PostgreSQL, 8 on SQLite, with kills and a crashing server: is every acknowledged answer stored once
+withdrawals  50 withdrawals killed at random steps and run again, on SQLite and PostgreSQL: what is left of the person
 timing     onsets of scheduled plays against the captured signal, beside a plain PsychoPy script; drawing times
 kills      sessions on the desk killed at random moments in each block, and resumed
 nulls      20 null studies through the engine beside the generator's; 1,000 through the generator
@@ -43,7 +44,20 @@ from typing import Any
 import numpy as np
 
 from benchmarks import analysis as speed
-from benchmarks import booths, calibration, captions, desk, found, grid, mixed, nano, studies, taste, voices
+from benchmarks import (
+    booths,
+    calibration,
+    captions,
+    desk,
+    found,
+    grid,
+    mixed,
+    nano,
+    studies,
+    taste,
+    voices,
+    withdrawals,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "evidence"
@@ -162,6 +176,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "second": voices.second,
     "long": captions.long,
     "booths": booths.booths,
+    "withdrawals": withdrawals.withdrawals,
     "timing": desk.timing,
     "kills": desk.kills,
     "nulls": studies.nulls,

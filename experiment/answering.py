@@ -9,13 +9,28 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from experiment.config import ExperimentConfig
+from experiment.data import lease
 from experiment.data.queries import consent_to
 from experiment.data.store import Store
-from experiment.data.tables import Consent, Event, Response, Screening, Seen, SessionRow, Superseded, Trial, utc_now
+from experiment.data.tables import (
+    Consent,
+    Event,
+    Response,
+    Screening,
+    Seen,
+    SessionRow,
+    Sitting,
+    StudyRow,
+    Superseded,
+    Trial,
+    utc_now,
+)
+from experiment.data.tombstones import lay
+from experiment.data.withdrawal import erase
 from experiment.errors import ExperimentError
 from experiment.headphones import passed
 from experiment.items import consent_sha256
@@ -24,6 +39,7 @@ from experiment.steps import LAST, NOT_PASSED, TOO_YOUNG, Ask, Headphones, Store
 from experiment.texts import texts
 
 START = "start"
+REFUSED = "refused"
 
 
 def read(store: Store, session_id: int) -> Stored:
@@ -60,6 +76,7 @@ def _read(s: Session, session_id: int) -> Stored:
         {x.test: x.passed for x in screenings},
         len(screenings),
         (session.calibration or {}).get("gain_db"),
+        session.sitting,
         Counter((t.id, r.item) for t in plan for r in t.superseded),
     )
 
@@ -74,11 +91,12 @@ def started(store: Store, session_id: int, token: str | None = None) -> Stored:
         return read(store, session_id)
 
     def sit(s: Session) -> None:
+        if not lease.taken(s, session_id, before):
+            return
         row = s.get_one(SessionRow, session_id)
-        if row.sitting == before:
-            row.sitting = before + 1
-            detail = {} if token is None else {"token": token}
-            s.add(Event(session_id=session_id, name=START, at=0.0, detail=detail))
+        s.add(Sitting(session_id=session_id, number=row.sitting, station=row.station, calibration=row.calibration))
+        detail = {} if token is None else {"token": token}
+        s.add(Event(session_id=session_id, name=START, at=0.0, detail=detail))
 
     store.do(sit)
     return read(store, session_id)
@@ -94,14 +112,15 @@ def sitting_of(store: Store, session_id: int) -> str | None:
 def agreed(
     store: Store, stored: Stored, config: ExperimentConfig, takes_part: bool, special: bool, at: float
 ) -> Stored:
-    """Consent was given, with or without that to special-category questions, or was not."""
+    """Consent was given, with or without that to special-category questions, or was not: then nothing is kept but that."""
     if not takes_part:
-        return stopped(store, stored, at)
+        return _kept_nothing(store, stored, REFUSED)
     if stored.special is not None:
         return stored
     digest = consent_sha256(texts(stored.language, config.texts))
 
     def write(s: Session) -> bool:
+        lease.held(s, stored.session_id, stored.sitting)
         row = s.get_one(SessionRow, stored.session_id)
         given = consent_to(s, row)
         if given is None:
@@ -140,7 +159,11 @@ def level(store: Store, stored: Stored, gain_db: float | None, softest: int, at:
 
     def write(s: Session) -> None:
         if _first(s, stored, "level"):
-            s.get_one(SessionRow, stored.session_id).calibration = {"by": "participant", "gain_db": gain}
+            chosen = {"by": "participant", "gain_db": gain}
+            s.get_one(SessionRow, stored.session_id).calibration = chosen
+            sitting = select(Sitting).filter_by(session_id=stored.session_id, number=stored.sitting)
+            for row in s.scalars(sitting):
+                row.calibration = chosen
             s.add(Event(session_id=stored.session_id, name="level", at=at, detail={"gain_db": gain}))
 
     store.do(write)
@@ -195,21 +218,12 @@ def answered(store: Store, stored: Stored, step: Ask, answer: Answer, config: Ex
     """
     item = step.question.item
     if item == "age" and (answer.value or 0) < config.minimum_age:
-
-        def forget(s: Session) -> None:
-            if _first(s, stored, TOO_YOUNG):
-                trials = [t.id for t in stored.plan]
-                for table in (Response, Superseded):
-                    s.execute(delete(table).where(table.trial_id.in_(trials)))
-                s.add(Event(session_id=stored.session_id, name=TOO_YOUNG, at=at, detail={}))
-                _end(s, stored.session_id, "stopped", at)
-
-        store.do(forget)
-        return stored.having(TOO_YOUNG, status="stopped", answered=frozenset())
+        return _kept_nothing(store, stored, TOO_YOUNG)
     number = None if answer.value is None else float(answer.value)
     anew, before = item in stored.reopened(step.trial), stored.superseded.get((step.trial.id, item), 0)
 
     def write(s: Session) -> bool:
+        running = lease.held(s, stored.session_id, stored.sitting)
         trial = step.trial.id
         old = s.scalar(select(Response).where(Response.trial_id == trial, Response.item == item))
         if old is not None and anew and _superseded(s, trial, item) == before:
@@ -220,6 +234,8 @@ def answered(store: Store, stored: Stored, step: Ask, answer: Answer, config: Ex
             s.flush()
         elif old is not None:
             return (old.value, old.choice, old.response_time) == (number, answer.choice, answer.response_time)
+        if not running:
+            raise ExperimentError("this session is over; nothing is answered any more")
         s.add(
             Response(trial_id=trial, item=item, value=number, choice=answer.choice, response_time=answer.response_time)
         )
@@ -261,9 +277,10 @@ def stopped(store: Store, stored: Stored, at: float, failed: dict[str, Any] | No
     """The person, or whoever watches, ended the session early, or a sound `failed`; what was answered is stored."""
 
     def write(s: Session) -> None:
+        held = lease.held(s, stored.session_id, stored.sitting)
         if failed is not None:
             s.add(Event(session_id=stored.session_id, name="sound_failed", at=at, detail=failed))
-        if s.get_one(SessionRow, stored.session_id).status == "running":
+        if held:
             _end(s, stored.session_id, "stopped", at)
 
     store.do(write)
@@ -272,12 +289,31 @@ def stopped(store: Store, stored: Stored, at: float, failed: dict[str, Any] | No
 
 def _first(s: Session, stored: Stored, step: str) -> bool:
     """Note that a step was done in this sitting; False where it was noted before."""
-    sitting = s.get_one(SessionRow, stored.session_id).sitting
-    place = {"session_id": stored.session_id, "sitting": sitting, "step": step}
+    lease.held(s, stored.session_id, stored.sitting)
+    place = {"session_id": stored.session_id, "sitting": stored.sitting, "step": step}
     if s.scalar(select(Seen).filter_by(**place)) is not None:
         return False
     s.add(Seen(**place))
     return True
+
+
+def _kept_nothing(store: Store, stored: Stored, outcome: str) -> Stored:
+    """Somebody does not take part, or may not: of the session there stays that it was, and what became of it.
+
+    The code is kept as a tombstone alone, so that nobody comes again under it and says otherwise.
+    """
+
+    def write(s: Session) -> None:
+        if not lease.held(s, stored.session_id, stored.sitting):
+            return
+        row = s.get_one(SessionRow, stored.session_id)
+        study = s.get_one(StudyRow, row.study_id)
+        stone = lay(s, study.name, stored.code, outcome, [row.kind])
+        erase(s, row.participant, row.study_id, stone)
+        row.ended_at = utc_now()
+
+    store.do(write)
+    return stored.having(status=outcome, plan=(), answered=frozenset())
 
 
 def _end(s: Session, session_id: int, status: str, at: float) -> None:

@@ -14,7 +14,7 @@ from experiment.tasks.preference import PreferenceConfig, PreferenceTask
 from experiment.tasks.questionnaire import Questionnaire, QuestionnaireTask
 from experiment.tasks.ratings import RatingsConfig, RatingsTask
 from experiment.tasks.task import RESERVED, Language, Task, twice
-from models.conditions import EARLIER_PAIRS
+from models.conditions import EARLIER, EARLIER_PAIRS
 
 SEED = 2**63 - 1  # the largest that databases and generators keep
 TAKEN = (*RESERVED, "preference", "ratings")  # blocks of version 0.1
@@ -55,11 +55,31 @@ class LevelConfig(BaseModel):
 
 
 class ImportConfig(BaseModel):
-    """How a wide survey CSV is read: `items` names the adjectives that the column suffixes _1, _2 ... stand for."""
+    """How a survey CSV is read.
+
+    Attributes
+    ----------
+    items : list of str
+        Of a wide file: the adjectives that the column suffixes _1, _2 ... stand for.
+    labels : dict
+        What else the seed survey's file calls the models, e.g. ``{ "b" = "base", "tasty musicgen" = "finetuned" }``.
+    language : str or None
+        In which the survey was asked.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    items: list[str] = Field(min_length=1)
+    items: list[str] = Field(default=[], min_length=1)
+    labels: dict[str, str] = {}
+    language: Language | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> ImportConfig:
+        if not (self.items or self.labels or self.language):
+            raise ValueError("psytoolkit needs items, labels or language")
+        if set(self.labels.values()) - set(EARLIER):
+            raise ValueError(f"psytoolkit.labels say which of {', '.join(EARLIER)} a label of the survey means")
+        return self
 
 
 class Group(BaseModel):

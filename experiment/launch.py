@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -17,14 +16,36 @@ from sqlalchemy.orm import Session
 from experiment.bots import bots
 from experiment.bots.effects import Effects
 from experiment.config import ExperimentConfig, stored_config
+from experiment.data import lease
 from experiment.data.allotment import Places
-from experiment.data.store import Header, Store
-from experiment.data.tables import Participant, Response, SessionRow, Stimulus, Trial, utc_now
+from experiment.data.codes import check_code, checked
+from experiment.data.store import Header, Store, alone
+from experiment.data.tables import Response, SessionRow, Stimulus, StudyRow, Trial, utc_now
+from experiment.data.tombstones import find
+from experiment.data.whose import last_session
 from experiment.design import period, plan
 from experiment.errors import ExperimentError
 from experiment.session import check_files
 from experiment.tasks.task import Clip
 from stimuli.manifest import ClipRow
+
+__all__ = [
+    "Prepared",
+    "begin",
+    "check_code",
+    "language_of",
+    "prepare",
+    "resume",
+    "simulate",
+    "station_level",
+    "versions",
+]
+
+OVER = {
+    "withdrawn": "has withdrawn",
+    "refused": "did not agree to take part",
+    "too_young": "is younger than the study's minimum age",
+}
 
 
 @dataclass
@@ -104,7 +125,7 @@ def begin(
         If the code is not one, the language is not the study's, a file has changed, or the participant has a session
         already.
     """
-    check_code(code)
+    code = checked(code, kind)
     config = prepared.config
     if language is not None and language not in config.languages:
         raise ExperimentError(f"--language {language!r}: this study declares {', '.join(config.languages)}")
@@ -128,26 +149,13 @@ def begin(
         lambda row, chosen=None: plan(config, clips, row, chosen),
         places=Places(period(config, clips), config.target, config.groups, group, language, kind != "bot"),
         lapse_hours=config.resume_hours,
+        holder=lease.holder(),
     )
 
 
 def language_of(prepared: Prepared, session_id: int) -> str:
     """The language in which a session began: the one asked for, its group's, or the study's first."""
     return prepared.store.do(lambda s: s.get_one(SessionRow, session_id).language)
-
-
-def check_code(code: str) -> None:
-    """Refuse what can't be a pseudonymous code.
-
-    Raises
-    ------
-    ExperimentError
-        If it is not 1 to 40 letters, digits, ``-``, ``_`` or ``.``, beginning with a letter or digit.
-    """
-    if not re.fullmatch(r"[^\W_][\w.\-]{0,39}", code):
-        raise ExperimentError(
-            f"--code {code[:60]!r} is not a code: 1 to 40 letters, digits, '-', '_' or '.'; no names, no spaces"
-        )
 
 
 def station_level(store: Store, config: ExperimentConfig, station: str) -> dict[str, Any] | None:
@@ -160,26 +168,45 @@ def station_level(store: Store, config: ExperimentConfig, station: str) -> dict[
     return {"by": "station", "gain_db": found.gain_db, "dba": config.level.dba, "device": found.device}
 
 
-def resume(prepared: Prepared, code: str, overrides: list[str] | None = None) -> tuple[int, str]:
+def resume(
+    prepared: Prepared,
+    code: str,
+    overrides: list[str] | None = None,
+    station: str | None = None,
+    calibration: dict[str, Any] | None = None,
+) -> tuple[int, str]:
     """Return the id and the language of a participant's unfinished session, made running again.
+
+    Parameters
+    ----------
+    station : str or None
+        Where it goes on; what belongs to the station that it ran at before (its gain) is left there.
+    calibration : dict or None
+        How the level of this station was set.
 
     Raises
     ------
     ExperimentError
-        If there is none, saying what there is, or if its last sign of life is older than the study allows.
+        If there is none, saying what there is, if it runs elsewhere, or if its last sign of life is older than the study
+        allows.
     """
 
-    def find(s: Session) -> tuple[int, str]:
-        row = s.scalar(
-            select(SessionRow)
-            .join(Participant)
-            .where(Participant.code == code, SessionRow.study_id == prepared.study_id)
-            .order_by(SessionRow.id.desc())
-        )
+    def find_it(s: Session) -> tuple[int, str]:
+        alone(s)
+        row = last_session(s, prepared.study_id, code)
         if row is None:
+            stone = find(s, s.get_one(StudyRow, prepared.study_id).name, code)
+            if stone is not None:
+                raise ExperimentError(f"participant {code}: {OVER[stone.outcome]}; there is nothing to go on with")
             raise ExperimentError(f"participant {code} has no session in this study; run without --resume")
-        if row.status in ("complete", "withdrawn"):
+        if row.status not in ("running", "stopped"):
             raise ExperimentError(f"the session of participant {code} is {row.status}; there is nothing to go on with")
+        where = lease.elsewhere(row)
+        if where is not None:
+            raise ExperimentError(
+                f"the session of participant {code} {where}; end it there (Esc), or wait until nothing was heard of it for "
+                f"{lease.LEASE / 60:.0f} minutes"
+            )
         last = (
             s.scalar(select(func.max(Response.answered_at)).join(Trial).where(Trial.session_id == row.id))
             or row.started_at
@@ -192,11 +219,14 @@ def resume(prepared: Prepared, code: str, overrides: list[str] | None = None) ->
             )
         row.status = "running"
         row.ended_at = None
+        row.alive_at, row.holder = utc_now(), lease.holder()
+        if station is not None and (station != row.station or calibration is not None):
+            row.station, row.calibration = station, calibration
         if overrides:
             row.overrides = list(dict.fromkeys([*(row.overrides or []), *overrides]))
         return row.id, row.language
 
-    return prepared.store.do(find)
+    return prepared.store.do(find_it)
 
 
 def simulate(
@@ -207,13 +237,8 @@ def simulate(
     told = {"effects": effects.shown, "effects_sha256": effects.sha256}
 
     def start(index: int, code: str) -> int:
-        query = (
-            select(SessionRow)
-            .join(Participant)
-            .where(Participant.code == code, SessionRow.study_id == prepared.study_id)
-        )
-        old = prepared.store.do(lambda s: s.scalar(query))
-        if old is None:
+        old = prepared.store.do(lambda s: last_session(s, prepared.study_id, code))
+        if old is None or old.kind != "bot":
             return begin(prepared, code, "bot", None, "simulation", told=told)
         return resume(prepared, code)[0] if old.status in ("running", "stopped") else -1
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
 from experiment import answering
 from experiment.config import ExperimentConfig
+from experiment.data.lease import LostError, alive
 from experiment.data.store import Store
 from experiment.data.tables import Stimulus, Trial
 from experiment.errors import ExperimentError
@@ -108,23 +110,35 @@ def run_session(
     config: ExperimentConfig,
     presenter: Presenter,
     announce: Callable[[str], None] | None = None,
+    watched: bool = False,
 ) -> str:
-    """Run, or go on with, a stored session; returns its status, ``"complete"`` or ``"stopped"``.
+    """Run, or go on with, a stored session; returns its status, e.g. ``"complete"``, ``"stopped"``, ``"withdrawn"``.
 
-    `announce` is told of each item whose answer is stored.
+    `announce` is told of each item whose answer is stored; where it is `watched`, signs of life are given between answers.
+
+    Raises
+    ------
+    ExperimentError
+        If it was taken over by another booth meanwhile.
     """
     began = time.monotonic()
     stored = answering.started(store, session_id)
-    try:
-        while not isinstance(step := next_step(stored, config), End):
-            if stored.gain_db is not None:
-                presenter.gain_db = float(stored.gain_db)
-            stored = perform(step, store, stored, config, presenter, began)
-            if announce and isinstance(step, Ask):
-                announce(step.question.item)
-    except (Stopped, KeyboardInterrupt) as early:
-        failed = early.detail if isinstance(early, SoundFailed) else None
-        stored = answering.stopped(store, stored, time.monotonic() - began, failed)
+    with alive(store, session_id, stored.sitting) if watched else nullcontext():
+        try:
+            try:
+                while not isinstance(step := next_step(stored, config), End):
+                    if stored.gain_db is not None:
+                        presenter.gain_db = float(stored.gain_db)
+                    stored = perform(step, store, stored, config, presenter, began)
+                    if announce and isinstance(step, Ask):
+                        announce(step.question.item)
+            except (Stopped, KeyboardInterrupt) as early:
+                failed = early.detail if isinstance(early, SoundFailed) else None
+                stored = answering.stopped(store, stored, time.monotonic() - began, failed)
+        except LostError as lost:
+            if lost.status is None:
+                raise
+            return lost.status
     return stored.status
 
 

@@ -121,7 +121,7 @@ class Stored:
     """What is stored of a session, as far as it decides what comes next.
 
     `special` is None until consent was given; `seen` are the steps done in this sitting; `passed` holds the outcome of each
-    headphone test, `screenings` how many were made; `superseded` counts the answers of an item that were given anew.
+    headphone test, `screenings` how many were made; `sitting` is the one that may write; `superseded` counts the answers of an item that were given anew.
     """
 
     session_id: int
@@ -136,6 +136,7 @@ class Stored:
     passed: dict[str, bool] = field(default_factory=dict)
     screenings: int = 0
     gain_db: float | None = None
+    sitting: int = 0
     superseded: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def items(self, trial: Trial) -> list[str]:
@@ -168,11 +169,11 @@ class Stored:
 def next_step(stored: Stored, config: ExperimentConfig) -> Step:
     """What comes next; the same for the same `stored`."""
     words = texts(stored.language, config.texts)
-    for mark, section, title, text in (
-        (TOO_YOUNG, "too_young", "title", "text"),
-        (NOT_PASSED, "headphones", "failed_title", "failed"),
+    for ended, mark, section, title, text in (
+        (stored.status == TOO_YOUNG, TOO_YOUNG, "too_young", "title", "text"),
+        (NOT_PASSED in stored.seen, NOT_PASSED, "headphones", "failed_title", "failed"),
     ):
-        if mark in stored.seen and f"page:{mark}" not in stored.seen:
+        if ended and f"page:{mark}" not in stored.seen:
             return Page(f"page:{mark}", words[section][title], words[section][text])
     if stored.status != "running":
         return End(stored.status)

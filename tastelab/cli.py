@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -74,6 +75,13 @@ def main() -> None:
         status = INTERRUPTED
     except user_errors() as error:
         sys.stderr.write(f"tastelab: {error}\n")
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        sys.stderr.write(
+            f"tastelab: the disk is full ({error.filename or 'no space left'}); free some space and run the same command again\n"
+        )
         sys.exit(2)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's own usage errors

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from tastelab.errors import UserError
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from experiment.bots.effects import Effects
     from experiment.data.store import Store
     from experiment.launch import Prepared
@@ -43,11 +45,11 @@ def stimuli_folder(study: Study, out: Path) -> Path:
 
 
 @contextmanager
-def open_store(url: str) -> Iterator[Store]:
-    """Open the database, and close it again."""
+def open_store(url: str | URL, new: bool = True) -> Iterator[Store]:
+    """Open the database, and close it again; `new`: whether one is made where there is none."""
     from experiment.data.store import Store as Opened
 
-    store = Opened(url)
+    store = Opened(url, new=new)
     try:
         yield store
     finally:

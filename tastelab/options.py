@@ -106,6 +106,9 @@ class Booth:
     markers: Annotated[bool, typer.Option("--markers", help="Print a JSON line a screen (for tests).", hidden=True)] = (
         False
     )
+    pilot: Annotated[
+        bool, typer.Option("--pilot", help="A trial of the study: no data of it, and binds no design.")
+    ] = False
     driven: Annotated[bool, typer.Option("--driven", help="Mark as a test, not a person.", hidden=True)] = False
 
 

@@ -11,6 +11,7 @@ from tastelab.context import definition_of, effects_of, open_store, stimuli_fold
 from tastelab.study import Study, study_digest
 
 if TYPE_CHECKING:
+    from analysis.data.frames import StudyData
     from analysis.page.inputs import Inputs
 
 DRIVEN = "desk.json"  # in a study's outputs: the record of the session that a hand drove on a virtual desk
@@ -29,6 +30,23 @@ def build_report(
     from analysis.report.build import build
 
     return build(inputs(study, db, out, kind, timings, effects=effects), update)
+
+
+def frozen(study: Study, db: str, out: Path, kind: str | None) -> tuple[StudyData, Path]:
+    """Freeze the answers of one kind of session now; the data and the snapshot's folder, which the database is told of."""
+    from analysis.data.frames import load
+    from analysis.data.freeze import freeze
+    from experiment.data.copies import register
+    from experiment.data.tombstones import number_of
+
+    folder = out / study.name / "snapshots"
+    with open_store(db, new=False) as store:
+        before = -1
+        while before != (before := store.do(number_of)):  # who withdraws meanwhile is not in what is kept
+            data = load(store.engine, study.name, kind)
+            register(store, "snapshots", folder, study.name)
+            made = freeze(data, definition_of(study), folder)
+    return data, made
 
 
 def check_report(study: Study, db: str, out: Path, kind: str | None, effects: Path | None = None) -> list[str]:
@@ -55,23 +73,21 @@ def inputs(
     """
     from analysis.data import careless
     from analysis.data.frames import load
-    from analysis.data.freeze import freeze, thaw
+    from analysis.data.freeze import thaw
     from analysis.page.inputs import Inputs
     from experiment.data.queries import effects_followed
     from stimuli.config import asked_words
     from stimuli.manifest import FILE
 
-    with open_store(db) as store:
-        data = load(store.engine, study.name, kind)
-        followed = effects_followed(store, study.name) if data.kind == "bot" else {}
     base = out / study.name
-    frozen = data
-    if keep:
-        frozen = thaw(freeze(data, definition_of(study), base / "snapshots"))
-    kept, excluded = careless.apply(frozen, study.analysis.exclude)
+    data = thaw(frozen(study, db, out, kind)[1]) if keep else None
+    with open_store(db, new=False) as store:
+        data = data or load(store.engine, study.name, kind)
+        followed = effects_followed(store, study.name) if data.kind == "bot" else {}
+    kept, excluded = careless.apply(data, study.analysis.exclude)
     folder = stimuli_folder(study, out)
     record = base / DRIVEN
-    told = effects_of(study, effects) if frozen.kind == "bot" else None
+    told = effects_of(study, effects) if data.kind == "bot" else None
     others = [shown for sha256, shown in followed.items() if told is not None and sha256 != told.sha256]
     return Inputs(
         title=study.title,

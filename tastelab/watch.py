@@ -19,7 +19,7 @@ def problem(row: dict[str, Any], now: datetime) -> str:
     if row["status"] == "stopped":
         return "stopped: can go on with --resume"
     if row["status"] != "running":
-        return "" if row["answers"] or row["status"] == "withdrawn" else "complete without answers"
+        return "complete without answers" if row["status"] == "complete" and not row["answers"] else ""
     last = row["last_answer"] or row["started_at"]
     silent = (now - datetime.strptime(last, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)).total_seconds()
     return f"no answer for {silent / 60:.0f} min" if silent > SILENT else ""

@@ -8,6 +8,10 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from experiment.data.store import Store
 
 
 class Postgres:
@@ -57,6 +61,20 @@ class Postgres:
         """Make an empty database; returns its URL."""
         self._run("createdb", "-h", str(self.folder), "-U", "postgres", name)
         return f"postgresql://postgres@/{name}?host={self.folder}"
+
+    def copied(self, name: str, master: str) -> str:
+        """A database with all that is in another, which nobody may be connected to; returns its URL."""
+        self._run("createdb", "-h", str(self.folder), "-U", "postgres", "-T", master, name)
+        return f"postgresql://postgres@/{name}?host={self.folder}"
+
+    def holding(self, store: Store, words: list[str]) -> list[str]:
+        """Files of a database, as they lie on the disk after a checkpoint, that hold one of these words."""
+        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as c:
+            c.exec_driver_sql("CHECKPOINT")
+            number = c.exec_driver_sql("SELECT oid FROM pg_database WHERE datname = current_database()").scalar_one()
+        files = sorted((self.folder / "data" / "base" / str(number)).iterdir())
+        assert len(files) > 100
+        return [f"{p.name}: {w}" for p in files if p.is_file() for w in words if w.encode() in p.read_bytes()]
 
     def close(self) -> None:
         self.stop()

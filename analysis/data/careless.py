@@ -128,6 +128,12 @@ def flow(data: StudyData, rules: dict[str, list[int]]) -> list[dict[str, Any]]:
         rows.append({"step": step, "n": int(rows[-1]["n"]) - n, "lost": n, "why": why})
 
     lose("not withdrawn", sessions.get("withdrawn", 0), "withdrew; their answers are deleted")
+    for status, step, why in (
+        ("refused", "agreed", "did not agree to take part"),
+        ("too_young", "old enough", "were younger than the study's minimum age"),
+    ):
+        if sessions.get(status):
+            lose(step, sessions[status], why)
     answered = len(data.people) + sum(len(v) for v in rules.values())
     lose("with answers", int(rows[-1]["n"]) - answered, "ended before the first answer")
     for rule, who in rules.items():

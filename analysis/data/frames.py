@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 MAKINGS = ("taste", "number", "prompt")  # what of a clip's row says which it is, beside its condition
-KINDS = {"bot": "SIMULATED", "person": "people", "driven": "DRIVEN TEST SESSION", "imported": "imported"}
+KINDS = {
+    "bot": "SIMULATED",
+    "person": "people",
+    "driven": "DRIVEN TEST SESSION",
+    "imported": "imported",
+    "pilot": "PILOT",
+}
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def kinds_present(engine: Engine, study: str) -> dict[str, int]:
         query = (
             select(SessionRow.kind, func.count())
             .join(StudyRow)
-            .where(StudyRow.name == study, SessionRow.status != "withdrawn")
+            .where(StudyRow.name == study, SessionRow.status.in_(("complete", "stopped", "running")))
             .group_by(SessionRow.kind)
         )
         return {str(k): int(n) for k, n in connection.execute(query)}

@@ -12,6 +12,7 @@ from analysis.data.compared import Conditions
 from analysis.data.frames import StudyData, digest_of, slider_ends
 from analysis.data.planned import planned
 from analysis.errors import AnalysisError
+from experiment.data.private import close_to_others, own_folder
 from models.conditions import EARLIER_PAIRS
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
     if (target / "snapshot.json").exists():
         return target
     partial = folder / f".{target.name}.{os.getpid()}.partial"
-    partial.mkdir(parents=True, exist_ok=True)
+    own_folder(folder)
+    own_folder(partial)  # exact ages and answers of special categories are for its owner alone
     for name in (*FRAMES, *(n for n in SOME if not getattr(data, n).empty)):
         frame = getattr(data, name)
         frame.to_csv(partial / f"{name}.csv", index=False)
@@ -44,6 +46,7 @@ def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
         "definition": definition,
     }
     (partial / "snapshot.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+    close_to_others(partial)
     os.replace(partial, target)
     return target
 

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import insert, select
+from sqlalchemy import URL, insert, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
-from experiment.data.connect import create, migrate
+from experiment.data.connect import create, migrate, sqlite_url
+from experiment.data.copies import register
+from experiment.data.private import own_file
 from experiment.data.store import Store
-from experiment.data.tables import Base, Participant
-from experiment.data.withdrawal import withdraw
+from experiment.data.tables import Base
+from experiment.data.tombstones import Entry, all_of, write_marker
+from experiment.data.withdrawal import bury
 from experiment.errors import ExperimentError
 
-MARKER = "WITHDRAWN.txt"
 
-
-def folder_for(url: str) -> Path:
+def folder_for(url: str | URL) -> Path:
     """Where a database's backups lie: ``backups`` beside an SQLite file, else in the present directory."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
@@ -44,10 +47,13 @@ def backup(store: Store, folder: Path | None = None) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     target = folder / f"participants-{stamp}.db"
     partial = folder / f".{target.name}.{os.getpid()}.partial"
+    with store.transaction() as s:
+        before = len(all_of(s))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        register(store, "backups", folder)
         partial.unlink(missing_ok=True)
         if store.engine.dialect.name == "sqlite":
+            own_file(partial)
             with store.engine.connect() as connection:
                 source = connection.connection.driver_connection
                 assert isinstance(source, sqlite3.Connection)
@@ -58,6 +64,13 @@ def backup(store: Store, folder: Path | None = None) -> Path:
             _copy_rows(store, partial)
         partial.chmod(0o600)
         os.replace(partial, target)
+        # Who withdrew while it was written is in what was read before: nobody else may see that the file is there.
+        with store.transaction() as s:
+            entries = all_of(s)
+        if entries:
+            write_marker(folder, entries)
+        if store.engine.dialect.name != "sqlite" and len(entries) > before:
+            _without(target, entries)
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -66,7 +79,7 @@ def backup(store: Store, folder: Path | None = None) -> Path:
 
 
 def _copy_rows(store: Store, target: Path) -> None:
-    engine = create(f"sqlite:///{target}")
+    engine = create(sqlite_url(target))
     migrate(engine)
     reading = store.engine.connect().execution_options(isolation_level="REPEATABLE READ")
     with reading as source, engine.begin() as copy:
@@ -80,48 +93,41 @@ def _copy_rows(store: Store, target: Path) -> None:
     connection.close()
 
 
-def forget(folder: Path, code: str) -> tuple[int, int]:
-    """Withdraw a participant from every backup in `folder`, and mark the folder for copies that lie elsewhere.
+def forget(folder: Path, entries: Sequence[Entry]) -> str:
+    """Leave out of every backup in a folder whoever has one of these tombstones; says what was done.
 
-    Returns
-    -------
-    tuple of int
-        How many backups held the participant, and how many there are.
+    The folder's marker keeps the tombstones for what is restored later, and for copies that lie elsewhere. What a backup left
+    that was broken off goes too.
+
+    Raises
+    ------
+    ExperimentError
+        If a backup can't be opened, with its name: all others are done.
     """
+    write_marker(folder, entries)
+    for path in folder.glob(".participants-*.partial*"):
+        path.unlink()
     files = sorted(folder.glob("participants-*.db"))
-    held = 0
+    held, broken = 0, []
     for path in files:
-        old = Store(f"sqlite:///{path}")
         try:
-            withdraw(old, code)
-            held += 1
-        except ExperimentError:
-            continue  # not in this one, or withdrawn before it was made
-        finally:
-            old.close()
-            with sqlite3.connect(path) as connection:
-                # Deleted rows stay in free pages until the file is written anew.
-                connection.execute("PRAGMA journal_mode=DELETE")
-                connection.execute("VACUUM")
-            connection.close()
-    if folder.is_dir():
-        with (folder / MARKER).open("a", encoding="utf-8") as marker:
-            marker.write(f"{datetime.now(UTC):%Y-%m-%d} {code}\n")
-    return held, len(files)
+            held += _without(path, entries) > 0
+        except (ExperimentError, DBAPIError, sqlite3.Error) as error:
+            said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+            broken.append(f"{path.name} can't be opened ({said.splitlines()[0]})")
+    if broken:
+        raise ExperimentError(f"{'; '.join(broken)}: delete it, or mend it, and run this again")
+    return f"deleted from {held} of {len(files)} backups"
 
 
-def apply_marker(store: Store, folder: Path) -> list[str]:
-    """Withdraw whoever the folder's marker names from a restored database; returns the codes."""
-    path = folder / MARKER
-    if not path.exists():
-        return []
-    lines = [x.split(maxsplit=1) for x in path.read_text(encoding="utf-8", errors="replace").splitlines()]
-    codes = dict.fromkeys(parts[1].strip() for parts in lines if len(parts) == 2)
-    done = []
-    for code in codes:
-        with store.transaction() as s:
-            person = s.scalar(select(Participant).where(Participant.code == code))
-        if person is not None and person.withdrawn_at is None:
-            withdraw(store, code)
-            done.append(code)
-    return done
+def _without(path: Path, entries: Sequence[Entry]) -> int:
+    """One backup without those people, written anew so that nothing stays in free pages; returns how many it held."""
+    copy = Store(sqlite_url(path), new=False)
+    try:
+        held, _ = bury(copy, entries)
+    finally:
+        copy.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("VACUUM")
+    return held

@@ -10,8 +10,12 @@ import base64
 import json
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from experiment.data.codes import same
+from experiment.data.private import locked
 from experiment.errors import ExperimentError
 
 DEFAULT = Path("participants.key")
@@ -29,9 +33,23 @@ class KeyFile:
 
     def __init__(self, path: Path = DEFAULT, passphrase: str | None = None):
         self.path, self.passphrase = path, passphrase
-        self.contacts: dict[str, str] = {}
-        if path.exists():
-            self.contacts = self._read()
+        self.contacts: dict[str, str] = self._read() if path.exists() else {}
+
+    @contextmanager
+    def _anew(self) -> Iterator[None]:
+        """Nobody else writes meanwhile, and what others wrote since is read; what was changed is written at the end."""
+        with locked(self.path):
+            self.contacts = self._read() if self.path.exists() else {}
+            before = dict(self.contacts)
+            yield
+            if self.contacts != before:
+                self._write()
+
+    def _written(self, code: str) -> str | None:
+        """How a code stands in the file; none where it does not."""
+        if code in self.contacts:
+            return code
+        return next((c for c in self.contacts if same(c) == same(code)), None)
 
     def _read(self) -> dict[str, str]:
         if os.name == "posix" and stat.S_IMODE(self.path.stat().st_mode) & 0o077:
@@ -77,29 +95,35 @@ class KeyFile:
         os.replace(partial, self.path)
 
     def add(self, code: str, contact: str) -> None:
-        """Enter a contact; a code that is there already is refused."""
-        if code in self.contacts:
-            raise ExperimentError(f"code {code} is in {self.path} already; choose another code")
-        self.contacts[code] = contact
-        self._write()
+        """Enter a contact; a code that is there already, however it is written, is refused."""
+        with self._anew():
+            there = self._written(code)
+            if there is not None:
+                alike = "" if there == code else f" (as {there})"
+                raise ExperimentError(f"code {code} is in {self.path} already{alike}; choose another code")
+            self.contacts[code] = contact
 
     def show(self, code: str) -> str:
         """The contact of a code."""
-        if code not in self.contacts:
+        there = self._written(code)
+        if there is None:
             raise ExperimentError(f"code {code} is not in {self.path}")
-        return self.contacts[code]
+        return self.contacts[there]
 
     def remove(self, code: str) -> bool:
         """Delete a contact; returns whether there was one."""
-        if self.contacts.pop(code, None) is None:
-            return False
-        self._write()
-        return True
+        with self._anew():
+            there = self._written(code)
+            if there is not None:
+                del self.contacts[there]
+        return there is not None
 
     def encrypt(self, passphrase: str) -> None:
         """Write the file anew under a (new) passphrase."""
-        self.passphrase = passphrase
-        self._write()
+        with locked(self.path):
+            self.contacts = self._read() if self.path.exists() else {}
+            self.passphrase = passphrase
+            self._write()
 
 
 def _derive(passphrase: str, salt: bytes) -> bytes:

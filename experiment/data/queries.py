@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -37,27 +36,30 @@ def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
             SessionRow.station,
             SessionRow.group_name.label("group"),
             SessionRow.started_at,
-            func.count(Response.id).label("answers"),
-            func.max(Response.answered_at).label("last_answer"),
         )
         .join(StudyRow, StudyRow.id == SessionRow.study_id)
         .join(Participant, Participant.id == SessionRow.participant_id)
-        .outerjoin(Trial, Trial.session_id == SessionRow.id)
-        .outerjoin(Response, Response.trial_id == Trial.id)
-        .group_by(SessionRow.id, StudyRow.name, Participant.code)
         .order_by(SessionRow.id)
+    )
+    # Counted apart, each over its own table: joined into one they are counted over every pair of rows.
+    asked = select(Trial.session_id, func.sum(func.json_array_length(Trial.items))).group_by(Trial.session_id)
+    given = (
+        select(Trial.session_id, func.count(Response.id), func.max(Response.answered_at))
+        .join(Response, Response.trial_id == Trial.id)
+        .group_by(Trial.session_id)
     )
     if study is not None:
         query = query.where(StudyRow.name == study)
-    expected: Counter[int] = Counter()
     rows = []
     with store.engine.connect() as connection:
-        for session_id, items in connection.execute(select(Trial.session_id, Trial.items)):
-            expected[session_id] += len(items)
+        expected = {int(session): int(n or 0) for session, n in connection.execute(asked)}
+        answers = {int(session): (int(n), last) for session, n, last in connection.execute(given)}
         for found in connection.execute(query).mappings():
-            row = {k: (_utc(v) if isinstance(v, datetime) else v) for k, v in found.items()}
-            row["expected"] = expected[int(row.pop("id"))]
-            rows.append(row)
+            number = int(found["id"])
+            count, last = answers.get(number, (0, None))
+            told = {**{k: v for k, v in found.items() if k != "id"}, "answers": count, "last_answer": last}
+            row: dict[str, Any] = {k: (_utc(v) if isinstance(v, datetime) else v) for k, v in told.items()}
+            rows.append(row | {"expected": expected.get(number, 0)})
     if all(row["group"] is None for row in rows):
         for row in rows:
             del row["group"]

@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import select
 
 from experiment.data.store import Store
-from experiment.data.tables import Event, Participant, Response, SessionRow, Superseded, Trial
+from experiment.data.tables import Event, Response, StudyRow, Superseded, Trial
+from experiment.data.tombstones import find
+from experiment.data.whose import last_session
 from experiment.errors import ExperimentError
 
 
@@ -26,16 +28,12 @@ def timeline(store: Store, study_id: int, code: str) -> list[dict[str, Any]]:
         If the participant has no session in this study, or withdrew.
     """
     with store.transaction() as s:
-        session = s.scalar(
-            select(SessionRow)
-            .join(Participant)
-            .where(Participant.code == code, SessionRow.study_id == study_id)
-            .order_by(SessionRow.id.desc())
-        )
+        session = last_session(s, study_id, code)
+        study = s.get(StudyRow, study_id)
+        if study is not None and find(s, study.name, code) is not None:
+            raise ExperimentError(f"nothing is kept of participant {code} (withdrawn, or not taking part)")
         if session is None:
             raise ExperimentError(f"participant {code} has no session in this study")
-        if session.status == "withdrawn":
-            raise ExperimentError(f"participant {code} has withdrawn; there is nothing to replay")
         trials = {t.id: t for t in s.scalars(select(Trial).where(Trial.session_id == session.id))}
         clips = {t.id: [c.clip for c in (t.first, t.second) if c is not None] for t in trials.values()}
         events = list(s.scalars(select(Event).where(Event.session_id == session.id).order_by(Event.id)))

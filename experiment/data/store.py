@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import URL, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from experiment.config import ExperimentConfig, stored_config
 from experiment.data.allotment import Places, allot, lapse
-from experiment.data.connect import DEFAULT_URL, create, first_line, migrate, passing, shown
+from experiment.data.connect import (
+    DEFAULT_URL,
+    OURS,
+    create,
+    file_of,
+    first_line,
+    full,
+    look,
+    migrate,
+    passing,
+    shown,
+    sqlite_url,
+)
+from experiment.data.same_design import same_design
 from experiment.data.tables import (
     Participant,
     SessionRow,
@@ -24,9 +40,12 @@ from experiment.data.tables import (
     Trial,
     utc_now,
 )
+from experiment.data.tombstones import find
+from experiment.data.whose import find_person
 from experiment.errors import ExperimentError
 from experiment.tasks.task import PlannedTrial
 
+FREE = ("imported", "pilot")  # sessions of these kinds bind no study to a design
 PATIENCE = 90.0  # s that a booth waits for a server that restarts, or for a lock, before it gives up
 T = TypeVar("T")
 
@@ -52,13 +71,34 @@ class Header:
     overrides: list[str] | None = None
 
 
-class Store:
-    """A database of one URL, at the present schema."""
+def alone(s: Session) -> None:
+    """Let nobody else decide the same at the same time: from here on others wait for the end of this transaction."""
+    if s.get_bind().dialect.name == "sqlite":
+        # A write that changes nothing takes SQLite's one write lock before anything is read.
+        s.execute(update(StudyRow).where(StudyRow.id == -1).values(name=StudyRow.name))
+    else:
+        s.execute(text("SELECT pg_advisory_xact_lock(7461737466)"))
 
-    def __init__(self, url: str = DEFAULT_URL, wait: float = 30.0):
+
+class Store:
+    """A database of one URL, at the present schema.
+
+    Parameters
+    ----------
+    new : bool
+        Whether one is made where there is none. Whoever only reads makes none, and reads an SQLite file that can't be written
+        (a backup on another medium) from a copy that goes when the store is closed.
+    """
+
+    def __init__(self, url: str | URL = DEFAULT_URL, wait: float = 30.0, new: bool = True):
         self.url = url
+        self._copied: Path | None = None
+        if not new:
+            url = self._there(url)
         self.engine = create(url, wait)
         try:
+            if not new and self.engine.dialect.name != "sqlite":
+                self._known()
             self.patiently(lambda: migrate(self.engine), min(wait, 10.0))
             self.patiently(self._writable, min(wait, 10.0))
         except (OperationalError, DBAPIError) as error:
@@ -68,6 +108,34 @@ class Store:
     def close(self) -> None:
         """Release all connections."""
         self.engine.dispose()
+        if self._copied is not None:
+            shutil.rmtree(self._copied, ignore_errors=True)
+
+    @property
+    def reads_a_copy(self) -> bool:
+        """Whether what is written to this store goes when it is closed."""
+        return self._copied is not None
+
+    def _there(self, url: str | URL) -> str | URL:
+        """The URL of a database that is there, or of a private copy where it can't be written."""
+        path = file_of(url) if str(url).startswith("sqlite") else None
+        if path is None:
+            return url
+        if look(path) == "nothing":
+            raise ExperimentError(f"--db {shown(url)}: there is no such database; is its name right?")
+        if os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK):
+            return url
+        self._copied = Path(tempfile.mkdtemp(prefix="tastelab-reading-"))  # 0700
+        for suffix in ("", "-wal"):
+            beside = path.with_name(path.name + suffix)
+            if beside.exists():
+                shutil.copyfile(beside, self._copied / f"p.db{suffix}")
+        return sqlite_url(self._copied / "p.db")
+
+    def _known(self) -> None:
+        """Refuse a server's database that is none of ours, before anything is written."""
+        if not set(inspect(self.engine).get_table_names()) >= OURS:
+            raise ExperimentError(f"--db {shown(self.url)}: there are no tables of tastelab; is its name right?")
 
     def _writable(self) -> None:
         """Fail now, not after the first answer, where the database can only be read."""
@@ -120,8 +188,16 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on an error."""
-        with self._sessions.begin() as session:
-            yield session
+        try:
+            with self._sessions.begin() as session:
+                yield session
+        except DBAPIError as error:
+            if full(error):
+                raise ExperimentError(
+                    f"the disk of the database {shown(self.url)} is full ({first_line(error)}); free some space and run the "
+                    "same command again: what was acknowledged is stored"
+                ) from None
+            raise
 
     def study(self, name: str) -> StudyRow:
         """Return a study by name, or raise with the names there are."""
@@ -156,9 +232,9 @@ class Store:
                 s.flush()
             elif row.definition != definition:
                 used = s.scalar(
-                    select(SessionRow.id).where(SessionRow.study_id == row.id, SessionRow.kind != "imported").limit(1)
+                    select(SessionRow.id).where(SessionRow.study_id == row.id, SessionRow.kind.not_in(FREE)).limit(1)
                 )
-                if used is not None and _same_design(row.definition, definition):
+                if used is not None and same_design(row.definition, definition):
                     return row.id
                 if used is not None:
                     raise ExperimentError(
@@ -188,7 +264,10 @@ class Store:
                     s.add(old)
                 elif old.sha256 != row.get("sha256"):
                     heard = s.scalar(
-                        select(Trial.id).where((Trial.first_id == old.id) | (Trial.second_id == old.id)).limit(1)
+                        select(Trial.id)
+                        .join(SessionRow, SessionRow.id == Trial.session_id)
+                        .where((Trial.first_id == old.id) | (Trial.second_id == old.id), SessionRow.kind != "pilot")
+                        .limit(1)
                     )
                     if heard is not None:
                         raise ExperimentError(
@@ -214,6 +293,7 @@ class Store:
         *,
         places: Places = Places(),
         lapse_hours: float = 24.0,
+        holder: str | None = None,
     ) -> int:
         """Reserve a design row and write the whole plan, in one transaction; returns the session's id.
 
@@ -231,9 +311,13 @@ class Store:
             What there is to give; a full study or group is refused.
         lapse_hours : float
             A session of which nothing was heard for so long is a dropout too (a booth that lost its power).
+        holder : str or None
+            The computer and process that runs it (`lease`).
         """
         started = utc_now()
-        return self.patiently(lambda: self._begin(study_id, code, header, plan_for_row, places, lapse_hours, started))
+        return self.patiently(
+            lambda: self._begin(study_id, code, header, plan_for_row, places, lapse_hours, started, holder)
+        )
 
     def _begin(
         self,
@@ -244,27 +328,22 @@ class Store:
         places: Places,
         lapse_hours: float,
         started: datetime,
+        holder: str | None,
     ) -> int:
         with self.transaction() as s:
             if self.engine.dialect.name == "sqlite":
-                # A write that changes nothing takes SQLite's one write lock before anything is read.
-                s.execute(update(StudyRow).where(StudyRow.id == -1).values(name=StudyRow.name))
+                alone(s)
             else:
                 s.execute(select(StudyRow).where(StudyRow.id == study_id).with_for_update())
-            person = s.scalar(select(Participant).where(Participant.code == code))
-            if person is None:
-                person = Participant(code=code)
-                s.add(person)
-                s.flush()
-            elif person.withdrawn_at is not None:
-                raise ExperimentError(f"participant {code} has withdrawn; use another code")
+            person = self._person(s, study_id, code)
             own = select(SessionRow.id).where(SessionRow.participant_id == person.id, SessionRow.study_id == study_id)
             written = s.scalar(own.filter_by(station=header.station, started_at=started))
             if written is not None:
                 return written
-            if s.scalar(own.where(SessionRow.status.in_(("running", "complete")))) is not None:
+            if s.scalar(own.limit(1)) is not None:
+                alike = "" if person.code == code else f" (as {person.code})"
                 raise ExperimentError(
-                    f"participant {code} already has a session in this study; "
+                    f"participant {code} already has a session in this study{alike}; "
                     f"'tastelab experiment run --resume {code}' goes on with an unfinished one"
                 )
             lapse(s, study_id, lapse_hours)
@@ -278,6 +357,8 @@ class Store:
                 design_row=row,
                 started_at=started,
                 group_name=group.name if group else None,
+                alive_at=started,
+                holder=holder,
                 **told,
             )
             s.add(session)
@@ -298,27 +379,16 @@ class Store:
                 )
             return session.id
 
-
-def _same_design(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether two definitions declare the same sessions, however they say it; options that came later have their defaults.
-
-    Where texts and effects lie, fonts and disk space differ from booth to booth, how many people are wanted may be amended, and how
-    clips are dealt stays as it began: none of these is compared, but a study that began does not go back to an older way.
-    """
-    from pydantic import ValidationError
-
-    aside = {"texts", "font", "disk_gb", "target", "groups", "design", "effects"}
-    tables = {"tasks", "preference", "ratings", "affect", "questionnaires"}
-    try:
-        then, now = stored_config(old), stored_config(new)
-    except ValidationError:
-        return old.get("experiment") == new.get("experiment")
-    if now.design != then.design and now.design == "0.1":
-        return False
-
-    def meant(config: ExperimentConfig) -> dict[str, Any]:
-        asked = [task.model_dump() for task in config.model_copy(update={"design": then.design}).sequence()]
-        groups = [g.model_dump(exclude={"quota"}) for g in config.groups]
-        return config.model_dump(exclude=aside | tables) | {"tasks": asked, "groups": groups}
-
-    return meant(then) == meant(now)
+    def _person(self, s: Session, study_id: int, code: str) -> Participant:
+        """The participant of a code, entered where it is new; refused where whoever had it is out of the study."""
+        person = find_person(s, code)
+        stone = find(s, s.get_one(StudyRow, study_id).name, code)
+        if stone is not None or (person is not None and person.withdrawn_at is not None):
+            how = {"refused": "did not agree to take part", "too_young": "was too young"}
+            why = "has withdrawn" if stone is None else how.get(stone.outcome, "has withdrawn")
+            raise ExperimentError(f"participant {code} {why}; use another code")
+        if person is None:
+            person = Participant(code=code)
+            s.add(person)
+            s.flush()
+        return person

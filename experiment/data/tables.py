@@ -8,7 +8,10 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, MetaData, String, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-KINDS = ("person", "driven", "bot", "imported")
+from experiment.data.codes import same
+
+KINDS = ("person", "driven", "bot", "imported", "pilot")
+STATUSES = ("running", "complete", "stopped", "withdrawn", "refused", "too_young")
 
 
 def utc_now() -> datetime:
@@ -42,11 +45,18 @@ class StudyRow(Base):
 
 
 class Participant(Base):
-    """A person, a driven session or a bot, under a pseudonymous code; a withdrawn one stays as a tombstone."""
+    """A person, a driven session or a bot, under a pseudonymous code.
+
+    `norm` is what all ways of writing the code share (`codes.same`); none where an older database has two that are alike.
+    Whoever withdrew, refused or was too young has no code any more: what is left of the sessions stands under a made-up one.
+    """
 
     __tablename__ = "participant"
     id: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(String(40), unique=True)
+    norm: Mapped[str | None] = mapped_column(
+        String, unique=True, index=True, default=lambda context: same(context.get_current_parameters()["code"])
+    )
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
     withdrawn_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     sessions: Mapped[list[SessionRow]] = relationship(back_populates="participant")
@@ -84,12 +94,15 @@ class Stimulus(Base):
 
 
 class SessionRow(Base):
-    """One sitting of one participant."""
+    """One session of one participant; station, calibration and holder are those of its last sitting.
+
+    `alive_at` is the last sign of life of whoever holds it, `holder` the computer and process.
+    """
 
     __tablename__ = "session"
     __table_args__ = (
-        CheckConstraint("kind IN ('person', 'driven', 'bot', 'imported')", name="kind"),
-        CheckConstraint("status IN ('running', 'complete', 'stopped', 'withdrawn')", name="status"),
+        CheckConstraint(f"kind IN {KINDS}", name="kind"),
+        CheckConstraint(f"status IN {STATUSES}", name="status"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
@@ -105,10 +118,25 @@ class SessionRow(Base):
     overrides: Mapped[list[str] | None] = mapped_column(JSON)
     sitting: Mapped[int] = mapped_column(default=0, server_default="0")
     group_name: Mapped[str | None] = mapped_column(String(20))
+    alive_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    holder: Mapped[str | None] = mapped_column(String(120))
     started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     participant: Mapped[Participant] = relationship(back_populates="sessions")
     trials: Mapped[list[Trial]] = relationship(back_populates="session", order_by="Trial.position")
+
+
+class Sitting(Base):
+    """One sitting of a session: where it was, and how loud clips were played there."""
+
+    __tablename__ = "sitting"
+    __table_args__ = (UniqueConstraint("session_id", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    station: Mapped[str] = mapped_column(String(80))
+    calibration: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
 
 
 class Trial(Base):
@@ -210,3 +238,50 @@ class Calibration(Base):
     gain_db: Mapped[float]
     made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class Tombstone(Base):
+    """That somebody's answers to a study were deleted, and why; the code stands in it as a keyed hash (`tombstones`).
+
+    `study` is the study's name; ``*`` in what older versions left, which was of all studies. `done_at` is when the last of its
+    `places` was done.
+    """
+
+    __tablename__ = "tombstone"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study: Mapped[str] = mapped_column(String(80), index=True)
+    outcome: Mapped[str] = mapped_column(String(10))
+    key: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    kinds: Mapped[list[str]] = mapped_column(JSON, default=list)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+    done_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    places: Mapped[list[Place]] = relationship(order_by="Place.id")
+
+
+class Place(Base):
+    """Where something of a withdrawn person may lie: what was done there, or why it is not done yet."""
+
+    __tablename__ = "place"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tombstone_id: Mapped[int] = mapped_column(ForeignKey("tombstone.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    path: Mapped[str]
+    mark: Mapped[str | None] = mapped_column(String(32))
+    machine: Mapped[str | None] = mapped_column(String(80))
+    told: Mapped[str | None]
+    done_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class Copy(Base):
+    """A folder that something of this database was written to (backups, exports, snapshots), and on which computer."""
+
+    __tablename__ = "copy"
+    __table_args__ = (UniqueConstraint("mark", "kind"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    study: Mapped[str | None] = mapped_column(String(80))
+    path: Mapped[str]
+    mark: Mapped[str] = mapped_column(String(32))
+    machine: Mapped[str] = mapped_column(String(80))
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)

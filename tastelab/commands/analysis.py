@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,7 +55,7 @@ def load_data(
     else:
         from analysis.data.frames import load
 
-        with open_store(db) as store:
+        with open_store(db, new=False) as store:
             data = load(store.engine, study.name, kind)
         say(f"live database, {data.label}, data {data.digest[:12]}", quiet)
     if whole:
@@ -92,12 +91,11 @@ def _numbers(option: str, given: str, example: str) -> list[int]:
 @grouped
 def freeze(place: Place, *, kind: KindOption = None) -> None:
     """Freeze a study's answers into a checksummed snapshot."""
-    from analysis.data.freeze import freeze as run
+    from tastelab.report import frozen
 
-    loaded = read_study(place.study)
-    data = load_data(loaded, place.db, kind, whole=True)
-    folder = place.out / loaded.name / "snapshots"
-    say(f"frozen in {run(data, json.loads(loaded.model_dump_json()), folder)}")
+    data, folder = frozen(read_study(place.study), place.db, place.out, kind)
+    say(f"live database, {data.label}, data {data.digest[:12]}")
+    say(f"frozen in {folder}")
 
 
 @app.command()

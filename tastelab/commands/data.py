@@ -49,6 +49,8 @@ def import_(
         study_id = store.ensure_study(loaded.name, loaded.title, definition)
         report = import_psytoolkit(store, study_id, loaded.experiment, file, update)
     say(f"{report.imported} people imported with {report.answers} answers, {report.already} were there already", quiet)
+    if report.withdrawn:
+        say(f"{report.withdrawn} withdrew after an earlier import and were left out")
     for line, reason in report.skipped:
         say(f"line {line} not imported: {reason}")
 
@@ -64,9 +66,9 @@ def export(
     from experiment.data.exports.write import export as run_export
 
     loaded = read_study(place.study)
-    with open_store(place.db) as store:
+    with open_store(place.db, new=False) as store:
         path, data = run_export(store, loaded.name, format, place.out / loaded.name / "export")
-    say(f"{len(data.rows)} answers of {len(data.people())} participants in {path}")
+    say(f"{data.answers} answers of {data.participants} participants in {path}")
     if data.small_cells:
         say(f"before publishing, look at answers that fewer than 5 people gave: {'; '.join(data.small_cells)}")
 
@@ -74,41 +76,34 @@ def export(
 @app.command()
 @grouped
 def withdraw(
-    code: CodeArgument,
+    code: Annotated[str | None, typer.Argument(help="Code of the participant.")] = None,
     *,
+    study: Annotated[
+        Path | None, typer.Option("--study", help="Study file, where the code took part in several.")
+    ] = None,
     db: DbOption = DB,
     out: OutOption = OUT,
     keys: Keys,
-    backups: Annotated[Path | None, typer.Option("--backups", help="Folder of the backups.")] = None,
+    no_key: Annotated[bool, typer.Option("--no-key", help="No contact is kept of this person.")] = False,
+    backups: Annotated[Path | None, typer.Option("--backups", help="A further folder of backups.")] = None,
+    gone: Annotated[list[str] | None, typer.Option("--gone", help="This place of the list is no more.")] = None,
+    pending: Annotated[bool, typer.Option("--pending", help="Go on with all withdrawals that are not done.")] = False,
 ) -> None:
-    """Delete everything a participant answered: database, backups, key file, exports; a tombstone stays."""
-    from experiment.data.backups import folder_for, forget
-    from experiment.data.exports.write import export as run_export
-    from experiment.data.exports.write import formats
-    from experiment.data.keyfile import KeyFile
-    from experiment.data.withdrawal import studies_of
-    from experiment.data.withdrawal import withdraw as run_withdraw
+    """Delete everything a participant answered to a study, at each place of a list; says when all of it is done."""
+    from experiment.data.connect import file_of
+    from tastelab.withdrawing import Asked, go_on, withdraw_from
 
-    # Before anything is deleted: it may want a passphrase.
-    contacts = KeyFile(keys.key, keys.passphrase) if keys.key.exists() else None
-    stale: list[str] = []
-    with open_store(db) as store:
-        names = studies_of(store, code)
-        gone = run_withdraw(store, code)
-        say(f"{gone['answers']} answers of {gone['sessions']} session(s) deleted; a tombstone stays")
-        if contacts is not None and contacts.remove(code):
-            say(f"{keys.key}: the contact is deleted")
-        held, there = forget(backups or folder_for(db), code)
-        say(f"deleted from {held} of {there} backups")
-        for name in names:
-            folder = out / name / "export"
-            for format in formats():
-                if (folder / format).is_dir():
-                    run_export(store, name, format, folder)
-                    say(f"exported anew: {folder / format}")
-            stale += [str(p.parent) for p in sorted((out / name).glob("snapshots/*/snapshot.json"))]
-    if stale:
-        say(f"made before, and to be deleted by you when their reports are made anew: {', '.join(stale)}")
+    if (code is None) != pending:
+        raise UserError("give the code of whoever withdraws, or --pending to go on with what is not done")
+    name = None if study is None else read_study(study).name
+    path = file_of(db)
+    if path is not None and not path.exists():
+        raise UserError(f"--db {db}: there is no such database; is its name right?")
+    with open_store(db, new=False) as store:
+        asked = Asked(out, keys.key, keys.passphrase, no_key, backups, tuple(gone or ()))
+        done = go_on(store, asked) if code is None else withdraw_from(store, code, name, asked)
+    if not done:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -119,7 +114,7 @@ def backup(
     """Write a consistent copy of the database while sessions go on."""
     from experiment.data.backups import backup as run_backup
 
-    with open_store(db) as store:
+    with open_store(db, new=False) as store:
         say(f"backup {run_backup(store, folder)}")
 
 
@@ -128,26 +123,19 @@ def restore(
     file: Annotated[Path, typer.Argument(help="A backup.")],
     to: Annotated[Path, typer.Argument(help="The SQLite file to make; it must not exist.")],
     marker: Annotated[
-        Path | None, typer.Option("--marker", help="Folder of WITHDRAWN.txt; the backup's by default.")
+        Path | None, typer.Option("--marker", help="A further folder with a WITHDRAWN.txt; the backup's is read.")
     ] = None,
+    db: DbOption = DB,
 ) -> None:
-    """Make a database of a backup; whoever withdrew since is left out."""
-    import shutil
-
-    from experiment.data.backups import apply_marker
+    """Make a database of a backup; whoever withdrew since (by the marker, and by --db if it is there) is left out."""
+    from tastelab.withdrawing import restore as run_restore
 
     if not file.is_file():
         raise UserError(f"{file} does not exist")
     if to.exists():
         raise UserError(f"{to} exists; name a new file")
-    with open_store(f"sqlite:///{file}"):
-        pass  # it is a database of ours, or one line says why not
-    partial = to.with_name(f".{to.name}.partial")
-    shutil.copyfile(file, partial)
-    with open_store(f"sqlite:///{partial}") as store:
-        left_out = apply_marker(store, marker or file.parent)
-    partial.replace(to)
-    say(f"{to} made; {len(left_out)} withdrawn since and left out")
+    left_out = run_restore(file, to, [file.parent, *([marker] if marker else [])], db)
+    say(f"{to} made; {left_out} withdrawn since and left out")
 
 
 @app.command()
@@ -161,7 +149,7 @@ def replay(
     from experiment.data.replay import timeline
 
     loaded = read_study(study)
-    with open_store(db) as store:
+    with open_store(db, new=False) as store:
         rows = timeline(store, store.study(loaded.name).id, code)
     show("replay", "paper", None, {"timeline": rows}, as_json, None)
 
@@ -175,8 +163,8 @@ def add(
     keys: Keys,
 ) -> None:
     """Enter who is behind a code."""
+    from experiment.data.codes import check_code
     from experiment.data.keyfile import KeyFile
-    from experiment.launch import check_code
 
     check_code(code)
     KeyFile(keys.key, keys.passphrase).add(code, contact)
@@ -190,6 +178,17 @@ def show_key(code: Annotated[str, typer.Argument()], keys: Keys) -> None:
     from experiment.data.keyfile import KeyFile
 
     say(KeyFile(keys.key, keys.passphrase).show(code))
+
+
+@key_app.command()
+@grouped
+def remove(code: Annotated[str, typer.Argument()], keys: Keys) -> None:
+    """Delete who is behind a code; the answers stay."""
+    from experiment.data.keyfile import KeyFile
+
+    if not keys.key.exists() or not KeyFile(keys.key, keys.passphrase).remove(code):
+        raise UserError(f"code {code} is not in {keys.key}")
+    say(f"code {code} is no more in {keys.key}")
 
 
 @key_app.command()

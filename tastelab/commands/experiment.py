@@ -37,6 +37,11 @@ from tastelab.options import (
 )
 
 app = typer.Typer(no_args_is_help=True)
+OVER = {
+    "refused": "the person did not agree to take part; nothing is kept but that",
+    "too_young": "the person is younger than the study's minimum age; nothing is kept but that",
+    "withdrawn": "the participant withdrew while it ran; nothing of it is kept",
+}
 
 
 @app.command()
@@ -73,6 +78,7 @@ def _sit(
     """Check the station, begin or resume a session, show it, and say what was stored."""
     from experiment import launch
     from experiment.data.backups import backup
+    from experiment.data.erasure import at_start
     from experiment.lab.station import refuse, station_checks
     from experiment.session import run_session, unanswered
 
@@ -81,12 +87,14 @@ def _sit(
     checks = station_checks(place.db, loaded.name, loaded.experiment, folder, booth.station, screen=False)
     overridden = refuse(checks, override, say)
     with open_store(place.db) as store:
+        for told in at_start(store):
+            say(f"of a withdrawal: {told.line()}")
         ready = prepared(store, loaded, place.out)
+        level = launch.station_level(store, loaded.experiment, booth.station)
         if resume is not None:
-            session_id, chosen = launch.resume(ready, resume, overridden)
+            session_id, chosen = launch.resume(ready, resume, overridden, booth.station, level)
         else:
-            level = launch.station_level(store, loaded.experiment, booth.station)
-            kind = "driven" if booth.driven else "person"
+            kind = "driven" if booth.driven else "pilot" if booth.pilot else "person"
             session_id = launch.begin(ready, str(code), kind, language, booth.station, level, overridden, group)
             chosen = launch.language_of(ready, session_id)
         from experiment.lab.screens import Screens
@@ -96,14 +104,17 @@ def _sit(
             sys.stdout.flush()
 
         asked = ready.config
-        told = mark if booth.markers else None
-        screens = Screens(chosen, asked.replays, not booth.window, told, asked.font, asked.texts, asked.dead_time)
+        marker = mark if booth.markers else None
+        screens = Screens(chosen, asked.replays, not booth.window, marker, asked.font, asked.texts, asked.dead_time)
         try:
-            status = run_session(store, session_id, asked, screens)
+            status = run_session(store, session_id, asked, screens, watched=True)
         finally:
             screens.close()
         expected, stored = unanswered(store, session_id)
         saved = backup(store)
+    if status in OVER:
+        say(f"session {status}: {OVER[status]}; backup {saved}")
+        return
     say(f"session {status}: {stored} of {expected} answers stored; backup {saved}")
     if status != "complete":
         say(f"go on with: tastelab experiment run --resume {code or resume}{place.repeated()}")
@@ -189,13 +200,28 @@ def status(
     if watch:
         from tastelab.watch import watch as run_watch
 
-        with open_store(db) as store:
+        with open_store(db, new=False) as store:
             run_watch(store, None if everything else loaded.name, everything, every)
         return
-    with open_store(db) as store:
+    with open_store(db, new=False) as store:
         rows = status_rows(store, None if everything else loaded.name)
     shown = rows if everything else [r for r in rows if r["kind"] != "bot"]
     bots = len(rows) - len(shown)
     show("status", "paper", None, {"sessions": shown}, as_json, None)
     if bots and not as_json:
         say(f"and {bots} simulated sessions (--all shows them)")
+
+
+@app.command("discard-pilots")
+def discard_pilots(study: StudyOption = STUDY, db: DbOption = DB) -> None:
+    """Delete the study's pilot sessions whole, before the first participant; codes of their people are free again."""
+    from experiment.data.pilots import discard
+
+    loaded = read_study(study)
+    with open_store(db, new=False) as store:
+        n = discard(store, loaded.name)
+    say(
+        f"{n} pilot sessions of {loaded.name} deleted; backups and exports made meanwhile still hold them"
+        if n
+        else "no pilots"
+    )

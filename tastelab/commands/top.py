@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,6 +52,7 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """Follow a clip: prompt, checkpoint, seed, hash, trials, answers, tests."""
+    from experiment.data.connect import file_of
     from experiment.data.queries import answers_to
     from stimuli.manifest import read_manifest
 
@@ -74,8 +76,10 @@ def trace(
         }
         for r in rows
     ]
-    with open_store(place.db) as store:
-        answers = answers_to(store, loaded.name, [r.clip for r in rows])
+    path = file_of(place.db)
+    nowhere: list[dict[str, Any]] = []
+    with nullcontext() if path is not None and not path.exists() else open_store(place.db, new=False) as store:
+        answers = nowhere if store is None else answers_to(store, loaded.name, [r.clip for r in rows])
     tests = _tests(place.out / loaded.name, {r.taste for r in rows})
     show("trace", "paper", None, {"clips": made, "answers": answers, "tests": tests}, as_json, None)
     if not as_json and not answers:

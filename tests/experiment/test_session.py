@@ -9,12 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from experiment import launch
 from experiment.config import ExperimentConfig
+from experiment.data.queries import status_rows
 from experiment.data.store import Store
-from experiment.data.tables import Consent, Event, Response, Screening, SessionRow, Stimulus, Trial, utc_now
+from experiment.data.tables import (
+    Consent,
+    Event,
+    Response,
+    Screening,
+    Seen,
+    SessionRow,
+    Sitting,
+    Stimulus,
+    Trial,
+    utc_now,
+)
 from experiment.errors import ExperimentError
 from experiment.headphones import HeadphoneTrial
 from experiment.items import consent_sha256, practice_question, question
@@ -309,11 +321,35 @@ def test_the_minimum_age(booth: Prepared, age: int, minimum: int, welcome: bool)
         assert rows(booth, session)[1] == ("age", float(age), None, 1.25)
         assert "too_young" not in [e.name for e in events_of(booth, session)]
     else:
-        assert status == "stopped"
-        assert rows(booth, session) == []
+        assert status == "too_young"
         assert who.happened[1:] == ["sex", "age", ": ".join(readers.PAGES["en"]["too_young"])]
-        assert [e.name for e in events_of(booth, session)][-2:] == ["too_young", "end"]
+        assert left_of(booth, session) == {}
+        # Nobody comes again under the code and is older.
+        with pytest.raises(ExperimentError, match="participant b: is younger than the study's minimum age"):
+            launch.resume(booth, "b")
+        with pytest.raises(ExperimentError, match="participant B was too young; use another code"):
+            launch.begin(booth, "B", "driven", "en", "x")
     assert len(rows(booth, other)) == 5
+
+
+def left_of(booth: Prepared, session: int) -> dict[str, int]:
+    """Rows of each table that belong to a session, but for the note that the last page was read."""
+    of_session = {t.__tablename__: t for t in (Trial, Event, Screening, Sitting)}
+    with booth.store.transaction() as s:
+        row = s.get_one(SessionRow, session)
+        assert (row.calibration, row.overrides, row.versions) == (None, None, {})
+        assert row.participant.code.startswith(f"{row.status}-")
+        found = {
+            name: s.scalar(select(func.count()).select_from(t).where(t.session_id == session)) or 0
+            for name, t in of_session.items()
+        }
+        found["seen"] = len(
+            s.scalars(select(Seen).where(Seen.session_id == session, ~Seen.step.startswith("page:"))).all()
+        )
+        found["consent"] = len(s.scalars(select(Consent).where(Consent.participant_id == row.participant_id)).all())
+        joined = select(func.count()).select_from(Response).join(Trial).where(Trial.session_id == session)
+        found["response"] = s.scalar(joined) or 0
+    return {name: n for name, n in found.items() if n}
 
 
 def test_sensitive_questions_need_their_own_consent(booth: Prepared) -> None:
@@ -337,10 +373,20 @@ def test_no_consent_no_question(booth: Prepared) -> None:
 
     who = No()
     session, status = run(booth, who)
-    assert (status, who.asked, who.happened) == ("stopped", [], [])
-    assert unanswered(booth.store, session) == (EVERYTHING - 3, 0)
+    assert (status, who.asked, who.happened) == ("refused", [], [])
+    assert left_of(booth, session) == {}
+    with pytest.raises(
+        ExperimentError, match="participant A: did not agree to take part; there is nothing to go on with"
+    ):
+        launch.resume(booth, "A")
+    with pytest.raises(ExperimentError, match="participant A did not agree to take part; use another code"):
+        launch.begin(booth, "A", "driven", "en", "x")
+    # The place in the design is free again, and it is counted.
+    next_one = launch.begin(booth, "B", "driven", "en", "x")
     with booth.store.transaction() as s:
-        assert s.scalars(select(Consent)).all() == []
+        assert s.get_one(SessionRow, next_one).design_row == s.get_one(SessionRow, session).design_row == 0
+    assert [r["status"] for r in status_rows(booth.store, "s")] == ["refused", "running"]
+    assert "'A'" not in str(status_rows(booth.store, "s"))
 
 
 def test_the_consent_text_has_a_fingerprint_that_changes_with_every_word(booth: Prepared) -> None:

@@ -237,7 +237,7 @@ def test_whoever_declines_is_asked_nothing_and_leaves_nothing(tmp_path: Path, sh
             return False, False
 
     prepared, who = entered(tmp_path, short), No()
-    assert run_session(prepared.store, begun(prepared), short, who) == "stopped"
+    assert run_session(prepared.store, begun(prepared), short, who) == "refused"
     assert who.calls == []
     assert rows_of(prepared.store) == []
 
@@ -280,7 +280,7 @@ def test_a_child_reads_why_and_nothing_of_it_is_kept(tmp_path: Path, short: Expe
 
     prepared, who = entered(tmp_path, short), Child()
     session = begun(prepared)
-    assert run_session(prepared.store, session, short, who) == "stopped"
+    assert run_session(prepared.store, session, short, who) == "too_young"
     assert [c.split()[0] for c in who.calls] == ["consent", "ask", "ask", "page"]
     assert rows_of(prepared.store) == []
     # Killed while the page stood there: it still stands there, and nothing is asked.

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
 import json
+import shutil
+import sqlite3
 import stat
 from pathlib import Path
 
+import pytest
+
+from experiment.data.keyfile import KeyFile
 from tests.tastelab.conftest import Lived, call
 
 GONE = "bot-1-0003"
@@ -25,10 +32,10 @@ def participants(mine: Lived) -> set[str]:
 
 
 def test_a_withdrawal_reaches_every_place_and_says_so(mine: Lived) -> None:
-    """Database, key file, backups, exports; and what it can't reach is named."""
+    """Database, key file, backups, exports, snapshots; and what it can't reach is named."""
     key, backups = mine.folder / "participants.key", mine.folder / "backups"
     for code, contact in ((GONE, "Ada, ada@example.org"), ("bot-1-0004", "Bruno")):
-        assert call("experiment", "key", "add", code, "--contact", contact, "--key", key).status == 0
+        KeyFile(key).add(code, contact)
     assert call("experiment", "backup", "--db", mine.db).status == 0
     for format in ("csv", "bids"):
         assert call("experiment", "export", "--format", format, *mine.where).status == 0
@@ -37,37 +44,42 @@ def test_a_withdrawal_reaches_every_place_and_says_so(mine: Lived) -> None:
     rows = mine.asked("SELECT r.value FROM response r JOIN trial t ON t.id = r.trial_id")
     said = call("experiment", "withdraw", GONE, "--db", mine.db, "--out", mine.out, "--key", key)
     assert said.status == 0
-    assert "36 answers of 1 session(s) deleted; a tombstone stays" in said.out
-    assert f"{key}: the contact is deleted" in said.out
-    assert "deleted from 1 of 1 backups" in said.out
-    assert [
-        x
-        for x in ("csv", "psychds", "bids", "psychopy")
-        if f"exported anew: {mine.out / 'small' / 'export' / x}" in said.out
-    ] == ["csv", "bids"]
-    assert "to be deleted by you" in said.out
-    assert str(mine.out / "small" / "snapshots") in said.out
+    lines = said.out.splitlines()
+    assert lines[0] == "study small: 36 answers of 1 session(s) deleted; a tombstone stays, without the code"
+    assert [x.split()[:2] for x in lines[1:6]] == [
+        ["done:", x] for x in ("database", "key", "backups", "exports", "snapshots")
+    ]
+    assert f"done: key {key}: the contact is deleted" in lines
+    assert f"done: backups {backups}: deleted from 1 of 1 backups" in lines
+    assert f"done: exports {mine.out / 'small' / 'export'}: exported anew: csv, bids" in lines
+    frozen = next(x for x in lines if x.startswith("done: snapshots"))
+    assert "with 23 people; 1 older deleted" in frozen
+    assert lines[6] == "WITHDRAWN: every place on the list is done"
+    assert "copies that you deposited or sent" in lines[7]
+    (snapshot,) = (mine.out / "small" / "snapshots").glob("*/snapshot.json")
+    assert snapshot.parent.name in frozen
     assert len(mine.asked("SELECT r.value FROM response r JOIN trial t ON t.id = r.trial_id")) == len(rows) - 36
-    assert mine.asked(
-        "SELECT status FROM session s JOIN participant p ON p.id = s.participant_id WHERE p.code = ?", [GONE]
-    ) == [("withdrawn",)]
+    assert mine.asked("SELECT count(*) FROM session WHERE status = 'withdrawn'") == [(1,)]
+    assert mine.asked("SELECT code FROM participant WHERE code = ?", [GONE]) == []
     assert json.loads(key.read_text())["contacts"] == {"bot-1-0004": "Bruno"}
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     (saved,) = backups.glob("*.db")
-    assert (
-        call("experiment", "replay", GONE, "--study", mine.study, "--db", f"sqlite:///{saved}").err.count(
-            "has withdrawn"
-        )
-        == 1
-    )
+    for database in (saved, mine.database):
+        assert GONE.encode() not in database.read_bytes()
     assert len(participants(mine)) == 23
     again = call("experiment", "withdraw", GONE, "--db", mine.db, "--out", mine.out, "--key", key)
     assert (again.status, again.err.count("already withdrawn")) == (2, 1)
+    # Nobody else is asked for twice, and no database is made by a mistyped name.
+    said = call("experiment", "withdraw", GONE, "--db", f"sqlite:///{mine.folder / 'typo.db'}")
+    assert (said.status, "there is no such database" in said.err) == (2, True)
+    assert not (mine.folder / "typo.db").exists()
+    for words in ([], [GONE, "--pending"]):
+        assert call("experiment", "withdraw", *words, "--db", mine.db).status == 2
 
 
 def test_an_encrypted_key_file_is_asked_for_before_anything_is_deleted(mine: Lived) -> None:
     key = mine.folder / "participants.key"
-    call("experiment", "key", "add", GONE, "--contact", "Ada", "--key", key)
+    KeyFile(key).add(GONE, "Ada")
     assert call("experiment", "key", "encrypt", "--new", "horse", "--key", key).status == 0
     before = mine.asked("SELECT count(*) FROM response")
     words = ["experiment", "withdraw", GONE, "--db", mine.db, "--out", mine.out, "--key", key]
@@ -86,14 +98,23 @@ def test_restoring_leaves_out_who_withdrew_since(mine: Lived, tmp_path: Path) ->
     (saved,) = far.glob("*.db")
     bytes_then = saved.read_bytes()
     assert call("experiment", "backup", "--db", mine.db).status == 0
-    call("experiment", "withdraw", GONE, "--db", mine.db, "--out", mine.out, "--key", mine.folder / "none")
+    call("experiment", "withdraw", GONE, "--db", mine.db, "--out", mine.out, "--no-key", "--gone", far)
+    saved.write_bytes(bytes_then)  # the copy lay elsewhere
     new = tmp_path / "restored.db"
-    said = call("experiment", "restore", saved, new, "--marker", mine.folder / "backups")
+    said = call("experiment", "restore", saved, new, "--db", mine.db)
+    assert said.out == f"{new} made; 1 withdrawn since and left out\n"
+    new.unlink()
+    nowhere = ["--db", f"sqlite:///{tmp_path / 'lost.db'}"]
+    (far / "WITHDRAWN.txt").unlink(missing_ok=True)
+    said = call("experiment", "restore", saved, new, *nowhere, "--marker", mine.folder / "backups")
     assert said.out == f"{new} made; 1 withdrawn since and left out\n"
     there = Lived(tmp_path)
     (tmp_path / "restored.db").rename(there.database)
     codes = {c for (c,) in there.asked("SELECT code FROM participant WHERE withdrawn_at IS NULL")}
     assert GONE not in codes
+    assert GONE.encode() not in there.database.read_bytes()
+    assert stat.S_IMODE(there.database.stat().st_mode) == 0o600
+    assert there.asked("SELECT study, outcome FROM tombstone") == [("small", "withdrawn")]
     assert len(codes) == 23
     assert there.asked("SELECT count(*) FROM response") == mine.asked("SELECT count(*) FROM response")
     assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
@@ -150,7 +171,14 @@ def test_the_key_file_s_commands(tmp_path: Path) -> None:
     assert key.read_bytes().count(b"Ada Byron") == 1
     assert call("experiment", "key", "encrypt", "--new", "horse", "--key", key).status == 0
     assert b"Ada Byron" not in key.read_bytes()
-    assert call("experiment", "key", "show", "P01", "--key", key, "--passphrase", "horse").out == "Ada Byron\n"
+    opens = ["--key", key, "--passphrase", "horse"]
+    assert call("experiment", "key", "show", "P01", *opens).out == "Ada Byron\n"
+    assert call("experiment", "key", "remove", "p1", *opens).out == f"code p1 is no more in {key}\n"
+    for words in (("remove", "P01"), ("show", "P01")):
+        said = call("experiment", "key", *words, *opens)
+        assert (said.status, "is not in" in said.err) == (2, True)
+    said = call("experiment", "key", "add", "bot-1-0000", "--contact", "Ada Byron", "--key", tmp_path / "new.key")
+    assert (said.status, "codes that begin with 'bot-' are tastelab's own" in said.err) == (2, True)
 
 
 def test_a_replay_writes_nothing(mine: Lived) -> None:
@@ -168,3 +196,44 @@ def test_a_replay_writes_nothing(mine: Lived) -> None:
         == before
     )
     assert len(given) == 36
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_export_that_was_there(
+    mine: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from experiment.data.exports import write
+
+    assert call("experiment", "export", *mine.where).status == 0
+    before = exports(mine)
+
+    def full(path: Path, *_: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(write, "write_own", full)
+    said = call("experiment", "export", *mine.where)
+    assert (said.status, len(said.err.splitlines())) == (2, 1)
+    assert "the disk is full" in said.err
+    assert exports(mine) == before
+
+
+def test_looking_writes_nothing(mine: Lived, tmp_path: Path) -> None:
+    """Another program's file, a mistyped name, a newer database: one line, and what lies there stays as it is."""
+    theirs = tmp_path / "theirs.db"
+    with contextlib.closing(sqlite3.connect(theirs)) as connection, connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    newer = tmp_path / "newer.db"
+    shutil.copy(mine.database, newer)
+    with contextlib.closing(sqlite3.connect(newer)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
+    for name, told in (
+        ("theirs.db", "is another program's database; nothing was written to it"),
+        ("typo.db", "there is no such database; is its name right?"),
+        ("newer.db", "made by a newer tastelab"),
+    ):
+        for words in (("status",), ("replay", GONE), ("export",), ("backup",)):
+            where = ["--db", f"sqlite:///{tmp_path / name}"]
+            study = [] if words == ("backup",) else ["--study", mine.study]
+            said = call("experiment", *words, *where, *study)
+            assert (said.status, told in said.err, len(said.err.splitlines())) == (2, True, 1), (name, words)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before

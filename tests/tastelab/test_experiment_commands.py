@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from experiment.data.keyfile import KeyFile
 from experiment.session import Stopped
 from stimuli.manifest import write_manifest
 from tests.experiment.test_steps import Listener
@@ -83,11 +84,9 @@ def test_an_export_says_how_much_is_in_it(mine: Lived) -> None:
 
 def test_a_withdrawal_reaches_database_backups_key_file_and_exports(mine: Lived, tmp_path: Path) -> None:
     code, key = "bot-1-0005", tmp_path / "keys"
-    assert (
-        call("experiment", "key", "add", code, "--contact", "Ada, 555", "--key", key).out
-        == f"code {code} entered in {key}\n"
-    )
-    assert call("experiment", "key", "add", "other", "--contact", "Bob", "--key", key).status == 0
+    KeyFile(key).add(code, "Ada, 555")
+    added = call("experiment", "key", "add", "other", "--contact", "Bob", "--key", key)
+    assert (added.status, added.out) == (0, f"code other entered in {key}\n")
     assert call("experiment", "export", *mine.where).status == 0
     assert call("experiment", "backup", "--db", mine.db).out.startswith(f"backup {mine.folder / 'backups'}")
     assert call("analysis", "freeze", *mine.where).status == 0
@@ -95,14 +94,14 @@ def test_a_withdrawal_reaches_database_backups_key_file_and_exports(mine: Lived,
     said = call("experiment", "withdraw", code, *mine.where[2:], "--key", key)
     assert said.status == 0, said.err
     lines = said.out.splitlines()
-    assert lines[:3] == [
-        "36 answers of 1 session(s) deleted; a tombstone stays",
-        f"{key}: the contact is deleted",
-        "deleted from 1 of 1 backups",
-    ]
-    assert lines[3] == f"exported anew: {mine.out / 'small' / 'export' / 'csv'}"
-    assert lines[4].startswith("made before, and to be deleted by you when their reports are made anew: ")
-    assert str(mine.out / "small" / "snapshots") in lines[4]
+    assert lines[0] == "study small: 36 answers of 1 session(s) deleted; a tombstone stays, without the code"
+    done = {x.split()[1]: x for x in lines if x.startswith("done: ")}
+    assert list(done) == ["database", "key", "backups", "exports", "snapshots"]
+    assert done["key"] == f"done: key {key}: the contact is deleted"
+    assert done["backups"].endswith("deleted from 1 of 1 backups")
+    assert done["exports"] == f"done: exports {mine.out / 'small' / 'export'}: exported anew: csv"
+    assert "1 older deleted" in done["snapshots"]
+    assert "WITHDRAWN: every place on the list is done" in lines
     assert mine.asked("select count(*) from response") == [((BOTS - 1) * 36,)]
     backup = next((mine.folder / "backups").glob("*.db"))
     with sqlite3.connect(backup) as connection:
@@ -121,7 +120,10 @@ def test_a_restored_backup_leaves_out_who_withdrew_since(mine: Lived, tmp_path: 
     )
     kept = tmp_path / "kept.db"
     kept.write_bytes(saved.read_bytes())
-    assert call("experiment", "withdraw", "bot-1-0002", *mine.where[2:], "--backups", tmp_path / "b").status == 0
+    assert (
+        call("experiment", "withdraw", "bot-1-0002", *mine.where[2:], "--backups", tmp_path / "b", "--no-key").status
+        == 0
+    )
     new = tmp_path / "new.db"
     said = call("experiment", "restore", kept, new, "--marker", tmp_path / "b")
     assert said.out == f"{new} made; 1 withdrawn since and left out\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from experiment.data.exports.tidy import MEANINGS, UNITS, Tidy, dump, table
 
@@ -16,13 +17,12 @@ PEOPLE = {
 OMITTED = ("participant", "kind", "status", "language", "block")
 
 
-def files(data: Tidy) -> dict[str, str]:
+def files(data: Tidy) -> Iterator[tuple[str, str]]:
     """Texts by path of a BIDS dataset: description, participants, and per participant and block a table."""
     columns = tuple(c for c in data.columns if c not in OMITTED)
     sidecar = {c: {"Description": data.meanings[c], **({"Units": UNITS[c]} if c in UNITS else {})} for c in columns}
-    out: dict[str, str] = {}
     people = []
-    for number, rows in sorted(data.people().items()):
+    for number, rows in data.by_person():
         answers = {r["item"]: r["choice"] for r in rows if r["block"] == "demographics"}
         people.append(
             {
@@ -35,11 +35,11 @@ def files(data: Tidy) -> dict[str, str]:
         for block in dict.fromkeys(r["block"] for r in rows):
             task = re.sub(r"[^a-zA-Z0-9]", "", block)
             stem = f"sub-{number:03d}/beh/sub-{number:03d}_task-{task}_beh"
-            out[f"{stem}.tsv"] = table([r for r in rows if r["block"] == block], columns, "\t")
-            out[f"{stem}.json"] = dump({"TaskName": block, **sidecar})
-    out["participants.tsv"] = table(people, ("participant_id", *PEOPLE), "\t")
-    out["participants.json"] = dump({k: {"Description": v} for k, v in PEOPLE.items()})
-    out["dataset_description.json"] = dump(
+            yield f"{stem}.tsv", table([r for r in rows if r["block"] == block], columns, "\t")
+            yield f"{stem}.json", dump({"TaskName": block, **sidecar})
+    yield "participants.tsv", table(people, ("participant_id", *PEOPLE), "\t")
+    yield "participants.json", dump({k: {"Description": v} for k, v in PEOPLE.items()})
+    told = dump(
         {
             "Name": data.title,
             "BIDSVersion": "1.10.0",
@@ -48,5 +48,5 @@ def files(data: Tidy) -> dict[str, str]:
             "GeneratedBy": [{"Name": "tastelab"}],
         }
     )
-    out["README"] = f"{data.title}\n\nAnswers of listening sessions, exported by tastelab; no codes, ages in bands.\n"
-    return out
+    yield "dataset_description.json", told
+    yield "README", f"{data.title}\n\nAnswers of listening sessions, exported by tastelab; no codes, ages in bands.\n"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from experiment.data.exports.tidy import NUMBERS, UNITS, Tidy, dump, table
 
 
-def files(data: Tidy) -> dict[str, str]:
+def files(data: Tidy) -> Iterator[tuple[str, str]]:
     """One data file a participant, named by keywords; every column is declared in ``variableMeasured``."""
     label = re.sub(r"[^a-zA-Z0-9]", "", data.study)
-    out = {
-        f"data/study-{label}_sub-{number:03d}_data.csv": table(rows, data.columns)
-        for number, rows in sorted(data.people().items())
-    }
-    out["dataset_description.json"] = dump(
+    for number, rows in data.by_person():
+        yield f"data/study-{label}_subject-{number:03d}_data.csv", table(rows, data.columns)
+    if not data.participants:  # a dataset has a data file, even one that nobody answered yet
+        yield f"data/study-{label}_data.csv", table([], data.columns)
+    told = dump(
         {
             "@context": "https://schema.org",
             "@type": "Dataset",
@@ -33,6 +34,6 @@ def files(data: Tidy) -> dict[str, str]:
             ],
         }
     )
-    out["README.md"] = f"# {data.title}\n\nPsych-DS dataset; columns are described in dataset_description.json.\n"
-    out["CHANGES.md"] = "# Changes\n\nExported from participants.db; export again after a withdrawal.\n"
-    return out
+    yield "dataset_description.json", told
+    yield "README.md", f"# {data.title}\n\nPsych-DS dataset; columns are described in dataset_description.json.\n"
+    yield "CHANGES.md", "# Changes\n\nExported from participants.db; export again after a withdrawal.\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -12,7 +13,7 @@ TAIL = ("participant", "session", "expName", "psychopyVersion", "language", "kin
 CONDITIONS = ("taste", "first_clip", "second_clip", "first_model")
 
 
-def files(data: Tidy) -> dict[str, str]:
+def files(data: Tidy) -> Iterator[tuple[str, str]]:
     """``NUMBER_STUDY.csv`` per participant: loop counters, conditions, ``item``, ``response``, ``rt``; UTF-8 with BOM."""
     try:
         found = version("psychopy")
@@ -28,8 +29,7 @@ def files(data: Tidy) -> dict[str, str]:
         "rt",
         *data.more,
     )
-    out = {}
-    for number, rows in sorted(data.people().items()):
+    for number, rows in data.by_person():
         lines: list[dict[str, Any]] = []
         for n, row in enumerate(rows):
             lines.append(
@@ -51,5 +51,4 @@ def files(data: Tidy) -> dict[str, str]:
                     **{c: row[c] for c in ("language", "kind", "status")},
                 }
             )
-        out[f"{number:03d}_{data.study}.csv"] = table(lines, (*columns, *TAIL))
-    return out
+        yield f"{number:03d}_{data.study}.csv", table(lines, (*columns, *TAIL))

@@ -9,17 +9,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 
 from experiment.data.ages import age_band
 from experiment.data.store import Store
-from experiment.data.tables import Response, SessionRow, Stimulus, StudyRow, Trial
+from experiment.data.tables import Response, SessionRow, Stimulus, Trial
 from experiment.design import SPECIAL
 from stimuli.names import told
 
+ANSWERED = ("complete", "stopped", "running")  # of other sessions nothing is kept
+AT_ONCE = 50  # sessions, or people, whose answers are read at once
 SMALL_CELL = 5  # an age band or answer that fewer people share is flagged before the data is published
 MEANINGS = {
     "participant": "number within this export, in order of first session; not the code",
@@ -45,19 +48,37 @@ MORE = {
     "group": "group of the session",
     "repeated": "yes: the clip or pair was heard and answered for before, in the same block of the session",
 }
+FORMULA = ("=", "+", "-", "@", "\t")
 UNITS = {"response_time": "s"}
 NUMBERS = ("participant", "trial", "value", "response_time")
 
 
 @dataclass(frozen=True)
 class Tidy:
-    """A study's answers, one row each in the order given, with what describes them."""
+    """A study's answers as they may leave the database, read as they are written: never all of them at once.
+
+    Attributes
+    ----------
+    answers, participants : int
+        How many rows and people there are.
+    small_cells : list of str
+        Answers that fewer than `SMALL_CELL` people share.
+    more : tuple of str
+        Columns of `MORE` that this study has.
+    read : callable
+        Rows of some sessions, given their numbers in order.
+    sessions : dict of int to list of int
+        Sessions by participant's number.
+    """
 
     study: str
     title: str
-    rows: list[dict[str, Any]]
+    answers: int
+    participants: int
     small_cells: list[str]
-    more: tuple[str, ...] = ()
+    more: tuple[str, ...]
+    read: Callable[[Sequence[int]], list[dict[str, Any]]]
+    sessions: dict[int, list[int]]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -69,65 +90,88 @@ class Tidy:
         """What each column means."""
         return {c: MEANINGS.get(c) or MORE[c] for c in self.columns}
 
+    def parts(self) -> Iterator[list[dict[str, Any]]]:
+        """All rows in the order of the sessions, some sessions at a time."""
+        every = sorted(number for own in self.sessions.values() for number in own)
+        for k in range(0, len(every), AT_ONCE):
+            yield self.read(every[k : k + AT_ONCE])
+
+    def by_person(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """Rows of each participant, by number."""
+        numbers = sorted(self.sessions)
+        for k in range(0, len(numbers), AT_ONCE):
+            some = numbers[k : k + AT_ONCE]
+            rows: dict[int, list[dict[str, Any]]] = {number: [] for number in some}
+            for row in self.read(sorted(x for number in some for x in self.sessions[number])):
+                rows[row["participant"]].append(row)
+            yield from rows.items()
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows at once, of a study that is small enough."""
+        return [row for part in self.parts() for row in part]
+
     def people(self) -> dict[int, list[dict[str, Any]]]:
-        """Rows by participant."""
-        found: dict[int, list[dict[str, Any]]] = {}
-        for row in self.rows:
-            found.setdefault(row["participant"], []).append(row)
-        return found
+        """All rows at once, by participant."""
+        return dict(self.by_person())
 
 
 def tidy(store: Store, study: str) -> Tidy:
-    """Read a study's answers as they may leave the database."""
+    """A study's answers up to now; what is answered while they are written is left for the next time."""
     row = store.study(study)
-    rows: list[dict[str, Any]] = []
-    numbers: dict[int, int] = {}
+    of_study = (SessionRow.study_id == row.id, SessionRow.status.in_(ANSWERED))
     with store.transaction() as s:
-        clips = {c.id: c for c in s.scalars(select(Stimulus).where(Stimulus.study_id == row.id))}
-        query = (
-            select(SessionRow, Trial, Response)
+        last = s.scalar(select(func.max(Response.id))) or 0
+        may_leave = (Response.id <= last, Response.item.not_in(SPECIAL))
+        given = (
+            select(SessionRow.id, SessionRow.participant_id, SessionRow.group_name, func.count(), _any_repeated())
             .join(Trial, Trial.session_id == SessionRow.id)
             .join(Response, Response.trial_id == Trial.id)
-            .join(StudyRow, StudyRow.id == SessionRow.study_id)
-            .where(StudyRow.name == study, SessionRow.status != "withdrawn")
-            .order_by(SessionRow.id, Trial.position, Response.id)
+            .where(*of_study, *may_leave)
+            .group_by(SessionRow.id)
+            .order_by(SessionRow.id)
         )
-        for session, trial, response in s.execute(query):
-            if response.item in SPECIAL:
-                continue
-            first, second = clips.get(trial.first_id or 0), clips.get(trial.second_id or 0)
-            value: float | None = response.value
-            choice: str | None = response.choice
-            if response.item == "age" and response.value is not None:
-                value, choice = None, age_band(response.value)
-            rows.append(
-                {
-                    "participant": numbers.setdefault(session.participant_id, len(numbers) + 1),
-                    "kind": session.kind,
-                    "status": session.status,
-                    "language": session.language,
-                    "block": trial.block,
-                    "trial": trial.position,
-                    "taste": trial.taste,
-                    "first_clip": first.clip if first else None,
-                    "second_clip": second.clip if second else None,
-                    "first_model": first.model if first else None,
-                    "item": response.item,
-                    "value": value,
-                    "choice": choice,
-                    "response_time": response.response_time,
-                    "first": _told(first),
-                    "second": _told(second),
-                    "group": session.group_name,
-                    "repeated": "yes" if trial.repeated else None,
-                }
+        found = s.execute(given).all()
+        numbers: dict[int, int] = {}
+        sessions: dict[int, list[int]] = {}
+        for session, person, *_ in found:
+            sessions.setdefault(numbers.setdefault(person, len(numbers) + 1), []).append(session)
+        demographic = (
+            select(SessionRow.participant_id, SessionRow.kind, Response.item, Response.choice, Response.value)
+            .join(Trial, Trial.session_id == SessionRow.id)
+            .join(Response, Response.trial_id == Trial.id)
+            .where(*of_study, *may_leave, Trial.block == "demographics")
+        )
+        cells = _small_cells(tuple(r) for r in s.execute(demographic))
+        clips = {c.id: c for c in s.scalars(select(Stimulus).where(Stimulus.study_id == row.id))}
+        answered = select(Trial.first_id, Trial.second_id).join(SessionRow, SessionRow.id == Trial.session_id)
+        heard = s.execute(
+            answered.join(Response, Response.trial_id == Trial.id).where(*of_study, *may_leave).distinct()
+        ).all()
+    there = {
+        "first": any(_told(clips.get(first or 0)) for first, _ in heard),
+        "second": any(_told(clips.get(second or 0)) for _, second in heard),
+        "group": any(r[2] is not None for r in found),
+        "repeated": any(r[4] for r in found),
+    }
+    more = tuple(c for c in MORE if there[c])
+
+    def read(some: Sequence[int]) -> list[dict[str, Any]]:
+        query = (
+            select(
+                SessionRow.participant_id, SessionRow.kind, SessionRow.status, SessionRow.language, SessionRow.group_name,
+                Trial.block, Trial.position, Trial.taste, Trial.first_id, Trial.second_id, Trial.repeated,
+                Response.item, Response.value, Response.choice, Response.response_time,
             )
-    more = tuple(c for c in MORE if any(r[c] is not None for r in rows))
-    for r in rows:
-        for c in MORE:
-            if c not in more:
-                del r[c]
-    return Tidy(study, row.title, rows, _small_cells(rows), more)
+            .join(Trial, Trial.session_id == SessionRow.id)
+            .join(Response, Response.trial_id == Trial.id)
+            .where(SessionRow.id.in_(some), *of_study, *may_leave)
+            .order_by(SessionRow.id, Trial.position, Response.id)
+        )  # fmt: skip
+        with store.engine.connect() as connection:
+            return [_row(r, numbers, clips, more) for r in connection.execute(query)]
+
+    return Tidy(study, row.title, sum(r[3] for r in found), len(numbers), cells, more, read, sessions)
 
 
 def _told(clip: Stimulus | None) -> str | None:
@@ -138,27 +182,75 @@ def _told(clip: Stimulus | None) -> str | None:
     return None if found == clip.clip else found
 
 
-def _small_cells(rows: list[dict[str, Any]]) -> list[str]:
+def _any_repeated() -> Any:
+    return func.max(case((Trial.repeated, 1), else_=0))
+
+
+def _row(r: Any, numbers: dict[int, int], clips: dict[int, Stimulus], more: Sequence[str]) -> dict[str, Any]:
+    """One answer as it may leave: the participant's number, ages in bands."""
+    first, second = clips.get(r.first_id or 0), clips.get(r.second_id or 0)
+    value: float | None = r.value
+    choice: str | None = r.choice
+    if r.item == "age" and r.value is not None:
+        value, choice = None, age_band(r.value)
+    row = {
+        "participant": numbers[r.participant_id],
+        "kind": r.kind,
+        "status": r.status,
+        "language": r.language,
+        "block": r.block,
+        "trial": r.position,
+        "taste": r.taste,
+        "first_clip": first.clip if first else None,
+        "second_clip": second.clip if second else None,
+        "first_model": first.model if first else None,
+        "item": r.item,
+        "value": value,
+        "choice": choice,
+        "response_time": r.response_time,
+    }
+    others = {
+        "first": _told(first),
+        "second": _told(second),
+        "group": r.group_name,
+        "repeated": "yes" if r.repeated else None,
+    }
+    return row | {c: others[c] for c in more}
+
+
+def _small_cells(answers: Iterable[tuple[Any, ...]]) -> list[str]:
     """Options of demographic questions that fewer than `SMALL_CELL` people of one kind chose."""
     people: dict[tuple[str, str, str], set[int]] = {}
-    for r in rows:
-        if r["block"] == "demographics" and r["choice"] is not None and r["kind"] in ("person", "imported"):
-            people.setdefault((r["kind"], r["item"], r["choice"]), set()).add(r["participant"])
+    for person, kind, item, choice, value in answers:
+        said = age_band(value) if item == "age" and value is not None else choice
+        if said is not None and kind in ("person", "imported"):
+            people.setdefault((kind, item, said), set()).add(person)
     cells = sorted((cell, len(who)) for cell, who in people.items())
     return [f"{item} = {choice}: {n}" for (_, item, choice), n in cells if n < SMALL_CELL]
 
 
-def table(rows: list[dict[str, Any]], columns: tuple[str, ...] = COLUMNS, delimiter: str = ",") -> str:
+def table(
+    rows: Sequence[dict[str, Any]], columns: tuple[str, ...] = COLUMNS, delimiter: str = ",", header: bool = True
+) -> str:
     """Rows as CSV or TSV text; BIDS writes a missing value as ``n/a``, CSV leaves it empty."""
     out = io.StringIO()
     writer = csv.DictWriter(
         out, columns, delimiter=delimiter, lineterminator="\n", restval="n/a" if delimiter == "\t" else ""
     )
-    writer.writeheader()
+    if header:
+        writer.writeheader()
     for row in rows:
-        kept = {k: v for k, v in row.items() if k in columns}
+        kept = {k: _no_formula(v) for k, v in row.items() if k in columns}
         writer.writerow({k: v for k, v in kept.items() if v is not None} if delimiter == "\t" else kept)
     return out.getvalue()
+
+
+def _no_formula(value: Any) -> Any:
+    """A text that a spreadsheet would run, as text: an apostrophe stands before it; none breaks its line."""
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", " ")
+    return f"'{value}" if value.startswith(FORMULA) else value
 
 
 def dump(value: Any) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from experiment.data.copies import register
 from experiment.data.exports.tidy import Tidy, tidy
+from experiment.data.private import own_folder, write_own
 from experiment.data.store import Store
+from experiment.data.tombstones import number_of
 from experiment.errors import ExperimentError
 
 
-def formats() -> dict[str, Callable[[Tidy], dict[str, str]]]:
-    """Formats by name: each turns a tidy table into texts by relative path."""
+def formats() -> dict[str, Callable[[Tidy], Iterator[tuple[str, str]]]]:
+    """Formats by name: each turns a tidy table into texts with their relative paths; a path that comes again goes on."""
     from experiment.data.exports import bids, psychds, psychopy, tidy_csv
 
     return {m.__name__.rsplit(".", 1)[1].removeprefix("tidy_"): m.files for m in (tidy_csv, psychds, bids, psychopy)}
@@ -30,14 +33,25 @@ def export(store: Store, study: str, format: str, out: Path) -> tuple[Path, Tidy
     known = formats()
     if format not in known:
         raise ExperimentError(f"--format {format!r} is not known; there are: {', '.join(known)}")
-    found = tidy(store, study)
+    store.study(study)
+    register(store, "exports", out, study)
     target, partial = out / format, out / f".{format}.{os.getpid()}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)  # a format may have no file where nobody has answered yet
-    for name, text in known[format](found).items():
-        path = partial / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8-sig" if format == "psychopy" else "utf-8", newline="")
+    while True:
+        before = store.do(number_of)
+        found = tidy(store, study)
+        shutil.rmtree(partial, ignore_errors=True)
+        own_folder(partial)  # a format may have no file where nobody has answered yet
+        for name, text in known[format](found):
+            path = partial / name
+            if path.exists():  # a file may come in parts
+                with path.open("a", encoding="utf-8", newline="") as file:
+                    file.write(text)
+                continue
+            for folder in reversed(path.relative_to(partial).parents):
+                own_folder(partial / folder)
+            write_own(path, text, "utf-8-sig" if format == "psychopy" else "utf-8")
+        if store.do(number_of) == before:
+            break  # nobody withdrew while it was written
     old = out / f".{format}.{os.getpid()}.old"
     if target.exists():
         os.replace(target, old)

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from experiment.data.backups import MARKER, apply_marker, backup, folder_for, forget
-from experiment.data.store import Store
-from experiment.data.tables import Base
-from experiment.data.withdrawal import withdraw
+from experiment.data.backups import backup, folder_for, forget
+from experiment.data.connect import sqlite_url
+from experiment.data.erasure import at_start
+from experiment.data.store import Header, Store
+from experiment.data.tables import Base, Participant, StudyRow
+from experiment.data.tombstones import MARKER, Entry, all_of, read_marker
+from experiment.data.withdrawal import bury, withdraw
 from experiment.errors import ExperimentError
 from tests.experiment.data.rows import Asked, sat
 
@@ -47,7 +50,8 @@ def test_a_backup_holds_every_row_and_is_for_its_owner(store: Store, tmp_path: P
     path = backup(store, folder)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.parent == folder
-    assert [p.name for p in folder.iterdir()] == [path.name]
+    assert sorted(p.name for p in folder.iterdir()) == [".tastelab-id", path.name]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     here = rows(store)
     if store.engine.dialect.name == "postgresql":
         # Times of the server's zone are the same moments.
@@ -91,6 +95,11 @@ def test_a_backup_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     opened.close()
 
 
+def stones(store: Store) -> list[Entry]:
+    with store.transaction() as s:
+        return all_of(s)
+
+
 def test_a_withdrawal_reaches_every_backup(store: Store, tmp_path: Path) -> None:
     """Of three backups two hold the person; nothing of the person stays in any file, all of the others does."""
     folder = tmp_path / "backups"
@@ -100,20 +109,51 @@ def test_a_withdrawal_reaches_every_backup(store: Store, tmp_path: Path) -> None
     second = backup(store, folder)
     sat(store, "late", secret="kept")
     third = backup(store, folder)
-    assert sum(b"UNMISTAKABLE" in p.read_bytes() for p in folder.iterdir()) == 2
-    early = of(first)
+    left = folder / ".participants-1.db.77.partial"
+    left.write_bytes(b"UNMISTAKABLE")  # of a backup that was broken off
+    assert sum(b"UNMISTAKABLE" in p.read_bytes() for p in folder.iterdir()) == 3
+    early = {name: found for name, found in of(first).items() if name != "tombstone"}
     withdraw(store, "gone")
-    assert forget(folder, "gone") == (2, 3)
+    assert forget(folder, stones(store)) == "deleted from 2 of 3 backups"
     for path in folder.iterdir():
         assert b"UNMISTAKABLE" not in path.read_bytes(), path
-    assert sorted(p.name for p in folder.iterdir()) == sorted([MARKER, first.name, second.name, third.name])
-    assert of(first) == early
+        assert b"gone" not in path.read_bytes(), path
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    names = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+    assert names == sorted([MARKER, first.name, second.name, third.name])
+    assert {name: found for name, found in of(first).items() if name != "tombstone"} == early
     assert len(of(second)["response"]) == 6
     assert len(of(third)["response"]) == 12
     assert {s[4] for s in of(third)["session"]} == {"complete", "withdrawn"}
-    assert forget(folder, "gone") == (0, 3)
-    assert forget(folder, "nobody") == (0, 3)
-    assert [line.split(" ", 1)[1] for line in (folder / MARKER).read_text().splitlines()] == ["gone", "gone", "nobody"]
+    # In each of them the code can't be used again, in that from before the person came too.
+    assert [len(of(p)["tombstone"]) for p in (first, second, third)] == [1, 1, 1]
+    assert forget(folder, stones(store)) == "deleted from 0 of 3 backups"
+    assert forget(folder, []) == "deleted from 0 of 3 backups"
+    assert [line.split(" ")[1] for line in (folder / MARKER).read_text().splitlines()] == ["s"]
+
+
+def test_a_backup_that_cannot_be_opened_is_named_and_all_others_are_done(tmp_path: Path) -> None:
+    opened = Store(f"sqlite:///{tmp_path}/p.db")
+    folder = tmp_path / "backups"
+    sat(opened, "gone", SECRET)
+    saved = [backup(opened, folder) for _ in range(3)]
+    withdraw(opened, "gone")
+    whole = saved[0].read_bytes()
+    saved[0].write_bytes(b"no database" * 1000)
+    with sqlite3.connect(saved[1]) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(ExperimentError, match=r"delete it, or mend it, and run this again") as said:
+        forget(folder, stones(opened))
+    assert f"{saved[0].name} can't be opened" in str(said.value)
+    assert f"{saved[1].name} can't be opened" in str(said.value)
+    assert "made by a newer tastelab" in str(said.value)
+    assert b"UNMISTAKABLE" not in saved[2].read_bytes()
+    saved[0].write_bytes(whole)
+    saved[1].unlink()
+    assert forget(folder, stones(opened)) == "deleted from 1 of 2 backups"
+    assert b"UNMISTAKABLE" not in saved[0].read_bytes()
+    opened.close()
 
 
 def test_what_was_deleted_before_goes_from_free_pages_too(tmp_path: Path) -> None:
@@ -122,36 +162,54 @@ def test_what_was_deleted_before_goes_from_free_pages_too(tmp_path: Path) -> Non
     folder = tmp_path / "backups"
     sat(opened, "gone", SECRET)
     path = backup(opened, folder)
-    opened.close()
+    withdraw(opened, "gone")
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA secure_delete=OFF")
         connection.execute("DELETE FROM response")
     connection.close()
     assert b"UNMISTAKABLE" in path.read_bytes()
-    assert forget(folder, "gone") == (1, 1)
+    assert forget(folder, stones(opened)) == "deleted from 1 of 1 backups"
     assert b"UNMISTAKABLE" not in path.read_bytes()
-
-
-def test_there_may_be_no_backups(tmp_path: Path) -> None:
-    assert forget(tmp_path / "nowhere", "gone") == (0, 0)
-    assert not (tmp_path / "nowhere").exists()
-
-
-def test_a_restored_database_leaves_out_who_withdrew_since(tmp_path: Path) -> None:
-    opened = Store(f"sqlite:///{tmp_path}/p.db")
-    folder = tmp_path / "backups"
-    for code in ("A", "B b", "C", "D"):
-        sat(opened, code, secret=f"of {code}")
-    withdraw(opened, "D")
-    assert apply_marker(opened, folder) == []  # no backups, no marker
-    folder.mkdir()
-    lines = ["2026-01-02 B b", "2026-01-02 A", "", "2026-01-03 A", "2026-01-03", "2026-01-03 unknown", "2026-01-03 D"]
-    (folder / MARKER).write_text("\n".join(lines) + "\n")
-    assert apply_marker(opened, folder) == ["B b", "A"]
-    assert apply_marker(opened, folder) == []
-    found = rows(opened)
-    assert len(found["response"]) == 6
-    assert "of A" not in str(found)
-    assert "of B" not in str(found)
-    assert "of C" in str(found)
     opened.close()
+
+
+def test_a_marker_of_an_older_version_names_codes_and_does_so_no_more(tmp_path: Path) -> None:
+    """What it says is kept, as hashes that are good for every study."""
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    assert read_marker(folder) == []
+    lines = ["2026-01-02 B9", "2026-01-02 A", "", "2026-01-03", "2026-01-03 unknown"]
+    (folder / MARKER).write_text("\n".join(lines) + "\n")
+    found = read_marker(folder)
+    assert "B9" not in (folder / MARKER).read_text()
+    assert [f"{e.at:%Y-%m-%d}" for e in found] == ["2026-01-02", "2026-01-02", "2026-01-03"]
+    assert read_marker(folder) == found
+    opened = Store(f"sqlite:///{tmp_path}/p.db")
+    for code in ("A", "b9", "C"):
+        sat(opened, code, secret=f"of {code}")
+    assert bury(opened, found)[0] == 2
+    text = str(rows(opened))
+    assert ("of A" in text, "of b9" in text, "of C" in text) == (False, False, True)
+    opened.close()
+
+
+def test_a_database_put_back_by_hand_learns_who_withdrew_since(tmp_path: Path) -> None:
+    """The file of yesterday copied over that of today: the first start leaves the person out, and keeps the code unused."""
+    path, folder = tmp_path / "p.db", tmp_path / "backups"
+    opened = Store(sqlite_url(path))
+    sat(opened, "gone", SECRET)
+    saved = backup(opened, folder).read_bytes()
+    withdraw(opened, "gone")
+    forget(folder, stones(opened))
+    opened.close()
+    path.write_bytes(saved)
+    again = Store(sqlite_url(path))
+    assert [t.kind for t in at_start(again)] == ["database"]
+    assert at_start(again) == []
+    with again.transaction() as s:
+        assert s.scalars(select(Participant.withdrawn_at)).one() is not None
+        study_id = s.scalars(select(StudyRow.id)).one()
+    with pytest.raises(ExperimentError, match="participant gone has withdrawn"):
+        again.begin(study_id, "gone", Header("person", "x", "en", 0, {}), lambda row: [])
+    again.close()
+    assert b"UNMISTAKABLE" not in b"".join(p.read_bytes() for p in tmp_path.glob("p.db*"))

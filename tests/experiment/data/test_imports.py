@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from sqlalchemy import func, select
 
 from analysis.data.frames import load
@@ -19,6 +20,7 @@ from experiment.data.exports.tidy import tidy
 from experiment.data.imports import import_psytoolkit, read_rows
 from experiment.data.store import Store
 from experiment.data.tables import Base, Participant, Response, SessionRow, Stimulus, Trial
+from experiment.data.withdrawal import withdraw
 from experiment.errors import ExperimentError
 from tastelab.study import load_study
 from tests.conftest import ROOT
@@ -186,8 +188,9 @@ def test_what_an_import_leaves_of_its_origin(store: Store, config: ExperimentCon
     assert calls == [(1, 1)]
     with store.transaction() as s:
         session = s.scalars(select(SessionRow)).one()
-        told = (session.kind, session.status, session.station, session.language, session.design_row, session.versions)
-        assert told == ("imported", "complete", "import", "it", None, {})
+        told = (session.kind, session.status, session.station, session.language, session.design_row)
+        assert told == ("imported", "complete", "import", "und", None)
+        assert list(session.versions) == ["row_sha256"]
         assert session.ended_at is not None
         assert re.fullmatch("imp-[0-9a-f]{12}", s.scalars(select(Participant.code)).one())
         clips = {c.clip: (c.taste, c.model, c.number) for c in s.scalars(select(Stimulus))}
@@ -338,10 +341,141 @@ def test_a_file_that_is_no_survey(db: Store, config: ExperimentConfig, tmp_path:
 def test_a_spreadsheet_s_mark_at_the_start_and_a_short_line(
     db: Store, config: ExperimentConfig, tmp_path: Path
 ) -> None:
-    """A byte order mark is no part of the first column's name; a line that ends early has empty cells."""
+    """A byte order mark is no part of the first column's name; what a line that ends early lacks is not an empty cell."""
     path = tmp_path / "x.csv"
     path.write_text("\ufeffparticipant,age_1,gender_1\ns.1,30\n", encoding="utf-8")
-    assert read_rows(path) == [{"participant": "s.1", "age_1": "30", "gender_1": ""}]
+    assert read_rows(path) == [{"participant": "s.1", "age_1": "30", "gender_1": None}]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"rng_model_label_1_1": ""}, "rng_model_label_1_1 is none of the study's models"),
+        ({"rng_model_label_2_1": "B"}, "rng_model_label_2_1 is none of the study's models"),
+        ({"rng_model_label_3_1": "Tasty MusicGen"}, "rng_model_label_3_1 is none of the study's models"),
+        ({"random_taste_label_1_1": "umami"}, "random_taste_label_1_1 is none of the study's tastes"),
+        ({"random_taste_label_2_1": "dolce"}, "random_taste_label_2_1 is none of the study's tastes"),
+        ({"random_taste_label_2_1": ""}, "task1_2_1 is answered, and random_taste_label_2_1 is empty"),
+        ({"random_taste_label_3_1": "", "task1_3_1": ""}, "task_2_2 is answered, and random_taste_label_3_1 is empty"),
+        ({"anagrafica_1": "7"}, "sex is none of the survey's codes"),
+        ({"anagrafica_1": "Female, but my name is N. N."}, "sex is none of the survey's codes"),
+        ({"device_1": "=cmd|' /C calc'!A0"}, "device is none of the survey's codes"),
+        ({"etnia_1": "from over there"}, "ethnicity is none of the survey's codes"),
+        ({"hearing_experience_1": "0"}, "hearing_experience is none of the survey's codes"),
+        ({"random_number_1_1": ""}, "random_number_1_1 is empty, so that nobody knows which clips were heard"),
+        ({"random_number_4_1": ""}, "random_number_4_1 is empty, so that nobody knows which clip was heard"),
+        ({"random_number_5_1": "3.5"}, "random_number_5_1 is not a whole number"),
+        ({"task1_1_1": "\x00"}, "the row holds characters that are no text"),
+    ],
+)
+def test_what_is_not_known_is_listed_and_not_guessed(
+    store: Store, config: ExperimentConfig, tmp_path: Path, change: dict[str, str], reason: str
+) -> None:
+    """The row beside it stands; of the one listed not a word is in the database."""
+    _, study_id = study(store, config)
+    rows = [Seen().row("good") | {"etnia_1": ""}, Seen().row("odd") | {"etnia_1": ""} | change]
+    report = import_psytoolkit(store, study_id, config, write(tmp_path / "x.csv", rows))
+    assert report.imported == 1
+    ((line, told),) = report.skipped
+    assert (line, told.split(";")[0]) == (3, reason)
+    assert stored(store, study_id) == [Seen().stored()]
+
+
+def test_labels_of_a_survey_are_said_in_the_study_file(db: Store, config: ExperimentConfig, tmp_path: Path) -> None:
+    said = ImportConfig(labels={"B": "base", " Tasty MusicGen ": "finetuned"}, language="it")
+    asked = config.model_copy(update={"psytoolkit": said})
+    _, study_id = study(db, asked)
+    row = Seen().row("a") | {"rng_model_label_2_1": "b", "rng_model_label_3_1": "TASTY MUSICGEN"}
+    assert import_psytoolkit(db, study_id, asked, write(tmp_path / "x.csv", [row])).imported == 1
+    assert stored(db, study_id) == [Seen().stored()]
+    with db.transaction() as s:
+        assert s.scalars(select(SessionRow.language).where(SessionRow.study_id == study_id)).all() == ["it"]
+    for nothing in ({"labels": {"b": "umami"}}, {}, {"label": {}}):
+        with pytest.raises(ValidationError):
+            ImportConfig.model_validate(nothing)
+
+
+def test_a_person_who_stands_twice_with_other_answers_is_listed(
+    store: Store, config: ExperimentConfig, tmp_path: Path
+) -> None:
+    """In one file, or in a later one; the first stands as it was, and the same again is the same."""
+    _, study_id = study(store, config)
+    first, other = Seen().row("s.1"), Seen(slider=[9, 2, 4, 6, 8], age=77).row("s.1")
+    reason = "the same participant is there with other answers"
+    report = import_psytoolkit(store, study_id, config, write(tmp_path / "x.csv", [first, other, first]))
+    assert (report.imported, report.already, report.skipped) == (1, 1, [(3, reason)])
+    report = import_psytoolkit(store, study_id, config, write(tmp_path / "y.csv", [other]))
+    assert (report.imported, report.already, report.skipped) == (0, 0, [(2, reason)])
+    assert stored(store, study_id) == [Seen().stored()]
+
+
+def test_people_without_a_name_are_known_by_what_the_file_says_of_them(
+    db: Store, config: ExperimentConfig, tmp_path: Path
+) -> None:
+    """The same file under another name, its rows in another order, adds nobody; two who answered alike are two."""
+    _, study_id = study(db, config)
+    rows = [{k: v for k, v in Seen(age=age).row("").items() if k != "participant"} for age in (33, 40, 33)]
+    assert import_psytoolkit(db, study_id, config, write(tmp_path / "x.csv", rows)).imported == 3
+    for name, again in (("y.csv", rows), ("z.csv", rows[::-1]), ("w.csv", rows[:2])):
+        report = import_psytoolkit(db, study_id, config, write(tmp_path / name, again))
+        assert (report.imported, report.already, report.skipped) == (0, len(again), [])
+    more = [*rows, rows[0]]
+    assert import_psytoolkit(db, study_id, config, write(tmp_path / "x.csv", more)).imported == 1
+
+
+@pytest.mark.parametrize("apart", [",", ";", "\t"])
+def test_fields_apart_and_rows_that_do_not_fit_the_header(
+    db: Store, config: ExperimentConfig, tmp_path: Path, apart: str
+) -> None:
+    """One field more in each row, or a file that broke off in its last: which cell is which is not guessed."""
+    rows = [Seen().row("s.1"), Seen(age=40).row("s.2")]
+    lines = [apart.join(rows[0]), *(apart.join(r.values()) for r in rows)]
+    _, study_id = study(db, config)
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(lines) + "\n")
+    assert import_psytoolkit(db, study_id, config, path).imported == 2
+    assert stored(db, study_id) == [Seen().stored(), Seen(age=40).stored()]
+    _, study_id = study(db, config)
+    path.write_text("\n".join([lines[0], lines[1] + apart, lines[2]]) + "\n")
+    report = import_psytoolkit(db, study_id, config, path)
+    assert (report.imported, report.skipped) == (1, [(2, "the row has more fields than the header")])
+    _, study_id = study(db, config)
+    path.write_text("\n".join([*lines[:2], lines[2][:60]]))
+    report = import_psytoolkit(db, study_id, config, path)
+    assert (report.imported, report.skipped) == (1, [(3, "the row ends before the header does")])
+
+
+def test_how_far_somebody_came_is_what_the_row_says(db: Store, config: ExperimentConfig, tmp_path: Path) -> None:
+    """Complete is who made every choice, rated every clip and said who they are, as far as the survey asks."""
+    row = Seen().row("all")
+    changes: list[tuple[dict[str, str], str]] = [
+        ({}, "complete"),
+        ({"device_1": "1", "etnia_1": "9"}, "complete"),
+        ({"task_2_3_12": ""}, "stopped"),
+        ({"task1_5_1": ""}, "stopped"),
+        ({"age_1": ""}, "stopped"),
+    ]
+    _, study_id = study(db, config)
+    rows = [row | {"etnia_1": ""} | change | {"participant": str(k)} for k, (change, _) in enumerate(changes)]
+    assert import_psytoolkit(db, study_id, config, write(tmp_path / "x.csv", rows)).imported == len(changes)
+    with db.transaction() as s:
+        found = s.scalars(
+            select(SessionRow.status).where(SessionRow.study_id == study_id).order_by(SessionRow.id)
+        ).all()
+    assert found == [status for _, status in changes]
+
+
+def test_who_withdrew_is_not_imported_again(store: Store, config: ExperimentConfig, tmp_path: Path) -> None:
+    _, study_id = study(store, config)
+    file = write(tmp_path / "x.csv", [Seen().row("a"), Seen(age=40).row("b")])
+    import_psytoolkit(store, study_id, config, file)
+    with store.transaction() as s:
+        first = s.scalars(select(Participant.code).order_by(Participant.id)).first()
+    withdraw(store, str(first))
+    report = import_psytoolkit(store, study_id, config, file)
+    assert (report.imported, report.already, report.withdrawn, report.skipped) == (0, 1, 1, [])
+    assert stored(store, study_id)[1:] == [Seen(age=40).stored()]
+    assert stored(store, study_id)[0] == []
 
 
 @pytest.mark.reference

@@ -44,7 +44,7 @@ def test_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> None:
         assert mode(path) == 0o600
     finally:
         os.umask(old)
-    assert [p.name for p in tmp_path.iterdir()] == ["participants.key"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".participants.key.lock", "participants.key"]
 
 
 @pytest.mark.parametrize("bits", [0o640, 0o604, 0o644, 0o660, 0o602, 0o610])
@@ -144,3 +144,37 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatc
         keys.add("P02", "Bruno")
     monkeypatch.undo()
     assert KeyFile(path).contacts == {"P01": CONTACT}
+
+
+def test_two_who_add_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Both read the file before either writes; codes that mean the same are one, whoever wrote it."""
+    path = tmp_path / "participants.key"
+    KeyFile(path).add("P0", CONTACT)
+    both = [KeyFile(path) for _ in range(2)]
+    both[0].add("P1", "Ada")
+    both[1].add("P2", "Bruno")
+    assert KeyFile(path).contacts == {"P0": CONTACT, "P1": "Ada", "P2": "Bruno"}
+    for alike in ("p01", "Ｐ1"):
+        with pytest.raises(ExperimentError, match=r"is in .* already \(as P1\)"):
+            both[1].add(alike, "Eve")
+        assert KeyFile(path).show(alike) == "Ada"
+    assert both[0].remove("p002")
+    assert KeyFile(path).contacts == {"P0": CONTACT, "P1": "Ada"}
+
+
+def test_who_writes_is_waited_for(tmp_path: Path) -> None:
+    """Eight processes add a contact each, all at once."""
+    path = tmp_path / "participants.key"
+    children = []
+    for k in range(8):
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                KeyFile(path).add(f"P{k}", f"person {k}")
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(c, 0)[1]) for c in children] == [0] * 8
+    assert KeyFile(path).contacts == {f"P{k}": f"person {k}" for k in range(8)}

@@ -83,7 +83,7 @@ def test_who_has_no_session_to_show(store: Store) -> None:
         with pytest.raises(ExperimentError, match=f"participant {code} has no session in this study"):
             timeline(store, study, code)
     withdraw(store, "A")
-    with pytest.raises(ExperimentError, match="participant A has withdrawn; there is nothing to replay"):
+    with pytest.raises(ExperimentError, match="nothing is kept of participant A"):
         timeline(store, study, "A")
 
 

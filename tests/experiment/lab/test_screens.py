@@ -725,7 +725,7 @@ def test_consent_is_stored_as_given(glass: World, booth: Prepared) -> None:
             ]
         items = {i for i, *_ in answered(booth, session)}
         if declines:
-            assert (status, consents, items) == ("stopped", [], set())
+            assert (status, consents, items) == ("refused", [], set())
         else:
             assert (status, consents) == ("complete", [False])
             assert not items & {"ethnicity", "hearing_impairments", "taste_impairments"}

@@ -1,0 +1,59 @@
+"""Files and folders for their owner alone (0600, 0700), whatever the umask; on Windows they inherit the folder's rights."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def own_folder(folder: Path) -> None:
+    """Make a folder that its owner alone can enter; one that is there already stays as it is."""
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+
+
+def own_file(path: Path) -> None:
+    """Make an empty file that its owner alone can read, or take it from all others where it is there.
+
+    A file that is there is not opened: closing it again would let go of the locks that SQLite holds on it in this process.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        path.chmod(0o600)
+    except FileExistsError:
+        path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o700)
+
+
+def write_own(path: Path, text: str, encoding: str = "utf-8") -> None:
+    """Write a text to a file that its owner alone can read, from the first byte on."""
+    own_file(path)
+    path.write_text(text, encoding=encoding, newline="")
+
+
+def close_to_others(folder: Path) -> None:
+    """Take a folder and all in it from everybody but its owner."""
+    folder.chmod(0o700)
+    for path in folder.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock of `path` against other processes; it is let go when its holder ends, however it ends."""
+    lock = path.with_name(f".{path.name}.lock")
+    own_file(lock)
+    with lock.open("r+b") as file:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

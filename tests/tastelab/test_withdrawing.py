@@ -1,0 +1,124 @@
+"""Withdrawals end: whatever kills them, run again they leave nothing of the person and all of the others."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import random
+import shutil
+import stat
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from experiment.data.store import Store
+from tests.postgres import Postgres
+from tests.tastelab.conftest import Lived, call
+from tests.tastelab.killed import CODE, World, again, steps
+
+KILLS = 6  # on each database; `python -m benchmarks.withdrawals` makes 50
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    folder = tmp_path / "world"
+    folder.mkdir()
+    if request.param == "sqlite":
+        return World(folder, f"sqlite:///{folder / 'participants.db'}")
+    server: Postgres = request.getfixturevalue("postgres")
+    return World(folder, server.database(f"t{uuid.uuid4().hex[:12]}"))
+
+
+def test_killed_anywhere_and_run_again_it_leaves_nothing_of_the_person(
+    world: World, request: Any, tmp_path: Path
+) -> None:
+    world.build()
+    assert len(world.signs()) >= 10
+    kept = tmp_path / "kept"
+    shutil.copytree(world.folder, kept)
+    server: Postgres | None = None
+    master = ""
+    if world.url.startswith("postgresql"):
+        server = request.getfixturevalue("postgres")
+        master = str(make_url(world.url).database)
+    everybody = world.others()
+    again(kept, world)
+    rng = random.Random(len(everybody))
+    moments: list[int | None] = [None]
+    for k in range(KILLS + 1):
+        this = world
+        if server is not None:
+            this = World(world.folder, server.copied(f"{master}_{k}", master))
+        again(kept, world)
+        if k == 0:
+            total = steps(this.withdraw)
+            assert total > 500
+            moments = [None, *sorted(rng.sample(range(1, total), KILLS))]
+        else:
+            assert steps(this.withdraw, moments[k]) == 0
+        assert this.withdraw() is False  # the third booth is switched off: it is not said to be done
+        assert {x.split("/")[0] for x in this.signs()} <= {"booth3.off"}, moments[k]
+        this.start_the_booth()
+        assert this.signs() == [], moments[k]
+        now = {name.replace("booth3.off", "booth3"): rows for name, rows in this.others().items()}
+        assert now == {name.replace("booth3.off", "booth3"): rows for name, rows in everybody.items()}, moments[k]
+        (frozen,) = (world.folder / "outputs" / "s" / "snapshots").glob("*/snapshot.json")
+        assert json.loads(frozen.read_text())["sessions"] == {"complete": 2, "withdrawn": 1}
+        assert json.loads((world.folder / "participants.key").read_text()) == {"contacts": {"after": "Bruno"}}
+        if server is not None:
+            store = Store(this.url)
+            assert server.holding(store, ["UNMISTAKABLE", CODE]) == []
+            store.close()
+
+
+def test_what_is_not_done_is_said_and_can_be_said_to_be_gone(world: World) -> None:
+    """A key file elsewhere, a booth that is no more: the list stays until somebody says so, and says what was said."""
+    world.build()
+    key = world.folder / "participants.key"
+    elsewhere = key.rename(world.folder / "elsewhere.key")
+    out = io.StringIO()
+    from tastelab import withdrawing
+
+    with contextlib.redirect_stdout(out):
+        assert world.withdraw() is False
+    where = ["--db", world.url, "--out", world.asked.out, "--key", key]
+    said = call("experiment", "withdraw", "--pending", *where)
+    assert said.status == 1
+    lines = [x for x in said.out.splitlines() if x.startswith("NOT YET")]
+    assert [x.split()[2] for x in lines] == ["key", "backups"]
+    assert "name it with --key FILE, or say --no-key" in lines[0]
+    assert f"if it is no more, say so with --gone {world.booth / 'backups'}" in lines[1]
+    assert "NOT WITHDRAWN YET: 2 of" in said.out
+    assert "out of reach, and told to whoever asks" in said.out
+    said = call("experiment", "withdraw", CODE, *where[:-1], elsewhere)
+    assert (said.status, f"done: key {elsewhere}: the contact is deleted" in said.out) == (1, True)
+    said = call("experiment", "withdraw", CODE, *where, "--gone", world.folder / "nothing")
+    assert (said.status, "not among the places that are left to do" in said.err) == (2, True)
+    said = call("experiment", "withdraw", CODE.upper(), *where, "--gone", world.booth / "backups")
+    assert (said.status, "WITHDRAWN: every place on the list is done" in said.out) == (0, True)
+    said = call("experiment", "withdraw", CODE, *where)
+    assert (said.status, said.err.count("has already withdrawn from s")) == (2, 1)
+    assert call("experiment", "withdraw", "--pending", *where).out == "no withdrawal is pending\n"
+    assert withdrawing.REPORT
+
+
+def test_snapshots_and_exports_are_for_their_owner_alone(mine: Lived) -> None:
+    import os
+
+    was = os.umask(0)
+    try:
+        assert call("analysis", "freeze", *mine.where).status == 0
+        assert call("experiment", "export", "--format", "bids", *mine.where).status == 0
+        assert call("experiment", "backup", "--db", mine.db).status == 0
+    finally:
+        os.umask(was)
+    for folder in ("snapshots", "export"):
+        top = mine.out / "small" / folder
+        found = {p: stat.S_IMODE(p.stat().st_mode) for p in [top, *top.rglob("*")]}
+        assert len(found) > 5
+        assert {m for p, m in found.items() if p.is_dir()} == {0o700}
+        assert {m for p, m in found.items() if p.is_file()} == {0o600}
