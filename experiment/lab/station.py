@@ -28,6 +28,8 @@ State = Literal["ok", "warning", "FAILED"]
 RATE = 48000
 LOCKED = ("tastelab", "psychopy", "psychtoolbox")  # what a participant sees and hears depends on these
 FIRM = ("display", "database", "stimuli")  # without these there is no session, or not the study's
+WARM_UP = 5  # flips before a screen's rate is measured
+SLOWEST = 0.04  # s a flip
 DOCTOR_PATIENCE = 3.0  # s that the doctor waits for a lock that a running session would hold far shorter
 
 
@@ -140,10 +142,10 @@ def check_screen(seconds: float = 0.7) -> list[Check]:
     try:
         moments = []
         end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
+        while time.perf_counter() < end or len(moments) < WARM_UP + 6:
             window.flip()
             moments.append(time.perf_counter())
-        gaps = sorted(b - a for a, b in itertools.pairwise(moments[5:]))
+        gaps = sorted(b - a for a, b in itertools.pairwise(moments[WARM_UP:]))
         usual = gaps[len(gaps) // 2]
         size = f"{window.size[0]:.0f} x {window.size[1]:.0f} window"
         screen = Check("screen", "ok", size)
@@ -159,7 +161,11 @@ def check_screen(seconds: float = 0.7) -> list[Check]:
             dropped = sum(g > 1.5 * usual for g in gaps)
             state: State = "ok" if dropped == 0 else "warning"
             mend = "" if dropped == 0 else "close other programs"
-            refresh = Check("refresh", state, f"{1 / usual:.1f} Hz, {dropped} of {len(gaps)} frames dropped", mend)
+            found = f"{1 / usual:.1f} Hz, {dropped} of {len(gaps)} frames dropped"
+            if usual > SLOWEST:
+                state, mend = "warning", "close other programs, or install the graphics card's driver"
+                found += ": too slow for screens that answer at once"
+            refresh = Check("refresh", state, found, mend)
         return [screen, refresh, _keyboard()]
     finally:
         window.close()

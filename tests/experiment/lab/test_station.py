@@ -376,6 +376,17 @@ def test_dropped_frames_are_counted(screen: World) -> None:
     assert refresh.mend == "close other programs"
 
 
+@pytest.mark.parametrize("frame", [0.15, 0.4, 2.0])
+def test_drawing_that_is_slow_is_measured_too(screen: World, monkeypatch: pytest.MonkeyPatch, frame: float) -> None:
+    """Fewer than two flips in the time given are no reason to give up; so slow a screen is told."""
+    monkeypatch.setattr("tests.experiment.lab.glass.FRAME", frame)
+    refresh = station.check_screen()[1]
+    assert (refresh.check, refresh.state) == ("refresh", "warning")
+    assert refresh.found.startswith(f"{1 / frame:.1f} Hz")
+    assert "slow" in refresh.found
+    assert refresh.mend == "close other programs, or install the graphics card's driver"
+
+
 def test_what_nothing_waits_for_can_not_be_measured(screen: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.experiment.lab.glass.FRAME", 1 / 300)
     refresh = station.check_screen(0.1)[1]
