@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from experiment.errors import ExperimentError
+
+NEW, EMPTIEST, OWN = "a new session", "the emptiest", "the group's"
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,14 @@ class Launch:
 
 
 def ask(
-    title: str, languages: Sequence[str], station: str, unfinished: Sequence[str], groups: Sequence[str] = ()
+    title: str,
+    languages: Sequence[str],
+    station: str,
+    unfinished: Sequence[str],
+    groups: Sequence[str] = (),
+    refused: Callable[[Launch], str | None] = lambda _: None,
 ) -> Launch | None:
-    """Show the dialog; None where it was cancelled.
+    """Show the dialog until what is entered can be begun; None where it was cancelled.
 
     Parameters
     ----------
@@ -33,12 +40,39 @@ def ask(
         Codes whose session can go on; they are offered.
     groups : sequence of str
         Groups of the study: one is chosen, or the emptiest is left to be; and the language may be the group's own.
+    refused : callable
+        Why a session can't be begun so, or None. The reason stands in the dialog, which comes again with what was entered.
 
     Raises
     ------
     ExperimentError
         If there is no display for it.
     """
+    entered: dict[str, str] = {"station": station}
+    reason: str | None = None
+    while True:
+        given = _shown(title, languages, unfinished, groups, entered, reason)
+        if given is None:
+            return None
+        entered = {key: str(value).strip() for key, value in given.items()}
+        try:
+            launch = _read(entered)
+            reason = refused(launch)
+        except ExperimentError as error:
+            reason = str(error)
+        if reason is None:
+            return launch
+
+
+def _shown(
+    title: str,
+    languages: Sequence[str],
+    unfinished: Sequence[str],
+    groups: Sequence[str],
+    entered: dict[str, str],
+    reason: str | None,
+) -> dict[str, str] | None:
+    """Show it once, filled in as before."""
     try:
         from psychopy import gui
 
@@ -47,27 +81,38 @@ def ask(
         raise ExperimentError(
             f"no dialog can be opened ({type(error).__name__}); use 'tastelab experiment run'"
         ) from None
-    new, emptiest, own = "a new session", "the emptiest", "the group's"
-    dialog.addField("code", label="Participant code", tip="Letters, digits, - _ . ; no name")
-    spoken = [own, *languages] if groups else list(languages)
-    dialog.addField("language", initial=spoken[0], choices=spoken, label="Language")
+    if reason is not None:
+        dialog.addText(reason, color="#A32A2A")
+    spoken = [OWN, *languages] if groups else list(languages)
+    dialog.addField(
+        "code", initial=entered.get("code", ""), label="Participant code", tip="Letters, digits, - _ . ; no name"
+    )
+    dialog.addField("language", initial=entered.get("language", spoken[0]), choices=spoken, label="Language")
     if groups:
-        dialog.addField("group", initial=emptiest, choices=[emptiest, *groups], label="Group")
-    dialog.addField("station", initial=station, label="Station")
-    dialog.addField("resume", initial=new, choices=[new, *unfinished], label="Go on with")
+        dialog.addField("group", initial=entered.get("group", EMPTIEST), choices=[EMPTIEST, *groups], label="Group")
+    dialog.addField("station", initial=entered["station"], label="Station")
+    dialog.addField("resume", initial=entered.get("resume", NEW), choices=[NEW, *unfinished], label="Go on with")
     given = dialog.show()
-    if not dialog.OK or given is None:
-        return None
-    resume = str(given["resume"])
-    code, station = str(given["code"]).strip(), str(given["station"]).strip()
-    language = None if given["language"] == own else str(given["language"])
-    group = None if given.get("group", emptiest) == emptiest else str(given["group"])
-    if resume != new:
+    return dict(given) if dialog.OK and given is not None else None
+
+
+def _read(entered: dict[str, str]) -> Launch:
+    """What was meant.
+
+    Raises
+    ------
+    ExperimentError
+        If it contradicts itself, or lacks a code.
+    """
+    code, station, resume = entered["code"], entered["station"], entered["resume"]
+    language = None if entered["language"] == OWN else entered["language"]
+    group = None if entered.get("group", EMPTIEST) == EMPTIEST else entered["group"]
+    if resume != NEW:
         if code not in ("", resume):
             raise ExperimentError(f"give either a new code or an unfinished session, not both ({code} and {resume})")
         if group is not None:
             raise ExperimentError(f"the session of {resume} goes on in its own group; leave the group as it is")
         return Launch(resume, language, station, True)
     if not code:
-        raise ExperimentError("no participant code was given; nothing was started")
+        raise ExperimentError("give a participant code, or choose an unfinished session")
     return Launch(code, language, station, False, group)

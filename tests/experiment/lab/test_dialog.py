@@ -14,8 +14,8 @@ from experiment.lab.dialog import Launch, ask
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A dialog that gives back its fields' first values, but for what `entered` says."""
-    told: dict[str, Any] = {"fields": {}, "entered": {}, "ok": True}
+    """A dialog that gives back its fields' first values, but for what `entered` says (each time the next, where it lists)."""
+    told: dict[str, Any] = {"fields": {}, "entered": {}, "ok": True, "said": []}
 
     class Dlg:
         def __init__(self, title: str, alwaysOnTop: bool):
@@ -26,8 +26,20 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         def addField(self, key: str, initial: str = "", choices: Any = (), label: str = "", tip: str = "") -> None:
             told["fields"][key] = (initial, list(choices), label)
 
+        def addText(self, text: str, color: str) -> None:
+            told["said"].append(text)
+
         def show(self) -> dict[str, Any] | None:
-            return {k: v[0] for k, v in told["fields"].items()} | told["entered"] if told["ok"] else None
+            if not told["ok"]:
+                return None
+            first = {k: v[0] for k, v in told["fields"].items()}
+            if isinstance(told["entered"], list):
+                told.setdefault("filled", []).append(first)
+                if not told["entered"]:
+                    self.OK = False
+                    return None
+                return first | told["entered"].pop(0)
+            return first | told["entered"]
 
     psychopy = ModuleType("psychopy")
     psychopy.__dict__["gui"] = SimpleNamespace(Dlg=Dlg)
@@ -49,9 +61,9 @@ def test_an_unfinished_session_is_gone_on_with(shown: dict[str, Any]) -> None:
     for code in ("", "A", " A "):
         shown["entered"] = {"resume": "A", "code": code}
         assert ask("Study", ["en"], " b1", ["A"]) == Launch("A", "en", "b1", True)
-    shown["entered"] = {"resume": "A", "code": "B"}
-    with pytest.raises(ExperimentError, match=r"not both \(B and A\)"):
-        ask("Study", ["en"], "b1", ["A"])
+    shown["entered"] = [{"resume": "A", "code": "B"}, {"code": ""}]
+    assert ask("Study", ["en"], "b1", ["A"]) == Launch("A", "en", "b1", True)
+    assert shown["said"] == ["give either a new code or an unfinished session, not both (B and A)"]
 
 
 def test_a_group_is_chosen_where_there_are_groups(shown: dict[str, Any]) -> None:
@@ -62,19 +74,31 @@ def test_a_group_is_chosen_where_there_are_groups(shown: dict[str, Any]) -> None
     assert shown["fields"]["language"][:2] == ("the group's", ["the group's", "en", "it"])
     shown["entered"] = {"code": "P7", "group": "cooks", "language": "it"}
     assert ask("Study", ["en", "it"], "b1", ["A"], groups) == Launch("P7", "it", "b1", False, "cooks")
-    shown["entered"] = {"resume": "A", "code": "", "group": "cooks"}
-    with pytest.raises(ExperimentError, match="session of A goes on in its own group"):
-        ask("Study", ["en", "it"], "b1", ["A"], groups)
+    shown["entered"] = [{"resume": "A", "code": "", "group": "cooks"}]
+    assert ask("Study", ["en", "it"], "b1", ["A"], groups) is None
+    assert shown["said"] == ["the session of A goes on in its own group; leave the group as it is"]
     shown["entered"] = {"code": "P7"}
     ask("Study", ["en", "it"], "b1", ["A"])
     assert "group" not in shown["fields"]
 
 
 def test_nothing_entered_and_cancelled(shown: dict[str, Any]) -> None:
-    with pytest.raises(ExperimentError, match="no participant code"):
-        ask("Study", ["en"], "b1", [])
+    shown["entered"] = [{}]
+    assert ask("Study", ["en"], "b1", []) is None
+    assert shown["said"] == ["give a participant code, or choose an unfinished session"]
     shown["ok"] = False
     assert ask("Study", ["en"], "b1", []) is None
+
+
+def test_what_can_not_be_begun_is_told_in_the_dialog_which_keeps_what_was_entered(shown: dict[str, Any]) -> None:
+    shown["entered"] = [{"code": "P1", "language": "it", "station": "b9"}, {"code": "P2"}, {"code": "P3"}]
+    taken = {"P1": "P1 was here already", "P2": "P2 too"}
+    found = ask("Study", ["en", "it"], "b1", [], refused=lambda launch: taken.get(launch.code))
+    assert found == Launch("P3", "it", "b9", False)
+    assert shown["said"] == ["P1 was here already", "P2 too"]
+    assert [f["code"] for f in shown["filled"]] == ["", "P1", "P2"]
+    assert [f["language"] for f in shown["filled"]] == ["en", "it", "it"]
+    assert [f["station"] for f in shown["filled"]] == ["b1", "b9", "b9"]
 
 
 def test_no_display_is_one_line(shown: dict[str, Any]) -> None:
