@@ -52,7 +52,9 @@ def followed(found: np.ndarray, true: np.ndarray, octaves: bool = True) -> dict[
 
 def librosa_tempo(audio: np.ndarray) -> float:
     """Tempo of mono audio at 16 kHz by librosa's autocorrelation of onset strength."""
-    import librosa
+    from models.compiled import librosa as compiled
+
+    librosa = compiled()
 
     from stimuli.dataset.estimate import RATE as OWN
     from stimuli.dataset.estimate import estimate_tempo

@@ -22,7 +22,9 @@ ALPHAS = np.geomspace(0.1, 1e4, 16)
 
 def rhythm(audio: np.ndarray) -> np.ndarray:
     """Mean autocorrelation of onset strength at the lags of `BPM`, and onsets a second, of mono audio at 16 kHz."""
-    import librosa
+    from models.compiled import librosa as compiled
+
+    librosa = compiled()
 
     hop = 128
     strength = librosa.onset.onset_strength(y=audio, sr=RATE, hop_length=hop)

@@ -94,5 +94,7 @@ $pip --no-deps audiocraft==1.3.0 torchaudio==2.11.0 xformers==0.0.35 \
 if ! "$VENV/bin/python" -c 'import torchaudio' 2>/dev/null; then
     rm -f "$VENV"/lib/python3*/site-packages/torchaudio/lib/*.so
 fi
+# What librosa has compiled is made now, by one process: two that begin at once on a fresh machine would spoil it.
+"$VENV/bin/python" -P -c 'from models.compiled import librosa; librosa()'
 echo "$want" > "$STAMP"
 echo "Ready: $VENV/bin/tastelab --help"

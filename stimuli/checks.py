@@ -45,7 +45,9 @@ def stuck_share(codes: np.ndarray, frame_rate: float) -> float:
 
 def fingerprint(audio: np.ndarray, rate: int) -> np.ndarray:
     """Unit vector of a clip's course: log mel spectrogram, eight frames a second, each band's mean taken out."""
-    import librosa
+    from models.compiled import librosa as compiled
+
+    librosa = compiled()
 
     hop = rate // 8
     mel = librosa.feature.melspectrogram(y=audio, sr=rate, n_fft=2 * hop, hop_length=hop, n_mels=48, fmax=8000)

@@ -27,7 +27,9 @@ FEATURES = {
 
 def acoustic_features(audio: np.ndarray, rate: int) -> dict[str, float]:
     """Return the features of mono audio, as floats; keys as in `FEATURES`."""
-    import librosa
+    from models.compiled import librosa as compiled
+
+    librosa = compiled()
     import soxr
 
     y = np.asarray(soxr.resample(audio, rate, RATE), dtype=np.float32)

@@ -23,7 +23,9 @@ FILE = "index.html"
 
 def picture(audio: np.ndarray, rate: int = RATE) -> bytes:
     """PNG of a mel spectrogram, 96 bands up to 8 kHz by at most 480 columns, 60 dB from dark to bright."""
-    import librosa
+    from models.compiled import librosa as compiled
+
+    librosa = compiled()
     from matplotlib import colormaps
     from PIL import Image
 

@@ -140,7 +140,7 @@ def check_screen(seconds: float = 0.7) -> list[Check]:
     except ExperimentError as error:
         return [Check("screen", "FAILED", str(error), "run this on the booth's own screen")]
     try:
-        moments = []
+        moments: list[float] = []
         end = time.perf_counter() + seconds
         while time.perf_counter() < end or len(moments) < WARM_UP + 6:
             window.flip()

@@ -115,7 +115,9 @@ def load_musicnn(training_set: str = "MTT") -> MusiCNN:
 
 def log_mel(audio: np.ndarray) -> np.ndarray:
     """Return the network's input of 16 kHz mono audio: log10(10000 mel + 1), (frames, 96)."""
-    import librosa
+    from models.compiled import librosa as compiled
+
+    librosa = compiled()
 
     mel = librosa.feature.melspectrogram(y=audio, sr=RATE, hop_length=256, n_fft=512, n_mels=96).T
     return np.log10(10000 * mel + 1).astype(np.float32)

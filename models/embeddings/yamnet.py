@@ -57,7 +57,9 @@ def _load() -> tuple[InferenceSession, float, int]:
 
 def log_mel(audio: np.ndarray) -> np.ndarray:
     """Return log-mel frames (frames, 64) of 16 kHz mono audio."""
-    import librosa
+    from models.compiled import librosa as compiled
+
+    librosa = compiled()
 
     spectrum = np.abs(librosa.stft(audio, n_fft=512, win_length=400, hop_length=160, center=False))
     bank = librosa.filters.mel(sr=RATE, n_fft=512, n_mels=64, fmin=125, fmax=7500, htk=True, norm=None)

@@ -68,7 +68,9 @@ class ConvNeXtBlock(nn.Module):
 
 def mel_filters(n_fft: int, n_mels: int, sample_rate: int) -> torch.Tensor:
     """Slaney-style mel filter bank, (n_mels, n_fft // 2 + 1)."""
-    import librosa
+    from models.compiled import librosa as compiled
+
+    librosa = compiled()
 
     return torch.from_numpy(librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels))
 

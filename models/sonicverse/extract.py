@@ -45,7 +45,9 @@ def soft_labels(audio: np.ndarray) -> dict[str, Any]:
         ``key``, ``instrument``, ``mood``, ``genre``, ``vocals``, ``gender``: probability by label; ``bpm``; and
         ``voice_activity``, the share of time in which a voice is heard.
     """
-    import librosa
+    from models.compiled import librosa as compiled
+
+    librosa = compiled()
     import soxr
     import torch
 

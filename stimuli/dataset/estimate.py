@@ -41,14 +41,18 @@ def mode_of_chroma(chroma: np.ndarray) -> float:
 
 def estimate_key(audio: np.ndarray) -> str:
     """Key of mono audio at `RATE`."""
-    import librosa
+    from models.compiled import librosa as compiled
+
+    librosa = compiled()
 
     return key_of_chroma(librosa.feature.chroma_cqt(y=audio, sr=RATE, bins_per_octave=36).mean(axis=1))
 
 
 def estimate_tempo(audio: np.ndarray) -> float:
     """Tempo in beats a minute of mono audio at `RATE`."""
-    import librosa
+    from models.compiled import librosa as compiled
+
+    librosa = compiled()
 
     envelope = librosa.onset.onset_strength(y=audio, sr=RATE)
     return float(np.atleast_1d(librosa.feature.tempo(onset_envelope=envelope, sr=RATE))[0])

@@ -37,7 +37,9 @@ def encode(audio: np.ndarray) -> dict[str, np.ndarray]:
         ``front`` (1122: mean and deviation over time), ``cnn1..3`` (128 each), ``penultimate`` (250: 200 features and
         50 tag probabilities), ``pulse_pitch`` (184: 64 pulse strengths, 12 + 12 chroma, 96 mel levels), float32.
     """
-    import librosa
+    from models.compiled import librosa as compiled
+
+    librosa = compiled()
 
     mel = musicnn.log_mel(audio)
     with torch.no_grad():
