@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -27,15 +26,8 @@ def describe(folder: Path, what: str, models: ModelsConfig, progress: Progress |
         from stimuli.features import FEATURES, acoustic_features
 
         todo = [r for r in rows if set(r.features) != set(FEATURES)]  # also where a feature has come or gone since
-
-        def measured(row: ClipRow) -> dict[str, float]:
-            return acoustic_features(load_mono(folder / row.file, row.rate), row.rate)
-
-        # The first by itself: what librosa compiles at its first use must not be compiled by two threads at once, which
-        # ended the process now and then (numba).
-        first = [measured(row) for row in todo[:1]]
         with ThreadPoolExecutor(2) as pool:
-            found = chain(first, pool.map(measured, todo[1:]))
+            found = pool.map(lambda r: acoustic_features(load_mono(folder / r.file, r.rate), r.rate), todo)
             for i, (row, features) in enumerate(zip(todo, found, strict=True)):
                 row.features = {k: round(v, 5) for k, v in features.items()}
                 if progress:

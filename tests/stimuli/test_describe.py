@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -247,26 +246,3 @@ def test_every_file_is_looked_at_before_the_first_is_captioned(heard: Any, tmp_p
     assert heard.spans == []
     describe_files([good], "mine", "none")
     assert heard.spans == [[8000]]
-
-
-def test_the_first_clip_is_measured_before_two_are_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is compiled at its first use is compiled once: two threads that compile at once may end the process."""
-    from stimuli import features
-
-    begun: list[str] = []
-    ended: list[str] = []
-    alone: list[bool] = []
-
-    def acoustic_features(audio: np.ndarray, rate: int) -> dict[str, float]:
-        begun.append("")
-        if len(begun) == 1:
-            time.sleep(0.2)
-            alone.append(len(begun) == 1)
-        ended.append("")
-        return dict.fromkeys(features.FEATURES, float(strongest(audio[:48000])))
-
-    monkeypatch.setattr(features, "acoustic_features", acoustic_features)
-    rows = describe(folder, "features", ModelsConfig())
-    assert alone == [True]
-    assert len(ended) == CLIPS
-    assert [row.features["tempo"] for row in rows] == [200 + 100 * n for n in range(CLIPS)]
