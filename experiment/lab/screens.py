@@ -36,6 +36,7 @@ class Screens(Asking):
         super().__init__(language, fullscreen, marker, font, folder, dead_time)
         self.replays = replays
         self.gain_db = 0.0
+        self.failed: str | None = None  # how far a sound came that broke off for good
 
     def consent(self) -> tuple[bool, bool]:
         """Ask for consent, once its text was read to the end; then, on a screen of another kind, for special categories."""
@@ -162,6 +163,7 @@ class Screens(Asking):
             w = self.words.get("broken", {})
             if len(broken) > 1:
                 self.choose("broken", w.get("title", "!"), w.get("call", ""), [("next", self.words["next"], "space")])
+                self.failed = f"{broken[-1]['played'] or 0:.1f} of {seconds:.1f} s"
                 raise SoundFailed({"clip": detail.get("clip"), "seconds": seconds, "attempts": broken})
             self.choose("broken", w.get("title", "!"), w.get("again", ""), [("next", self.words["next"], "space")])
             self.mark(screen, **detail)

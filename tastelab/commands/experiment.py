@@ -116,6 +116,8 @@ def _sit(
         say(f"session {status}: {OVER[status]}; backup {saved}")
         return
     say(f"session {status}: {stored} of {expected} answers stored; backup {saved}")
+    if screens.failed:
+        say(f"a sound did not play to its end ({screens.failed}); see to it first: tastelab doctor{place.repeated()}")
     if status != "complete":
         say(f"go on with: tastelab experiment run --resume {code or resume}{place.repeated()}")
 
@@ -124,15 +126,25 @@ def _sit(
 @grouped
 def launch(booth: Booth, place: Place) -> None:
     """Ask for code, language and station in a dialog, then run the session."""
+    from experiment.data.codes import check_code, same
     from experiment.data.queries import status_rows
-    from experiment.lab.dialog import ask
+    from experiment.lab.dialog import Launch, ask
 
     loaded = read_study(place.study)
     with open_store(place.db) as store:
         rows = status_rows(store, loaded.name)
     open_ones = [str(r["participant"]) for r in rows if r["status"] in ("running", "stopped") and r["kind"] != "bot"]
     groups = [g.name for g in loaded.experiment.groups]
-    chosen = ask(loaded.title, loaded.experiment.languages, booth.station, open_ones, groups)
+    taken = {same(str(r["participant"])): str(r["participant"]) for r in rows}
+
+    def refused(entered: Launch) -> str | None:
+        if entered.resume:
+            return None
+        check_code(entered.code)
+        known = taken.get(same(entered.code))
+        return None if known is None else f"{known} has been here; choose another code, or go on with the session below"
+
+    chosen = ask(loaded.title, loaded.experiment.languages, booth.station, open_ones, groups, refused)
     if chosen is None:
         say("cancelled; nothing was started")
         return

@@ -154,7 +154,7 @@ class Sitting(Listener):
     """Someone before the screen, who leaves at the third question when the first time is over."""
 
     leaves = True
-
+    failed: str | None = None  # as screens tell of a sound that broke off
     given: tuple[Any, ...] = ()
 
     def __init__(self, *given: Any):
@@ -198,6 +198,11 @@ def test_whoever_sits_at_the_booth_is_told_what_was_stored_and_how_to_go_on(
     assert second == "go on with: tastelab experiment run --resume P1 " + " ".join(map(str, where))
     # The screens are the study's: language, replays, window, markers, font, texts, and how long a screen can't be answered.
     assert Sitting.given == ("en", 2, True, None, None, None, 0.7)
+    monkeypatch.setattr(Sitting, "failed", "1.4 of 2.0 s")
+    said = call("experiment", "run", "--resume", "P1", *where)
+    told = said.out.splitlines()[1]
+    assert told.startswith("a sound did not play to its end (1.4 of 2.0 s); see to it first: tastelab doctor --study ")
+    monkeypatch.setattr(Sitting, "failed", None)
     monkeypatch.setattr(Sitting, "leaves", False)
     said = call("experiment", "run", "--resume", "P1", *where)
     assert said.out.startswith("session complete: 36 of 36 answers stored; backup ")

@@ -68,6 +68,7 @@ def test_no_question_follows_and_the_session_goes_on_with_that_clip(glass: World
     # Three tones, two chords, and the first trial's clips are whole; the second trial's first clip never is.
     Sound.to_come = deque([WHOLE] * 7 + [CUT, DRY])
     assert run_session(booth.store, session, booth.config, screens) == "stopped"
+    assert screens.failed == "0.5 of 0.5 s"  # it ran dry
     asked = [g for g in hand.given if g["item"] == "preference"]
     assert len(asked) == 1
     with booth.store.transaction() as s:
