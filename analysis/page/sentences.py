@@ -222,7 +222,9 @@ def by_taste(
     bounds = {e["taste"]: e for e in equivalence}
     told = [r for r in rows if declared(r) or r["taste"] in bounds]
     if not told:
-        return "No test was declared before the data; what follows is exploratory."
+        if family in (None, counted([])):
+            return "No test was declared before the data; what follows is exploratory."
+        return "By taste no test was declared before the data; what is said of single tastes is exploratory."
     found: dict[str, list[str]] = {}
     for row in told:
         word = verdict(row, alpha, bounds.get(row["taste"]))

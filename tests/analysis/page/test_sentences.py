@@ -283,3 +283,14 @@ def test_an_own_word_that_did_not_converge_is_not_found() -> None:
         }
     ]
     assert "can't be told for sweet" in sentences.own_words(rows, 0.05)
+
+
+def test_what_is_not_declared_by_taste_is_not_said_of_the_whole_study() -> None:
+    """Where only the tests over all tastes were declared, the line about tastes says so, and of which pair."""
+    sides = Sides("harps", "drums")
+    rows = [{"taste": "sweet", "role": "exploratory"}]
+    said = sentences.by_taste(rows, sides, 0.05, family="3 declared tests: 3 two-sided")
+    assert said == "By taste no test was declared before the data; what is said of single tastes is exploratory."
+    assert sentences.of_pair(said, sides).startswith("Harps or drums, by taste no test was declared")
+    none = sentences.by_taste(rows, sides, 0.05, family="no declared test")
+    assert none == "No test was declared before the data; what follows is exploratory."
