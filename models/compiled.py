@@ -47,15 +47,27 @@ def librosa() -> Any:
     """
     import librosa as module
 
+    package = Path(module.__file__).parent
     stamp = cache_directory() / f"compiled-{_installation(Path(module.__file__))}"
-    if not stamp.exists():
+    if not _tried(stamp, package):
         from filelock import FileLock
 
         with FileLock(f"{stamp}.lock"):
-            if not stamp.exists():
-                prepare(Path(module.__file__).parent)
-                stamp.touch()
+            if not _tried(stamp, package):
+                prepare(package)
+                stamp.write_text(_state(package), encoding="utf-8")
     return module
+
+
+def _tried(stamp: Path, package: Path) -> bool:
+    """Whether what is kept now is what was tried: others may have compiled meanwhile without asking."""
+    return stamp.exists() and stamp.read_text(encoding="utf-8") == _state(package)
+
+
+def _state(package: Path) -> str:
+    """Names and times of all kept functions."""
+    files = sorted(p for folder in _kept(package) for p in folder.rglob("*.nb[ic]"))
+    return "\n".join(f"{p} {p.stat().st_mtime_ns}" for p in files if p.exists())
 
 
 def prepare(package: Path) -> None:

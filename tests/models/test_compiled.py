@@ -71,6 +71,14 @@ def test_it_is_compiled_once_and_mended_where_it_is_broken(tmp_path: Path, monke
         compiled.librosa.cache_clear()
     assert ran == [-11, 0]
     assert other.exists()
+    # What somebody else compiled meanwhile is tried before it is used, and goes where it is broken.
+    broken.touch()
+    try:
+        compiled.librosa()
+    finally:
+        compiled.librosa.cache_clear()
+    assert ran == [-11, 0, -11, 0]
+    assert not broken.exists()
     monkeypatch.setattr(compiled, "_called", lambda: 1)
     with pytest.raises(ModelError, match=r"can't be compiled by numba \(status 1\)"):
         compiled.prepare(tmp_path)
