@@ -93,8 +93,7 @@ def freeze(place: Place, *, kind: KindOption = None) -> None:
     """Freeze a study's answers into a checksummed snapshot."""
     from tastelab.report import frozen
 
-    data, folder = frozen(read_study(place.study), place.db, place.out, kind)
-    say(f"live database, {data.label}, data {data.digest[:12]}")
+    _, folder = frozen(read_study(place.study), place.db, place.out, kind)
     say(f"frozen in {folder}")
 
 

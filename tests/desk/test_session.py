@@ -72,8 +72,9 @@ def ink(desk: Desk, marker: dict[str, Any]) -> dict[str, int]:
     for part in marker["shown"]:
         if "text" in part and any(map(str.isalpha, part["text"])):
             x, y = part["at"]
-            # A line of text may fall between two; a paragraph's middle may be a gap between lines.
-            near = image[max(0, y - 22) : y + 22, max(0, x - 60) : x + 60].reshape(-1, 3)
+            # A line of text may fall between two; the middle of a text may be a gap between lines, or between paragraphs.
+            reach = 48 if "\n\n" in part["text"] else 22
+            near = image[max(0, y - reach) : y + reach, max(0, x - 60) : x + 60].reshape(-1, 3)
             found[part["text"]] = len(np.unique(near, axis=0))
     return found
 

@@ -62,7 +62,8 @@ def test_the_fields_are_options_in_the_place_of_the_group_and_checked_by_their_t
         (Keys, [], Keys(Path("participants.key"), None)),
         (Keys, ["--key", "k", "--passphrase", "p"], Keys(Path("k"), "p")),
         (Booth, ["--station", "b2"], Booth("b2", False, False, False)),
-        (Booth, ["--station", "b2", "--window", "--markers", "--driven"], Booth("b2", True, True, True)),
+        (Booth, ["--station", "b2", "--window", "--markers", "--driven"], Booth("b2", True, True, False, True)),
+        (Booth, ["--station", "b2", "--pilot"], Booth("b2", pilot=True)),
     ],
 )
 def test_groups_are_what_the_guides_say(
