@@ -52,6 +52,12 @@ def test_every_taste_has_its_points_its_number_and_the_middle(drawn) -> None:
     assert any(set(line.get_ydata()) == {5.0} for line in axis.lines)
     assert caption.startswith("Scores of 36 participants (216 answers)")
     assert label == "SIMULATED"
+    # The same data are the same picture, whatever was drawn at random before.
+    np.random.seed(7)  # noqa: NPY002
+    again, _, _ = drawn(figures.preference, whole)
+    other = [c.get_offsets() for c in again.axes[0].collections if len(np.asarray(c.get_offsets())) > 1]
+    assert len(other) == len(points)
+    assert all(np.array_equal(a, b) for a, b in zip(points, other, strict=True))
 
 
 def test_distributions_are_shares_of_each_taste_in_whole_steps(drawn) -> None:
