@@ -107,13 +107,13 @@ def test_an_interruption_ends_the_desk_with_all_that_it_started(tmp_path: Path) 
         ["sh", "scripts/test.sh"], cwd=tmp_path, env={"RECORD": str(record), "PATH": "/usr/bin:/bin"},
         stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (record.exists() and record.read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     started = int(record.read_text())
     os.killpg(run.pid, signal.SIGTERM)
-    assert run.wait(15) == 143
+    assert run.wait(60) == 143
     while Path(f"/proc/{started}").exists() and "zombie" not in Path(f"/proc/{started}/status").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.02)
