@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, select, text
@@ -103,7 +104,7 @@ def carry_out(store: Store, steps: Mapping[str, Step] | None = None, only: int |
             words, done = first_line(error), False
         except (ExperimentError, OSError) as error:
             words, done = str(error), False
-        store.do(lambda s, place_id=place_id, words=words, done=done: _tell(s, place_id, words, done))  # type: ignore[misc]
+        store.do(partial(_tell, place_id=place_id, words=words, done=done))
         told.append(Told(place.kind, place.path, done, words))
     return told
 
@@ -203,7 +204,7 @@ def _database(store: Store, stone: Tombstone, place: Place) -> str:
         if store.engine.dialect.name == "sqlite":
             connection.exec_driver_sql("VACUUM")
             deadline = time.monotonic() + LOG_PATIENCE
-            while connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").first()[0]:  # type: ignore[index]
+            while connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar():  # whether it was held
                 if time.monotonic() > deadline:
                     raise NotYetError(
                         "another program reads the database and holds its log; close it and run this again"
@@ -272,7 +273,7 @@ def key_step(passphrase: str | None) -> Step:
         study = None if stone.study == "*" else stone.study
         codes = [c for c in keys.contacts if entry_of(stone).means(study or "*", c)]
         for code in codes:
-            others = store.do(lambda s, code=code: _elsewhere(s, code, study))  # type: ignore[misc]
+            others = store.do(partial(_elsewhere, code=code, study=study))
             if others:
                 return f"the contact stays for {', '.join(others)}, where the same code took part"
             keys.remove(code)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, Update, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -76,8 +76,8 @@ def taken(s: Session, session_id: int, before: int) -> bool:
     return _changed(s, takes.values(sitting=before + 1, alive_at=utc_now(), holder=holder()))
 
 
-def _changed(s: Session, statement: object) -> bool:
-    done = s.execute(statement, execution_options={"synchronize_session": False})  # type: ignore[call-overload]
+def _changed(s: Session, statement: Update) -> bool:
+    done = s.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(done, CursorResult)
     return done.rowcount == 1
 

@@ -11,7 +11,7 @@ import numpy as np
 from experiment.data.tables import Stimulus
 from experiment.headphones import HeadphoneTrial
 from experiment.lab.asking import Asking
-from experiment.lab.playback import RATE, open_sound, play_through, reference_noise, two_chords
+from experiment.lab.playback import RATE, SLACK, open_sound, play_through, reference_noise, two_chords
 from experiment.lab.widgets import MUTED, Bar, Slider
 from experiment.lab.window import Interrupted, Marker
 from experiment.question import Question
@@ -36,7 +36,7 @@ class Screens(Asking):
         super().__init__(language, fullscreen, marker, font, folder, dead_time)
         self.replays = replays
         self.gain_db = 0.0
-        self.failed: str | None = None  # how far a sound came that broke off for good
+        self.failed: str | None = None  # what was wrong with a sound that ended the session
 
     def consent(self) -> tuple[bool, bool]:
         """Ask for consent, once its text was read to the end; then, on a screen of another kind, for special categories."""
@@ -163,7 +163,7 @@ class Screens(Asking):
             w = self.words.get("broken", {})
             if len(broken) > 1:
                 self.choose("broken", w.get("title", "!"), w.get("call", ""), [("next", self.words["next"], "space")])
-                self.failed = f"{broken[-1]['played'] or 0:.1f} of {seconds:.1f} s"
+                self.failed = _how(broken[-1], seconds)
                 raise SoundFailed({"clip": detail.get("clip"), "seconds": seconds, "attempts": broken})
             self.choose("broken", w.get("title", "!"), w.get("again", ""), [("next", self.words["next"], "space")])
             self.mark(screen, **detail)
@@ -199,3 +199,13 @@ class Screens(Asking):
                 if self.choose("heard", title, "", choices) == "next":
                     break
         return records
+
+
+def _how(record: dict[str, Any], seconds: float) -> str:
+    """What was wrong with a sound, for the experimenter."""
+    played = record["played"]
+    if played is None:
+        return "a sound did not begin"
+    if record["underruns"] and played >= seconds - SLACK:
+        return f"a sound had gaps (the driver ran dry {record['underruns']} time{'s' * (record['underruns'] != 1)})"
+    return f"a sound did not play to its end ({played:.1f} of {seconds:.1f} s)"

@@ -117,7 +117,7 @@ def _sit(
         return
     say(f"session {status}: {stored} of {expected} answers stored; backup {saved}")
     if screens.failed:
-        say(f"a sound did not play to its end ({screens.failed}); see to it first: tastelab doctor{place.repeated()}")
+        say(f"{screens.failed}; see to it first: tastelab doctor{place.repeated()}")
     if status != "complete":
         say(f"go on with: tastelab experiment run --resume {code or resume}{place.repeated()}")
 

@@ -44,7 +44,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         def analyse(ratings: Any, n_factors: Any, seed: int, ordinal: bool = False) -> dict[str, Any]:
             if ordinal and isinstance(ordered, Exception):
                 raise ordered
-            return ordered if ordinal else plain  # type: ignore[return-value]
+            return plain if isinstance(ordered, Exception) or not ordinal else ordered
 
         monkeypatch.setattr(paper, "analyse", analyse)
         monkeypatch.setattr(trust, "analyse", lambda *_: {**STRUCTURE, **changes})

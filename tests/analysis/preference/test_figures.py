@@ -53,7 +53,7 @@ def test_every_taste_has_its_points_its_number_and_the_middle(drawn) -> None:
     assert caption.startswith("Scores of 36 participants (216 answers)")
     assert label == "SIMULATED"
     # The same data are the same picture, whatever was drawn at random before.
-    np.random.seed(7)  # noqa: NPY002
+    np.random.seed(7)  # noqa: NPY002  # the common generator is what must not matter
     again, _, _ = drawn(figures.preference, whole)
     other = [c.get_offsets() for c in again.axes[0].collections if len(np.asarray(c.get_offsets())) > 1]
     assert len(other) == len(points)

@@ -16,7 +16,7 @@ from benchmarks.mixed import study
 
 
 def frame(conditions: int = 2, seed: int = 3, **changes: float) -> pd.DataFrame:
-    d = study(np.random.default_rng([7, seed]), conditions=conditions, **changes)  # type: ignore[arg-type]
+    d = study(np.random.default_rng([7, seed]), conditions=conditions, **changes)  # type: ignore[arg-type]  # whole numbers are floats here
     names = np.array(["film", "base", "tuned"])
     over, under = (names[d.pair.str[k].astype(int)] for k in (1, 2))
     out = d.rename(columns={"first": "clip_over", "second": "clip_under"}).assign(over=over, under=under)

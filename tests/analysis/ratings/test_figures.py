@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,17 +54,17 @@ def test_correlations_are_shown_once(tmp_path: Path) -> None:
     assert drawn.caption == "Pearson correlations between adjectives over 8 completely rated clips."
 
 
-def mediated() -> list[dict[str, object]]:
+def mediated() -> list[dict[str, Any]]:
     rows = []
     for t, taste in enumerate(("bitter", "sweet")):
         for m, mediator in enumerate(("valence", "arousal")):
-            one = {"taste": taste, "mediator": mediator, "indirect": t + 0.1 * (m + 1)}
+            one: dict[str, Any] = {"taste": taste, "mediator": mediator, "indirect": t + 0.1 * (m + 1)}
             one |= {"total": t + 0.7, "direct": t + 0.5, "music": "prompt"}
             for name, (low, high) in {"": (0.05, 0.02), "total_": (0.2, 0.1), "direct_": (0.3, 0.4)}.items():
                 value = one[{"": "indirect", "total_": "total", "direct_": "direct"}[name]]
                 one |= {
-                    f"{name or 'ci_'}low": value - low,  # type: ignore[operator]
-                    f"{name or 'ci_'}high": value + high,  # type: ignore[operator]
+                    f"{name or 'ci_'}low": value - low,
+                    f"{name or 'ci_'}high": value + high,
                 }
             rows.append(one)
             rows.append(one | {"music": "tempo", "indirect": 99.0})

@@ -83,7 +83,9 @@ def test_two_codes_of_an_older_database_stay_two(store: Store) -> None:
         sat(store, code)
     with store.transaction() as s:
         found = {c: (p.code if (p := find_person(s, c)) else None) for c in ("p1", "P001", "P01", "p002", "x")}
-        study_id = last_session(s, 1, "p002").study_id  # type: ignore[union-attr]
+        last = last_session(s, 1, "p002")
+        assert last is not None
+        study_id = last.study_id
     assert found == {"p1": "p1", "P001": "P001", "P01": "p1", "p002": "P2", "x": None}
     with pytest.raises(ExperimentError, match=r"participant p02 already has a session in this study \(as P2\)"):
         store.begin(study_id, "p02", Header("person", "x", "en", 0, {}), lambda row: [])

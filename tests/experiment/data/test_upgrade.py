@@ -262,6 +262,7 @@ def test_a_study_that_began_keeps_its_design(old: Store, tmp_path: Path) -> None
         for x in entered(old).stimuli
     ]  # fmt: skip
     definition = json.loads(study.model_dump_json())
+    # The clips are what a manifest's rows are to `prepare`, no more.
     ready = launch.prepare(old, study.name, study.title, definition, study.experiment, clips, tmp_path)  # type: ignore[arg-type]
     assert ready.config.design == "0.1"
     with old.transaction() as s:

@@ -50,6 +50,20 @@ def test_what_was_not_whole_is_played_again_once(glass: World, booth: Prepared, 
     assert len(glass.sounds[0].played) == 2
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [(CUT, "a sound did not play to its end (0.2 of 0.6 s)"), (DEAD, "a sound did not begin"),
+     ((INF, 2.0), "a sound had gaps (the driver ran dry 2 times)"), ((0.2, 1.0), "a sound did not play to its end (0.2 of 0.6 s)")],
+)  # fmt: skip
+def test_the_experimenter_is_told_what_was_wrong(glass: World, how: tuple[float, float], words: str) -> None:
+    hand = GlassHand(glass, np.random.default_rng(0), readers.reader("en"))
+    screens = Screens("en", 0, True, hand.answer)
+    Sound.to_come = deque([how, how])
+    with pytest.raises(SoundFailed):
+        screens._play(np.zeros((28_800, 2), np.float32), [])
+    assert screens.failed == words
+
+
 @pytest.mark.parametrize("how", [CUT, DRY, DEAD])
 def test_twice_broken_it_is_told_and_ends(glass: World, booth: Prepared, how: tuple[float, float]) -> None:
     with pytest.raises(SoundFailed) as failed:
@@ -68,7 +82,7 @@ def test_no_question_follows_and_the_session_goes_on_with_that_clip(glass: World
     # Three tones, two chords, and the first trial's clips are whole; the second trial's first clip never is.
     Sound.to_come = deque([WHOLE] * 7 + [CUT, DRY])
     assert run_session(booth.store, session, booth.config, screens) == "stopped"
-    assert screens.failed == "0.5 of 0.5 s"  # it ran dry
+    assert screens.failed == "a sound had gaps (the driver ran dry 1 time)"  # all of it was played
     asked = [g for g in hand.given if g["item"] == "preference"]
     assert len(asked) == 1
     with booth.store.transaction() as s:
