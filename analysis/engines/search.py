@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LARGEST = 1e4  # of a random effect's variance over the residual's; a fit that goes there has no residual left
 STARTS = 3  # low places of the grid that are followed
 TOLERANCE = 1e-7  # of the projected slope, below which a search ends
+EDGE = 1e-8  # a place this near to zero is zero: what is left to go down there is less than rounding
 ENDED = 1e-4  # of the same, below which a search counts as ended
 PLACES = (
     (0.0, 0.15, 0.4, 0.75, 1.2, 1.8, 2.5, 3.5, 4.7, 6.2, 8.0, 10.0), (0.0, 0.3, 0.9, 1.8, 3.0, 5.0, 8.0), (0.0, 0.7, 2.0, 5.0),
@@ -94,7 +95,7 @@ def _descend(design: Design, at: Moments, t: np.ndarray, penalty: float) -> tupl
         some = at.of(going)
         now, gradient, hessian = _in_t(design, some, t[going], penalty)
         here = t[going]
-        fixed = ((here <= 0) & (gradient >= 0)) | ((here >= tops) & (gradient <= 0))
+        fixed = ((here <= EDGE) & (gradient >= 0)) | ((here >= tops) & (gradient <= 0))
         gradient = np.where(fixed, 0.0, gradient)
         value[going], slope[going] = now, np.abs(gradient).max(axis=1)
         more = slope[going] > TOLERANCE
@@ -116,6 +117,7 @@ def _descend(design: Design, at: Moments, t: np.ndarray, penalty: float) -> tupl
         if not len(going):
             break
     inside = (t < tops).all(axis=1)
+    t = np.where(t <= EDGE, 0.0, t) if not penalty else t
     return t, value, (slope < ENDED) & inside
 
 

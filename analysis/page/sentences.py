@@ -84,7 +84,7 @@ def state_words(state: str) -> str:
             said.append("too few answers")
         elif kind == "unequal":
             said.append(
-                f"the {names or 'clips'} of some tastes vary more than those of others: look at the test with a variance for each"
+                f"the {names or 'clips'} of some tastes vary more than those of others, which are judged by their own variance"
             )
         elif kind == "not connected":
             said.append("no chain of comparisons connects all conditions")

@@ -9,12 +9,13 @@ people also differ in how much they favour each of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis.engines.mixed import OK, Fits, fit_many
+from analysis.engines.spread import apart
 from analysis.engines.tails import p_value
 from analysis.errors import AnalysisError
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ALL, OWN = "all", "people x conditions"
 CHUNG = 1.5  # log prior of a variance ratio: gamma with shape 2.5 on the standard deviation (Chung et al. 2013)
+OWN_CLIPS = 2  # degrees of freedom from which on a taste's own variance of clips is asked: three clips of one mean
 WIDEST = 2_000  # people times conditions, from where on their own effects are left out
 
 
@@ -127,12 +129,13 @@ def signed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Answered:
-    """The tests of many studies: each array (studies, questions)."""
+    """The tests of many studies: each array (studies, questions); `own` is where the taste's own variance of clips counts."""
 
     estimate: np.ndarray
     error: np.ndarray
     df: np.ndarray
     p: np.ndarray
+    own: np.ndarray
 
     def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
         """Two-sided interval."""
@@ -171,22 +174,73 @@ def answered_by(found: Fits, design: Comparison, asked: list[Question | Bound]) 
     nothing = ~(found.usable & found.converged)
     for values in (estimate, error, df, p):
         values[nothing] = np.nan
-    return Answered(estimate, error, df, p)
+    return Answered(estimate, error, df, p, np.zeros(p.shape, dtype=bool))
 
 
 def answers(found: Fits, design: Comparison, y: np.ndarray, asked: list[Question | Bound]) -> Answered:
     """Every question's contrast and p as they are reported of answers less the middle `y` (n, studies) with their fits.
 
-    Where the variance of clips was estimated as zero the tests are those of a fit that keeps variances off zero (Chung et al. 2013):
-    zero is mostly too little to tell, and tests that believe it err too often (docs/evidence/calibration.counts.json).
+    Two things that a study of a few clips can't tell are decided on the safe side (docs/evidence/calibration.counts.json):
+
+    - Where the variance of clips was estimated as zero the tests are those of a fit that keeps variances off zero (Chung et al.
+      2013): zero is mostly too little to tell, and tests that believe it err too often.
+    - A taste is judged by the wider of two 95 % intervals: that of one variance of clips for all tastes, and that of the
+      taste's own. One for all is too small for a taste whose clips vary more, and five clips seldom show that they do;
+      Angrist and Pischke (2009, ch. 8) advise so of robust and usual errors.
     """
     out = answered_by(found, design, asked)
     flat = np.flatnonzero(no_clips(found) & found.usable & found.converged)
     if len(flat):
         kept = answered_by(fitted(design, y[:, flat], CHUNG), design, asked)
-        good = np.isfinite(kept.p).all(axis=1)
-        for name in ("estimate", "error", "df", "p"):
-            getattr(out, name)[flat[good]] = getattr(kept, name)[good]
+        _put(out, flat[:, None], np.arange(len(asked)), kept, np.isfinite(kept.p).all(axis=1)[:, None])
+    split = by_taste(found, design)
+    if split:
+        own = answered_by(fitted(split, y), split, asked)
+        told = np.array([q.taste in _told_apart(found, design) for q in asked])
+        wider = told & np.isfinite(own.p) & (_half(own) > _half(out))
+        _put(out, np.arange(len(y.T))[:, None], np.arange(len(asked)), own, wider)
+        out.own[:] = wider
+    return out
+
+
+def _half(a: Answered) -> np.ndarray:
+    low, high = a.interval(0.95)
+    return high - low
+
+
+def _put(out: Answered, studies: np.ndarray, questions: np.ndarray, other: Answered, where: np.ndarray) -> None:
+    """Numbers of another fit, where they count, in their places."""
+    for name in ("estimate", "error", "df", "p"):
+        mine, theirs = getattr(out, name), getattr(other, name)
+        mine[studies, questions] = np.where(where, theirs, mine[studies, questions])
+
+
+def by_taste(found: Fits, design: Comparison) -> Comparison | None:
+    """The design with a variance of clips for each taste; None where no taste has clips enough to tell its own, or people have
+    effects of their own of the conditions (fits would take minutes)."""
+    if OWN in design.factors or not _told_apart(found, design):
+        return None
+    name = next(n for n in ("pair", "clips") if n in design.factors)
+    return replace(design, factors=apart(design.factors, name, _taste(design)))
+
+
+def _taste(design: Comparison) -> np.ndarray:
+    return np.array([t for _, t in design.cells])[design.x.argmax(axis=1)]
+
+
+def _told_apart(found: Fits, design: Comparison) -> set[str]:
+    """Tastes with at least `OWN_CLIPS` clips (or pairs) more than their means, where there are several tastes."""
+    names = [n for n in ("pair", "clips") if n in design.factors and n not in found.confounded + found.merged]
+    taste = _taste(design)
+    if not names or len(set(taste.tolist())) < 2:
+        return set()
+    levels = design.factors[names[0]]
+    out = set()
+    for t in set(taste.tolist()):
+        there = levels[taste == t]
+        clips = len(set(there.tolist())) if levels.ndim == 1 else int((there != 0).any(axis=0).sum())
+        if clips - sum(of == t for _, of in design.cells) >= OWN_CLIPS:
+            out.add(t)
     return out
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 TOO_FEW = "too few"
 SPOKEN = {"pair": "pairs of clips"}
 UNEQUAL = 0.05  # p of common variances, under which the tests with variances by taste stand beside
+OWN_VARIANCE = "its clips vary more than all tastes' together: judged by their own variance"
 NUMBERS = ("effect", "ci_low", "ci_high", "standard_error", "statistic", "df", "p", "p_adjusted")
 
 
@@ -52,8 +53,8 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
         the declared family (none for an exploratory test), the role (declared or exploratory) and the state of the fit; with
         more than one pair of conditions also ``pair``. ``equivalence``: the declared bounds (two one-sided tests, with the
         interval that goes with them: 90 % at 5 %). ``spread``: standard deviations. ``variances``: are those of clips and residual
-        the same for all tastes. ``sensitivity``: beside a singular fit, the tests of one that keeps variances off zero; where tastes
-        do not share the variance of clips, the tests with one for each.
+        the same for all tastes. ``sensitivity``: the tests by other models, with one variance of clips for all tastes where a taste's
+        own was the larger (its row's ``note`` says so), by the singular fit, and with variances by taste where one was refused.
         ``effects``: rank-biserial correlation and Cliff's delta with intervals. Of three or more conditions ``worth``
         (`analysis.preference.worth`; beside a singular fit also ``worth_sensitivity``) and ``triangles``.
 
@@ -113,16 +114,15 @@ def _preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> di
     s = _Study(data, middle, config)
     variances = _variances(s.found, s.design, s.compared, s.y)
     tables = s.tables()
-    # A taste whose clips vary more than the others' has too short an interval in a model with one variance for all.
+    own = any(OWN_VARIANCE in r["note"] for r in [*tables["tests"], *tables["equivalence"]])
     unequal = [r["part"] for r in variances if r["part"] != "residual" and r["p"] < UNEQUAL]
     for row in [*tables["tests"], *tables["equivalence"]] if unequal and s.state not in NOTES else []:
         if row["taste"] != joint.ALL:
-            own = [f"unequal: {unequal[0]}"]
-            row["state"] = "; ".join([*([] if row["state"] == OK else [row["state"]]), *own])
+            row["state"] = "; ".join([*([] if row["state"] == OK else [row["state"]]), f"unequal: {unequal[0]}"])
     return tables | {
         "spread": _spread(s.found, s.state),
         "variances": variances,
-        "sensitivity": _sensitivity(s, variances),
+        "sensitivity": _sensitivity(s, variances, own),
         "effects": _effects(s.compared, s.asked, middle, config, s.several),
         **_worths(s, middle),
     }
@@ -171,7 +171,8 @@ def _tested(
         t = estimate / error if q.bound is None else min(estimate + q.bound, q.bound - estimate) / error
         values = (estimate, low, high, error, t, a.df[0, k], a.p[0, k], corrected[k])
         known = {name: float(v) if np.isfinite(v) else None for name, v in zip(NUMBERS, values, strict=True)}
-        rows.append({"n": 0} | known | {"state": state, "note": _note(found)})
+        note = "; ".join(n for n in (_note(found), OWN_VARIANCE if a.own[0, k] else "") if n)
+        rows.append({"n": 0} | known | {"state": state, "note": note})
     return rows
 
 
@@ -231,10 +232,16 @@ def _variances(
     ]  # fmt: skip
 
 
-def _sensitivity(s: _Study, variances: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same tests by other models: by the singular fit itself, where the tests keep a variance of clips off zero; with variances kept
-    off zero, where that of people alone was zero; with a variance of clips for each taste, where a common one was refused at 5 %."""
+def _sensitivity(s: _Study, variances: list[dict[str, Any]], own: bool) -> list[dict[str, Any]]:
+    """The same tests by other models.
+
+    With one variance of clips for all tastes, where some taste is judged by its `own`; by the singular fit itself, where the tests
+    keep a variance of clips off zero; with variances kept off zero, where that of people alone was zero; with a variance of clips
+    for each taste, where a common one was refused at 5 %.
+    """
     models: dict[str, tuple[joint.Comparison, float]] = {}
+    if s.found is not None and own:
+        models["one variance of clips"] = (s.design, joint.CHUNG if joint.no_clips(s.found)[0] else 0.0)
     if s.found is not None and joint.no_clips(s.found)[0]:
         models["as estimated"] = (s.design, 0.0)
     elif joint.is_singular(s.state):

@@ -407,3 +407,16 @@ def test_weights_of_plus_and_minus_one_are_lme4s_with_its_zt_set_by_hand() -> No
         ),
         rel=1e-5,
     )
+
+
+def test_a_search_that_ends_beside_zero_has_ended() -> None:
+    """Five variances, some of them estimated as zero: one fit in fifteen stopped a rounding error above zero and counted as none."""
+    rng = np.random.default_rng(8)
+    people, clip = np.repeat(np.arange(60), 8), np.tile(np.arange(20), 24)
+    taste = clip // 5
+    factors = {"people": people} | {f"clips {t}": np.eye(20)[clip] * (taste == t)[:, None] for t in range(4)}
+    y = (0.8 * rng.normal(size=(20, 200)))[clip] + 2.2 * rng.normal(size=(480, 200))
+    found = fit_many(y, np.eye(4)[taste], factors)
+    assert (found.sd == 0).any(axis=1).mean() > 0.3
+    assert found.converged.all()
+    assert all(s == "ok" or s.startswith("singular") for s in found.states)

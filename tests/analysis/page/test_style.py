@@ -12,6 +12,13 @@ from analysis.data.frames import KINDS
 from analysis.page.style import by_people, save, signed_map, style
 
 
+@pytest.fixture(autouse=True)
+def _no_figures_of_others() -> None:
+    from matplotlib import pyplot as plt
+
+    plt.close("all")
+
+
 def words(svg: Path) -> str:
     """What stands in a figure that was written with its text as text."""
     return " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg.read_text()))
