@@ -37,6 +37,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ from benchmarks import (
     voices,
     withdrawals,
 )
+from benchmarks.measured import measured
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "evidence"
@@ -205,7 +207,9 @@ def main(names: list[str]) -> None:
             print(f"{name}: there already ({path.relative_to(ROOT)})")
             continue
         print(f"{name}: measuring", flush=True)
+        started = time.monotonic()
         result = measure()
+        result = {**result, "measured": measured(time.monotonic() - started)}
         partial = path.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(json.dumps(result, indent=1) + "\n")
         partial.replace(path)
