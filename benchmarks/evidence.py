@@ -18,6 +18,7 @@ coverage   false positives of the paper's tests and of mixed models under partic
 mixed      500 random studies of ten shapes: the mixed model beside lme4 and lmerTest
 calibration false positives and coverage of the joint model in simulated studies, in all and within each state
 found      is the power that is printed found again: bots through sessions, database and command line, at six points
+habit      people who name one taste by habit: how often each taste is found although nobody hears anything
 grid       every analysis on studies of 1 to 30 people by 1 to 25 clips a taste: tracebacks, and numbers that are none
 malformed  20,000 malformed inputs
 anystudy   400 random study files that can be read: sessions of each run to their end by bots
@@ -52,6 +53,7 @@ from benchmarks import (
     desk,
     found,
     grid,
+    habit,
     mixed,
     nano,
     studies,
@@ -188,6 +190,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "speed": speed.speed,
     "mixed": mixed.lme4,
     "grid": grid.grid,
+    "habit": habit.habit,
     "found": found.found,
     "calibration": calibration.calibration,
 }

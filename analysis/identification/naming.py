@@ -74,9 +74,10 @@ def _of(part: pd.DataFrame, taste: str, alternative: str) -> dict[str, Any]:
         )
     except AnalysisError:
         return row | {"state": "too few"}
-    estimate, error = float(fit.beta[0]), float(np.sqrt(fit.covariance[0, 0]))
-    if not (np.isfinite(error) and error > 0):
+    estimate, variance = float(fit.beta[0]), float(fit.covariance[0, 0])
+    if not (np.isfinite(variance) and variance > 0):
         return row | {"state": "not converged"}
+    error = variance**0.5
     df, z = clips - 2, estimate / error
     half = float(stats.t.ppf((1 + LEVEL) / 2, df)) * error
     tails = {"greater": stats.t.sf(z, df), "less": stats.t.cdf(z, df), "two-sided": 2 * stats.t.sf(abs(z), df)}
