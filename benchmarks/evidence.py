@@ -61,7 +61,7 @@ from benchmarks import (
     voices,
     withdrawals,
 )
-from benchmarks.measured import measured
+from benchmarks.measured import measured as provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "evidence"
@@ -212,7 +212,7 @@ def main(names: list[str]) -> None:
         print(f"{name}: measuring", flush=True)
         started = time.monotonic()
         result = measure()
-        result = {**result, "measured": measured(time.monotonic() - started)}
+        result = {**result, "measured": provenance(time.monotonic() - started)}
         partial = path.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(json.dumps(result, indent=1) + "\n")
         partial.replace(path)
