@@ -159,6 +159,18 @@ def test_unfinished_is_all_that_is_not_complete() -> None:
     assert apply(data, Exclude(incomplete=True))[1] == {"incomplete": [4, 9]}
 
 
+def test_unfinished_of_a_survey_file_is_who_left_early_and_who_left_a_part_out() -> None:
+    """Person 4 stopped; 7 sent the survey off with a clip not rated, 8 with a choice not made, 10 without demographics."""
+    data = study()
+    data.people["age"] = [None if p == 10 else 30 for p in data.people["participant"]]
+    gone = data.ratings["participant"].eq(7) & data.ratings["trial"].eq(6)
+    skipped = data.preference["participant"].eq(8) & data.preference["trial"].eq(2)
+    data = replace(data, ratings=data.ratings[~gone], preference=data.preference[~skipped])
+    assert apply(replace(data, kind="imported"), Exclude(incomplete=True))[1] == {"incomplete": [4, 7, 8, 10]}
+    # A session of ours that came to its end has all that its own group was asked.
+    assert apply(replace(data, kind="person"), Exclude(incomplete=True))[1] == {"incomplete": [4]}
+
+
 def test_the_table_says_the_rules_in_words_and_counts_whom_they_mark() -> None:
     rows = {r["index"]: r for r in analyse(study(), Exclude(long_string=0.9, seconds=0.15))["careless"]}
     assert rows["long_string"]["rule"] == "one answer for 90% of the ratings or more, in a row"

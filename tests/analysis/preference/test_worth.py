@@ -28,10 +28,14 @@ def leaning(seed: int = 5, people: int = 40, apart: float = 1.0, **changes: floa
 
 
 STUDY = joint.sides(leaning())
-FOUND = worth(STUDY, 5.0)
 
 
-def test_worths_are_contrasts_of_lme4s_model_on_the_signed_design() -> None:
+@pytest.fixture(scope="module")
+def found_all() -> list[dict]:
+    return worth(STUDY, 5.0)
+
+
+def test_worths_are_contrasts_of_lme4s_model_on_the_signed_design(found_all: list[dict]) -> None:
     """lme4 and lmerTest: columns x of the signed conditions by taste (the last minus the sum), lFormula(y ~ 0 + x + (1 | pc) +
     (1 | clip)) whose Zt has +1 for the condition (of this person) and the clip over the middle and -1 for the others, bobyqa
     with rhoend = 1e-10; contest1D(m, contrast, confint = TRUE)."""
@@ -44,7 +48,7 @@ def test_worths_are_contrasts_of_lme4s_model_on_the_signed_design() -> None:
         ("sour", "base"): (0.18032299493822, -0.69508836273289, 1.0557343526093, 0.42668925698986, 27.054609737448),
         ("sweet", "tuned"): (0.27076471128321, -0.59084969882483, 1.1323791213913, 0.41963069000309, 26.601870616689),
     }  # fmt: skip
-    rows = {(r["taste"], r["condition"]): r for r in FOUND}
+    rows = {(r["taste"], r["condition"]): r for r in found_all}
     assert list(rows) == [(t, c) for t in ("all", "bitter", "salty", "sour", "sweet") for c in NAMES]
     for key, numbers in wanted.items():
         row = rows[key]
@@ -119,7 +123,9 @@ def test_two_conditions_have_no_worths_and_too_few_answers_no_numbers() -> None:
 
 @settings(max_examples=12, deadline=None)
 @given(turned=st.sets(st.sampled_from(["base - tuned", "film - base", "film - tuned"])), shift=st.integers(-3, 3))
-def test_turning_pairs_round_or_naming_clips_anew_changes_nothing(turned: set[str], shift: int) -> None:
+def test_turning_pairs_round_or_naming_clips_anew_changes_nothing(
+    found_all: list[dict], turned: set[str], shift: int
+) -> None:
     there = STUDY["pair"].isin(turned)
     other = STUDY.rename(columns={"over": "under", "under": "over", "first": "second", "second": "first"})
     other = other.assign(score=10 - other["score"], pair=other["over"] + " - " + other["under"])
@@ -127,15 +133,15 @@ def test_turning_pairs_round_or_naming_clips_anew_changes_nothing(turned: set[st
     mixed["score"] = mixed["score"].astype(float)
     mixed["first"], mixed["second"] = "z" + mixed["first"].str[::-1], "z" + mixed["second"].str[::-1]
     mixed["participant"] = 100 + shift - mixed["participant"].astype(int)
-    for mine, was in zip(worth(mixed, 5.0), FOUND, strict=True):
+    for mine, was in zip(worth(mixed, 5.0), found_all, strict=True):
         assert (mine["taste"], mine["condition"], mine["n"]) == (was["taste"], was["condition"], was["n"])
         assert [mine[k] for k in ("value", "ci_low", "df")] == pytest.approx(
             [was[k] for k in ("value", "ci_low", "df")], rel=1e-4, abs=1e-6
         )
 
 
-def test_values_of_a_taste_sum_to_zero_and_all_is_their_mean() -> None:
-    values = pd.DataFrame(FOUND).pivot(index="taste", columns="condition", values="value")
+def test_values_of_a_taste_sum_to_zero_and_all_is_their_mean(found_all: list[dict]) -> None:
+    values = pd.DataFrame(found_all).pivot(index="taste", columns="condition", values="value")
     assert values.sum(axis=1).abs().max() < 1e-9
     assert values.loc["all"].to_numpy() == pytest.approx(values.drop("all").mean().to_numpy())
 
