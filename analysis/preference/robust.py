@@ -26,6 +26,7 @@ from analysis.engines.tails import adjust
 from analysis.engines.threads import one_thread
 from analysis.errors import AnalysisError
 from analysis.preference import joint, worth
+from analysis.preference.bradley import bradley_terry
 from analysis.preference.questions import Bound, Question, answered, bounds, family, questions
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
         the same for all tastes. ``sensitivity``: the tests by other models, with one variance of clips for all tastes where a taste's
         own was the larger (its row's ``note`` says so), by the singular fit, and with variances by taste where one was refused.
         ``effects``: rank-biserial correlation and Cliff's delta with intervals. Of three or more conditions ``worth``
-        (`analysis.preference.worth`; beside a singular fit also ``worth_sensitivity``) and ``triangles``.
+        (`analysis.preference.worth`; beside a singular fit also ``worth_sensitivity``), ``triangles`` and ``bradley_terry``.
 
     Raises
     ------
@@ -136,7 +137,7 @@ def _worths(s: _Study, middle: float) -> dict[str, list[dict[str, Any]]]:
     careful = worth.worth(s.compared, middle, joint.CHUNG) if joint.is_singular(rows[0]["state"]) else []
     return {
         "worth": rows, "worth_sensitivity": [row | {"test": "boundary-avoiding"} for row in careful],
-        "triangles": worth.triangles(s.found, s.design, s.compared),
+        "triangles": worth.triangles(s.found, s.design, s.compared), "bradley_terry": bradley_terry(s.compared, middle),
     }  # fmt: skip
 
 

@@ -84,8 +84,9 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             "preference_sensitivity",
             "The same tests by other models",
             named(robustly["sensitivity"], "difference"),
-            "Where the variance of clips was estimated as zero the tests keep it off zero (Chung et al. 2013): here as estimated; where "
-            "that of people was, kept off zero. Where tastes do not share the variance of clips: one for each.",
+            "Where a taste is judged by its own variance of clips: one variance for all. Where the variance of clips was estimated as zero "
+            "the tests keep it off zero (Chung et al. 2013): here as estimated; where that of people was, kept off zero. Where tastes do "
+            "not share the variance of clips: one for each.",
         ),
         Table(
             "preference_detectable",
@@ -138,6 +139,13 @@ def _worth_tables(tables: dict[str, list[dict[str, Any]]]) -> list[Table]:
             tables["triangles"],
             "What is left, in points, when the differences of three conditions are added round: zero where they lie on one scale. "
             "Mixed model, two-sided, exploratory.",
+        ),
+        Table(
+            "bradley_terry",
+            "Who wins",
+            tables["bradley_terry"],
+            "Bradley and Terry's model of the side of each answer alone (log odds from the mean of the conditions), as other studies "
+            "report it. It takes all answers for independent: its intervals are too short where people or clips differ. Exploratory.",
         ),
     ]
 

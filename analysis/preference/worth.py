@@ -98,12 +98,17 @@ def design(compared: pd.DataFrame, conditions: list[str], groups: list[str]) -> 
 
 def connected(compared: pd.DataFrame, conditions: list[str]) -> bool:
     """Whether a chain of comparisons leads from each condition to each other."""
-    met = {frozenset(pair) for pair in zip(compared["over"].astype(str), compared["under"].astype(str), strict=True)}
-    reached, before = {conditions[0]}, 0
-    while len(reached) > before:
-        before = len(reached)
-        reached |= {c for pair in met if pair & reached for c in pair}
-    return reached >= set(conditions)
+    met = set(zip(compared["over"].astype(str), compared["under"].astype(str), strict=True))
+    return reached(conditions[0], met | {(b, a) for a, b in met}) >= set(conditions)
+
+
+def reached(start: str, steps: set[tuple[str, str]]) -> set[str]:
+    """Everything that a chain of steps leads to."""
+    there, before = {start}, 0
+    while len(there) > before:
+        before = len(there)
+        there |= {b for a, b in steps if a in there}
+    return there
 
 
 def triangles(found: joint.Fits | None, cells: joint.Comparison, compared: pd.DataFrame) -> list[dict[str, Any]]:
