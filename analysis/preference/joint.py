@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ALL, OWN = "all", "people x conditions"
 CHUNG = 1.5  # log prior of a variance ratio: gamma with shape 2.5 on the standard deviation (Chung et al. 2013)
+KEPT = 3.0  # the same with shape 4: what holds 5 % among those studies of clips that differ in which no variance of clips was found
 OWN_CLIPS = 2  # degrees of freedom from which on a taste's own variance of clips is asked: three clips of one mean
 WIDEST = 2_000  # people times conditions, from where on their own effects are left out
 
@@ -182,8 +183,8 @@ def answers(found: Fits, design: Comparison, y: np.ndarray, asked: list[Question
 
     Two things that a study of a few clips can't tell are decided on the safe side (docs/evidence/calibration.counts.json):
 
-    - Where the variance of clips was estimated as zero the tests are those of a fit that keeps variances off zero (Chung et al.
-      2013): zero is mostly too little to tell, and tests that believe it err too often.
+    - Where the variance of clips was estimated as zero the tests are those of a fit that keeps variances off zero, by a prior as
+      Chung et al. (2013) have it, but stronger: zero is mostly too little to tell, and tests that believe it err too often.
     - A taste is judged by the wider of two 95 % intervals: that of one variance of clips for all tastes, and that of the
       taste's own. One for all is too small for a taste whose clips vary more, and five clips seldom show that they do;
       Angrist and Pischke (2009, ch. 8) advise so of robust and usual errors.
@@ -191,7 +192,7 @@ def answers(found: Fits, design: Comparison, y: np.ndarray, asked: list[Question
     out = answered_by(found, design, asked)
     flat = np.flatnonzero(no_clips(found) & found.usable & found.converged)
     if len(flat):
-        kept = answered_by(fitted(design, y[:, flat], CHUNG), design, asked)
+        kept = answered_by(fitted(design, y[:, flat], KEPT), design, asked)
         _put(out, flat[:, None], np.arange(len(asked)), kept, np.isfinite(kept.p).all(axis=1)[:, None])
     split = by_taste(found, design)
     if split:

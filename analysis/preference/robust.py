@@ -242,7 +242,7 @@ def _sensitivity(s: _Study, variances: list[dict[str, Any]], own: bool) -> list[
     """
     models: dict[str, tuple[joint.Comparison, float]] = {}
     if s.found is not None and own:
-        models["one variance of clips"] = (s.design, joint.CHUNG if joint.no_clips(s.found)[0] else 0.0)
+        models["one variance of clips"] = (s.design, joint.KEPT if joint.no_clips(s.found)[0] else 0.0)
     if s.found is not None and joint.no_clips(s.found)[0]:
         models["as estimated"] = (s.design, 0.0)
     elif joint.is_singular(s.state):

@@ -85,7 +85,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             "The same tests by other models",
             named(robustly["sensitivity"], "difference"),
             "Where a taste is judged by its own variance of clips: one variance for all. Where the variance of clips was estimated as zero "
-            "the tests keep it off zero (Chung et al. 2013): here as estimated; where that of people was, kept off zero. Where tastes do "
+            "the tests keep it off zero (after Chung et al. 2013): here as estimated; where that of people was, kept off zero. Where tastes do "
             "not share the variance of clips: one for each.",
         ),
         Table(

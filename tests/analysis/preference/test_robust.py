@@ -159,7 +159,7 @@ def test_where_clips_seem_not_to_vary_the_tests_keep_their_variance_off_zero_and
         (r["taste"], "as estimated") for r in found["tests"]
     ]
     design = joint.comparison(joint.sides(flat))
-    kept = joint.fitted(design, flat["score"].to_numpy(float)[:, None] - 5, joint.CHUNG)
+    kept = joint.fitted(design, flat["score"].to_numpy(float)[:, None] - 5, 3.0)
     overall = joint.answered_by(kept, design, [Question("all", "greater", "declared")])
     assert (found["tests"][0]["standard_error"], found["tests"][0]["df"]) == pytest.approx(
         (overall.error[0, 0], overall.df[0, 0])
