@@ -38,15 +38,14 @@ def child_plays(kind: str, plays: int) -> None:
     rows = []
     if kind == "ours":
         from experiment.lab.screens import Screens
-        from experiment.lab.widgets import Bar
 
         screens = Screens("en", 0, fullscreen=False)
-        bar = Bar(screens.window)
-        heading = screens.text("First piece", 0.12, 0.045, bold=True)
+        shown = screens.compose.playing("First piece")
+        assert shown.bar is not None
 
         def tick(share: float) -> None:
-            bar.share = share
-            screens.frame([heading, bar], [])
+            shown.bar.share = share
+            screens.frame(shown.parts, [])
 
         player = ours.open_sound(_burst())
         for _ in range(plays):
@@ -78,24 +77,24 @@ def child_plays(kind: str, plays: int) -> None:
 def child_draws(frames: int) -> None:
     """Time a frame of each kind of screen beside an empty flip, alternately."""
     from experiment.lab.screens import Screens
-    from experiment.lab.widgets import Bar, Slider
+    from experiment.question import Question
 
     screens = Screens("en", 0, fullscreen=False)
-    window, stop = screens.window, screens.stop_button
-    heading = screens.text("How much do you recognise this in the music?", 0.3, 0.042)
-    count = screens.text("14 of 41", 0.46, 0.022, x=0.68)
-    word = screens.text("sweet", 0.16, 0.075, bold=True)
-    steps = [screens.button(str(i), f"step {i}", (i - 2) * 0.26, -0.04, 0.24, 0.085) for i in range(5)]
-    choices = [screens.button(str(i), f"option {i}", 0.0, 0.2 - 0.07 * i, 0.75, 0.05) for i in range(8)]
-    slider = Slider(window, screens.face, 0, 10, ("the first piece", "the second piece"))
-    bar = Bar(window)
-    onward = screens.next_button()
-    kinds: dict[str, list[Any]] = {
-        "choice": [count, heading, *choices, stop],
-        "slider": [count, heading, slider, onward, stop],
-        "steps": [count, heading, word, *steps, onward, stop],
-        "playing": [word, bar, stop],
-    }
+    window, stop, compose = screens.window, screens.stop_button, screens.compose
+    count = compose.corner("14 of 41")
+    labels = tuple(f"step {i}" for i in range(5))
+    options = {str(i): f"option {i}" for i in range(8)}
+    asked = [
+        Question("choice", "choice", "Which?", options=options),
+        Question("slider", "slider", "Which piece fits?", high=10, labels=("the first piece", "the second piece")),
+        Question("steps", "steps", "How much do you recognise this?", low=1, high=5, labels=labels, word="sweet"),
+    ]
+    shown = {q.item: compose.question(q, screens.words) for q in asked}
+    playing = compose.playing("First piece")
+    bar = playing.bar
+    assert bar is not None
+    kinds: dict[str, list[Any]] = {name: [count, *x.parts, *x.buttons, stop] for name, x in shown.items()}
+    kinds["playing"] = [*playing.parts, stop]
     out = {}
     for name, widgets in kinds.items():
         screens._draw(widgets)

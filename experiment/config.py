@@ -54,6 +54,23 @@ class LevelConfig(BaseModel):
         return self
 
 
+class Seat(BaseModel):
+    """How far from the screen one sits at a station, and how high the screen is, in cm: how large letters look.
+
+    Attributes
+    ----------
+    distance : float
+        From the eyes to the screen.
+    height : float
+        Of what the screen shows.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    distance: float = Field(ge=20, le=500)
+    height: float = Field(ge=5, le=300)
+
+
 class ImportConfig(BaseModel):
     """How a survey CSV is read.
 
@@ -141,6 +158,10 @@ class ExperimentConfig(BaseModel):
         Whether a person may go back to the answer before, among those about one clip (or about oneself); both answers are kept.
     dead_time : float
         Seconds after a screen's first frame in which no press and no key answers: what comes so soon was meant for the one before.
+    text_size : float
+        How much larger than usual letters are set, where there is room.
+    stations : dict
+        By a station's name where one sits there, so that `doctor` says what is too small to be read.
     disk_gb : float
         Free space that `doctor` wants to see.
     effects : path or None
@@ -172,6 +193,8 @@ class ExperimentConfig(BaseModel):
     texts: Path | None = None
     back: bool = True
     dead_time: float = Field(default=0.3, ge=0.1, le=2.0)
+    text_size: float = Field(default=1.0, ge=1.0, le=2.0)
+    stations: dict[str, Seat] = {}
     disk_gb: float = Field(default=2.0, ge=0)
     effects: Path | None = None
     target: int | None = Field(default=None, ge=1)

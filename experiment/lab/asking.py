@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from experiment.data.tables import Trial
-from experiment.lab.widgets import MUTED, Slider
+from experiment.lab.choices import ERASE, listed
+from experiment.lab.widgets import Text
 from experiment.lab.window import GoingBack, Window
 from experiment.question import Answer, Back, Question
 
 GO_ON = ("return", "num_enter", "space")
+DIGITS = 3  # of a number, at most
+ONWARD = "\n"  # the button that confirms a choice: no option is named so
 
 
 class Asking(Window):
@@ -21,19 +25,18 @@ class Asking(Window):
         """Ask one question; a button (and the page-up key) goes back to the answer before where that may be done."""
         count = self.words["progress"].format(done=progress[0] + 1, total=progress[1])
         if question.back:
-            self.back_button = self.button(
-                "back", self.words.get("back", "\u2190"), -0.52, -0.455, 0.16, 0.045, quiet=True
-            )
+            named = ("stop", self.words["stop"]), ("back", self.words.get("back", "\u2190"))
+            self.back_button = self.compose.foot(*named)[1]
         try:
-            return self._ask(question, [self.text(count, 0.46, 0.022, MUTED, x=0.68)])
+            return self._ask(question, count)
         except GoingBack:
             return Back()
         finally:
             self.back_button = None
 
-    def _ask(self, question: Question, parts: list[Any]) -> Answer:
+    def _ask(self, question: Question, corner: str) -> Answer:
         focus = self.focus_losses
-        parts = [*parts, self.text(question.text, 0.3, 0.042)]
+        parts = [self.compose.corner(corner)]
         ask = {"choice": self._choice, "number": self._number, "slider": self._slider}.get(question.kind, self._steps)
         value, choice, moves = ask(question, parts)
         took = time.monotonic() - self.shown_at
@@ -47,35 +50,32 @@ class Asking(Window):
         }
         return Answer(value=value, choice=choice, response_time=took, interaction=interaction)
 
-    def _choice(self, question: Question, parts: list[Any]) -> tuple[None, str, int]:
+    def _choice(self, question: Question, corner: list[Text]) -> tuple[None, str, int]:
         assert question.options is not None
-        chosen, moves = self.pick("choice", parts, question.options, item=question.item)
+        chosen, moves = self.pick("choice", "", question.text, question.options, corner, item=question.item)
         return None, chosen, moves
 
-    def pick(self, screen: str, parts: list[Any], options: dict[str, str], **detail: Any) -> tuple[str, int]:
+    def pick(
+        self, screen: str, title: str, text: str, options: dict[str, str], corner: Sequence[Text] = (), **detail: Any
+    ) -> tuple[str, int]:
         """Let one of several be chosen, below each other, and then confirmed; returns it, and how often the choice moved."""
-        n = len(options)
-        height = min(0.075, 0.55 / n - 0.012)
         names = list(options)
-        buttons = [
-            self.button(name, label, 0.0, 0.2 - (height + 0.012) * i, 0.75, height, key=str(i + 1))
-            for i, (name, label) in enumerate(options.items())
-        ]
-        onward = self.button("\n", self.words["next"], 0.0, -0.395, 0.26, 0.055, primary=True)
-        onward.enabled = False
+        shown = self.compose.pick(title, text, listed(options), self.words["next"])
+        *buttons, onward = shown.buttons
+        onward.name, onward.enabled = ONWARD, False
         self.mark(screen, **detail)
         chosen: str | None = None
         moves = 0
         while True:
-            clicked = self.frame(parts, [*buttons, onward])
+            clicked = self.frame([*corner, *shown.parts], shown.buttons)
             for key in self.typed():
                 clicked = next((b.name for b in buttons if key in (b.key, f"num_{b.key}")), clicked)
                 if key in ("up", "down"):
                     at = 0 if chosen is None else names.index(chosen) + (1 if key == "down" else -1)
-                    clicked = names[min(n - 1, max(0, at))]
+                    clicked = names[min(len(names) - 1, max(0, at))]
                 elif key in GO_ON and chosen is not None:
-                    clicked = onward.name
-            if clicked == onward.name and chosen is not None:
+                    clicked = ONWARD
+            if clicked == ONWARD and chosen is not None:
                 return chosen, moves
             if clicked in options:
                 moves += clicked != chosen
@@ -84,23 +84,27 @@ class Asking(Window):
                     b.selected = b.name == chosen
                 onward.enabled = True
 
-    def _number(self, question: Question, parts: list[Any]) -> tuple[float, None, int]:
+    def _number(self, question: Question, corner: list[Text]) -> tuple[float, None, int]:
         typed, keys = "", 0
-        field = self.text("_", 0.05, 0.08, bold=True)
-        button = self.next_button()
+        shown = self.compose.question(question, self.words)
+        field, button = shown.entry, shown.onward
+        assert field is not None
+        assert button is not None
         self.mark("number", item=question.item)
         while True:
             valid = typed.isdigit() and question.low <= int(typed) <= question.high
             button.enabled = valid
-            if field.text != (typed or "_"):
-                field.text = typed or "_"
-            clicked = self.frame([*parts, field], [button])
-            for key in self.typed():
+            field.words = typed or "_"
+            clicked = self.frame([*corner, *shown.parts], shown.buttons)
+            pressed = self.typed()
+            if clicked is not None and clicked != button.name:
+                pressed.append("backspace" if clicked == ERASE else clicked)
+            for key in pressed:
                 if key == "backspace":
                     typed = typed[:-1]
                 elif key in GO_ON[:2] and valid:
                     clicked = "next"
-                elif key.removeprefix("num_").isdigit() and len(typed) < 3:
+                elif key.removeprefix("num_").isdigit() and len(typed) < DIGITS:
                     typed += key.removeprefix("num_")
                 keys += 1
             if clicked == "next" and valid:
@@ -112,17 +116,17 @@ class Asking(Window):
         """Ask whether what was typed is right; the time of it counts as part of the answer."""
         with self.aside():
             asked = self.words.get("sure", "{answer}?").format(answer=typed)
-            return (
-                self.pick("sure", [self.text(asked, 0.3, 0.042)], {k: self.words[k] for k in ("yes", "no")})[0] == "yes"
-            )
+            return self.pick("sure", "", asked, {k: self.words[k] for k in ("yes", "no")})[0] == "yes"
 
-    def _slider(self, question: Question, parts: list[Any]) -> tuple[float, None, int]:
-        slider = Slider(self.window, self.face, question.low, question.high, question.labels, value=question.start)
-        button = self.next_button()
+    def _slider(self, question: Question, corner: list[Text]) -> tuple[float, None, int]:
+        shown = self.compose.question(question, self.words)
+        slider, button = shown.slider, shown.onward
+        assert slider is not None
+        assert button is not None
         button.enabled = slider.value is not None
         self.mark("slider", item=question.item)
         while True:
-            clicked = self.frame([*parts, slider], [button], slider)
+            clicked = self.frame([*corner, *shown.parts], shown.buttons, slider)
             for key in self.typed():
                 if key in ("left", "right"):
                     slider.nudge(-1 if key == "left" else 1)
@@ -137,36 +141,16 @@ class Asking(Window):
             if clicked == "next" and slider.value is not None:
                 return slider.value, None, slider.moves
 
-    def _steps(self, question: Question, parts: list[Any]) -> tuple[float, None, int]:
-        if question.word:
-            parts = [*parts, self.text(question.word, 0.16, 0.075 if len(question.word) < 20 else 0.04, bold=True)]
-        n = question.high - question.low + 1
-        named = len(question.labels) == n
-        width = min(0.24, 1.5 / n - 0.015)
-        steps = [
-            self.button(
-                str(question.low + i),
-                question.labels[i] if named else str(question.low + i),
-                (i - (n - 1) / 2) * (width + 0.015),
-                -0.04,
-                width,
-                0.085,
-                key=str(question.low + i),
-            )
-            for i in range(n)
-        ]
-        if not named:
-            ends = ((question.labels[0], steps[0].x), (question.labels[-1], steps[-1].x))
-            # Without a word of its own the item is its two ends.
-            look: dict[str, Any] = {"wrapWidth": 0.35, "bold": not question.word}
-            parts += [self.text(words, -0.135, 0.028 if question.word else 0.045, x=x, **look) for words, x in ends]
-        button = self.next_button()
+    def _steps(self, question: Question, corner: list[Text]) -> tuple[float, None, int]:
+        shown = self.compose.question(question, self.words)
+        *steps, button = shown.buttons
+        n = len(steps)
         button.enabled = False
         self.mark("steps", item=question.item)
         value: str | None = None
         moves = 0
         while True:
-            clicked = self.frame(parts, [*steps, button])
+            clicked = self.frame([*corner, *shown.parts], shown.buttons)
             for key in self.typed():
                 digit = key.removeprefix("num_")
                 if digit in {s.name for s in steps}:

@@ -72,7 +72,9 @@ class Desk:
 
 
 @contextlib.contextmanager
-def virtual_desk(rate: int = RATE, channels: int = 2, sound: bool = True) -> Iterator[Desk]:
+def virtual_desk(
+    rate: int = RATE, channels: int = 2, sound: bool = True, size: tuple[int, int] = SIZE
+) -> Iterator[Desk]:
     """Start a virtual screen and sound card, and end them again.
 
     Parameters
@@ -81,6 +83,8 @@ def virtual_desk(rate: int = RATE, channels: int = 2, sound: bool = True) -> Ite
         Of the sound card, Hz; one that is not as it should be is for trying what is said about it.
     sound : bool
         Whether there is a sound card.
+    size : tuple of int
+        Pixels of the screen.
 
     Raises
     ------
@@ -95,7 +99,7 @@ def virtual_desk(rate: int = RATE, channels: int = 2, sound: bool = True) -> Ite
     environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "PULSE_SERVER")}
     try:
         read, write = os.pipe()
-        geometry = f"{SIZE[0]}x{SIZE[1]}x24"
+        geometry = f"{size[0]}x{size[1]}x24"
         processes.append(
             subprocess.Popen(
                 ["Xvfb", "-displayfd", str(write), "-screen", "0", geometry, "-nolisten", "tcp"],
@@ -166,7 +170,7 @@ def virtual_desk(rate: int = RATE, channels: int = 2, sound: bool = True) -> Ite
 
 
 class Hand:
-    """Answers a session's screens by what it reads there, by mouse (ages are typed) or by keyboard alone.
+    """Answers a session's screens by what it reads there, by mouse or by keyboard alone.
 
     Of each answer it remembers what it meant: the item and the taste that the words asked for, and the value or choice
     that the words it pointed at stand for. A question that its phrases do not know ends the session.
@@ -237,7 +241,11 @@ class Hand:
         else:
             age = int(self.rng.integers(20, 70))
             meant["value"] = float(age)
-            self.press(*str(age))
+            if self.keyboard:
+                self.press(*str(age))
+            else:
+                for digit in str(age):
+                    self.click(page.button(digit))
             time.sleep(0.1)
         time.sleep(0.05)
         self._onward(page)

@@ -22,10 +22,14 @@ Point = tuple[float, float]
 
 def seen(widget: Any, size: tuple[int, int]) -> list[dict[str, Any]]:
     """What a widget drew on a window of `size` (width, height): its texts, boxes and lines, in pixels."""
-    found = []
+    found: list[dict[str, Any]] = []
     for part in getattr(widget, "parts", None) or [widget]:
-        if hasattr(part, "text"):
-            found.append({"text": str(part.text), "at": _pixels(part.pos, size)})
+        if getattr(part, "parts", None):
+            found += seen(part, size)
+        elif hasattr(part, "text"):
+            # A text is read as a whole, whatever lines it stands in.
+            extent = [round(float(x)) for x in part.boundingBox]
+            found.append({"text": str(part.says), "at": _pixels(part.pos, size), "size": extent})
         elif hasattr(part, "radius"):
             continue  # the slider's marker, which stands nowhere before the first touch
         elif hasattr(part, "start"):

@@ -11,8 +11,9 @@ import numpy as np
 from experiment.data.tables import Stimulus
 from experiment.headphones import HeadphoneTrial
 from experiment.lab.asking import Asking
+from experiment.lab.choices import clip_heard, consenting, intervals, onward, play, sound_heard
 from experiment.lab.playback import RATE, SLACK, open_sound, play_through, reference_noise, two_chords
-from experiment.lab.widgets import MUTED, Bar, Slider
+from experiment.lab.widgets import Bar
 from experiment.lab.window import Interrupted, Marker
 from experiment.question import Question
 from experiment.session import SoundFailed
@@ -32,8 +33,9 @@ class Screens(Asking):
         font: str | None = None,
         folder: Path | None = None,
         dead_time: float | None = None,
+        enlarged: float = 1.0,
     ):
-        super().__init__(language, fullscreen, marker, font, folder, dead_time)
+        super().__init__(language, fullscreen, marker, font, folder, dead_time, enlarged)
         self.replays = replays
         self.gain_db = 0.0
         self.failed: str | None = None  # what was wrong with a sound that ended the session
@@ -41,21 +43,17 @@ class Screens(Asking):
     def consent(self) -> tuple[bool, bool]:
         """Ask for consent, once its text was read to the end; then, on a screen of another kind, for special categories."""
         w = self.words
-        choices = [("agree", w["agree"], "1"), ("decline", w["decline"], "2")]
-        if self.choose("consent", w["consent"]["title"], w["consent"]["text"], choices, lead=False) == "decline":
+        if self.choose("consent", w["consent"]["title"], w["consent"]["text"], consenting(w)) == "decline":
             if "declined" in w:
                 self.page(w["declined"]["title"], w["declined"]["text"])
             return False, False
-        parts = [
-            self.text(w["consent"]["special_title"], 0.42, 0.045, bold=True),
-            self.text(w["consent"]["special_text"], 0.31, 0.03, anchorVert="center"),
-        ]
-        chosen, _ = self.pick("special", parts, {"yes": w["yes"], "no": w["no"]})
+        asked = w["consent"]["special_title"], w["consent"]["special_text"]
+        chosen, _ = self.pick("special", *asked, {"yes": w["yes"], "no": w["no"]})
         return True, chosen == "yes"
 
     def page(self, title: str, body: str) -> None:
         """Show a text with a button to go on."""
-        self.choose("page", title, body, [("next", self.words["next"], "space")])
+        self.choose("page", title, body, [onward(self.words)])
 
     # Sound before the first clip ---------------------------------------------------------------------------------
 
@@ -70,11 +68,10 @@ class Screens(Asking):
         plays = 0
         while True:
             for side, left, right in sides:
-                parts = [self.text(w["title"], 0.3, 0.055, bold=True), self.text(w[side], 0.06, 0.05)]
-                record = self._play(np.stack([left, right], axis=1), parts)
+                shown = self.compose.sounding(w["title"], w[side])
+                record = self._play(np.stack([left, right], axis=1), shown.parts)
             plays += 1
-            choices = [("yes", self.words["yes"], "1"), ("again", self.words["again"], "2")]
-            if self.choose("sound", w["title"], w["text"], choices) == "yes":
+            if self.choose("sound", w["title"], w["text"], sound_heard(self.words)) == "yes":
                 return {"plays": plays, **record}
 
     def adjust_level(self, softest: int) -> float | None:
@@ -82,19 +79,20 @@ class Screens(Asking):
         w = self.words["level"]
         steps = -softest // 3
         noise = reference_noise(LEVEL_SECONDS)
-        slider = Slider(self.window, self.face, 0, steps, (w["softer"], w["louder"]))
-        slider.value = float(steps // 2)
-        heading = [self.text(w["title"], 0.3, 0.055, bold=True), self.text(w["text"], 0.12, 0.032)]
-        button = self.next_button()
+        ends = (w["softer"], w["louder"])
+        scale = Question("level", "slider", w["text"], high=steps, labels=ends, start=float(steps // 2))
+        shown = self.compose.level(w["title"], w["text"], scale, self.words["next"])
+        slider = shown.slider
+        assert slider is not None
         self.mark("level")
         chosen = False
         while not chosen:
-            gain = 3.0 * (float(slider.value) - steps)
+            gain = 3.0 * (float(slider.value or 0.0) - steps)
             before = slider.value
 
             def tick(_: float, before: float | None = before) -> bool:
                 nonlocal chosen
-                clicked = self.frame([*heading, slider], [button], slider)
+                clicked = self.frame(shown.parts, shown.buttons, slider)
                 for key in self.typed():
                     if key in ("left", "right"):
                         slider.nudge(-1 if key == "left" else 1)
@@ -112,19 +110,17 @@ class Screens(Asking):
         self.page(w["title"], w[test])
         given = []
         for k, trial in enumerate(trials):
-            heading = self.text(f"{w['title']} {k + 1}/{len(trials)}", 0.3, 0.045, bold=True)
-            self._play(trial.audio, [heading])
-            choices = [(str(i), str(i), str(i)) for i in (1, 2, 3)]
-            given.append(int(self.choose("headphones", w[f"{test}_question"], "", choices, lead=False)))
+            self._play(trial.audio, self.compose.sounding(f"{w['title']} {k + 1}/{len(trials)}").parts)
+            given.append(int(self.choose("headphones", w[f"{test}_question"], "", intervals())))
         return given
 
     def practice(self, question: Question) -> None:
         """Two chords, and the slider; nothing of it is kept."""
         for chord, title in zip(two_chords(), ("listen_first", "listen_second"), strict=True):
             words = self.words["preference"][title]
-            self.choose("listen", words, "", [("play", self.words["play"], "space")])
-            self._play(chord, [self.text(words, 0.12, 0.045, bold=True)])
-        self._ask(question, [self.text(self.words["practice"]["title"], 0.46, 0.022, MUTED, x=0.68)])
+            self.choose("listen", words, "", [play(self.words)])
+            self._play(chord, self.compose.sounding(words).parts)
+        self._ask(question, self.words["practice"]["title"])
 
     def _play(self, audio: np.ndarray, parts: list[Any]) -> dict[str, Any]:
         seconds = len(audio) / RATE
@@ -162,10 +158,10 @@ class Screens(Asking):
             broken.append({k: record[k] for k in ("played", "underruns")})
             w = self.words.get("broken", {})
             if len(broken) > 1:
-                self.choose("broken", w.get("title", "!"), w.get("call", ""), [("next", self.words["next"], "space")])
+                self.choose("broken", w.get("title", "!"), w.get("call", ""), [onward(self.words)])
                 self.failed = _how(broken[-1], seconds)
                 raise SoundFailed({"clip": detail.get("clip"), "seconds": seconds, "attempts": broken})
-            self.choose("broken", w.get("title", "!"), w.get("again", ""), [("next", self.words["next"], "space")])
+            self.choose("broken", w.get("title", "!"), w.get("again", ""), [onward(self.words)])
             self.mark(screen, **detail)
 
     # Clips -------------------------------------------------------------------------------------------------------
@@ -180,14 +176,15 @@ class Screens(Asking):
             plays = 0
             while True:
                 if plays == 0:
-                    self.choose("listen", title, "", [("play", self.words["play"], "space")])
-                bar = Bar(self.window)
-                heading = self.text(title, 0.12, 0.045, bold=True)
+                    self.choose("listen", title, "", [play(self.words)])
+                shown = self.compose.playing(title)
+                bar = shown.bar
+                assert bar is not None
                 self.mark("playing", clip=clip.clip)
 
-                def tick(share: float, bar: Bar = bar, heading: Any = heading) -> None:
+                def tick(share: float, bar: Bar = bar, parts: list[Any] = shown.parts) -> None:
                     bar.share = share
-                    self.frame([heading, bar], [])
+                    self.frame(parts, [])
                     self.typed()  # Esc asks; other keys pressed while a clip plays answer nothing later
 
                 record = self._through("playing", player, float(clip.seconds), tick, clip=clip.clip)
@@ -195,8 +192,7 @@ class Screens(Asking):
                 records.append({"clip": clip.clip, **record})
                 if plays > self.replays:
                     break
-                choices = [("next", self.words["next"], "space"), ("again", self.words["again"], "2")]
-                if self.choose("heard", title, "", choices) == "next":
+                if self.choose("heard", title, "", clip_heard(self.words)) == "next":
                     break
         return records
 

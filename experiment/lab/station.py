@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import select, text
 
@@ -23,28 +23,15 @@ from experiment.data.connect import shown
 from experiment.data.store import Store
 from experiment.data.tables import Calibration, Participant, SessionRow, StudyRow, utc_now
 from experiment.errors import ExperimentError
+from experiment.lab.finding import Check, State
+from experiment.lab.legible import check_words
 
-State = Literal["ok", "warning", "FAILED"]
 RATE = 48000
 LOCKED = ("tastelab", "psychopy", "psychtoolbox")  # what a participant sees and hears depends on these
 FIRM = ("display", "database", "stimuli")  # without these there is no session, or not the study's
 WARM_UP = 5  # flips before a screen's rate is measured
 SLOWEST = 0.04  # s a flip
 DOCTOR_PATIENCE = 3.0  # s that the doctor waits for a lock that a running session would hold far shorter
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding."""
-
-    check: str
-    state: State
-    found: str
-    mend: str = ""
-
-    def row(self) -> dict[str, Any]:
-        """As a table shows it."""
-        return {"check": self.check, "state": self.state, "found": self.found, "mend": self.mend}
 
 
 @dataclass(frozen=True)
@@ -317,6 +304,8 @@ def station_checks(
     yield check_sound()
     if screen and display.state == "ok":
         yield from check_screen()
+    if display.state == "ok":
+        yield from check_words(config, station)
     database, store = check_database(url)
     yield database
     try:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from experiment.lab.layout import within
+from experiment.lab.lines import broken, longest
+from experiment.lab.typefaces import Ruler, Typeface
+
 PAPER = "#F6F4EF"
 INK = "#1F2A33"
 MUTED = "#5A656E"
@@ -12,106 +16,90 @@ ACCENT = "#2A6F97"
 SOFT = "#DDE6EA"
 EDGE = "#7D8891"  # of what is quiet or not open yet
 WHITE = "#FFFFFF"
-FONT = "Noto Sans"  # ships with PsychoPy
-RIGHT_TO_LEFT = {"ar", "fa", "he", "ur"}
-# Scripts that Noto Sans has no letters for, and the fonts that systems commonly have for them.
-OTHER_FONTS = {
-    "ja": "Noto Sans CJK JP",
-    "ko": "Noto Sans CJK KR",
-    "zh": "Noto Sans CJK SC",
-    "ar": "Noto Sans Arabic",
-    "fa": "Noto Sans Arabic",
-    "ur": "Noto Sans Arabic",
-    "he": "Noto Sans Hebrew",
-}
+INSET = 0.012  # between a button's edge and its words
+UNDER = 0.058  # from a slider's line down to the words at its ends
+REACH = 0.06  # how far above and below its line a slider is touched
+ROOM = 1.15  # how wide a text may be, where there is as much
+UNBROKEN = 4.0  # the lines of a text are broken already: the window's own breaking at blanks is left nothing to do
 
 
 @dataclass(frozen=True)
-class Typeface:
-    """Font and direction of a language."""
+class Pen:
+    """What texts are set with: the window (None: nothing is drawn, only measured), the typeface, its measures."""
 
-    font: str = FONT
-    style: str = "LTR"
+    window: Any
+    face: Typeface
+    ruler: Ruler
 
+    def lines(self, words: str, size: float, room: float, bold: bool = False) -> list[str]:
+        """A text as it is drawn in letters of a size, in lines that are no wider than there is room."""
+        return broken(words, room, lambda x: self.ruler.wide(x, size, bold), self.face.style)
 
-def typeface(language: str, font: str | None = None) -> Typeface:
-    """The typeface of a language; `font` (the study's) comes first."""
-    code = language.split("-")[0].split("_")[0]
-    style = "Arabic" if code in ("ar", "fa", "ur") else "RTL" if code in RIGHT_TO_LEFT else "LTR"
-    return Typeface(font or OTHER_FONTS.get(code, FONT), style)
+    def longest(self, words: str, size: float, bold: bool = False) -> float:
+        """How wide the widest word is that is not broken."""
+        return longest(words, lambda x: self.ruler.wide(x, size, bold), self.face.style)
 
-
-def laid_out(face: Typeface, words: str, height: float, width: float) -> str:
-    """Words as they are drawn: CJK may break after every letter, right-to-left lines are broken first and then turned.
-
-    The window breaks lines at spaces alone, and after the letters' order was turned, which would put the end of a
-    right-to-left text on top.
-    """
-    if face.style == "LTR":
-        return "\n".join(line for part in words.split("\n") for line in _broken(part, width / height + 1e-6))
-    import textwrap
-
-    from bidi.algorithm import get_display
-
-    letters = max(8, int(width / (0.5 * height)))
-    lines = [line for part in words.split("\n") for line in (textwrap.wrap(part, letters) or [""])]
-    if face.style == "Arabic":
-        import arabic_reshaper
-
-        lines = [arabic_reshaper.reshape(line) for line in lines]
-    return "\n".join(str(get_display(line)) for line in lines)
+    def takes(self, words: str, size: float, room: float, bold: bool = False) -> tuple[float, float]:
+        """How wide and how high a text is."""
+        lines = self.lines(words, size, room, bold)
+        width = max(self.ruler.wide(line, size, bold) for line in lines)
+        return width, len(lines) * self.ruler.line(size, bold)
 
 
-def _broken(words: str, room: float) -> list[str]:
-    """A paragraph as lines of at most `room` letter widths, where it has CJK letters; else as it is."""
+@dataclass(eq=False)
+class Text:
+    """Words with their middle at (`x`, `y`), in lines no wider than there is `room`."""
 
-    def wide(c: str) -> bool:
-        return "\u2e80" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7a3" or "\uff00" <= c <= "\uffef"
+    pen: Pen
+    words: str
+    x: float
+    y: float
+    size: float
+    room: float = ROOM
+    color: str = INK
+    bold: bool = False
+    drawn: tuple[str, str] | None = None
+    parts: list[Any] = field(default_factory=list)
 
-    if not any(map(wide, words)):
-        return [words]
-    lines, used = [""], 0.0
-    for c in words:
-        used += 1.0 if wide(c) else 0.6
-        # A line does not begin with a full stop or comma.
-        if used > room and c not in "。、，．）」』！？":
-            lines.append("")
-            used = 1.0 if wide(c) else 0.6
-        lines[-1] += c
-    return lines
+    def state(self) -> tuple[str, str]:
+        """What its look depends on."""
+        return self.words, self.color
 
+    def draw(self) -> None:
+        """Draw the words in their present colour."""
+        if self.state() != self.drawn:
+            lines = "\n".join(self.pen.lines(self.words, self.size, self.room, self.bold))
+            if not self.parts:
+                self.parts = [self._first(lines)]
+            (stim,) = self.parts
+            stim.text, stim.color = lines, self.color
+            stim.says = self.words  # as it is read: in one line, from its beginning to its end
+            self.drawn = self.state()
+        self.parts[0].draw()
 
-def text(
-    window: Any, face: Typeface, words: str, y: float, height: float = 0.034, color: str = INK, **more: Any
-) -> Any:
-    """Text centred at (`x`, `y`); `more` goes to psychopy's TextStim."""
-    from psychopy import visual
+    def _first(self, lines: str) -> Any:
+        from psychopy import visual
 
-    options: dict[str, Any] = {"wrapWidth": 1.15, "bold": False, "alignText": "center", "anchorHoriz": "center"} | more
-    x = options.pop("x", 0.0)
-    return visual.TextStim(
-        window,
-        text=laid_out(face, words, height, float(options["wrapWidth"])),
-        pos=(x, y),
-        height=height,
-        color=color,
-        font=face.font,
-        autoLog=False,
-        **options,
-    )
-
-
-def tall(drawn: Any) -> float:
-    """How high a text is that is drawn, in shares of the screen's height."""
-    return float(drawn.boundingBox[1]) / float(drawn.win.size[1])
+        return visual.TextStim(
+            self.pen.window,
+            text=lines,
+            pos=(self.x, self.y),
+            height=self.size,
+            color=self.color,
+            font=self.pen.face.font,
+            bold=self.bold,
+            wrapWidth=UNBROKEN,
+            alignText="center",
+            anchorHoriz="center",
+            autoLog=False,
+        )
 
 
 @dataclass(eq=False)
 class Button:
     """A labelled rectangle; `key` answers it from the keyboard."""
 
-    window: Any
-    face: Typeface
+    pen: Pen
     name: str
     label: str
     x: float
@@ -121,6 +109,7 @@ class Button:
     key: str | None = None
     primary: bool = False
     quiet: bool = False
+    size: float = 0.03
     enabled: bool = True
     selected: bool = False
     hover: bool = False
@@ -139,11 +128,10 @@ class Button:
         from psychopy import visual
 
         if not self.parts:
-            size = min(0.03, self.width / max(6.0, len(self.label) * 0.62))
-            self.parts = [
-                visual.Rect(self.window, self.width, self.height, pos=(self.x, self.y), lineWidth=1.5, autoLog=False),
-                text(self.window, self.face, self.label, self.y, size, x=self.x, wrapWidth=self.width),
-            ]
+            box = visual.Rect(
+                self.pen.window, self.width, self.height, pos=(self.x, self.y), lineWidth=1.5, autoLog=False
+            )
+            self.parts = [box, Text(self.pen, self.label, self.x, self.y, self.size, self.width - 2 * INSET)]
         box, label = self.parts
         filled = (self.primary and self.enabled) or self.selected
         hover = self.hover and self.enabled
@@ -156,18 +144,31 @@ class Button:
 
 @dataclass(eq=False)
 class Slider:
-    """A line with a tick at every whole number and no marker until it is touched."""
+    """A line with a tick at every whole number and no marker until it is touched; it never leaves a sheet of half width `half`."""
 
-    window: Any
-    face: Typeface
+    pen: Pen
     low: int
     high: int
     labels: tuple[str, ...]
     y: float = -0.08
     width: float = 1.1
+    half: float = 0.78
+    size: float = 0.028
     value: float | None = None
     moves: int = 0
     parts: list[Any] = field(default_factory=list)
+
+    @property
+    def room(self) -> float:
+        """How wide the words at one end may be."""
+        return min(0.45, self.half - 0.02)
+
+    def under(self) -> float:
+        """How far the slider reaches below its line, with the words at its ends."""
+        return UNDER + max(self.pen.takes(words, self.size, self.room)[1] for words in self._ends())
+
+    def _ends(self) -> tuple[str, str]:
+        return self.labels[0], self.labels[-1]
 
     def place(self, value: float) -> float:
         """Horizontal place of a value."""
@@ -179,7 +180,7 @@ class Slider:
 
     def touch(self, point: tuple[float, float]) -> bool:
         """Set the value where the line is touched; returns whether it was."""
-        if abs(point[1] - self.y) > 0.06 or abs(point[0]) > self.width / 2 + 0.03:
+        if abs(point[1] - self.y) > REACH or abs(point[0]) > self.width / 2 + 0.03:
             return False
         self.drag(point)
         return True
@@ -199,33 +200,37 @@ class Slider:
         self.moves += new != self.value
         self.value = new
 
+    def _tick(self, value: int) -> float:
+        """Half of the height of a tick: where they stand close, every tenth is longer."""
+        return 0.014 if self.high - self.low <= 20 or (value - self.low) % 10 == 0 else 0.007
+
     def draw(self) -> None:
         """Draw line, ticks, words at the ends, and the marker once touched."""
         from psychopy import visual
 
+        window = self.pen.window
         if not self.parts:
             half = self.width / 2
             line = visual.Line(
-                self.window, start=(-half, self.y), end=(half, self.y), lineColor=MUTED, lineWidth=3, autoLog=False
+                window, start=(-half, self.y), end=(half, self.y), lineColor=MUTED, lineWidth=3, autoLog=False
             )
             ticks = [
                 visual.Line(
-                    self.window,
-                    start=(self.place(v), self.y - 0.014),
-                    end=(self.place(v), self.y + 0.014),
+                    window,
+                    start=(self.place(v), self.y - self._tick(v)),
+                    end=(self.place(v), self.y + self._tick(v)),
                     lineColor=MUTED,
-                    lineWidth=2,
+                    lineWidth=2 if self.high - self.low <= 20 else 1,
                     autoLog=False,
                 )
                 for v in range(self.low, self.high + 1)
             ]
-            ends = [
-                text(self.window, self.face, self.labels[0], self.y - 0.075, 0.028, x=-half, wrapWidth=0.4),
-                text(self.window, self.face, self.labels[-1], self.y - 0.075, 0.028, x=half, wrapWidth=0.4),
-            ]
-            marker = visual.Circle(
-                self.window, radius=0.022, fillColor=ACCENT, lineColor=WHITE, lineWidth=2, autoLog=False
-            )
+            ends = []
+            for words, x in zip(self._ends(), (-half, half), strict=True):
+                width, height = self.pen.takes(words, self.size, self.room)
+                middle = within(x, width, self.half)
+                ends.append(Text(self.pen, words, middle, self.y - UNDER - height / 2, self.size, self.room))
+            marker = visual.Circle(window, radius=0.022, fillColor=ACCENT, lineColor=WHITE, lineWidth=2, autoLog=False)
             self.parts = [line, *ticks, *ends, marker]
         for part in self.parts[:-1]:
             part.draw()
@@ -238,7 +243,7 @@ class Slider:
 class Bar:
     """How far a clip has played."""
 
-    window: Any
+    pen: Pen
     y: float = -0.05
     width: float = 0.7
     share: float = 0.0
@@ -246,7 +251,7 @@ class Bar:
 
     def state(self) -> int:
         """What its look depends on: its length in pixels."""
-        return round(self.share * self.width * float(self.window.size[1]))
+        return round(self.share * self.width * float(self.pen.window.size[1]))
 
     def draw(self) -> None:
         """Draw the trough and the filled part."""
@@ -255,10 +260,10 @@ class Bar:
         if not self.parts:
             self.parts = [
                 visual.Rect(
-                    self.window, self.width, 0.018, pos=(0, self.y), fillColor=SOFT, lineColor=EDGE, autoLog=False
+                    self.pen.window, self.width, 0.018, pos=(0, self.y), fillColor=SOFT, lineColor=EDGE, autoLog=False
                 ),
                 visual.Rect(
-                    self.window, 0.001, 0.018, pos=(0, self.y), fillColor=ACCENT, lineColor=ACCENT, autoLog=False
+                    self.pen.window, 0.001, 0.018, pos=(0, self.y), fillColor=ACCENT, lineColor=ACCENT, autoLog=False
                 ),
             ]
         trough, filled = self.parts

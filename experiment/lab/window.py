@@ -13,16 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from experiment.errors import ExperimentError
-from experiment.lab.paging import paged
+from experiment.lab.choices import Choice, reading, stopping
+from experiment.lab.composing import Composed, Composer
+from experiment.lab.layout import Sheet
 from experiment.lab.playback import halt
 from experiment.lab.reading import seen
-from experiment.lab.widgets import INK, PAPER, Bar, Button, Slider, Typeface, tall, text, typeface
+from experiment.lab.typefaces import ScreenRuler, Typeface, bring_fonts, typeface
+from experiment.lab.widgets import PAPER, Bar, Button, Pen, Slider
 from experiment.session import Stopped
 from experiment.texts import texts
 
 Marker = Callable[[dict[str, Any]], None]
 DEAD_TIME = 0.3  # s; a study may declare another
-BODY, ROOM = 0.02, 0.46  # where the middle of a text stands below a title and above buttons, and how high it may be
+WINDOWED = (1280, 800)  # pixels of a window that does not fill the screen, where there are as many
+FRAMED = 0.92  # share of a smaller screen that a window takes: its frame and the desktop's bar have the rest
 
 
 class GoingBack(Exception):
@@ -39,12 +43,14 @@ class Window:
     Parameters
     ----------
     fullscreen : bool
-        Over the whole screen, or in a window of 1280 x 800.
+        Over the whole screen, or in a window of 1280 x 800, smaller where the screen is.
     marker : callable, optional
         Told of every screen once its first frame stands: its name, and what was drawn (`reading.seen`).
     dead_time : float, optional
         Seconds after a screen's first flip in which no press and no key answers: what comes so soon was meant for the
         screen before. Neither does what comes while another window has the focus. Esc asks at any time.
+    enlarged : float
+        How much larger than usual letters are set, where there is room.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class Window:
         font: str | None = None,
         folder: Path | None = None,
         dead_time: float | None = None,
+        enlarged: float = 1.0,
     ):
         self.words = texts(language, folder)
         self.marker = marker
@@ -66,9 +73,10 @@ class Window:
 
         self.mouse = event.Mouse(win=self.window)
         self.keys = keyboard.Keyboard(backend="ptb")
-        self.stop_button = Button(
-            self.window, self.face, "stop", self.words["stop"], -0.7, -0.455, 0.16, 0.045, quiet=True
-        )
+        size = (int(self.window.size[0]), int(self.window.size[1]))
+        self.pen = Pen(self.window, self.face, ScreenRuler(self.face, size[1]))
+        self.compose = Composer(self.pen, Sheet.of(*size), enlarged)
+        (self.stop_button,) = self.compose.foot(("stop", self.words["stop"]))
         self.back_button: Button | None = None  # where one may go back to the answer before
         self._presses: list[tuple[float, tuple[float, float]]] = []  # when, where
         self._grip = False  # the slider was pressed on this screen, and is held
@@ -96,61 +104,26 @@ class Window:
         """Close the window."""
         self.window.close()
 
-    def text(self, words: str, y: float, height: float = 0.034, color: str = INK, **more: Any) -> Any:
-        """Text in the language's typeface."""
-        return text(self.window, self.face, words, y, height, color, **more)
-
-    def button(
-        self, name: str, label: str, x: float, y: float, width: float = 0.26, height: float = 0.075, **more: Any
-    ) -> Button:
-        """A button in the language's typeface."""
-        return Button(self.window, self.face, name, label, x, y, width, height, **more)
-
-    def next_button(self) -> Button:
-        """The button that goes on, answered by the return key."""
-        return self.button("next", self.words["next"], 0.0, -0.3, key="return", primary=True)
-
-    def choose(
-        self, name: str, title: str, body: str, choices: list[tuple[str, str, str]], lead: bool = True, **detail: Any
-    ) -> str:
-        """Show a title, a text and buttons beside each other, the first emphasised if it is to `lead`; returns the choice.
+    def choose(self, name: str, title: str, body: str, choices: list[Choice], **detail: Any) -> str:
+        """Show a title, a text and buttons beside each other; returns the choice.
 
         A text that is too long for the screen comes page by page; the buttons stand on its last one.
         """
-        heading = self.text(title, 0.3, 0.055, bold=True)
-        *before, body = self.pages(body)
-        self._read(heading, before)
-        parts = [heading, *([self.text(body, BODY, 0.032)] if body else [])]
-        width = 0.36
-        buttons = [
-            self.button(
-                key_name,
-                label,
-                (i - (len(choices) - 1) / 2) * (width + 0.06),
-                -0.28,
-                width,
-                key=key,
-                primary=lead and i == 0,
-            )
-            for i, (key_name, label, key) in enumerate(choices)
-        ]
-        return self.until(name, parts, buttons, **detail)
+        *before, body = self.compose.pages(title, body, choices)
+        self._read(title, before)
+        shown = self.compose.choose(title, body, choices)
+        return self.until(name, shown, **detail)
 
-    def pages(self, body: str) -> list[str]:
-        """A text as pages that fit between a title and buttons."""
-        return paged(body, lambda words: tall(self.text(words, BODY, 0.032)) <= ROOM) if body else [body]
-
-    def _read(self, heading: Any, pages: list[str]) -> None:
+    def _read(self, title: str, pages: list[str]) -> None:
         """Show pages of a text, forwards and backwards, until the last of them was read."""
         at = 0
         while at < len(pages):
-            back = self.button("earlier", self.words.get("back", "\u2190"), -0.21, -0.28, 0.36, key="pageup")
-            onward = self.button("next", self.words["next"], 0.21, -0.28, 0.36, key="space", primary=True)
-            buttons = [back, onward] if at else [onward]
-            at += 1 if self.until("reading", [heading, self.text(pages[at], BODY, 0.032)], buttons) == "next" else -1
+            shown = self.compose.choose(title, pages[at], reading(self.words, at == 0))
+            at += 1 if self.until("reading", shown) == "next" else -1
 
-    def until(self, name: str, parts: list[Any], buttons: list[Button], **detail: Any) -> str:
+    def until(self, name: str, shown: Composed, **detail: Any) -> str:
         """Show a screen until one of its buttons is chosen, by mouse or key."""
+        parts, buttons = shown.parts, shown.buttons
         self.mark(name, **detail)
         while True:
             clicked = self.frame(parts, buttons)
@@ -206,7 +179,7 @@ class Window:
 
     def _draw(self, widgets: list[Any]) -> None:
         """Draw what differs from what stands there: a part alone where it covers itself, else everything anew."""
-        states = [(w, w.state() if hasattr(w, "state") else w.text) for w in widgets]
+        states = [(w, w.state()) for w in widgets]
         same = len(states) == len(self._drawn) and all(
             a is b for (a, _), (b, _) in zip(states, self._drawn, strict=True)
         )
@@ -266,18 +239,14 @@ class Window:
 
     def _stop(self) -> None:
         """Ask once whether to end the session."""
-        parts = [self.text(self.words["stop_question"], 0.1, 0.04, INK)]
-        buttons = [
-            self.button("yes", self.words["yes"], -0.2, -0.2, key="1"),
-            self.button("no", self.words["no"], 0.2, -0.2, key="2", primary=True),
-        ]
+        shown = self.compose.asked_whether(self.words["stop_question"], stopping(self.words))
         self._stopping = True
         sounding = self._sounding
         if sounding is not None:
             halt(sounding)
         try:
             with self.aside():
-                if self.until("stop", parts, buttons) == "yes":
+                if self.until("stop", shown) == "yes":
                     raise Stopped
         finally:
             self._stopping = False
@@ -321,7 +290,7 @@ def open_window(fullscreen: bool) -> Any:
         from psychopy import visual
 
         window = visual.Window(
-            size=(1280, 800),
+            size=WINDOWED if fullscreen else windowed(*display_size()),
             fullscr=fullscreen,
             units="height",
             color=PAPER,
@@ -339,13 +308,16 @@ def open_window(fullscreen: bool) -> Any:
         ) from None
 
 
-def bring_fonts() -> None:
-    """Let the window's texts be set in the font that PsychoPy brings: without being told pyglet takes another one."""
-    from importlib.metadata import distribution
+def display_size() -> tuple[int, int]:
+    """Pixels of the screen that windows open on."""
+    import pyglet
 
-    import pyglet.font
+    screen = pyglet.canvas.get_display().get_default_screen()
+    return int(screen.width), int(screen.height)
 
-    for face in ("Regular", "Bold"):
-        path = Path(str(distribution("psychopy").locate_file(f"psychopy/assets/fonts/NotoSans-{face}.ttf")))
-        if path.is_file():
-            pyglet.font.add_file(str(path))
+
+def windowed(width: int, height: int) -> tuple[int, int]:
+    """Pixels of a window, with its frame, on a screen of so many."""
+    if width >= WINDOWED[0] and height >= WINDOWED[1]:
+        return WINDOWED
+    return min(WINDOWED[0], round(width * FRAMED)), min(WINDOWED[1], round(height * FRAMED))

@@ -12,7 +12,17 @@ from experiment.errors import ExperimentError
 
 FOLDER = Path(__file__).parent
 # What came after version 0.1: a study's own texts may lack it, where the study does not ask it (`lacking`).
-LATER = ("back", "sure", "declined.", "broken.", "parts.", "identification.", "affect.liking.", "affect.quality.")
+LATER = (
+    "back",
+    "erase",
+    "sure",
+    "declined.",
+    "broken.",
+    "parts.",
+    "identification.",
+    "affect.liking.",
+    "affect.quality.",
+)
 # What is filled in when a text is shown.
 PLACEHOLDERS = {
     "progress": {"done", "total"},

@@ -105,7 +105,8 @@ def _sit(
 
         asked = ready.config
         marker = mark if booth.markers else None
-        screens = Screens(chosen, asked.replays, not booth.window, marker, asked.font, asked.texts, asked.dead_time)
+        set_in = (asked.font, asked.texts, asked.dead_time, asked.text_size)
+        screens = Screens(chosen, asked.replays, not booth.window, marker, *set_in)
         try:
             status = run_session(store, session_id, asked, screens, watched=True)
         finally:

@@ -67,13 +67,18 @@ def check(
     chosen = language or loaded.experiment.languages[0]
     if chosen not in loaded.experiment.languages:
         raise UserError(f"--language {chosen!r}: this study declares {', '.join(loaded.experiment.languages)}")
+    from experiment.lab.legible import on_the_narrowest
+
+    no_room, small = on_the_narrowest(loaded.experiment)
+    if no_room:
+        raise UserError(f"{file}: {no_room[0]}" + (f" (and {len(no_room) - 1} more)" if no_room[1:] else ""))
     tables: dict[str, list[dict[str, Any]]] = {}
     for name in group_names(loaded.experiment):
         of = "" if name is None else f"_of_{name}"
         tables[f"a_session{of}"] = [p.row() for p in met(loaded.stimuli, loaded.experiment, chosen, name, known)]
         tables[f"balance{of}"] = balance(loaded.stimuli, loaded.experiment, name, known)
     show("check", "study", None, tables, as_json, None)
-    for sentence in remarks(loaded.experiment):
+    for sentence in [*remarks(loaded.experiment), *small]:
         say(sentence, as_json)
     say(
         f"{file} can be run. Minutes are an estimate; each clip may be heard {loaded.experiment.replays} times more.",

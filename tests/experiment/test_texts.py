@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from experiment.errors import ExperimentError
-from experiment.lab.widgets import laid_out, typeface
 from experiment.texts import FOLDER, texts
 from tests.conftest import ROOT
 
@@ -60,23 +59,3 @@ def test_a_study_brings_its_own_language_or_wording(tmp_path: Path) -> None:
     (tmp_path / "nl.toml").write_text("next = ")
     with pytest.raises(ExperimentError, match="not valid TOML"):
         texts("nl", tmp_path)
-
-
-def test_chinese_and_japanese_break_anywhere_but_before_a_full_stop() -> None:
-    assert laid_out(typeface("ja"), "音楽を聴く。", 0.1, 0.5) == "音楽を聴く。"
-    assert laid_out(typeface("ja"), "音楽を聴く。", 0.1, 0.3) == "音楽を\n聴く。"
-    assert laid_out(typeface("en"), "abc def " * 20, 0.1, 0.3) == "abc def " * 20  # the window breaks these
-
-
-def test_right_to_left_lines_break_before_they_are_turned() -> None:
-    """The first words of a Hebrew text stand in its first line, from the right."""
-    words = "אחת שתיים שלוש ארבע חמש שש שבע שמונה תשע עשר"
-    lines = laid_out(typeface("he"), words, 0.1, 1.0).split("\n")
-    assert len(lines) > 1
-    assert lines[0].endswith("אחת"[::-1])
-    assert lines[-1].startswith("עשר"[::-1])
-
-
-def test_arabic_letters_are_joined() -> None:
-    shown = laid_out(typeface("ar"), "موسيقى", 0.03, 1.0)
-    assert all("\ufb50" <= c <= "\ufeff" for c in shown)  # presentation forms

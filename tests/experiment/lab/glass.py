@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import sys
-import textwrap
 from collections import deque
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
@@ -58,9 +57,22 @@ class TextStim(Shape):
     @property
     def boundingBox(self) -> tuple[float, float]:
         """In pixels: letters are half as wide as high, lines a fifth higher than letters."""
-        letters = round(self.__dict__["wrapWidth"] / (0.5 * self.__dict__["height"]))
-        lines = sum(max(1, len(textwrap.wrap(line, letters))) for line in self.__dict__["text"].split("\n"))
-        return letters, lines * 1.2 * self.__dict__["height"] * self.win.size[1]
+        lines = self.__dict__["text"].split("\n")
+        size = self.__dict__["height"] * self.win.size[1]
+        return max(map(len, lines)) * 0.5 * size, len(lines) * 1.2 * size
+
+
+class Ruler:
+    """Measures as TextStim draws."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def wide(self, words: str, size: float, bold: bool = False) -> float:
+        return 0.5 * size * len(words)
+
+    def line(self, size: float, bold: bool = False) -> float:
+        return 1.2 * size
 
 
 class Rect(Shape):
@@ -123,7 +135,7 @@ class GlassWindow:
 
     def words(self) -> list[str]:
         """All words that stand there now."""
-        return [d["text"] for s, d in self.drawn if isinstance(s, TextStim)]
+        return [d["says"] for s, d in self.drawn if isinstance(s, TextStim)]
 
 
 class Keyboard:
@@ -225,6 +237,8 @@ class World:
             monkeypatch.setattr(f"experiment.lab.{name}.time", self.clock)
         monkeypatch.setattr("experiment.session.time", self.clock)
         monkeypatch.setattr("experiment.lab.window.bring_fonts", lambda: None)
+        monkeypatch.setattr("experiment.lab.window.ScreenRuler", Ruler)
+        monkeypatch.setattr("experiment.lab.window.display_size", lambda: self.window.size)
         # Here a person is as quick as a test is written; what comes too soon has tests of its own.
         monkeypatch.setattr("experiment.lab.window.DEAD_TIME", 0.0)
         monkeypatch.setattr("experiment.lab.desk.HESITATION", 0.0)
@@ -245,7 +259,7 @@ class World:
             x, y = d.get("pos", (0.0, 0.0))
             at = [round(640 + x * 800), round(400 - y * 800)]
             if isinstance(shape, TextStim):
-                shown.append({"text": d["text"], "at": at})
+                shown.append({"text": d["says"], "at": at})
             elif isinstance(shape, Rect):
                 shown.append({"box": [round(d["width"] * 800), round(d["height"] * 800)], "at": at})
             elif isinstance(shape, Line):

@@ -165,14 +165,19 @@ def did(marker: dict[str, Any]) -> tuple[list[Any], list[Any]]:
     return mouse.did, keys.did
 
 
-def test_ages_are_typed_and_choices_read() -> None:
-    shown = [words("How old are you?", 300, 10), words("_", 300, 50), *button("Continue", 300, 200)]
-    hand = Noted(5)
-    hand.answer({"screen": "number", "shown": shown})
-    (given,) = hand.given
-    assert given["item"] == "age"
-    assert 20 <= given["value"] < 70
-    assert hand.did == [*str(int(given["value"])), (300, 200)]
+def test_ages_are_entered_and_choices_read() -> None:
+    """By the digits that stand there, or typed."""
+    digits = [x for k in range(10) for x in button(str(k), 100 + 40 * k, 120)]
+    shown = [words("How old are you?", 300, 10), words("_", 300, 50), *digits, *button("Continue", 300, 200)]
+    for keyboard in (False, True):
+        hand = Noted(5, keyboard=keyboard)
+        hand.answer({"screen": "number", "shown": shown})
+        (given,) = hand.given
+        assert given["item"] == "age"
+        assert 20 <= given["value"] < 70
+        typed = str(int(given["value"]))
+        pressed = [(100 + 40 * int(d), 120) for d in typed]
+        assert hand.did == ([*typed, "return"] if keyboard else [*pressed, (300, 200)])
     shown = [words("How do you listen now?", 300, 10)]
     for k, label in enumerate(("another way", "headphones", "loudspeakers", "hi-fi system")):
         shown += button(label, 300, 100 + 50 * k)

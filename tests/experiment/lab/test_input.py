@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from experiment.data.tables import Trial
+from experiment.lab.choices import consenting
 from experiment.lab.screens import Screens
 from experiment.question import Answer, Question
 from experiment.session import Stopped
@@ -244,9 +245,8 @@ def test_a_long_text_is_read_to_its_end_before_one_can_agree(glass: World) -> No
         glass.window.todo.extend([press(glass, way)])
 
     screens = Screens("en", 0, True, answer)
-    long = " ".join(f"Sentence number {i} tells what is done with your data." for i in range(60))
-    choices = [("agree", "I agree", "1"), ("decline", "I do not agree", "2")]
-    assert screens.choose("consent", "Welcome", long, choices) == "decline"
+    long = " ".join(f"Sentence number {i} tells what is done with your data." for i in range(120))
+    assert screens.choose("consent", "Welcome", long, consenting(screens.words)) == "decline"
     first, *middle, last = pages
     assert first == ("reading", ["Continue", "Stop"])
     assert middle[0] == ("reading", ["Back", "Continue", "Stop"])

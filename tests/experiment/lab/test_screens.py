@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +16,9 @@ from experiment.headphones import trials as headphone_trials
 from experiment.lab.reading import Page
 from experiment.lab.screens import Screens
 from experiment.launch import Prepared
-from experiment.question import Answer, Back, Question
-from experiment.session import Stopped, run_session
+from experiment.session import run_session
 from tests.experiment import readers
-from tests.experiment.lab.glass import BOOT, FRAME, LATE, GlassHand, Sound, World
-
-PAUSE = 0.008  # s that the window sleeps after a flip
+from tests.experiment.lab.glass import FRAME, LATE, GlassHand, Sound, World
 
 
 def words(page: Page) -> list[str]:
@@ -249,326 +243,6 @@ def test_a_clip_is_played_to_its_end_and_cannot_be_skipped(glass: World, booth: 
     assert glass.window.flips - asked_at >= 30  # whether to hear it again was not answered by those keys
 
 
-@pytest.mark.parametrize("key", ["space", "return"])
-def test_a_page_goes_on_with_space_or_return(glass: World, key: str) -> None:
-    seen: list[list[str]] = []
-
-    def answer(marker: dict[str, Any]) -> None:
-        seen.append([*words(glass.page()), *glass.page().buttons])
-        glass.window.todo.append(lambda: glass.window.tap(key))
-
-    Screens("it", 0, True, answer).page("Uno", "Due")
-    assert seen == [["Uno", "Due", "Continua", "Interrompi"]]
-
-
-def ask(glass: World, question: Question, *todo: Callable[[], None], language: str = "en") -> Answer:
-    screens = Screens(language, 0)
-    glass.clock.sleep(300)  # what came before is no part of an answer
-    glass.window.todo.extend(todo)
-    return screens.ask(question, Trial(block="x"), (4, 9))
-
-
-SLIDER = Question("preference", "slider", "Which?", low=0, high=10, labels=("this", "that"))
-STEPS = Question("sweet", "steps", "How?", low=1, high=5, labels=("a", "b", "c", "d", "e"), word="sweet")
-AGE = Question("age", "number", "How old?", low=1, high=110)
-
-
-def test_response_times_are_seconds_from_the_first_frame_to_the_answer(glass: World) -> None:
-    """60 frames in which nothing happens, and the time that the question whether to stop takes, count."""
-    window = glass.window
-    wait = [lambda: None] * 60
-    answer = ask(glass, STEPS, *wait, lambda: window.tap("4"), lambda: window.tap("return"))
-    assert answer.value == 4.0
-    assert answer.response_time == pytest.approx(61 * (FRAME + PAUSE), abs=0.03)
-    doubt = [*wait, lambda: window.tap("escape"), *wait, lambda: window.tap("2")]
-    answer = ask(glass, STEPS, *doubt, *wait, lambda: window.tap("2"), lambda: window.tap("return"))
-    assert answer.value == 2.0
-    assert answer.response_time == pytest.approx(183 * (FRAME + PAUSE), abs=0.1)
-    assert answer.interaction is not None
-    assert answer.interaction["moves"] == 1
-
-
-def test_a_slider_has_no_answer_before_it_is_touched(glass: World) -> None:
-    window, onward = glass.window, (640.0, 640.0)
-    drawn: list[int] = []
-
-    def look() -> None:
-        drawn.append(sum(type(s).__name__ == "Circle" for s, _ in window.drawn))
-
-    # Continue and return do nothing at first; one tick right of the middle, two left of it, then on.
-    answer = ask(
-        glass, SLIDER, lambda: window.click(onward), lambda: window.tap("return"), look, lambda: window.tap("right"),
-        lambda: None, look, *[lambda: window.tap("left")] * 3, lambda: window.tap("space"),
-    )  # fmt: skip
-    assert answer.value == 3.0
-    assert drawn == [0, 1]
-    assert answer.interaction is not None
-    assert answer.interaction["moves"] == 4
-    assert answer.choice is None
-
-
-def test_a_slider_that_starts_in_the_middle_is_an_answer_as_it_stands(glass: World) -> None:
-    """As the seed study's: whoever goes on has said 5; a key moves it from there."""
-    window = glass.window
-    middle = replace(SLIDER, start=5.0)
-    left = ask(glass, middle, lambda: window.tap("return"))
-    assert left.value == 5.0
-    assert left.interaction is not None
-    assert left.interaction["moves"] == 0
-    assert ask(glass, middle, lambda: window.tap("left"), lambda: window.tap("return")).value == 4.0
-
-
-def test_a_slider_is_answered_where_it_is_touched_and_dragged(glass: World) -> None:
-    """Eleven ticks over 1.1 screen heights: 88 pixels each, from 200 to 1080; it stays within its ends."""
-    window, onward = glass.window, (640.0, 640.0)
-
-    def at(x: float, y: float = 464.0) -> Callable[[], None]:
-        return lambda: window.click((x, y))
-
-    def hold(x: float) -> Callable[[], None]:
-        def drag() -> None:
-            window.pointer, window.held = ((x - 640) / 800, -0.08), True
-
-        return drag
-
-    def take(x: float) -> Callable[[], None]:
-        def press() -> None:
-            window.click((x, 464.0))
-            window.held = True
-
-        return press
-
-    def let_go() -> None:
-        window.held = False
-
-    go = at(*onward)
-    assert ask(glass, SLIDER, at(200.0), lambda: None, go).value == 0.0
-    assert ask(glass, SLIDER, at(1080.0 - 176 + 30), lambda: None, go).value == 8.0
-    assert ask(glass, SLIDER, at(1100.0), lambda: None, go).value == 10.0
-    assert ask(glass, SLIDER, take(376.0), hold(552.0), hold(816.0), lambda: None, let_go, go).value == 7.0
-    # What was pressed elsewhere sets nothing where it is dragged over the line.
-    elsewhere = [at(640.0, 300.0), hold(552.0), hold(816.0), let_go]
-    assert ask(glass, SLIDER, at(376.0), lambda: None, *elsewhere, go).value == 2.0
-    # Beside the line nothing is touched.
-    assert ask(glass, SLIDER, at(376.0), at(800.0, 540.0), at(1130.0), lambda: None, go).value == 2.0
-
-
-def test_steps_are_answered_by_click_number_or_arrows(glass: World) -> None:
-    window = glass.window
-
-    def keys(*names: str) -> list[Callable[[], None]]:
-        return [lambda name=name: window.tap(name) for name in names]  # type: ignore[misc]
-
-    assert ask(glass, STEPS, *keys("num_2", "return")).value == 2.0
-    assert ask(glass, STEPS, *keys("return", "left", "space")).value == 3.0  # the first arrow takes the middle
-    assert ask(glass, STEPS, *keys("right", "right", "right", "right", "return")).value == 5.0
-    assert ask(glass, STEPS, *keys("left", "left", "left", "left", "return")).value == 1.0
-    changed = ask(glass, STEPS, *keys("5", "5", "6", "0", "1", "return"))
-    assert changed.value == 1.0
-    assert changed.interaction is not None
-    assert changed.interaction["moves"] == 2
-
-
-def test_the_chosen_step_is_marked_and_the_way_on_opens(glass: World) -> None:
-    window = glass.window
-    fills: list[list[str]] = []
-
-    def look() -> None:
-        boxes = [d for s, d in window.drawn if type(s).__name__ == "Rect"]
-        fills.append([d["fillColor"] for d in sorted(boxes, key=lambda d: (-d["pos"][1], d["pos"][0]))])
-
-    ask(
-        glass, STEPS, look, lambda: window.tap("2"), lambda: None, look, lambda: window.tap("4"), lambda: None, look,
-        lambda: window.tap("return"),
-    )  # fmt: skip
-    blue, white = "#2A6F97", "#FFFFFF"
-    assert [f[:6] for f in fills] == [
-        [white] * 6,
-        [white, blue, white, white, white, blue],
-        [white, white, white, blue, white, blue],
-    ]
-
-
-def test_a_scale_without_words_on_its_steps_has_them_at_its_ends(glass: World) -> None:
-    """Numbers from left to right, the low words under the first, the high ones under the last."""
-    page: list[Page] = []
-    numbers = Question("valence", "steps", "How?", low=1, high=9, labels=("bad", "good"))
-    ask(
-        glass, numbers, lambda: page.append(glass.page()), lambda: glass.window.tap("9"),
-        lambda: glass.window.tap("return"),
-    )  # fmt: skip
-    (shown,) = page
-    assert list(shown.buttons) == [*"123456789", "Continue", "Stop"]
-    assert shown.across("bad") == shown.buttons["1"][0] < shown.buttons["9"][0] == shown.across("good")
-    assert shown.buttons["1"][0] > 50
-    assert shown.buttons["9"][0] < 1230
-    below = dict(shown.words)
-    assert below["bad"][1] == below["good"][1] > shown.buttons["1"][1]
-    assert "5 of 9" in below
-
-
-def test_only_plausible_ages_go_on(glass: World) -> None:
-    window = glass.window
-
-    def keys(*names: str) -> list[Callable[[], None]]:
-        return [lambda name=name: window.tap(name) for name in names]  # type: ignore[misc]
-
-    assert ask(glass, AGE, *keys("3", "num_4", "return")).value == 34.0
-    assert ask(glass, AGE, *keys("return", "x", "9", "9", "9", "9", "return", "backspace", "return")).value == 99.0
-    assert ask(glass, AGE, *keys("0", "return", "backspace", "1", "num_enter")).value == 1.0
-    assert ask(glass, AGE, *keys("1", "1", "1", "return", "backspace", "0", "return")).value == 110.0
-    clicked = ask(
-        glass, AGE, lambda: window.click((640.0, 640.0)), *keys("5", "0"), lambda: window.click((640.0, 640.0))
-    )
-    assert clicked.value == 50.0
-    assert clicked.interaction is not None
-    assert clicked.interaction["moves"] == 2
-
-
-def test_what_is_typed_can_be_read(glass: World) -> None:
-    window, seen = glass.window, []
-
-    def look() -> None:
-        seen.append([w for w in window.words() if w.strip("_").isdigit() or w == "_"])
-
-    ask(
-        glass, AGE, look, lambda: window.tap("4"), lambda: None, look, lambda: window.tap("2"), lambda: None, look,
-        lambda: window.tap("return"),
-    )  # fmt: skip
-    assert seen == [["_"], ["4"], ["42"]]
-
-
-def test_a_key_held_over_frames_counts_once(glass: World) -> None:
-    """The keyboard reports a press while it is down and the same press when it is let go."""
-    from types import SimpleNamespace
-
-    window = glass.window
-    at = 5000.0 + BOOT  # after the screen is shown
-    four, again = SimpleNamespace(name="4", tDown=at), SimpleNamespace(name="4", tDown=at + 1)
-    todo = [
-        lambda: window.down.append(four), lambda: window.released.append(four), lambda: window.down.append(again),
-        lambda: window.released.append(again), lambda: window.tap("return"),
-    ]  # fmt: skip
-    assert ask(glass, AGE, *todo).value == 44.0
-
-
-def test_choices_are_numbered_from_the_top(glass: World) -> None:
-    def keys(*names: str) -> list[Callable[[], None]]:
-        return [lambda name=name: glass.window.tap(name) for name in names]  # type: ignore[misc]
-
-    options = {"red": "Red", "green": "Green", "blue": "Blue"}
-    question = Question("colour", "choice", "Which colour?", options=options)
-    for key, name in (("1", "red"), ("num_2", "green"), ("3", "blue")):
-        answer = ask(glass, question, lambda key=key: glass.window.tap(key), lambda: glass.window.tap("return"))  # type: ignore[misc]
-        assert (answer.choice, answer.value) == (name, None)
-    page: list[Page] = []
-    ask(glass, question, lambda: page.append(glass.page()), *keys("1", "return"))
-    assert list(page[0].buttons) == ["Red", "Green", "Blue", "Continue", "Stop"]
-
-
-def test_a_choice_is_confirmed_and_can_be_changed_before(glass: World) -> None:
-    """Nothing goes on before something is chosen; arrows begin at the top and stay within the list."""
-    window = glass.window
-    options = {"red": "Red", "green": "Green", "blue": "Blue"}
-    question = Question("colour", "choice", "Which colour?", options=options)
-
-    def keys(*names: str) -> list[Callable[[], None]]:
-        return [lambda name=name: window.tap(name) for name in names]  # type: ignore[misc]
-
-    def press(words: str) -> Callable[[], None]:
-        return lambda: window.click(glass.page().button(words))
-
-    def given(*todo: Callable[[], None]) -> tuple[str | None, int]:
-        answer = ask(glass, question, *todo)
-        assert answer.interaction is not None
-        return answer.choice, answer.interaction["moves"]
-
-    assert given(*keys("return", "space", "2", "1", "1", "return")) == ("red", 2)
-    assert given(press("Continue"), press("Blue"), press("Green"), press("Continue")) == ("green", 2)
-    assert given(*keys("down", "down", "num_enter")) == ("green", 2)
-    assert given(*keys("up", "up", "return")) == ("red", 1)
-    assert given(*keys("down", "down", "down", "down", "down", "space")) == ("blue", 3)
-    looks: list[list[str]] = []
-
-    def look() -> None:
-        boxes = [d for s, d in window.drawn if type(s).__name__ == "Rect"]
-        looks.append([d["fillColor"] for d in sorted(boxes, key=lambda d: -d["pos"][1])][:4])
-
-    given(look, *keys("2"), lambda: None, look, *keys("return"))
-    blue, white = "#2A6F97", "#FFFFFF"
-    assert looks == [[white] * 4, [white, blue, white, blue]]
-
-
-def test_nine_choices_stand_one_below_the_other_without_touching(glass: World) -> None:
-    """The longest list of the study, and one of 14: no two boxes overlap, none lies over the edge or the question."""
-    for n in (9, 14):
-        options = {f"o{i}": f"Option {i}" for i in range(n)}
-        question = Question("x", "choice", "Which?", options=options)
-        boxes: list[tuple[float, float]] = []
-
-        def look(boxes: list[tuple[float, float]] = boxes) -> None:
-            boxes += [(d["pos"][1], d["height"]) for s, d in glass.window.drawn if type(s).__name__ == "Rect"]
-
-        ask(glass, question, look, lambda: glass.window.tap("1"), lambda: glass.window.tap("return"))
-        places = boxes[: n + 1]  # with the button that goes on
-        assert all(a[0] - a[1] / 2 > b[0] + b[1] / 2 for a, b in itertools.pairwise(places))
-        assert places[0][0] + places[0][1] / 2 < 0.3 - 0.042 / 2
-        assert places[-1][0] - places[-1][1] / 2 > -0.455 + 0.045 / 2
-
-
-def test_esc_and_the_stop_button_ask_once_and_no_goes_on(glass: World) -> None:
-    window, asked = glass.window, []
-
-    def look() -> None:
-        asked.append(([w for w, _ in glass.page().words], list(glass.page().buttons)))
-
-    stop = lambda: window.click(glass.page().button("Stop"))  # noqa: E731
-    no = lambda: window.click(glass.page().button("No"))  # noqa: E731
-    answer = ask(
-        glass, STEPS, lambda: window.tap("3"), lambda: window.tap("escape"), lambda: None, look,
-        lambda: window.tap("escape"), look, no, lambda: None, stop, lambda: None, look, lambda: window.tap("2"),
-        lambda: window.tap("return"),
-    )  # fmt: skip
-    assert answer.value == 3.0
-    question = readers.PAGES["en"]["stop"][0]
-    assert asked == [([question], ["Yes", "No"])] * 3
-    for way in (lambda: window.tap("1"), lambda: window.click(glass.page().button("Yes"))):
-        with pytest.raises(Stopped):
-            ask(glass, STEPS, lambda: window.tap("escape"), lambda: None, way)
-    words_of_it: list[str] = []
-    ask(
-        glass, STEPS, lambda: window.tap("escape"), lambda: None, lambda: words_of_it.extend(window.words()),
-        lambda: window.tap("2"), lambda: window.tap("1"), lambda: window.tap("return"), language="it",
-    )  # fmt: skip
-    assert words_of_it == [readers.PAGES["it"]["stop"][0], "Sì", "No"]
-
-
-def test_other_mouse_buttons_and_lost_focus(glass: World) -> None:
-    """The right mouse button presses nothing; focus that was lost while a question stood there is told with its answer."""
-    window = glass.window
-    screens = Screens("en", 0)
-    place = (640.0, 432.0)
-    window.todo.extend(
-        [lambda: window.click(place, 4), lambda: None, lambda: window.handlers["on_deactivate"](),
-         lambda: window.click((440.0, 432.0)), lambda: window.tap("2"), lambda: window.handlers["on_activate"](),
-         lambda: window.click(place), lambda: window.tap("return")]
-    )  # fmt: skip
-    answer = screens.ask(STEPS, Trial(block="x"), (0, 1))
-    assert answer.value == 3.0
-    assert answer.interaction is not None
-    assert answer.interaction["focus_losses"] == 1
-    assert answer.interaction["dropped"] == 2  # a press and a key while another window had the focus
-    assert answer.interaction["moves"] == 1
-    assert answer.interaction["late_frames"] == 0
-    window.todo.extend([lambda: None] * 10)
-    window.todo.extend([lambda: window.tap("1"), lambda: glass.clock.sleep(0.2), lambda: window.tap("return")])
-    late = screens.ask(STEPS, Trial(block="x"), (0, 1)).interaction
-    assert late is not None
-    assert (late["focus_losses"], late["late_frames"], late["moves"]) == (0, 1, 1)
-    screens.close()
-    assert not window.open
-
-
 def test_a_level_is_chosen_in_steps_of_3_db_and_is_never_over_0(glass: World) -> None:
     """-24 to 0 dB: the louder end is 0, each key is 3 dB, and the noise that plays follows at once."""
     for language, ends in readers.LOUDNESS.items():
@@ -669,35 +343,6 @@ def test_options_of_a_study_are_shown_and_stored(glass: World, booth: Prepared) 
         assert np.allclose(20 * np.log10(clips), -9.0)
 
 
-def test_a_window_that_can_not_be_opened_is_one_line(monkeypatch: pytest.MonkeyPatch, glass: World) -> None:
-    import sys
-
-    from experiment.errors import ExperimentError
-    from experiment.lab.window import open_window
-
-    def broken(**_: Any) -> None:
-        raise OSError("no screen")
-
-    monkeypatch.setattr(sys.modules["psychopy.visual"], "Window", broken, raising=False)
-    with pytest.raises(ExperimentError, match=r"no window can be opened \(OSError\)"):
-        open_window(True)
-
-
-def test_own_wording_is_shown(glass: World, tmp_path: Path) -> None:
-    from experiment.texts import FOLDER
-
-    english = (FOLDER / "en.toml").read_text(encoding="utf-8")
-    (tmp_path / "en.toml").write_text(english.replace('next = "Continue"', 'next = "Go on"'), encoding="utf-8")
-    seen: list[str] = []
-
-    def answer(_: dict[str, Any]) -> None:
-        seen.extend(glass.page().buttons)
-        glass.window.todo.append(lambda: glass.window.tap("space"))
-
-    Screens("en", 0, True, answer, None, tmp_path).page("a", "b")
-    assert seen == ["Go on", "Stop"]
-
-
 def test_consent_is_stored_as_given(glass: World, booth: Prepared) -> None:
     """Who says no to the optional questions is not asked them; who declines leaves nothing."""
 
@@ -732,61 +377,6 @@ def test_consent_is_stored_as_given(glass: World, booth: Prepared) -> None:
             assert {"sex", "age", "device"} <= items
 
 
-def test_what_does_not_change_is_not_drawn_again(glass: World) -> None:
-    """Forty frames of a page are drawn once; where a button is pointed at, it alone is drawn anew, and tinted."""
-    window = glass.window
-    draws: list[int] = []
-    fills: list[str] = []
-
-    def look() -> None:
-        draws.append(window.draws)
-        fills.append(next(d["fillColor"] for s, d in window.drawn if type(s).__name__ == "Rect" and d["pos"][0] > 0))
-
-    def point() -> None:
-        window.pointer = (0.21, -0.28)
-
-    todo = [
-        lambda: None,
-        look,
-        *[lambda: None] * 40,
-        look,
-        point,
-        lambda: None,
-        lambda: None,
-        look,
-        lambda: window.tap("1"),
-    ]
-    window.todo.extend(todo)
-    assert Screens("en", 0).choose("x", "Title", "Body", [("a", "A", "1"), ("b", "B", "2")]) == "a"
-    assert draws[0] == 2 + 3 * 2  # two texts, three buttons of a box and a word
-    assert draws[1] == draws[0]
-    assert draws[2] == draws[1] + 2
-    assert fills == ["#FFFFFF", "#FFFFFF", "#DDE6EA"]
-
-
-def test_the_window_fills_the_screen_or_is_1280_by_800(glass: World) -> None:
-    Screens("en", 0, True)
-    assert glass.window.options["fullscr"] is True
-    assert glass.window.options["allowGUI"] is False
-    Screens("en", 0, False)
-    assert glass.window.options["fullscr"] is False
-    assert glass.window.options["allowGUI"] is True
-    assert glass.window.options["size"] == (1280, 800)
-    assert glass.window.options["units"] == "height"
-    assert glass.window.options["color"] == "#F6F4EF"
-    assert glass.window.options["useFBO"] is True
-
-
-def test_a_click_before_a_screen_stands_does_not_answer_it(glass: World) -> None:
-    """Somebody who clicks on while a sound plays has not answered what comes after it."""
-    screens = Screens("en", 0)
-    glass.window.click((640.0, 624.0))
-    glass.window.todo.extend([*[lambda: None] * 10, lambda: glass.window.tap("space")])
-    before = glass.window.flips
-    screens.page("a", "b")
-    assert glass.window.flips - before > 10
-
-
 @pytest.mark.parametrize("language", ["en", "it"])
 def test_nothing_lies_over_anything_else_or_over_the_edge(glass: World, booth: Prepared, language: str) -> None:
     """On every screen of a session: boxes apart and inside, rows of buttons centred, the way to stop small in its corner."""
@@ -819,6 +409,8 @@ def test_nothing_lies_over_anything_else_or_over_the_edge(glass: World, booth: P
         for b in others:
             by_row.setdefault(b[1], []).append(b)
         for row in by_row.values():
+            if marker["screen"] == "number" and len(row) == 2:
+                continue  # below the digits' last line of three
             assert np.mean([b[0] for b in row]) == pytest.approx(640, abs=1)
             assert len({b[2:] for b in row}) == 1
         texts = [(x["text"], *x["at"]) for x in marker["shown"] if "text" in x]
@@ -830,32 +422,3 @@ def test_nothing_lies_over_anything_else_or_over_the_edge(glass: World, booth: P
                 assert y > 60 or x > 1000
             inside = [b for b in boxes if abs(x - b[0]) < b[2] / 2 and abs(y - b[1]) < b[3] / 2]
             assert all((x, y) == b[:2] for b in inside)  # words on a button stand in its middle
-
-
-@pytest.mark.parametrize("kind", ["choice", "number", "slider", "steps"])
-def test_a_button_and_a_key_go_back_where_that_may_be_done(glass: World, kind: str) -> None:
-    """And only there; what stands there says so in words, and Esc still asks whether to stop."""
-    window, seen = glass.window, []
-    screens = Screens("it", 0, marker=seen.append)
-    asked = Question(
-        "x", kind, "?", options={"a": "uno", "b": "due"}, low=1, high=3, labels=("poco", "molto"), back=True
-    )
-    window.todo.extend([lambda: None, lambda: window.tap("pageup")])
-    assert screens.ask(asked, Trial(block="x"), (1, 3)) == Back()
-    page = Page.of(seen[-1]["shown"])
-    assert {"Indietro", readers.BUTTONS["it"]["stop"]} <= set(page.buttons)
-    window.todo.extend([lambda: None, lambda: window.click(page.button("Indietro"))])
-    assert screens.ask(asked, Trial(block="x"), (1, 3)) == Back()
-    # While it is asked whether to stop, nothing goes back.
-    window.todo.extend(
-        [lambda: window.tap("escape"), lambda: None, lambda: window.tap("pageup"), lambda: window.click(page.button("Indietro")),
-         lambda: window.tap("2"), lambda: None, lambda: window.tap("pageup")]
-    )  # fmt: skip
-    assert screens.ask(asked, Trial(block="x"), (1, 3)) == Back()
-    keys = {"choice": ["pageup", "1", "return"], "number": ["pageup", "2", "return"], "slider": ["pageup", "right", "return"], "steps": ["pageup", "2", "return"]}[kind]  # fmt: skip
-    for key in keys:
-        window.todo.extend([lambda: None, lambda key=key: window.tap(key)])
-    given = screens.ask(replace(asked, back=False), Trial(block="x"), (0, 3))
-    assert isinstance(given, Answer)
-    assert "Indietro" not in Page.of(seen[-1]["shown"]).buttons
-    screens.close()

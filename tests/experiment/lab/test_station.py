@@ -305,9 +305,22 @@ def test_versions_stay_those_of_the_first_person(booth: Prepared, monkeypatch: p
 def test_all_checks_come_in_order(tmp_path: Path, config: ExperimentConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(station, "output_device", lambda: Device("card", 48000.0, 2))
     monkeypatch.setattr(station, "check_screen", lambda: [Check("screen", "ok", "here")])
+    monkeypatch.setattr(station, "check_words", lambda config, name: [Check("words", "ok", name)])
     monkeypatch.setenv("DISPLAY", ":1")
     clips(tmp_path)
-    names = ["python", "disk", "display", "sound", "screen", "database", "clock", "stimuli", "calibration", "versions"]
+    names = [
+        "python",
+        "disk",
+        "display",
+        "sound",
+        "screen",
+        "words",
+        "database",
+        "clock",
+        "stimuli",
+        "calibration",
+        "versions",
+    ]
     url = f"sqlite:///{tmp_path / 'p.db'}"
 
     def found(screen: bool) -> dict[str, str]:
@@ -318,7 +331,7 @@ def test_all_checks_come_in_order(tmp_path: Path, config: ExperimentConfig, monk
     assert found(True)["stimuli"] == "ok"
     monkeypatch.delenv("DISPLAY")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert "screen" not in found(True)
+    assert not {"screen", "words"} & set(found(True))
 
 
 def checks(*states: tuple[str, str]) -> Iterator[Check]:

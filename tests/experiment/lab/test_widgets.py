@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from experiment.lab.widgets import INK, MUTED, PAPER, Bar, Button, Slider, Typeface, laid_out, text, typeface
-from tests.experiment.lab.glass import World
+from experiment.lab.typefaces import Typeface
+from experiment.lab.widgets import INK, MUTED, PAPER, Bar, Button, Pen, Slider, Text
+from tests.experiment.lab.glass import Ruler, World
 
-FACE = Typeface()
+
+def pen(glass: World) -> Pen:
+    return Pen(glass.window, Typeface(), Ruler())
 
 
 def test_a_slider_has_a_tick_for_every_answer(glass: World) -> None:
-    """0 to 10 over 1.1 screen heights: a tick every 0.11, from -0.55 to 0.55; the words stand under the ends."""
-    slider = Slider(glass.window, FACE, 0, 10, ("left words", "right words"))
+    """0 to 10 over 1.1 screen heights: a tick every 0.11, from -0.55 to 0.55; the words stand under the ends.
+
+    The words' letters are 22.4 pixels of 800 high, their line 26.88, and it begins 46.4 pixels below the slider's line.
+    """
+    slider = Slider(pen(glass), 0, 10, ("left words", "right words"))
     slider.draw()
     page = glass.page()
     assert [x for x, _ in page.ticks] == [200 + 88 * k for k in range(11)]
     assert {y for _, y in page.ticks} == {464}  # 0.08 below the middle
-    assert page.words == (("left words", (200.0, 524.0)), ("right words", (1080.0, 524.0)))
+    assert page.words == (("left words", (200.0, 524.0)), ("right words", (1080.0, 524.0)))  # 464 + 46.4 + 13.44
     assert [slider.place(v) for v in (0, 5, 7.5, 10)] == pytest.approx([-0.55, 0, 0.275, 0.55])
     line = glass.window.drawn[0][1]
     assert (line["start"], line["end"]) == ((-0.55, -0.08), (0.55, -0.08))
@@ -33,14 +39,14 @@ def test_a_slider_has_a_tick_for_every_answer(glass: World) -> None:
 )  # fmt: skip
 def test_touching_a_slider(glass: World, x: float, y: float, value: int | None) -> None:
     """On the line, up to 0.06 above and below and 0.03 beyond the ends; the nearest tick counts."""
-    slider = Slider(glass.window, FACE, -3, 3, ("a", "b"))
+    slider = Slider(pen(glass), -3, 3, ("a", "b"))
     assert slider.touch((x, y)) is (value is not None)
     assert slider.value == value
     assert slider.moves == (value is not None)
 
 
 def test_moves_count_changes_alone(glass: World) -> None:
-    slider = Slider(glass.window, FACE, 0, 4, ("a", "b"))
+    slider = Slider(pen(glass), 0, 4, ("a", "b"))
     assert slider.state() is None
     for _ in range(3):
         slider.touch((0.0, -0.08))
@@ -51,16 +57,16 @@ def test_moves_count_changes_alone(glass: World) -> None:
     assert (slider.value, slider.moves) == (4, 3)
     slider.nudge(-1)
     assert (slider.state(), slider.moves) == (3, 4)
-    fresh = Slider(glass.window, FACE, 0, 10, ("a", "b"))
+    fresh = Slider(pen(glass), 0, 10, ("a", "b"))
     fresh.nudge(-1)
     assert fresh.value == 4
-    odd = Slider(glass.window, FACE, 1, 4, ("a", "b"))
+    odd = Slider(pen(glass), 1, 4, ("a", "b"))
     odd.nudge(1)
     assert odd.value == 3
 
 
 def test_the_marker_is_drawn_where_the_answer_is_and_not_before(glass: World) -> None:
-    slider = Slider(glass.window, FACE, 0, 10, ("a", "b"))
+    slider = Slider(pen(glass), 0, 10, ("a", "b"))
 
     def circles() -> list[tuple[float, float]]:
         glass.window.clearBuffer()
@@ -82,7 +88,7 @@ def test_the_marker_is_drawn_where_the_answer_is_and_not_before(glass: World) ->
     ],
 )  # fmt: skip
 def test_a_button_is_where_its_box_is(glass: World, point: tuple[float, float], on: bool) -> None:
-    assert Button(glass.window, FACE, "a", "A", 0.3, 0.2).contains(point) is on
+    assert Button(pen(glass), "a", "A", 0.3, 0.2).contains(point) is on
 
 
 def test_how_buttons_look(glass: World) -> None:
@@ -99,7 +105,7 @@ def test_how_buttons_look(glass: World) -> None:
 
     def look(**state: bool) -> tuple[str, str, str]:
         glass.window.clearBuffer()
-        Button(glass.window, FACE, "a", "Yes", 0.1, 0.2, **state).draw()  # type: ignore[arg-type]
+        Button(pen(glass), "a", "Yes", 0.1, 0.2, **state).draw()  # type: ignore[arg-type]
         box, label = (d for _, d in glass.window.drawn)
         assert box["pos"] == label["pos"] == (0.1, 0.2)
         assert label["text"] == "Yes"
@@ -115,7 +121,7 @@ def test_how_buttons_look(glass: World) -> None:
 
 
 def test_a_button_is_drawn_anew_where_its_look_changed(glass: World) -> None:
-    button = Button(glass.window, FACE, "a", "A", 0, 0)
+    button = Button(pen(glass), "a", "A", 0, 0)
     seen = {button.state()}
     button.selected = True
     seen.add(button.state())
@@ -130,22 +136,32 @@ def test_a_button_is_drawn_anew_where_its_look_changed(glass: World) -> None:
     assert button.state() == state  # a disabled one looks alike wherever one points
 
 
-def test_long_labels_are_set_smaller(glass: World) -> None:
-    """Letters are about 0.62 of their height wide: 30 of them fit into 0.36 only below 0.02."""
+def test_words_at_the_ends_of_a_slider_stay_on_the_sheet(glass: World) -> None:
+    """Of 5:4 half a sheet is 0.605: twenty letters of 0.028, 0.28 wide, can't stand in the middle below +-0.55."""
+    words = "x" * 20
+    slider = Slider(pen(glass), 0, 10, (words, words), half=0.605)
+    slider.draw()
+    low, high = (x for _, (x, _) in glass.page().words)
+    assert (low, high) == (round(640 - 800 * 0.465), round(640 + 800 * 0.465))
+    # Eighty letters, 1.12 wide, have 0.45: three lines of 32 letters.
+    long = Slider(pen(glass), 0, 10, ("xxx " * 20, "no"), half=0.605)
+    assert long.room == 0.45
+    assert long.under() == pytest.approx(0.058 + 3 * 1.2 * 0.028)
 
-    def size(label: str) -> float:
-        glass.window.clearBuffer()
-        Button(glass.window, FACE, "a", label, 0, 0, 0.36).draw()
-        return float(glass.window.drawn[1][1]["height"])
 
-    assert size("Yes") == size("Continue") == 0.03
-    assert size("x" * 30) == pytest.approx(0.36 / 18.6)
-    for n in (12, 20, 40, 60):
-        assert n * 0.6 * size("x" * n) <= 0.36
+@pytest.mark.parametrize(("high", "long", "short"), [(10, 11, 0), (20, 21, 0), (100, 11, 90)])
+def test_where_ticks_stand_close_every_tenth_is_longer(glass: World, high: int, long: int, short: int) -> None:
+    Slider(pen(glass), 0, high, ("a", "b")).draw()
+    ticks = [d["end"][1] - d["start"][1] for s, d in glass.window.drawn if type(s).__name__ == "Line"][1:]
+    assert [sum(t == pytest.approx(0.028) for t in ticks), sum(t == pytest.approx(0.014) for t in ticks)] == [
+        long,
+        short,
+    ]
+    assert len(glass.page().ticks) == high + 1
 
 
 def test_the_bar_fills_from_the_left(glass: World) -> None:
-    bar = Bar(glass.window)
+    bar = Bar(pen(glass))
     states = []
     for share in (0.0, 0.25, 0.5, 1.0):
         bar.share = share
@@ -160,51 +176,29 @@ def test_the_bar_fills_from_the_left(glass: World) -> None:
 
 
 def test_text_stands_where_it_is_put(glass: World) -> None:
-    shown = text(glass.window, FACE, "Hello", 0.3, 0.05, "#123456", x=-0.2, bold=True, wrapWidth=0.4)
+    """In lines as wide as there is room, which the window does not break again; it is read as a whole."""
+    shown = Text(pen(glass), "Hello out there", -0.2, 0.3, 0.05, 0.25, "#123456", True)
     shown.draw()
     found = glass.window.drawn[0][1]
-    assert (found["text"], found["pos"], found["height"], found["color"]) == ("Hello", (-0.2, 0.3), 0.05, "#123456")
-    assert (found["bold"], found["wrapWidth"], found["font"]) == (True, 0.4, "Noto Sans")
+    assert (found["text"], found["says"]) == ("Hello out\nthere", "Hello out there")
+    assert (found["pos"], found["height"], found["color"]) == ((-0.2, 0.3), 0.05, "#123456")
+    assert (found["bold"], found["wrapWidth"], found["font"]) == (True, 4.0, "Noto Sans")
     assert (found["alignText"], found["anchorHoriz"]) == ("center", "center")
-    plain = text(glass.window, FACE, "Hello", 0.3)
-    assert (plain.pos, plain.bold, plain.color, plain.wrapWidth) == ((0.0, 0.3), False, "#1F2A33", 1.15)
+    plain = Text(pen(glass), "Hello", 0.0, 0.3, 0.034)
+    assert (plain.bold, plain.color, plain.room) == (False, "#1F2A33", 1.15)
+    plain.draw()
+    before = plain.state()
+    plain.words = "Bye"
+    assert plain.state() != before
+    plain.draw()
+    assert [d["says"] for _, d in glass.window.drawn] == ["Hello out there", "Bye"]
 
 
-def test_lines_of_letters_without_spaces_are_as_long_as_there_is_room() -> None:
-    """Ten wide letters of a tenth fill a width of one exactly; narrow ones are 0.6 of that; no line begins with a full stop."""
-    face = typeface("ja")
-    assert laid_out(face, "字" * 10, 0.1, 1.0) == "字" * 10
-    assert laid_out(face, "字" * 11, 0.1, 1.0) == "字" * 10 + "\n字"
-    assert laid_out(face, "字" * 10 + "。字", 0.1, 1.0) == "字" * 10 + "。\n字"
-    assert laid_out(face, "字" * 4 + "x" * 12, 0.1, 1.0) == "字" * 4 + "x" * 10 + "\nxx"
-    assert laid_out(face, "字" * 6 + "\n" + "字" * 6, 0.1, 0.5) == "字字字字字\n字\n字字字字字\n字"
-    for first, last in (("\u2e80", "\u9fff"), ("\uac00", "\ud7a3"), ("\uff00", "\uffef")):
-        assert laid_out(face, (first + last) * 3, 0.1, 0.4) == f"{first}{last}{first}{last}\n{first}{last}"
-    words = "Words with spaces are left to the window, however long they are."
-    assert laid_out(face, words, 0.1, 0.5) == words
-
-
-def test_right_to_left_lines_are_broken_before_they_are_turned() -> None:
-    """Two Hebrew words of four letters: on one line of ten the first stands at the right; on lines of eight it stands on top."""
-    assert laid_out(typeface("he"), "שלום עולם", 0.1, 0.5) == "םלוע םולש"
-    assert laid_out(typeface("he"), "שלום עולם", 0.1, 0.4) == "םולש\nםלוע"
-    assert laid_out(typeface("he"), "שלום עולם", 0.1, 0.01) == "םולש\nםלוע"  # never less than eight
-    assert laid_out(typeface("he"), "שלום\n\nעולם", 0.1, 0.5) == "םולש\n\nםלוע"
-    # Arabic letters are joined too: beh, alef, beh have other shapes in a word than alone.
-    assert laid_out(typeface("ar"), "\u0628\u0627\u0628", 0.1, 0.5) == "\ufe8f\ufe8e\ufe91"
-
-
-@pytest.mark.parametrize(
-    ("language", "font", "style"),
-    [
-        ("en", "Noto Sans", "LTR"), ("it", "Noto Sans", "LTR"), ("ja", "Noto Sans CJK JP", "LTR"),
-        ("zh-CN", "Noto Sans CJK SC", "LTR"), ("ko_KR", "Noto Sans CJK KR", "LTR"), ("he", "Noto Sans Hebrew", "RTL"),
-        ("ar", "Noto Sans Arabic", "Arabic"), ("fa-IR", "Noto Sans Arabic", "Arabic"), ("ur", "Noto Sans Arabic", "Arabic"),
-    ],
-)  # fmt: skip
-def test_typefaces(language: str, font: str, style: str) -> None:
-    assert typeface(language) == Typeface(font, style)
-    assert typeface(language, "Mine") == Typeface("Mine", style)
+def test_what_a_text_takes_is_measured(glass: World) -> None:
+    """Letters are half as wide as high here, lines a fifth higher: nine letters, two lines."""
+    assert pen(glass).takes("Hello out there", 0.05, 0.25) == pytest.approx((0.225, 0.12))
+    assert pen(glass).takes("Hello out there", 0.05, 1.0) == pytest.approx((0.375, 0.06))
+    assert pen(glass).longest("Hello out there", 0.05) == pytest.approx(0.125)
 
 
 def luminance(colour: str) -> float:
@@ -229,14 +223,14 @@ def test_every_button_can_be_read_and_seen(
 ) -> None:
     """WCAG 2.1 AA: words 4.5 to 1 on what they stand on, edges 3 to 1 on the screen."""
     look = {"quiet": quiet, "enabled": enabled, "selected": selected, "hover": hover, "primary": primary}
-    Button(glass.window, FACE, "n", "words", 0, 0, **look).draw()
+    Button(pen(glass), "n", "words", 0, 0, **look).draw()
     box, label = (d for _, d in glass.window.drawn)
     assert contrast(label["color"], box["fillColor"]) >= 4.5
     assert contrast(box["lineColor"], PAPER) >= 3
 
 
 def test_the_bar_and_the_words_on_the_screen_can_be_seen(glass: World) -> None:
-    Bar(glass.window).draw()
+    Bar(pen(glass)).draw()
     trough, filled = (d for _, d in glass.window.drawn)
     assert contrast(trough["lineColor"], PAPER) >= 3
     assert contrast(filled["fillColor"], trough["fillColor"]) >= 3

@@ -1,0 +1,67 @@
+"""What can be pressed on each screen: its words, and the keys that press it too."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+ERASE = "erase"  # takes back what was typed last
+Words = dict[str, Any]
+
+
+class Choice(NamedTuple):
+    """One of several buttons: its name, its words, the key that answers it."""
+
+    name: str
+    label: str
+    key: str | None = None
+    primary: bool = False
+
+
+def onward(words: Words) -> Choice:
+    """Go on."""
+    return Choice("next", words["next"], "space", True)
+
+
+def play(words: Words) -> Choice:
+    """Begin a sound."""
+    return Choice("play", words["play"], "space", True)
+
+
+def reading(words: Words, first: bool) -> list[Choice]:
+    """One page of a text back, and one forth."""
+    return [*([] if first else [Choice("earlier", words.get("back", "\u2190"), "pageup")]), onward(words)]
+
+
+def consenting(words: Words) -> list[Choice]:
+    """Two answers alike."""
+    return [Choice("agree", words["agree"], "1"), Choice("decline", words["decline"], "2")]
+
+
+def sound_heard(words: Words) -> list[Choice]:
+    """Whether the tones came as they should."""
+    return [Choice("yes", words["yes"], "1", True), Choice("again", words["again"], "2")]
+
+
+def clip_heard(words: Words) -> list[Choice]:
+    """On, or once more."""
+    return [onward(words), Choice("again", words["again"], "2")]
+
+
+def stopping(words: Words) -> list[Choice]:
+    """Whether to stop."""
+    return [Choice("yes", words["yes"], "1"), Choice("no", words["no"], "2", True)]
+
+
+def intervals() -> list[Choice]:
+    """Which of three sounds."""
+    return [Choice(str(i), str(i), str(i)) for i in (1, 2, 3)]
+
+
+def listed(options: dict[str, str]) -> list[Choice]:
+    """Options, numbered from the top."""
+    return [Choice(name, label, str(i + 1)) for i, (name, label) in enumerate(options.items())]
+
+
+def number_pad(words: Words) -> list[Choice]:
+    """Digits, and one that takes the last one back."""
+    return [*(Choice(d, d) for d in "123456789"), Choice(ERASE, words.get(ERASE, "<")), Choice("0", "0")]

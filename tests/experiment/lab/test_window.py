@@ -1,0 +1,191 @@
+"""What every screen does: it takes presses and keys, asks before it stops, and draws what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiment.data.tables import Trial
+from experiment.lab.choices import Choice
+from experiment.lab.reading import Page
+from experiment.lab.screens import Screens
+from experiment.lab.window import windowed
+from experiment.question import Answer, Question
+from experiment.session import Stopped
+from tests.experiment import readers
+from tests.experiment.lab.glass import World
+
+STEPS = Question("sweet", "steps", "How?", low=1, high=5, labels=("a", "b", "c", "d", "e"), word="sweet")
+
+
+def words(page: Page) -> list[str]:
+    """What stands there but for buttons, from top to bottom."""
+    return [w for w, _ in sorted(page.words, key=lambda x: x[1][1])]
+
+
+def ask(glass: World, question: Question, *todo: Callable[[], None], language: str = "en") -> Answer:
+    screens = Screens(language, 0)
+    glass.clock.sleep(300)  # what came before is no part of an answer
+    glass.window.todo.extend(todo)
+    return screens.ask(question, Trial(block="x"), (4, 9))
+
+
+def test_esc_and_the_stop_button_ask_once_and_no_goes_on(glass: World) -> None:
+    window, asked = glass.window, []
+
+    def look() -> None:
+        asked.append(([w for w, _ in glass.page().words], list(glass.page().buttons)))
+
+    stop = lambda: window.click(glass.page().button("Stop"))  # noqa: E731
+    no = lambda: window.click(glass.page().button("No"))  # noqa: E731
+    answer = ask(
+        glass, STEPS, lambda: window.tap("3"), lambda: window.tap("escape"), lambda: None, look,
+        lambda: window.tap("escape"), look, no, lambda: None, stop, lambda: None, look, lambda: window.tap("2"),
+        lambda: window.tap("return"),
+    )  # fmt: skip
+    assert answer.value == 3.0
+    question = readers.PAGES["en"]["stop"][0]
+    assert asked == [([question], ["Yes", "No"])] * 3
+    for way in (lambda: window.tap("1"), lambda: window.click(glass.page().button("Yes"))):
+        with pytest.raises(Stopped):
+            ask(glass, STEPS, lambda: window.tap("escape"), lambda: None, way)
+    words_of_it: list[str] = []
+    ask(
+        glass, STEPS, lambda: window.tap("escape"), lambda: None, lambda: words_of_it.extend(window.words()),
+        lambda: window.tap("2"), lambda: window.tap("1"), lambda: window.tap("return"), language="it",
+    )  # fmt: skip
+    assert words_of_it == [readers.PAGES["it"]["stop"][0], "Sì", "No"]
+
+
+def test_other_mouse_buttons_and_lost_focus(glass: World) -> None:
+    """The right mouse button presses nothing; focus that was lost while a question stood there is told with its answer."""
+    window = glass.window
+    screens = Screens("en", 0)
+    place = (640.0, 432.0)
+    window.todo.extend(
+        [lambda: window.click(place, 4), lambda: None, lambda: window.handlers["on_deactivate"](),
+         lambda: window.click((440.0, 432.0)), lambda: window.tap("2"), lambda: window.handlers["on_activate"](),
+         lambda: window.click(place), lambda: window.tap("return")]
+    )  # fmt: skip
+    answer = screens.ask(STEPS, Trial(block="x"), (0, 1))
+    assert answer.value == 3.0
+    assert answer.interaction is not None
+    assert answer.interaction["focus_losses"] == 1
+    assert answer.interaction["dropped"] == 2  # a press and a key while another window had the focus
+    assert answer.interaction["moves"] == 1
+    assert answer.interaction["late_frames"] == 0
+    window.todo.extend([lambda: None] * 10)
+    window.todo.extend([lambda: window.tap("1"), lambda: glass.clock.sleep(0.2), lambda: window.tap("return")])
+    late = screens.ask(STEPS, Trial(block="x"), (0, 1)).interaction
+    assert late is not None
+    assert (late["focus_losses"], late["late_frames"], late["moves"]) == (0, 1, 1)
+    screens.close()
+    assert not window.open
+
+
+def test_a_window_that_can_not_be_opened_is_one_line(monkeypatch: pytest.MonkeyPatch, glass: World) -> None:
+    import sys
+
+    from experiment.errors import ExperimentError
+    from experiment.lab.window import open_window
+
+    def broken(**_: Any) -> None:
+        raise OSError("no screen")
+
+    monkeypatch.setattr(sys.modules["psychopy.visual"], "Window", broken, raising=False)
+    with pytest.raises(ExperimentError, match=r"no window can be opened \(OSError\)"):
+        open_window(True)
+
+
+def test_what_does_not_change_is_not_drawn_again(glass: World) -> None:
+    """Forty frames of a page are drawn once; where a button is pointed at, it alone is drawn anew, and tinted."""
+    window = glass.window
+    draws: list[int] = []
+    fills: list[str] = []
+
+    def look() -> None:
+        draws.append(window.draws)
+        fills.append(next(d["fillColor"] for s, d in window.drawn if type(s).__name__ == "Rect" and d["pos"][0] > 0))
+
+    def point() -> None:
+        window.pointer = (0.21, -0.28)
+
+    todo = [
+        lambda: None,
+        look,
+        *[lambda: None] * 40,
+        look,
+        point,
+        lambda: None,
+        lambda: None,
+        look,
+        lambda: window.tap("1"),
+    ]
+    window.todo.extend(todo)
+    assert Screens("en", 0).choose("x", "Title", "Body", [Choice("a", "A", "1"), Choice("b", "B", "2")]) == "a"
+    assert draws[0] == 2 + 3 * 2  # two texts, three buttons of a box and a word
+    assert draws[1] == draws[0]
+    assert draws[2] == draws[1] + 2
+    assert fills == ["#FFFFFF", "#FFFFFF", "#DDE6EA"]
+
+
+def test_the_window_fills_the_screen_or_is_1280_by_800(glass: World) -> None:
+    Screens("en", 0, True)
+    assert glass.window.options["fullscr"] is True
+    assert glass.window.options["allowGUI"] is False
+    Screens("en", 0, False)
+    assert glass.window.options["fullscr"] is False
+    assert glass.window.options["allowGUI"] is True
+    assert glass.window.options["size"] == (1280, 800)
+    assert glass.window.options["units"] == "height"
+    assert glass.window.options["color"] == "#F6F4EF"
+    assert glass.window.options["useFBO"] is True
+
+
+@pytest.mark.parametrize(
+    ("display", "size"),
+    [((1920, 1080), (1280, 800)), ((1280, 800), (1280, 800)), ((1366, 768), (1257, 707)), ((1024, 768), (942, 707))],
+)
+def test_a_window_fits_the_display(display: tuple[int, int], size: tuple[int, int]) -> None:
+    """Where 1280 x 800 have no room, the window takes 92 % of what there is."""
+    assert windowed(*display) == size
+
+
+def test_a_click_before_a_screen_stands_does_not_answer_it(glass: World) -> None:
+    """Somebody who clicks on while a sound plays has not answered what comes after it."""
+    screens = Screens("en", 0)
+    glass.window.click((640.0, 624.0))
+    glass.window.todo.extend([*[lambda: None] * 10, lambda: glass.window.tap("space")])
+    before = glass.window.flips
+    screens.page("a", "b")
+    assert glass.window.flips - before > 10
+
+
+@pytest.mark.parametrize("key", ["space", "return"])
+def test_a_page_goes_on_with_space_or_return(glass: World, key: str) -> None:
+    seen: list[list[str]] = []
+
+    def answer(marker: dict[str, Any]) -> None:
+        seen.append([*words(glass.page()), *glass.page().buttons])
+        glass.window.todo.append(lambda: glass.window.tap(key))
+
+    Screens("it", 0, True, answer).page("Uno", "Due")
+    assert seen == [["Uno", "Due", "Continua", "Interrompi"]]
+
+
+def test_own_wording_is_shown(glass: World, tmp_path: Path) -> None:
+    from experiment.texts import FOLDER
+
+    english = (FOLDER / "en.toml").read_text(encoding="utf-8")
+    (tmp_path / "en.toml").write_text(english.replace('next = "Continue"', 'next = "Go on"'), encoding="utf-8")
+    seen: list[str] = []
+
+    def answer(_: dict[str, Any]) -> None:
+        seen.extend(glass.page().buttons)
+        glass.window.todo.append(lambda: glass.window.tap("space"))
+
+    Screens("en", 0, True, answer, None, tmp_path).page("a", "b")
+    assert seen == ["Go on", "Stop"]
