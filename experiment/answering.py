@@ -94,7 +94,8 @@ def started(store: Store, session_id: int, token: str | None = None) -> Stored:
         if not lease.taken(s, session_id, before):
             return
         row = s.get_one(SessionRow, session_id)
-        s.add(Sitting(session_id=session_id, number=row.sitting, station=row.station, calibration=row.calibration))
+        place = {"station": row.station, "calibration": row.calibration, "declared": row.declared}
+        s.add(Sitting(session_id=session_id, number=row.sitting, **place))
         detail = {} if token is None else {"token": token}
         s.add(Event(session_id=session_id, name=START, at=0.0, detail=detail))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +19,7 @@ from experiment.config import ExperimentConfig, stored_config
 from experiment.data import lease
 from experiment.data.allotment import Places
 from experiment.data.codes import check_code, checked
+from experiment.data.declared import Change, current, number_of, told_otherwise
 from experiment.data.store import Header, Store, alone
 from experiment.data.tables import Response, SessionRow, Stimulus, StudyRow, Trial, utc_now
 from experiment.data.tombstones import find
@@ -27,6 +28,7 @@ from experiment.design import period, plan
 from experiment.errors import ExperimentError
 from experiment.session import check_files
 from experiment.tasks.task import Clip
+from experiment.texts import kept, texts
 from stimuli.manifest import ClipRow
 
 __all__ = [
@@ -56,6 +58,7 @@ class Prepared:
     study_id: int
     config: ExperimentConfig
     stimuli: list[Stimulus]
+    otherwise: list[Change] = field(default_factory=list)  # what the study file says and does not count
 
     @property
     def clips(self) -> list[Clip]:
@@ -71,10 +74,20 @@ def prepare(
     config: ExperimentConfig,
     rows: Sequence[ClipRow],
     folder: Path,
+    going_on: bool = False,
 ) -> Prepared:
-    """Enter a study and its clips into the database; a study that began keeps the design that it began with."""
-    study_id = store.ensure_study(name, title, definition)
+    """Enter a study and its clips into the database; a study that began keeps the design that it began with.
+
+    A session that is gone on with (`going_on`) has the limits and the words that count, whatever the study file says since.
+    """
+    read = {language: texts(language, config.texts) for language in config.languages}
+    study_id = store.ensure_study(name, title, definition, read, going_on)
+    row = store.do(lambda s: current(s, study_id))
     config = config.model_copy(update={"design": stored_config(store.study(name).definition).design})
+    otherwise = told_otherwise(row, definition, read) if going_on and row is not None else []
+    if otherwise and row is not None:
+        own = {"font": config.font, "disk_gb": config.disk_gb, "effects": config.effects, "design": config.design}
+        config = stored_config(row.definition).model_copy(update=own | {"texts": kept(row.texts or read)})
     entries = [
         {
             "clip": r.clip,
@@ -90,7 +103,7 @@ def prepare(
         }
         for r in rows
     ]
-    return Prepared(store, study_id, config, store.ensure_stimuli(study_id, entries))
+    return Prepared(store, study_id, config, store.ensure_stimuli(study_id, entries), otherwise)
 
 
 def versions() -> dict[str, str]:
@@ -220,6 +233,7 @@ def resume(
         row.status = "running"
         row.ended_at = None
         row.alive_at, row.holder = utc_now(), lease.holder()
+        row.declared = number_of(s, prepared.study_id)
         if station is not None and (station != row.station or calibration is not None):
             row.station, row.calibration = station, calibration
         if overrides:

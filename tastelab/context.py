@@ -56,8 +56,8 @@ def open_store(url: str | URL, new: bool = True) -> Iterator[Store]:
         store.close()
 
 
-def prepared(store: Store, study: Study, out: Path) -> Prepared:
-    """Enter a study and its clips into an open database."""
+def prepared(store: Store, study: Study, out: Path, going_on: bool = False) -> Prepared:
+    """Enter a study and its clips into an open database; `going_on`: for a session that began, as it was declared."""
     from experiment.launch import prepare
     from stimuli.manifest import read_manifest
     from stimuli.names import places
@@ -69,7 +69,7 @@ def prepared(store: Store, study: Study, out: Path) -> Prepared:
     rows = sorted(
         read_manifest(folder), key=lambda r: (taste.get(r.taste, last), condition.get(r.model, last), r.number)
     )
-    return prepare(store, study.name, study.title, definition_of(study), study.experiment, rows, folder)
+    return prepare(store, study.name, study.title, definition_of(study), study.experiment, rows, folder, going_on)
 
 
 def effects_of(study: Study, given: Path | None = None) -> Effects:

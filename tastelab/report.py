@@ -75,7 +75,7 @@ def inputs(
     from analysis.data.frames import load
     from analysis.data.freeze import thaw
     from analysis.page.inputs import Inputs
-    from experiment.data.queries import effects_followed
+    from experiment.data.queries import amendments, effects_followed
     from stimuli.config import asked_words
     from stimuli.manifest import FILE
 
@@ -84,6 +84,7 @@ def inputs(
     with open_store(db, new=False) as store:
         data = data or load(store.engine, study.name, kind)
         followed = effects_followed(store, study.name) if data.kind == "bot" else {}
+        amended = amendments(store, study.name, data.kind)
     kept, excluded = careless.apply(data, study.analysis.exclude)
     folder = stimuli_folder(study, out)
     record = base / DRIVEN
@@ -105,4 +106,5 @@ def inputs(
         desk=json.loads(record.read_text(encoding="utf-8")) if record.exists() else None,
         timings=timings or {},
         excluded=excluded,
+        amendments=amended,
     )

@@ -55,24 +55,31 @@ def withdraw_from(store: Store, code: str, study: str | None, asked: Asked) -> b
 
 def go_on(store: Store, asked: Asked) -> bool:
     """Go on with every withdrawal that is not done."""
-    from experiment.data.erasure import at_start, list_of
+    from experiment.data.erasure import OVER, at_start, open_ones
 
+    waiting = open_ones(store)
     _say(at_start(store, _steps(asked)))
-    open_ones = list_of(store)
-    if not open_ones:
+    left = sorted(open_ones(store))
+    for _ in waiting - set(left):
+        say(OVER)
+    if not left:
         say("no withdrawal is pending")
-        return True
-    from sqlalchemy import select
+    return all([_finish(store, asked, number) for number in left])
 
-    from experiment.data.tables import Tombstone
 
-    with store.transaction() as s:
-        numbers = list(s.scalars(select(Tombstone.id).where(Tombstone.done_at.is_(None)).order_by(Tombstone.id)))
-    return all([_finish(store, asked, number) for number in numbers])
+def at_this_booth(store: Store) -> None:
+    """What is pending here, before a session starts; says what was done, and when a withdrawal is over by it."""
+    from experiment.data.erasure import OVER, at_start, open_ones
+
+    waiting = open_ones(store)
+    for told in at_start(store):
+        say(f"of a withdrawal: {told.line()}")
+    for _ in waiting - open_ones(store):
+        say(f"of a withdrawal: {OVER}")
 
 
 def _finish(store: Store, asked: Asked, number: int) -> bool:
-    from experiment.data.erasure import BEYOND, answered_for_key, carry_out, is_gone, list_of
+    from experiment.data.erasure import BEYOND, OVER, answered_for_key, carry_out, is_gone, list_of
 
     answered_for_key(store, number, asked.key, asked.no_key)
     for path in asked.gone:
@@ -85,7 +92,7 @@ def _finish(store: Store, asked: Asked, number: int) -> bool:
         )
         say("'tastelab experiment withdraw --pending' (a booth does its own when a session starts there)")
     else:
-        say("WITHDRAWN: every place on the list is done")
+        say(OVER)
     say(BEYOND)
     return not left
 

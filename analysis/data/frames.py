@@ -36,7 +36,8 @@ class StudyData:
     ----------
     people : DataFrame
         One row a participant: `participant` (a number, not the code), `status`, `language`, the study's `group` where it has any, and
-        the demographics.
+        the demographics: `age` as the year that stands for its band, and of special categories only what the study file's
+        `[analysis] groups` names.
     preference : DataFrame
         participant, trial, taste, over, under (the conditions compared, as the study declares them), first_model, clip_under,
         clip_over (the clip of each), answer, score (over the middle: `over` fits better).
@@ -54,11 +55,13 @@ class StudyData:
     middle : float
         The slider's middle: no preference.
     digest : str
-        SHA-256 over all of it: the same data has the same digest wherever it is stored.
+        SHA-256 over all of it, exact ages and special categories too: the same data has the same digest wherever it is stored.
     identification, repeats : DataFrame
         As `analysis.data.identified` has them; empty where no taste was to be named and nothing heard twice.
     planned : Planned
         How much a person was to answer.
+    special : list of dict
+        Counts of the special categories, over everybody with answers (`demographics`): whose they are is not kept.
     """
 
     study: str
@@ -75,6 +78,7 @@ class StudyData:
     repeats: pd.DataFrame = field(default_factory=partial(nothing, REPEATED))
     conditions: Conditions = field(default_factory=Conditions)
     ends: tuple[float, float] = (0.0, 10.0)
+    special: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def label(self) -> str:
@@ -218,10 +222,24 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     # Where there is none of them the digest is that of data of before there could be any.
     digest = digest_of((people, preference, ratings, affect, *(x for x in (named, repeats) if not x.empty)))
     middle, wanted = (low + high) / 2, planned(definition)
+    coarse, special = coarsened(people, definition)
     return StudyData(
-        study, kind, people, preference, ratings, affect, middle, sessions, digest, wanted, named, repeats,
-        conditions, (low, high),
+        study, kind, coarse, preference, ratings, affect, middle, sessions, digest, wanted, named, repeats,
+        conditions, (low, high), special,
     )  # fmt: skip
+
+
+def coarsened(people: pd.DataFrame, definition: dict[str, Any]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """People as analyses need them, and counts of the special categories that they do not need by person."""
+    from experiment.data.ages import coarse_age
+    from experiment.design import SPECIAL
+
+    needed = set((definition.get("analysis") or {}).get("groups") or [])
+    apart = [name for name in SPECIAL if name in people and name not in needed]
+    out = people.drop(columns=apart)
+    if "age" in out:
+        out["age"] = out["age"].map(coarse_age, na_action="ignore")
+    return out, demographics(people[apart])
 
 
 def slider_ends(definition: dict[str, Any]) -> tuple[float, float]:

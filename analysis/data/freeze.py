@@ -1,15 +1,20 @@
-"""Freeze a study's data: tidy frames and the study's definition in a folder that carries its own checksum."""
+"""Freeze a study's data: tidy frames and the study's definition in a folder that carries its own checksum.
+
+Ages are kept in bands, and of special categories their counts: the data's own checksum is over all of it, the frames' over
+what is written.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.data.compared import Conditions
-from analysis.data.frames import StudyData, digest_of, slider_ends
+from analysis.data.frames import StudyData, coarsened, digest_of, slider_ends
 from analysis.data.planned import planned
 from analysis.errors import AnalysisError
 from experiment.data.private import close_to_others, own_folder
@@ -25,12 +30,14 @@ SOME = ("identification", "repeats")  # written, and part of the digest, where t
 def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
     """Write a snapshot named by its digest; the same data is frozen once. Returns its folder."""
     target = folder / f"{data.kind}-{data.digest[:12]}"
-    if (target / "snapshot.json").exists():
+    there = target / "snapshot.json"
+    if there.exists() and "frames_sha256" in json.loads(there.read_text(encoding="utf-8")):
         return target
     partial = folder / f".{target.name}.{os.getpid()}.partial"
     own_folder(folder)
-    own_folder(partial)  # exact ages and answers of special categories are for its owner alone
-    for name in (*FRAMES, *(n for n in SOME if not getattr(data, n).empty)):
+    own_folder(partial)
+    names = [*FRAMES, *(n for n in SOME if not getattr(data, n).empty)]
+    for name in names:
         frame = getattr(data, name)
         frame.to_csv(partial / f"{name}.csv", index=False)
         if name == "repeats":  # words and numbers in one column
@@ -42,11 +49,15 @@ def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
         "middle": data.middle,
         "sessions": data.sessions,
         "data_sha256": data.digest,
+        "frames_sha256": digest_of(getattr(data, name) for name in names),
+        "special": data.special,
         "frozen_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "definition": definition,
     }
     (partial / "snapshot.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
     close_to_others(partial)
+    if target.exists():  # of an older version, with exact ages
+        shutil.rmtree(target)
     os.replace(partial, target)
     return target
 
@@ -74,16 +85,18 @@ def thaw(folder: Path) -> StudyData:
         )
     if "clip_over" not in frames["preference"]:
         frames["preference"] = _of_version_0_1(frames["preference"])
-    digest = digest_of(frames[name] for name in there)
-    if digest != described["data_sha256"]:
+    if digest_of(frames[name] for name in there) != described.get("frames_sha256", described["data_sha256"]):
         raise AnalysisError(f"snapshot {folder} was changed after it was frozen; freeze the database again")
+    if "frames_sha256" not in described:  # of an older version
+        frames["people"], described["special"] = coarsened(frames["people"], described["definition"] or {})
     return StudyData(
         described["study"],
         described["kind"],
         **frames,
         middle=described["middle"],
         sessions=described["sessions"],
-        digest=digest,
+        digest=described["data_sha256"],
+        special=described["special"],
         planned=planned(described["definition"] or {}),
         conditions=Conditions.declared(described["definition"] or {}),
         ends=slider_ends(described["definition"] or {}),

@@ -21,7 +21,8 @@ class Inputs:
     `data` are without the people that the study file's rules leave out, `excluded` names them by rule.
     `asked` maps taste -> attribute -> words that a caption of its clips should hold; `desk` is the record of a driven
     session; `timings` are seconds per stage. `effects` are those that simulated people followed; where they followed others
-    than the report was given, `followed` says which.
+    than the report was given, `followed` says which. `amendments` are what was amended of the study in its course
+    (`experiment.data.queries.amendments`).
     """
 
     title: str
@@ -39,3 +40,4 @@ class Inputs:
     desk: dict[str, Any] | None = None
     timings: dict[str, float] = field(default_factory=dict)
     excluded: dict[str, list[int]] = field(default_factory=dict)
+    amendments: list[dict[str, Any]] = field(default_factory=list)

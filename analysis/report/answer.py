@@ -200,6 +200,23 @@ def plan_and_deviations(inputs: Inputs, mixed: Rows, bounds: Rows) -> list[str]:
     missing = sorted({h.taste for h in config.hypotheses} - {"all"} - {r["taste"] for r in mixed}) if mixed else []
     if missing:
         out.append(f"Deviation: {', '.join(missing)} was declared, but there are no answers to it.")
+    return out + [line for amendment in inputs.amendments for line in amended(amendment)]
+
+
+def amended(amendment: dict[str, Any]) -> list[str]:
+    """What was amended of the study in its course: why, when, and how many sessions there were before and since."""
+    before, since = amendment["before"], amendment["since"]
+    when = f"on {amendment['at']:%Y-%m-%d}, after {before} session{'' if before == 1 else 's'} ({since} since)"
+    changes = amendment["changes"]
+    asked = [c.line() for c in changes if c.weight == "wording"]
+    others = [c.line() for c in changes if c.weight != "wording"]
+    out = []
+    if asked:
+        out.append(
+            f"Deviation: what people are asked was reworded {when}, because {amendment['wording']!r}: {'; '.join(asked)}."
+        )
+    if others:
+        out.append(f"Amended {when}, because {amendment['note']!r}: {'; '.join(others)}.")
     return out
 
 

@@ -27,8 +27,9 @@ def section(inputs: Inputs, summary: list[str]) -> Section:
         Table(
             "demographics",
             "Who took part",
-            demographics(data.people),
-            "Cells under five, which may identify a person, have no count, nor has what they would follow from.",
+            demographics(data.people) + data.special,
+            "Cells under five, which may identify a person, have no count, nor has what they would follow from. Special "
+            "categories are counted over everybody with answers, whomever rules leave out: they are not kept by person.",
         ),
         Table(
             "careless",

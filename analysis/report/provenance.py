@@ -50,7 +50,9 @@ def parts(inputs: Inputs) -> dict[str, str]:
                 os.path.relpath(inputs.folder.resolve(), inputs.out.resolve()),  # however its path was spelled
             ]
         ),
-        "data": _digest([inputs.data.digest, inputs.data.kind, inputs.data.sessions, inputs.excluded]),
+        "data": _digest(
+            [inputs.data.digest, inputs.data.kind, inputs.data.sessions, inputs.excluded, *inputs.amendments]
+        ),
         "audio": _digest([(c.clip, c.model, c.taste, c.number, c.file, c.sha256, c.seconds, c.loudness) for c in clips]),
         "features": _digest([(c.clip, c.model, c.taste, c.features) for c in clips]),
         "captions": _digest([(c.clip, c.model, c.taste, c.caption) for c in clips]),

@@ -10,4 +10,10 @@ def age_band(age: float) -> str:
     return next((name for name, (_, last) in zip(BANDS, AGE_BANDS, strict=True) if age < last + 1), BANDS[-1])
 
 
+def coarse_age(age: float) -> float:
+    """The year that stands for an age's band: its middle; of the open ones the year next to the others, or as if it had ten."""
+    middles = [last if first == 0 else (first + min(last, first + 9)) / 2 for first, last in AGE_BANDS]
+    return float(middles[BANDS.index(age_band(age))])
+
+
 BANDS = tuple(f"{first}-{last}" for first, last in AGE_BANDS)

@@ -20,10 +20,11 @@ from sqlalchemy.orm import Session
 from experiment.data.backups import folder_for, forget
 from experiment.data.connect import first_line, shown
 from experiment.data.copies import here, machine, mark_of
+from experiment.data.dumps import dumps_in
 from experiment.data.exports.write import export, formats
 from experiment.data.keyfile import KeyFile
 from experiment.data.store import Store
-from experiment.data.tables import Base, Consent, Place, SessionRow, StudyRow, Tombstone, utc_now
+from experiment.data.tables import Base, Consent, Copy, Place, SessionRow, StudyRow, Tombstone, utc_now
 from experiment.data.tombstones import WITHDRAWN, all_of, entry_of, read_marker
 from experiment.data.whose import find_person
 from experiment.data.withdrawal import bury
@@ -32,9 +33,13 @@ from experiment.errors import ExperimentError
 LOG_PATIENCE = 10.0  # s that whoever reads the database is waited for before its log is emptied
 REWRITE_PATIENCE = "30s"  # that PostgreSQL waits for sessions before it writes a table anew
 BEYOND = (
-    "out of reach, and told to whoever asks: copies that you deposited or sent, dumps that pg_dump wrote, copies of files made "
+    "out of reach, and told to whoever asks: copies that you deposited or sent, dumps that lie elsewhere, copies of files made "
     "by other programs, and (PostgreSQL) the server's own log until it is recycled"
 )
+
+
+DUMPS = "files of pg_dump"
+OVER = "WITHDRAWN: every place on the list is done"
 
 
 class NotYetError(ExperimentError):
@@ -63,6 +68,8 @@ def places_here(
 ) -> list[Place]:
     """Places of a withdrawal that no registry need know of: the database's own files, the key file, the usual folders."""
     found = [Place(kind="database", path=shown(store.url), machine=None)]
+    if store.engine.dialect.name == "postgresql":
+        found.append(Place(kind="dumps", path=DUMPS, machine=machine()))
     if not no_key:
         found.append(Place(kind="key", path=str((key or Path("participants.key")).resolve()), machine=machine()))
     for kind, folder in (
@@ -88,7 +95,13 @@ def carry_out(store: Store, steps: Mapping[str, Step] | None = None, only: int |
     only : int or None
         A tombstone's number; None: of all withdrawals.
     """
-    known: dict[str, Step] = {"database": _database, "backups": _backups, "exports": _exports, **(steps or {})}
+    known: dict[str, Step] = {
+        "database": _database,
+        "backups": _backups,
+        "exports": _exports,
+        "dumps": _dumps,
+        **(steps or {}),
+    }
     told = []
     for number, place_id in store.do(lambda s: _pending(s, only)):
         with store.transaction() as s:
@@ -195,6 +208,12 @@ def at_start(store: Store, steps: Mapping[str, Step] | None = None) -> list[Told
     return [t for t in carry_out(store, steps) if t.done]
 
 
+def open_ones(store: Store) -> set[int]:
+    """Numbers of the withdrawals that are not over."""
+    with store.transaction() as s:
+        return set(s.scalars(select(Tombstone.id).where(Tombstone.done_at.is_(None))))
+
+
 # Steps ----------------------------------------------------------------------------------------------------------------
 
 
@@ -248,6 +267,20 @@ def _exports(store: Store, stone: Tombstone, place: Place) -> str:
     for name in made:
         export(store, stone.study, name, folder)
     return f"exported anew: {', '.join(made)}" if made else "nothing is there"
+
+
+def _dumps(store: Store, stone: Tombstone, place: Place) -> str:
+    """Name what pg_dump left where tastelab writes; nobody but a person knows what else there is."""
+    with store.transaction() as s:
+        copies = [Path(path) for path in s.scalars(select(Copy.path).where(Copy.machine == machine()))]
+    folders = {p.resolve() for p in (Path.cwd(), folder_for(store.url), *copies, *(c.parent for c in copies))}
+    found = dumps_in(folders)
+    if found:
+        raise NotYetError(
+            f"{', '.join(map(str, found))}: written by pg_dump, which nobody can leave somebody out of; delete them and dump "
+            f"anew, then run this again (where they are of something else, say --gone '{DUMPS}')"
+        )
+    return f"none lies in {', '.join(sorted(map(str, folders)))}; delete those that you wrote elsewhere, and dump anew"
 
 
 def reached(place: Place) -> Path:

@@ -29,10 +29,22 @@ def own_file(path: Path) -> None:
         path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o700)
 
 
-def write_own(path: Path, text: str, encoding: str = "utf-8") -> None:
-    """Write a text to a file that its owner alone can read, from the first byte on."""
-    own_file(path)
-    path.write_text(text, encoding=encoding, newline="")
+def write_own(path: Path, text: str, encoding: str = "utf-8", append: bool = False) -> None:
+    """Write a text to a file that its owner alone can read, from the first byte on; `append`: after what it holds."""
+    if append:
+        with path.open("a", encoding=encoding, newline="") as more:
+            more.write(text)
+        return
+    try:
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    except FileExistsError:
+        own_file(path)
+        path.write_text(text, encoding=encoding, newline="")
+        return
+    with open(made, "wb") as file:
+        if stat.S_IMODE(os.fstat(made).st_mode) != 0o600:  # whatever the umask
+            path.chmod(0o600)
+        file.write(text.encode(encoding))
 
 
 def close_to_others(folder: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from experiment.data.declared import Change
 from experiment.data.store import Store
-from experiment.data.tables import Consent, Participant, Response, SessionRow, Stimulus, StudyRow, Trial
+from experiment.data.tables import Consent, Declaration, Participant, Response, SessionRow, Stimulus, StudyRow, Trial
 
 
 def consent_to(s: Session, session: SessionRow) -> Consent | None:
@@ -128,6 +129,39 @@ def answers_to(store: Store, study: str, clips: Sequence[str]) -> list[dict[str,
     )
     with store.engine.connect() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def amendments(store: Store, study: str, kind: str | None = None) -> list[dict[str, Any]]:
+    """What was amended of a study, in order: `number`, `at`, `note`, `wording`, `changes`, and how many sessions (of a kind)
+    ran `before` and `since`.
+    """
+    with store.transaction() as s:
+        study_id = s.scalar(select(StudyRow.id).where(StudyRow.name == study))
+        rows = s.scalars(
+            select(Declaration)
+            .where(Declaration.study_id == study_id, Declaration.note.is_not(None))
+            .order_by(Declaration.number)
+        ).all()
+        counted = (
+            select(SessionRow.declared, func.count())
+            .where(SessionRow.study_id == study_id)
+            .group_by(SessionRow.declared)
+        )
+        if kind is not None:
+            counted = counted.where(SessionRow.kind == kind)
+        sessions = {int(number or 0): int(n) for number, n in s.execute(counted)}
+    return [
+        {
+            "number": row.number,
+            "at": row.at,
+            "note": row.note,
+            "wording": row.wording,
+            "changes": [Change(**c) for c in row.changes],
+            "before": sum(n for number, n in sessions.items() if number < row.number),
+            "since": sum(n for number, n in sessions.items() if number >= row.number),
+        }
+        for row in rows
+    ]
 
 
 def _utc(moment: datetime) -> str:

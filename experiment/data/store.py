@@ -31,7 +31,7 @@ from experiment.data.connect import (
     shown,
     sqlite_url,
 )
-from experiment.data.same_design import same_design
+from experiment.data.declared import Texts, enter_study, number_of
 from experiment.data.tables import (
     Participant,
     SessionRow,
@@ -45,7 +45,6 @@ from experiment.data.whose import find_person
 from experiment.errors import ExperimentError
 from experiment.tasks.task import PlannedTrial
 
-FREE = ("imported", "pilot")  # sessions of these kinds bind no study to a design
 PATIENCE = 90.0  # s that a booth waits for a server that restarts, or for a lock, before it gives up
 T = TypeVar("T")
 
@@ -213,38 +212,28 @@ class Store:
 
         return self.do(find)
 
-    def ensure_study(self, name: str, title: str, definition: dict[str, Any]) -> int:
+    def ensure_study(
+        self, name: str, title: str, definition: dict[str, Any], texts: Texts | None = None, going_on: bool = False
+    ) -> int:
         """Return the id of a study, entering it on the first call.
 
         A study with sessions keeps the way in which its clips are dealt: the database's definition says which (`design`).
 
+        Parameters
+        ----------
+        texts : dict or None
+            All that participants read, by language.
+        going_on : bool
+            Whether a session that began is gone on with, which counts what was declared, whatever the study file says now.
+
         Raises
         ------
         ExperimentError
-            If the database holds sessions of this study under another definition of its design.
+            If the database holds sessions of this study under another definition of its design, or under other limits or
+            words that nobody amended.
         """
 
-        def enter(s: Session) -> int:
-            row = s.scalar(select(StudyRow).where(StudyRow.name == name))
-            if row is None:
-                row = StudyRow(name=name, title=title, definition=definition)
-                s.add(row)
-                s.flush()
-            elif row.definition != definition:
-                used = s.scalar(
-                    select(SessionRow.id).where(SessionRow.study_id == row.id, SessionRow.kind.not_in(FREE)).limit(1)
-                )
-                if used is not None and same_design(row.definition, definition):
-                    return row.id
-                if used is not None:
-                    raise ExperimentError(
-                        f"study {name!r} already has sessions under another [experiment] table; give the new design "
-                        "another name, or another --db"
-                    )
-                row.definition = definition
-            return row.id
-
-        return self.do(enter)
+        return self.do(lambda s: enter_study(s, name, title, definition, texts, going_on))
 
     def ensure_stimuli(self, study_id: int, rows: list[dict[str, Any]]) -> list[Stimulus]:
         """Enter clips (by study and clip name); a clip whose file changed after it was heard is refused.
@@ -359,6 +348,7 @@ class Store:
                 group_name=group.name if group else None,
                 alive_at=started,
                 holder=holder,
+                declared=number_of(s, study_id),
                 **told,
             )
             s.add(session)

@@ -44,6 +44,36 @@ class StudyRow(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
 
 
+class Declaration(Base):
+    """What a study was declared as from one moment on: the first time, and at each amendment.
+
+    Attributes
+    ----------
+    number : int
+        From 1, within the study.
+    note, wording : str or None
+        Why it was amended; and, where what people are asked reads otherwise since, why that. None of the first.
+    definition : dict
+        The whole study file.
+    texts : dict or None
+        All that participants read, by language; None where an older version did not store it.
+    changes : list of dict
+        `where`, `was`, `now`, `weight` of each change (`declared.Change`).
+    """
+
+    __tablename__ = "declaration"
+    __table_args__ = (UniqueConstraint("study_id", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    number: Mapped[int]
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+    note: Mapped[str | None]
+    wording: Mapped[str | None]
+    definition: Mapped[dict[str, Any]] = mapped_column(JSON)
+    texts: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    changes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+
+
 class Participant(Base):
     """A person, a driven session or a bot, under a pseudonymous code.
 
@@ -94,9 +124,10 @@ class Stimulus(Base):
 
 
 class SessionRow(Base):
-    """One session of one participant; station, calibration and holder are those of its last sitting.
+    """One session of one participant; station, calibration, holder and `declared` are those of its last sitting.
 
-    `alive_at` is the last sign of life of whoever holds it, `holder` the computer and process.
+    `alive_at` is the last sign of life of whoever holds it, `holder` the computer and process; `declared` is the number of
+    the study's `Declaration` that it ran under.
     """
 
     __tablename__ = "session"
@@ -120,6 +151,7 @@ class SessionRow(Base):
     group_name: Mapped[str | None] = mapped_column(String(20))
     alive_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     holder: Mapped[str | None] = mapped_column(String(120))
+    declared: Mapped[int | None]
     started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     participant: Mapped[Participant] = relationship(back_populates="sessions")
@@ -127,7 +159,7 @@ class SessionRow(Base):
 
 
 class Sitting(Base):
-    """One sitting of a session: where it was, and how loud clips were played there."""
+    """One sitting of a session: where it was, how loud clips were played there, and what the study was declared as."""
 
     __tablename__ = "sitting"
     __table_args__ = (UniqueConstraint("session_id", "number"),)
@@ -136,6 +168,7 @@ class Sitting(Base):
     number: Mapped[int]
     station: Mapped[str] = mapped_column(String(80))
     calibration: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    declared: Mapped[int | None]
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
 
 

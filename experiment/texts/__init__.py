@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import json
+import shutil
+import tempfile
 import tomllib
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from string import Formatter
@@ -65,6 +70,44 @@ def texts(language: str, folder: Path | None = None) -> dict[str, Any]:
             named = ", ".join(f"{{{name}}}" for name in sorted(wanted))
             raise ExperimentError(f"{path}: {place} = {words!r} needs {named}, and no other braces")
     return found
+
+
+def kept(stored: dict[str, dict[str, Any]]) -> Path:
+    """A folder from which `texts` reads what a database keeps of them, by language; it goes when the program ends."""
+    return _folder_of(json.dumps(stored, ensure_ascii=False))
+
+
+@lru_cache(maxsize=32)
+def _folder_of(stored: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="tastelab-texts-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for language, words in json.loads(stored).items():
+        shipped = FOLDER / f"{language}.toml"
+        now = _read(shipped) if shipped.is_file() else {}
+        (folder / f"{language}.toml").write_text("\n".join(_toml(_over(now, words))) + "\n", encoding="utf-8")
+    return folder
+
+
+def _over(under: dict[str, Any], words: dict[str, Any]) -> dict[str, Any]:
+    """What is kept; where it lacks what came later, what is shipped now."""
+    both = {k: _over(under[k], v) for k, v in words.items() if isinstance(v, dict) and isinstance(under.get(k), dict)}
+    return under | words | both
+
+
+def _toml(words: dict[str, Any], above: str = "") -> Iterator[str]:
+    """Texts as TOML: a line each, tables after all lines of the one above; options keep their order."""
+    for key, value in words.items():
+        if not isinstance(value, dict):
+            yield f"{_string(key)} = {_string(str(value))}"
+    for key, value in words.items():
+        if isinstance(value, dict):
+            yield f"[{above}{_string(key)}]"
+            yield from _toml(value, f"{above}{_string(key)}.")
+
+
+def _string(text: str) -> str:
+    """A JSON string is a TOML string, but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def lacking(words: dict[str, Any], kinds: list[str], after: list[str]) -> str | None:

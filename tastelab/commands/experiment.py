@@ -78,18 +78,20 @@ def _sit(
     """Check the station, begin or resume a session, show it, and say what was stored."""
     from experiment import launch
     from experiment.data.backups import backup
-    from experiment.data.erasure import at_start
     from experiment.lab.station import refuse, station_checks
     from experiment.session import run_session, unanswered
+    from tastelab.withdrawing import at_this_booth
 
     loaded = read_study(place.study)
     folder = stimuli_folder(loaded, place.out)
     checks = station_checks(place.db, loaded.name, loaded.experiment, folder, booth.station, screen=False)
     overridden = refuse(checks, override, say)
     with open_store(place.db) as store:
-        for told in at_start(store):
-            say(f"of a withdrawal: {told.line()}")
-        ready = prepared(store, loaded, place.out)
+        at_this_booth(store)
+        ready = prepared(store, loaded, place.out, going_on=resume is not None)
+        if ready.otherwise:
+            say(f"{place.study} says otherwise than what counts, and is not followed: {ready.otherwise[0].line()}")
+            say(f"  ({len(ready.otherwise)} in all; 'tastelab study amend --note WHY' makes the study file count)")
         level = launch.station_level(store, loaded.experiment, booth.station)
         if resume is not None:
             session_id, chosen = launch.resume(ready, resume, overridden, booth.station, level)

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tastelab.context import read_study, say, show
+from tastelab.context import definition_of, open_store, read_study, say, show
 from tastelab.errors import UserError
-from tastelab.options import STUDY, EffectsOption, JsonOption, Place, QuietOption, grouped
+from tastelab.options import DB, STUDY, DbOption, EffectsOption, JsonOption, Place, QuietOption, grouped
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -84,3 +84,26 @@ def check(
         f"{file} can be run. Minutes are an estimate; each clip may be heard {loaded.experiment.replays} times more.",
         as_json,
     )
+
+
+@app.command()
+def amend(
+    file: Annotated[Path, typer.Argument(help="Study file (TOML), as it is to count from here on.")] = STUDY,
+    db: DbOption = DB,
+    note: Annotated[str | None, typer.Option("--note", help="Why; kept, and told in the report.")] = None,
+    wording: Annotated[
+        str | None, typer.Option("--wording", help="Why what people are asked reads otherwise and means the same.")
+    ] = None,
+) -> None:
+    """Let changed limits, languages and wording of a study file count in its course; refuse what changes what is asked."""
+    from experiment.amending import amend as run_amend
+
+    loaded = read_study(file)
+    with open_store(db, new=False) as store:
+        changes = run_amend(store, loaded.name, definition_of(loaded), loaded.experiment, note, wording)
+    if not changes:
+        say(f"nobody took part in {loaded.name} yet (pilots and imports bind nothing): the file counts as it is")
+        return
+    say(f"{loaded.name}: {len(changes)} changed; whoever comes, and whoever goes on, meets it as it is now")
+    for change in changes:
+        say(f"  {change.weight}: {change.line()}")

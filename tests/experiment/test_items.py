@@ -247,7 +247,7 @@ def test_every_format_tells_group_and_repeats(ready: Prepared, tmp_path: Path) -
     assert [v["name"] for v in told["variableMeasured"]][-2:] == ["group", "repeated"]
     assert all(v["description"] for v in told["variableMeasured"])
     assert "group" in json.loads((tmp_path / "out" / "csv" / "s.json").read_text())["columns"]
-    sidecar = next((tmp_path / "out" / "bids").glob("sub-*/beh/*identification*.json"))
+    sidecar = next((tmp_path / "out" / "bids").glob("task-*identification*_beh.json"))
     assert json.loads(sidecar.read_text())["repeated"]["Description"].startswith("yes: the clip or pair was heard")
 
 

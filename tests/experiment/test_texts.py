@@ -40,6 +40,15 @@ def test_english_and_italian_are_complete() -> None:
                                                                "demographics.taste_impairments.options.no"}  # fmt: skip
 
 
+REACH = {"en": ("withdraw later", "published or deposited", "server's own logs"), "it": ("ritirarti anche più tardi", "pubblicate o depositate", "registri interni di un server")}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", sorted(p.stem for p in FOLDER.glob("*.toml")))
+def test_the_consent_says_what_a_withdrawal_can_t_reach(language: str) -> None:
+    said = texts(language)["consent"]["text"]
+    assert [x for x in REACH[language] if x not in said] == []
+
+
 def test_a_study_brings_its_own_language_or_wording(tmp_path: Path) -> None:
     english = (FOLDER / "en.toml").read_text(encoding="utf-8")
     (tmp_path / "fr.toml").write_text(english.replace('next = "Continue"', 'next = "Continuer"'), encoding="utf-8")

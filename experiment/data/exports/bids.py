@@ -1,4 +1,7 @@
-"""BIDS 1.10, behavioural data without other modalities: one beh.tsv a participant and block, with its JSON sidecar."""
+"""BIDS 1.10, behavioural data without other modalities: one beh.tsv a participant and block; a sidecar a block holds for all.
+
+Where nobody answered there is no participants.tsv: a table without a participant is none by the standard.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def files(data: Tidy) -> Iterator[tuple[str, str]]:
     """Texts by path of a BIDS dataset: description, participants, and per participant and block a table."""
     columns = tuple(c for c in data.columns if c not in OMITTED)
     sidecar = {c: {"Description": data.meanings[c], **({"Units": UNITS[c]} if c in UNITS else {})} for c in columns}
-    people = []
+    people, blocks = [], {}
     for number, rows in data.by_person():
         answers = {r["item"]: r["choice"] for r in rows if r["block"] == "demographics"}
         people.append(
@@ -34,11 +37,14 @@ def files(data: Tidy) -> Iterator[tuple[str, str]]:
         )
         for block in dict.fromkeys(r["block"] for r in rows):
             task = re.sub(r"[^a-zA-Z0-9]", "", block)
-            stem = f"sub-{number:03d}/beh/sub-{number:03d}_task-{task}_beh"
-            yield f"{stem}.tsv", table([r for r in rows if r["block"] == block], columns, "\t")
-            yield f"{stem}.json", dump({"TaskName": block, **sidecar})
-    yield "participants.tsv", table(people, ("participant_id", *PEOPLE), "\t")
-    yield "participants.json", dump({k: {"Description": v} for k, v in PEOPLE.items()})
+            blocks[task] = block
+            name = f"sub-{number:03d}/beh/sub-{number:03d}_task-{task}_beh.tsv"
+            yield name, table([r for r in rows if r["block"] == block], columns, "\t")
+    for task, block in blocks.items():
+        yield f"task-{task}_beh.json", dump({"TaskName": block, **sidecar})
+    if people:
+        yield "participants.tsv", table(people, ("participant_id", *PEOPLE), "\t")
+        yield "participants.json", dump({k: {"Description": v} for k, v in PEOPLE.items()})
     told = dump(
         {
             "Name": data.title,

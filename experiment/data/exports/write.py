@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from experiment.data.copies import register
 from experiment.data.exports.tidy import Tidy, tidy
@@ -41,15 +41,15 @@ def export(store: Store, study: str, format: str, out: Path) -> tuple[Path, Tidy
         found = tidy(store, study)
         shutil.rmtree(partial, ignore_errors=True)
         own_folder(partial)  # a format may have no file where nobody has answered yet
+        there, folders = set(), {"."}
         for name, text in known[format](found):
-            path = partial / name
-            if path.exists():  # a file may come in parts
-                with path.open("a", encoding="utf-8", newline="") as file:
-                    file.write(text)
-                continue
-            for folder in reversed(path.relative_to(partial).parents):
+            above = [p.as_posix() for p in reversed(PurePosixPath(name).parents)]
+            for folder in [x for x in above if x not in folders]:
                 own_folder(partial / folder)
-            write_own(path, text, "utf-8-sig" if format == "psychopy" else "utf-8")
+                folders.add(folder)
+            more = name in there  # a file may come in parts
+            write_own(partial / name, text, "utf-8-sig" if format == "psychopy" and not more else "utf-8", more)
+            there.add(name)
         if store.do(number_of) == before:
             break  # nobody withdrew while it was written
     old = out / f".{format}.{os.getpid()}.old"

@@ -164,12 +164,12 @@ def test_ratings_and_affect_name_the_clip_its_prompt_and_its_model(db: Written) 
 
 
 def test_people_have_what_they_said_of_themselves(db: Written) -> None:
-    """Choices as words, numbers as numbers; who said nothing is there too."""
+    """Choices as words, numbers as numbers, ages by their band; who said nothing is there too."""
     db.session([("demographics", None, None, None, {"sex": "female", "age": 34.0}), *choice(3)])
     db.session(choice(4), language="it", status="stopped")
     people = db.load().people
     assert people["participant"].tolist() == [1, 2]
-    assert people.loc[0, ["sex", "age", "status", "language"]].tolist() == ["female", 34, "complete", "en"]
+    assert people.loc[0, ["sex", "age", "status", "language"]].tolist() == ["female", 29.5, "complete", "en"]
     assert people.loc[1, ["status", "language"]].tolist() == ["stopped", "it"]
     assert people.loc[1, ["sex", "age"]].isna().all()
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from sqlalchemy import update
 
 from analysis.data.frames import StudyData, digest_of, load
 from analysis.data.freeze import freeze, thaw
 from analysis.errors import AnalysisError
 from experiment import launch
 from experiment.bots.effects import load_effects
+from experiment.data.store import Store
+from experiment.data.tables import Response, StudyRow
 from experiment.launch import Prepared
 from tests.analysis.data.test_careless import study
+from tests.experiment.data.rows import DEFAULT, Asked, sat
 
 
 @pytest.fixture
@@ -89,3 +94,62 @@ def test_a_snapshot_of_version_0_1_is_read_as_what_it_meant(prepared: Prepared, 
     back = thaw(folder)
     pd.testing.assert_frame_equal(back.preference, data.preference)
     assert back.digest == data.digest
+
+
+def told(store: Store, ages: Sequence[float], ethnicities: Sequence[str]) -> None:
+    for k, (age, ethnicity) in enumerate(zip(ages, ethnicities, strict=True)):
+        about = {
+            "sex": (None, "female", 1.0), "age": (age, None, 1.0), "ethnicity": (None, ethnicity, 1.0),
+            "taste_impairments": (None, "yes", 1.0),
+        }  # fmt: skip
+        sat(store, f"P{k}", [Asked("demographics", about), *DEFAULT[1:]])
+
+
+def test_snapshots_hold_no_exact_age_and_no_special_category_by_person(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    told(store, [33.25, 57.25, 71.25, 19.25, 31.25, 29.25], ["latino"] * 5 + ["mixed"])
+    data = load(store.engine, "s")
+    assert data.people["age"].tolist() == [29.5, 59.5, 69.5, 21.0, 29.5, 29.5]
+    assert list(data.people.columns) == ["participant", "age", "sex", "status", "language"]
+    counts = {(r["item"], r["answer"]): r["n"] for r in data.special}
+    assert counts == {("ethnicity", "latino"): None, ("ethnicity", "mixed"): None, ("taste_impairments", "yes"): 6}
+    folder = freeze(data, {}, tmp_path / "snapshots")
+    for path in folder.iterdir():
+        assert not any(sign in path.read_bytes() for sign in (b"33.25", b"57.25", b"71.25")), path
+        assert b"latino" not in path.read_bytes() or path.name == "snapshot.json"
+    back = thaw(folder)
+    assert (back.digest, back.special) == (data.digest, data.special)
+    pd.testing.assert_frame_equal(back.people, data.people, check_dtype=False)
+    # Who is a year older is other data, though the bands are the same.
+    with store.transaction() as s:
+        s.execute(update(Response).where(Response.value == 33.25).values(value=34.25))
+    assert load(store.engine, "s").digest != data.digest
+    # An analysis that declares the question gets it by person.
+    with store.transaction() as s:
+        s.execute(update(StudyRow).values(definition={"analysis": {"groups": ["sex", "ethnicity"]}}))
+    people = load(store.engine, "s").people
+    assert people["ethnicity"].tolist() == ["latino"] * 5 + ["mixed"]
+    assert "taste_impairments" not in people
+    store.close()
+
+
+def test_a_snapshot_with_exact_ages_is_read_coarsely_and_written_anew(tmp_path: Path) -> None:
+    """As versions before wrote them: one checksum, over all that was written."""
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    told(store, [33.25, 57.25], ["latino", "mixed"])
+    data = load(store.engine, "s")
+    folder = freeze(data, {}, tmp_path / "snapshots")
+    older = data.people.assign(age=[33.25, 57.25], ethnicity=["latino", "mixed"], taste_impairments="yes")
+    older.to_parquet(folder / "people.parquet", index=False)
+    described = json.loads((folder / "snapshot.json").read_text())
+    del described["frames_sha256"], described["special"]
+    described["data_sha256"] = digest_of((older, data.preference, data.ratings, data.affect))
+    (folder / "snapshot.json").write_text(json.dumps(described))
+    back = thaw(folder)
+    assert back.people["age"].tolist() == [29.5, 59.5]
+    assert "ethnicity" not in back.people
+    assert {r["item"] for r in back.special} == {"ethnicity", "taste_impairments"}
+    assert freeze(data, {}, tmp_path / "snapshots") == folder
+    assert b"57.25" not in (folder / "people.csv").read_bytes()
+    assert thaw(folder).digest == data.digest
+    store.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from analysis.data.compared import Conditions
 from analysis.page.page import Section, Table
 from analysis.page.style import Drawn
 from analysis.report.answer import could_have_found, first_screen, generalises_to, repeats, span
+from experiment.data.declared import Change
 from tests.analysis.report.study import answers, inputs
 
 
@@ -197,6 +199,25 @@ def test_plan_and_deviations(tmp_path: Path) -> None:
     assert deviation.startswith("Deviation: the answer above is by mixed models")
     assert left == "Left out by declared rules: 2 by 'incomplete'."
     assert missing == "Deviation: umami was declared, but there are no answers to it."
+
+
+def test_amendments_are_told_and_what_is_asked_otherwise_is_a_deviation(tmp_path: Path) -> None:
+    spelt = Change("texts.en.preference.question", "fits ?", "fits?", "spelling")
+    amendments = [
+        {"number": 2, "at": datetime(2026, 11, 3), "note": "a storm", "wording": None, "before": 1, "since": 0,
+         "changes": [Change("resume_hours", "24.0", "48.0"), spelt]},
+        {"number": 3, "at": datetime(2026, 11, 4), "note": "nicer", "wording": "nobody knew the word", "before": 12, "since": 28,
+         "changes": [Change("taste_words.en.sour", "sour", "acid", "wording")]},
+    ]  # fmt: skip
+    *_, first, second = screen(tmp_path, row("sweet"), amendments=amendments)["Plan and deviations"]
+    assert first == (
+        "Amended on 2026-11-03, after 1 session (0 since), because 'a storm': resume_hours: 24.0 -> 48.0; "
+        "texts.en.preference.question: 'fits ?' -> 'fits?'."
+    )
+    assert second == (
+        "Deviation: what people are asked was reworded on 2026-11-04, after 12 sessions (28 since), because 'nobody knew "
+        "the word': taste_words.en.sour: 'sour' -> 'acid'."
+    )
 
 
 @pytest.mark.parametrize(

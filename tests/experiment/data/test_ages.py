@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.data.frames import demographics
-from experiment.data.ages import age_band
+from experiment.data.ages import age_band, coarse_age
 
 # As published with every export so far, counted off by hand.
 WRITTEN = {
@@ -34,6 +34,17 @@ def test_an_age_between_two_years_counts_the_full_ones(age: float) -> None:
     first, last = map(int, age_band(age).split("-"))
     assert first <= math.floor(age) <= last
     assert age_band(age) == age_band(math.floor(age))
+
+
+@given(age=st.floats(0, 121, exclude_max=True))
+def test_one_year_stands_for_all_of_a_band(age: float) -> None:
+    assert age_band(coarse_age(age)) == age_band(age)
+    assert coarse_age(coarse_age(age)) == coarse_age(age)
+    assert coarse_age(math.floor(age)) == coarse_age(age)
+
+
+def test_the_years_that_stand_for_bands() -> None:
+    assert [coarse_age(x) for x in (3, 20, 25, 44, 45, 60, 65, 119)] == [17, 21, 29.5, 39.5, 49.5, 59.5, 69.5, 69.5]
 
 
 def test_the_report_counts_ages_in_the_bands_that_exports_name() -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
-from collections.abc import Callable
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,11 @@ import pytest
 from experiment.data.copies import MARK
 from experiment.data.exports.tidy import tidy
 from experiment.data.exports.write import export
+from experiment.data.private import write_own
 from experiment.data.store import Store
 from experiment.data.withdrawal import withdraw
 from experiment.errors import ExperimentError
+from tests.experiment.data.psychds import problems
 from tests.experiment.data.rows import Asked, sat
 
 # Two people by hand: what each was asked, heard and answered, with response times that are all different.
@@ -130,7 +135,8 @@ def test_bids(db: Store, tmp_path: Path) -> None:
         for block in b
     }
     other = {"participants.tsv", "participants.json", "dataset_description.json", "README"}
-    assert found == other | {f"{s}.{e}" for s in stems for e in ("tsv", "json")}
+    sidecars = {f"task-{block.replace('_', '')}_beh.json" for b in blocks.values() for block in b}
+    assert found == other | {f"{s}.tsv" for s in stems} | sidecars
     for stem, (n, block) in stems.items():
         expected = [
             {k: v or "n/a" for k, v in row.items() if k not in left_out}
@@ -138,7 +144,8 @@ def test_bids(db: Store, tmp_path: Path) -> None:
             if row["participant"] == str(n) and row["block"] == block
         ]
         assert table(folder / f"{stem}.tsv", "\t") == expected
-        sidecar = json.loads((folder / f"{stem}.json").read_text())
+        # Of the table's name without the subject: it holds for every table of the block (the inheritance principle).
+        sidecar = json.loads((folder / f"task-{block.replace('_', '')}_beh.json").read_text())
         assert sidecar.pop("TaskName") == block
         assert list(sidecar) == [c for c in HEAD if c not in left_out]
         assert {c: d["Units"] for c, d in sidecar.items() if "Units" in d} == {"response_time": "s"}
@@ -242,15 +249,14 @@ def test_an_export_that_breaks_leaves_the_one_before(
 ) -> None:
     folder, _ = export(db, "s", "csv", tmp_path / "out")
     before = everything(folder)
-    write: Callable[..., int] = Path.write_text
 
-    def full(self: Path, *arguments: Any, **more: Any) -> int:
-        if self.suffix == ".json":
+    def full(path: Path, *arguments: Any, **more: Any) -> None:
+        if path.suffix == ".json":
             raise OSError(28, "No space left on device")
-        return write(self, *arguments, **more)
+        write_own(path, *arguments, **more)
 
     withdraw(db, "Zoe-1")
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr("experiment.data.exports.write.write_own", full)
     with pytest.raises(OSError, match="No space"):
         export(db, "s", "csv", tmp_path / "out")
     monkeypatch.undo()
@@ -289,6 +295,46 @@ def test_cells_that_few_people_share_are_named(tmp_path: Path) -> None:
     # A second sitting of the same person makes nobody more.
     sat(opened, "b0", [Asked("demographics", {"sex": (None, "male", None)})])
     assert "sex = male: 4" in tidy(opened, "s").small_cells
+
+
+def few(tmp_path: Path, whom: str) -> Store:
+    """A study that nobody answered, one person, two, or one who withdrew since."""
+    opened = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    sat(opened, "A", [] if whom == "nobody" else FIRST)
+    if whom == "two":
+        sat(opened, "B", SECOND)
+    if whom == "withdrawn":
+        withdraw(opened, "A")
+    return opened
+
+
+FEW = ("nobody", "one", "two", "withdrawn")
+
+
+@pytest.mark.parametrize("whom", FEW)
+def test_bids_s_own_validator_finds_no_error(tmp_path: Path, whom: str) -> None:
+    validator = shutil.which(
+        "bids-validator-deno", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    )
+    if validator is None:
+        pytest.skip("bids-validator-deno is not installed (pip install 'tastelab[dev]')")
+    folder, _ = export(few(tmp_path, whom), "s", "bids", tmp_path / "out")
+    command = [validator, str(folder), "--json"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    found = json.loads(said.stdout)["issues"]["issues"]
+    assert [x for x in found if x["severity"] == "error"] == []
+    assert said.returncode == 0
+    assert any(x["code"] == "NO_AUTHORS" for x in found)  # it looked: nobody here has an author
+
+
+@pytest.mark.parametrize("whom", FEW)
+def test_psychds_has_no_error_by_its_schema(tmp_path: Path, whom: str) -> None:
+    folder, _ = export(few(tmp_path, whom), "s", "psychds", tmp_path / "out")
+    assert problems(folder) == []
+    (folder / "data" / "sub-001_data.csv").write_text("participant,strange\n1\n")
+    assert {x.split()[0] for x in problems(folder)} == {
+        "FILENAME_UNOFFICIAL_KEYWORD", "CSV_HEADER_LENGTH_MISMATCH", "CSV_COLUMN_MISSING_FROM_METADATA",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -188,9 +188,20 @@ def test_a_study_keeps_its_design_once_somebody_sat(store: Store, config: Experi
     older = definition(config)
     del older["experiment"]["practice"], older["experiment"]["questionnaires"]
     assert store.ensure_study("s", "S", older) == first
-    for change in ({"practice": False}, {"resume_hours": 1.0}, {"languages": ["it", "en"]}, {"minimum_age": 17}):
+    for change in ({"practice": False}, {"shuffle": True}, {"headphones": "both"}, {"back": False}, {"seed": 7}):
         with pytest.raises(ExperimentError, match="another"):
             store.ensure_study("s", "S", definition(config, **change))
+    for change, told in (
+        ({"resume_hours": 1.0}, "resume_hours: 24.0 -> 1.0;"),
+        ({"languages": ["it", "en"]}, "languages: en, it -> it, en;"),
+        ({"minimum_age": 17, "target": 40}, r"minimum_age: 18 -> 17 \(and 1 more\);"),
+    ):
+        with pytest.raises(
+            ExperimentError, match=f"declared otherwise when it began: {told} say why with 'tastelab study"
+        ):
+            store.ensure_study("s", "S", definition(config, **change))
+        assert store.ensure_study("s", "S", definition(config, **change), going_on=True) == first
+    assert store.study("s").definition == definition(config)
     with pytest.raises(ExperimentError, match="another"):
         store.ensure_study("s", "S", {"experiment": {"unheard": 1}})
 

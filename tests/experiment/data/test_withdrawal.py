@@ -199,7 +199,9 @@ def test_a_session_that_is_withdrawn_while_it_runs_ends_and_leaves_nothing(prepa
         bot.stop, bot.code = stop, code
         assert run_session(prepared.store, session, prepared.config, bot) == "withdrawn"
         now = everything(prepared.store)
-        assert {n for n, rows in now.items() if rows} == {"study", "stimulus", "participant", "session", "tombstone"}
+        assert {n for n, rows in now.items() if rows} == {
+                "study", "declaration", "stimulus", "participant", "session", "tombstone",
+            }  # fmt: skip
         assert {r["status"] for r in now["session"]} == {"withdrawn"}
         with pytest.raises(ExperimentError, match=f"participant {code}: has withdrawn; there is nothing to go on with"):
             launch.resume(prepared, code)
