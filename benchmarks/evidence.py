@@ -11,6 +11,7 @@ distance   FAD to the taste set, per taste, base and fine-tuned
 unseen     tastes that no caption names
 booths     32 booths on PostgreSQL, 8 on SQLite, with kills and a crashing server: is every acknowledged answer stored once
 withdrawals  50 withdrawals killed at random steps and run again, on SQLite and PostgreSQL: what is left of the person
+exchange   20,000 generated rows of surveys, each imported as it says or listed and read back from every export; 5,000 people, timed
 timing     onsets of scheduled plays against the captured signal, beside a plain PsychoPy script; drawing times
 kills      sessions on the desk killed at random moments in each block, and resumed
 nulls      20 null studies through the engine beside the generator's; 1,000 through the generator
@@ -51,6 +52,7 @@ from benchmarks import (
     calibration,
     captions,
     desk,
+    exchange,
     found,
     grid,
     habit,
@@ -181,6 +183,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "long": captions.long,
     "booths": booths.booths,
     "withdrawals": withdrawals.withdrawals,
+    "exchange": exchange.exchange,
     "timing": desk.timing,
     "kills": desk.kills,
     "nulls": studies.nulls,

@@ -9,6 +9,7 @@ would sit, a script's hand answers; where it was run there was no screen, so tha
 from __future__ import annotations
 
 import contextlib
+import html
 import os
 import re
 import shutil
@@ -203,10 +204,8 @@ class Day:
 
     def shown(self, text: str, at: str) -> str:
         """Words as anybody may read them."""
-        for booth in BOOTHS:
-            text = text.replace(f"{self.folder.resolve() / booth}/", "").replace(
-                str(self.folder.resolve() / booth), booth
-            )
+        here = self.folder.resolve()
+        text = text.replace(f"{here / at}/", "").replace(f"{here}/", "")
         text = text.replace(self.url, SERVER).replace(re.sub(r"\?.*", "", self.url), SERVER)
         text = re.sub(r"postgresql(\+psycopg)?://[^\s;,):']*(:(?=\s))?", lambda m: SERVER + (m[2] or ""), text)
         return text.replace(os.uname().nodename, "this computer")
@@ -335,7 +334,7 @@ def _evening(day: Day, report: bool) -> None:
     page = (day.folder / "booth1" / "outputs" / STUDY / "report.html").read_text(encoding="utf-8")
     told = re.findall(r"Amended on [^<]*", page)
     assert told, "the report does not tell the amendment"
-    day.tell(f"The report's first screen says, under *Plan and deviations*:\n\n> {told[0].strip()}")
+    day.tell(f"The report's first screen says, under *Plan and deviations*:\n\n> {html.unescape(told[0]).strip()}")
 
 
 def outcomes(url: str) -> dict[str, str]:
