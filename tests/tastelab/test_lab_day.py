@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.labday import PEOPLE, outcomes, run
 from tests.conftest import ROOT
 from tests.postgres import Postgres
@@ -11,6 +13,7 @@ from tests.postgres import Postgres
 COMPLETE = {"P001", "P003", "P004", "P007", "P008", "P010", "P011", "P012"}
 
 
+@pytest.mark.slow
 def test_a_day_with_three_booths_goes_as_the_guides_say(
     postgres: Postgres, stimuli_folder: Path, tmp_path: Path
 ) -> None:
