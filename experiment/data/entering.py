@@ -88,7 +88,7 @@ class Entering:
             told(c.clip, c.model, c.taste, c.number, c.prompt or ""): c.id
             for c in s.scalars(select(Stimulus).where(Stimulus.study_id == self.study_id))
         }
-        became = []
+        became, new = [], []
         for person in people:
             if any(e.means(name, person.code) for e in stones):
                 became.append((person.line, 0, "withdrawn"))
@@ -98,53 +98,61 @@ class Entering:
                     (person.line, 0, "already" if same else "the same participant is there with other answers")
                 )
             else:
-                self._one(s, person, clips)
+                new.append(person)
                 there[person.code] = person.said
                 became.append((person.line, person.answers, "imported"))
+        self._all(s, new, clips)
         return became
 
-    def _one(self, s: Session, person: _Person, clips: dict[str, int]) -> None:
-        for trial in person.plan:
+    def _all(self, s: Session, people: list[_Person], clips: dict[str, int]) -> None:
+        """Enter people at once: each table is written once, in the order of the file."""
+        found: dict[str, Stimulus] = {}
+        for trial in [t for p in people for t in p.plan]:
             for name in (trial.first, trial.second):
-                if name is not None and name not in clips:
-                    clip = Stimulus(study_id=self.study_id, **_clip(name, trial))
-                    s.add(clip)
-                    s.flush()
-                    clips[name] = clip.id
-        row = Participant(code=person.code)
-        s.add(row)
+                if name is not None and name not in clips and name not in found:
+                    found[name] = Stimulus(study_id=self.study_id, **_clip(name, trial))
+        s.add_all(found.values())
+        rows = [Participant(code=person.code) for person in people]
+        s.add_all(rows)
         s.flush()
-        session = SessionRow(
-            study_id=self.study_id,
-            participant_id=row.id,
-            kind="imported",
-            status="complete" if person.complete else "stopped",
-            station="import",
-            language=self.language,
-            design_row=None,
-            seed=0,
-            versions={"row_sha256": person.said},
-            ended_at=utc_now(),
-        )
-        s.add(session)
-        s.flush()
-        trials = [
-            Trial(
-                session_id=session.id,
-                position=position,
-                block=trial.block,
-                taste=trial.taste,
-                first_id=clips[trial.first] if trial.first else None,
-                second_id=clips[trial.second] if trial.second else None,
-                items=list(trial.answers),
+        clips = clips | {name: clip.id for name, clip in found.items()}
+        sessions = [
+            SessionRow(
+                study_id=self.study_id,
+                participant_id=row.id,
+                kind="imported",
+                status="complete" if person.complete else "stopped",
+                station="import",
+                language=self.language,
+                design_row=None,
+                seed=0,
+                versions={"row_sha256": person.said},
+                ended_at=utc_now(),
             )
-            for position, trial in enumerate(person.plan)
+            for person, row in zip(people, rows, strict=True)
         ]
-        s.add_all(trials)
+        s.add_all(sessions)
         s.flush()
+        planned = [
+            (trial, {
+                "session_id": session.id,
+                "position": position,
+                "block": trial.block,
+                "taste": trial.taste,
+                "first_id": clips[trial.first] if trial.first else None,
+                "second_id": clips[trial.second] if trial.second else None,
+                "items": list(trial.answers),
+            })
+            for person, session in zip(people, sessions, strict=True)
+            for position, trial in enumerate(person.plan)
+        ]  # fmt: skip
+        if not planned:
+            return
+        made = s.scalars(insert(Trial).returning(Trial.id, sort_by_parameter_order=True), [row for _, row in planned])
+        at = utc_now()
         answers = [
-            {"trial_id": made.id, "item": item, "value": value, "choice": choice, "answered_at": utc_now()}
-            for made, trial in zip(trials, person.plan, strict=True)
+            {"trial_id": number, "item": item, "value": value, "choice": choice, "answered_at": at}
+            for number, (trial, _) in zip(made.all(), planned, strict=True)
             for item, (value, choice) in trial.answers.items()
         ]
         s.execute(insert(Response), answers)
