@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from pydantic_core import PydanticCustomError
 
 from models.conditions import Condition, earlier, told_apart, with_conditions
+from models.devices import check_name as check_device
 from models.embeddings.spaces import SHIPPED, check_name
 
 
@@ -15,6 +16,15 @@ def _space(name: str) -> str:
     problem = check_name(name)
     if problem is not None:
         raise PydanticCustomError("literal_error", "{problem}", {"problem": problem, "expected": ", ".join(SHIPPED)})
+    return name
+
+
+def _device(name: str) -> str:
+    problem = check_device(name)
+    if problem is not None:
+        raise PydanticCustomError(
+            "literal_error", "{problem}", {"problem": problem, "expected": "auto, cpu, cuda, cuda:N, mps"}
+        )
     return name
 
 
@@ -34,6 +44,8 @@ class ModelsConfig(BaseModel):
         What generates. Both compute the same; transformers' weights run in our own decoder, which is faster.
     precision : {"float32", "bfloat16", "int8"}
         Of the transformers engine. Lower ones draw other clips for the same seeds.
+    device : str
+        Where networks run: ``auto`` (a card where there is one), ``cpu``, ``cuda``, ``cuda:N``, ``mps`` (`models.devices`).
     batch : int, optional
         Clips of one prompt at a time; None takes 8, or what memory allows. Part of what a clip is made of.
     """
@@ -47,6 +59,7 @@ class ModelsConfig(BaseModel):
     )
     engine: Literal["transformers", "audiocraft"] = "transformers"
     precision: Literal["float32", "bfloat16", "int8"] = "float32"
+    device: Annotated[str, AfterValidator(_device)] = "auto"
     batch: int | None = Field(default=None, ge=1, le=256)
     top_k: int = Field(default=120, ge=1)
     temperature: float = Field(default=0.9, gt=0)

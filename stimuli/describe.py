@@ -40,7 +40,7 @@ def describe(folder: Path, what: str, models: ModelsConfig, progress: Progress |
     sha256 = caption_sha256(models.captioner)
     todo = [r for r in rows if r.captioner_sha256 != sha256]
     if todo:
-        captioner = load_captioner(models.captioner)
+        captioner = load_captioner(models.captioner, models.device)
         captioner.sampling = None  # a study's captions are the same whenever they are made
         for start in range(0, len(todo), 8):
             batch = todo[start : start + 8]

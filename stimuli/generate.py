@@ -11,6 +11,7 @@ import numpy as np
 
 from models.conditions import Condition
 from models.config import ModelsConfig
+from models.devices import called, fitting
 from models.weights import file_sha256
 from stimuli.audio import deliver, delivery, load_mono
 from stimuli.checks import NEAR_DUPLICATE, clipped_share, faults, fingerprint, nearest, silent_share
@@ -26,6 +27,7 @@ MAX_TRIES = 4
 RETRY = 500_000  # the seed of try n is shifted by RETRY + n
 DUMMY_SEED = 0
 PRINT_RATE = 16000
+ELSEWHERE = ("batch", "device")  # settings that another machine may have otherwise: what is there stays
 
 
 def clip_seed(config: StimuliConfig, taste: str, number: int) -> int:
@@ -54,12 +56,12 @@ class _Set:
         return f"{self.taste}, {self.condition}"
 
     def has(self, row: ClipRow | None, folder: Path) -> bool:
-        """Whether a row is what this set asks for, and its file what the row says. Any batch size will do."""
+        """Whether a row is what this set asks for, and its file what the row says. Any batch size and device will do."""
         return (
             row is not None
             and (row.prompt, row.seed) == (self.prompts[row.number], self.seeds[row.number])
             and row.checkpoint_sha256 == self.sha256
-            and {k: v for k, v in row.settings.items() if k != "batch"} == self.settings
+            and {k: v for k, v in row.settings.items() if k not in ELSEWHERE} == self.settings
             and _as_made(row, folder)
         )
 
@@ -223,10 +225,26 @@ def _fill(
     total: int,
     progress: Progress | None,
 ) -> None:
-    """Make the missing clips of a set, batch by batch; a batch is made by one process, the others take the next."""
+    """Make the missing clips of a set, batch by batch; a batch is made by one process, the others take the next.
+
+    Where a card's memory does not do, batches are half as large; each row says its own.
+    """
+    size = part.model.settings.batch or part.model.load().batch_size(config.seconds)
+    fitting(lambda n: _batches(part, config, folder, missing, n, done, total, progress), size)
+
+
+def _batches(
+    part: _Set,
+    config: StimuliConfig,
+    folder: Path,
+    missing: list[int],
+    size: int,
+    done: int,
+    total: int,
+    progress: Progress | None,
+) -> None:
     from filelock import FileLock, Timeout
 
-    size = part.model.settings.batch or part.model.load().batch_size(config.seconds)
     batches = sorted({n // size for n in missing})
     (folder / ".locks").mkdir(exist_ok=True)
     for patience in (0, -1):  # first what nobody else works on, then wait for the others
@@ -299,7 +317,7 @@ def _make(
                     seed=part.seeds[n],
                     checkpoint=part.model.name,
                     checkpoint_sha256=part.sha256,
-                    settings={**part.settings, "batch": size},
+                    settings={**part.settings, "batch": size, "device": called(part.model.load().engine.device)},
                     checks={
                         "tries": len(reasons[n]) + 1,
                         "drawn_again": reasons[n],

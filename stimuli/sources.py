@@ -97,16 +97,18 @@ class Model:
         from models.musicgen.generate import load_blend, load_generator
 
         if self.toward:
-            return load_blend(self.checkpoint, self.toward, self.share, self.settings.precision)
-        return load_generator(self.checkpoint, self.settings.engine, self.settings.precision)
+            s = self.settings
+            return load_blend(self.checkpoint, self.toward, self.share, s.precision, s.device)
+        return load_generator(self.checkpoint, self.settings.engine, self.settings.precision, self.settings.device)
 
     def hold_against_audiocraft(self, prompt: str, checked: set[str]) -> None:
         """Compare the engine with audiocraft on each checkpoint once, before anything is made with it."""
         from models.musicgen.generate import load_generator, oracle_difference
 
+        s = self.settings
         for name in filter(None, (self.checkpoint, self.toward)):
             if name not in checked:
-                oracle_difference(load_generator(name, self.settings.engine, self.settings.precision), prompt)
+                oracle_difference(load_generator(name, s.engine, s.precision, s.device), prompt)
                 checked.add(name)
 
     def clips(

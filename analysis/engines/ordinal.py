@@ -241,7 +241,10 @@ def _fitted(
         if slope < 1e-4:
             break
         step = np.zeros_like(at)
-        step[free] = -np.linalg.solve(hessian, gradient)
+        try:
+            step[free] = -np.linalg.solve(hessian, gradient)
+        except np.linalg.LinAlgError:  # a direction that says nothing
+            break
         for length in (1.0, 0.5, 0.25, 0.1):
             there = model.deviance(at + length * step)
             if there < value:
@@ -251,7 +254,10 @@ def _fitted(
             break
     beta, thresholds, sds = model.parts(at)
     # The thresholds' covariance is left in their free parameters; beta stands first and is what is tested.
-    covariance = np.linalg.inv(hessian / 2)[: p + levels - 1, : p + levels - 1]
+    try:
+        covariance = np.linalg.inv(hessian / 2)[: p + levels - 1, : p + levels - 1]
+    except np.linalg.LinAlgError:
+        covariance = np.full((p + levels - 1, p + levels - 1), np.nan)
     # A slope of .01 moves the log likelihood by less than a thousandth; with more answers it is steeper everywhere.
     good = slope < 1e-2 * max(1.0, len(codes) / 1000) and bool(np.all(np.diag(covariance) > 0))
     good = good and bool(np.all(at[p + levels - 1 :] < HIGHEST - 1e-3))

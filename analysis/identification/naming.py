@@ -5,6 +5,7 @@ Who always says one taste scores nothing by it: what counts is how much more oft
 
 from __future__ import annotations
 
+from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVEL = 0.95
+WAYS = 20_000  # to call clips a taste's own: up to so many are all gone through, of more so many are drawn
 
 
 def naming(answers: pd.DataFrame, alternative: str = "greater") -> list[dict[str, Any]]:
@@ -38,8 +40,8 @@ def naming(answers: pd.DataFrame, alternative: str = "greater") -> list[dict[str
     -------
     list of dict
         condition, taste, test, alternative, n, clips, effect (log odds), ci_low, ci_high, se, statistic, df, p, state. State is
-        that of the fit (`analysis.engines.mixed.Fit`), or ``separated`` (named always when asked and never else, or the
-        reverse: the odds have no bound, p counts the ways to draw the clips), ``one answer`` (named always, or never), ``too
+        that of the fit (`analysis.engines.mixed.Fit`), or ``separated`` (named always, or never, when asked or when
+        not: the odds have no bound, p counts the ways to draw the clips), ``one answer`` (named always, or never), ``too
         few``; then what can't be told is None.
     """
     rows = []
@@ -63,11 +65,8 @@ def _of(part: pd.DataFrame, taste: str, alternative: str) -> dict[str, Any]:
         return row | {"state": "too few"}
     if named.min() == named.max():
         return row | {"state": "one answer"}
-    if np.array_equal(named, asked) or np.array_equal(named, 1 - asked):
-        best = "greater" if np.array_equal(named, asked) else "less"
-        extreme = 1 / comb(clips, own)  # of all ways to call so many clips this taste's, one is as it is
-        p = {best: extreme, "two-sided": min(1.0, 2 * extreme)}.get(alternative, 1.0)
-        return row | {"p": p, "state": "separated"}
+    if any(len(set(named[asked == side])) == 1 for side in (0, 1)):
+        return row | {"p": _dealt(part.assign(named=named, asked=asked), alternative), "state": "separated"}
     try:
         fit = fit_ordinal(
             named, asked[:, None], {"participants": part["participant"].to_numpy(), "clips": part["clip"].to_numpy()}
@@ -85,6 +84,25 @@ def _of(part: pd.DataFrame, taste: str, alternative: str) -> dict[str, Any]:
         "effect": estimate, "ci_low": estimate - half, "ci_high": estimate + half, "se": error, "statistic": z, "df": df,
         "p": float(tails[alternative]), "state": fit.state,
     }  # fmt: skip
+
+
+def _dealt(part: pd.DataFrame, alternative: str) -> float:
+    """p of how much more the taste's own clips are named, among all ways to call so many clips its own (or 20,000 of them)."""
+    shares = part.groupby("clip").agg(named=("named", "mean"), asked=("asked", "max"))
+    named, own = shares["named"].to_numpy(), shares["asked"].to_numpy(dtype=bool)
+    n, k = len(own), int(own.sum())
+    if comb(n, k) <= WAYS:
+        sums = np.array([named[list(chosen)].sum() for chosen in combinations(range(n), k)])
+        first = 0
+    else:
+        rng = np.random.default_rng(0)
+        sums = rng.permuted(np.tile(named, (WAYS, 1)), axis=1)[:, :k].sum(axis=1)
+        first = 1  # as it is counts among the ways that were drawn
+    observed = named[own].sum()
+    above, below = (
+        (first + int(side.sum())) / (first + len(sums)) for side in (sums >= observed - 1e-9, sums <= observed + 1e-9)
+    )
+    return {"greater": above, "less": below, "two-sided": min(1.0, 2 * min(above, below))}[alternative]
 
 
 def accuracy(answers: pd.DataFrame, tests: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,14 +8,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.devices import chosen
 from models.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
 
 SHIPPED = ("yamnet", "musicnn", "codec")
 BY_CHECKPOINT = {"vggish", "encodec", "clap"}
@@ -40,8 +45,8 @@ def check_name(name: str) -> str | None:
 
 
 @lru_cache(maxsize=8)
-def open_space(name: str) -> Space:
-    """Load a space.
+def open_space(name: str, device: str = "auto") -> Space:
+    """Load a space, its network on a device (`models.devices`); YAMNet and MusiCNN, which are small, stay on the processor.
 
     Raises
     ------
@@ -49,6 +54,7 @@ def open_space(name: str) -> Space:
         If it is not known, or its checkpoint is missing or broken.
     """
     kind, _, where = name.partition(":")
+    on = chosen(device)
     if name == "yamnet":
         from models.embeddings.yamnet import embed
 
@@ -58,43 +64,45 @@ def open_space(name: str) -> Space:
 
         return Space(name, 16000, embed_musicnn)
     if name == "codec":
-        return Space(name, 16000, _codec())
+        return Space(name, 16000, _codec(on))
     if kind == "vggish" and where:
-        return Space(name, 16000, _vggish(Path(where)))
+        return Space(name, 16000, _vggish(Path(where), on))
     if kind == "encodec" and where:
-        return _encodec(name, where)
+        return _encodec(name, where, on)
     if kind == "clap" and where:
-        return _clap(name, where)
+        return _clap(name, where, on)
     raise ModelError(
         f"{name!r} is no embedding space; there are: {', '.join(SHIPPED)}, vggish:FILE, encodec:NAME, clap:NAME"
     )
 
 
-def _codec() -> Embed:
+def _codec(on: torch.device) -> Embed:
     import torch
 
     from models.musicgen.nano import load_codec
 
-    codec = load_codec()
+    encoder = load_codec().encoder
+    if on.type != "cpu":
+        encoder = deepcopy(encoder).to(on)  # the codec itself is shared
 
     def latents(audio: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            out: np.ndarray = codec.encoder(torch.from_numpy(audio)[None, None])[0].T.numpy()
+            out: np.ndarray = encoder(torch.from_numpy(audio).to(on)[None, None])[0].T.cpu().numpy()
         return out
 
     return latents
 
 
-def _vggish(path: Path) -> Embed:
+def _vggish(path: Path, on: torch.device) -> Embed:
     import torch
 
     from models.embeddings import vggish
 
-    network = vggish.load(path)
+    network = vggish.load(path).to(on)
 
     def embed(audio: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            out: np.ndarray = network(torch.from_numpy(vggish.patches(audio))[:, None]).numpy()
+            out: np.ndarray = network(torch.from_numpy(vggish.patches(audio)).to(on)[:, None]).cpu().numpy()
         return out
 
     return embed
@@ -110,29 +118,29 @@ def _directory(name: str) -> Path:
     return directory
 
 
-def _encodec(name: str, where: str) -> Space:
+def _encodec(name: str, where: str, on: torch.device) -> Space:
     import torch
     from transformers import EncodecModel
 
     directory = _directory(where)
-    model = _read(EncodecModel, directory)
+    model = _read(EncodecModel, directory).to(on)
     if model.config.audio_channels != 1:
         raise ModelError(f"{directory} is an EnCodec for {model.config.audio_channels} channels; a mono one is needed")
 
     def embed(audio: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            out: np.ndarray = model.encoder(torch.from_numpy(audio)[None, None].float())[0].T.numpy()
+            out: np.ndarray = model.encoder(torch.from_numpy(audio).to(on)[None, None].float())[0].T.cpu().numpy()
         return out
 
     return Space(name, int(model.config.sampling_rate), embed)
 
 
-def _clap(name: str, where: str) -> Space:
+def _clap(name: str, where: str, on: torch.device) -> Space:
     import torch
     from transformers import ClapFeatureExtractor, ClapModel
 
     directory = _directory(where)
-    model = _read(ClapModel, directory)
+    model = _read(ClapModel, directory).to(on)
     extractor = ClapFeatureExtractor.from_pretrained(directory)
     rate = int(extractor.sampling_rate)
     window = int(extractor.max_length_s) * rate
@@ -145,9 +153,9 @@ def _clap(name: str, where: str) -> Space:
         parts = [audio[s : s + window] for s in starts]
         inputs = extractor(parts, sampling_rate=rate, return_tensors="pt", truncation=truncation)
         with torch.no_grad():
-            found = model.get_audio_features(**inputs)
+            found = model.get_audio_features(**inputs.to(on))
         vectors = found if isinstance(found, torch.Tensor) else found.pooler_output
-        out: np.ndarray = vectors.numpy()
+        out: np.ndarray = vectors.cpu().numpy()
         return out
 
     return Space(name, rate, embed)

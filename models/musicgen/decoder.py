@@ -26,6 +26,8 @@ class Product:
         self.precision = precision
         self.scale: torch.Tensor | None = None
         if precision == "int8":
+            if weight.device.type not in ("cpu", "meta"):
+                raise ModelError("precision 'int8' is the processor's; use 'bfloat16' on a card")
             if weight.shape[1] % 16:  # torch's kernel reads sixteen at a time, over the end
                 raise ModelError(
                     f"precision 'int8' needs layers of a multiple of 16 in width, not {weight.shape[1]}; use 'bfloat16'"
@@ -77,10 +79,17 @@ class Decoder:
         Of products and caches; norms, sums and logits stay float32.
     positions : {"sin", "rope", "sin_rope"}
         Sinusoids on the inputs, as in every release; turned queries and keys; or both.
+    device : torch.device, optional
+        Where it computes; tokens come from and logits go to wherever the caller has them.
     """
 
     def __init__(
-        self, state: dict[str, torch.Tensor], heads: int, precision: str = "float32", positions: str = "sin"
+        self,
+        state: dict[str, torch.Tensor],
+        heads: int,
+        precision: str = "float32",
+        positions: str = "sin",
+        device: torch.device | None = None,
     ) -> None:
         if precision not in PRECISIONS:
             raise ValueError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}")
@@ -90,13 +99,14 @@ class Decoder:
         self.heads = heads
         self.precision = precision
         self.cache_type = torch.float32 if precision == "float32" else torch.bfloat16
-        state = {k.removeprefix("model.decoder."): v.detach().float() for k, v in state.items()}
+        self.device = torch.device("cpu") if device is None else device
+        state = {k.removeprefix("model.decoder."): v.detach().to(self.device).float() for k, v in state.items()}
         tables = [state[f"embed_tokens.{k}.weight"] for k in range(_count(state, "embed_tokens."))]
         self.codebooks = len(tables)
         self.card = tables[0].shape[0] - 1
         self.width = tables[0].shape[1]
         self.table = torch.cat(tables)
-        self.offsets = torch.arange(self.codebooks) * (self.card + 1)
+        self.offsets = torch.arange(self.codebooks, device=self.device) * (self.card + 1)
         self.layers = [self._layer(state, f"layers.{i}.") for i in range(_count(state, "layers."))]
         self.norm = _norm(state, "layer_norm")
         self.head = Product(torch.cat([state[f"lm_heads.{k}.weight"] for k in range(self.codebooks)]), precision)
@@ -151,11 +161,13 @@ class Decoding:
         self.position = 0
         self.size = d.width // d.heads
         shape = (len(d.layers), self.rows, d.heads, steps, self.size)
-        self.keys = torch.zeros(shape, dtype=d.cache_type)
-        self.values = torch.zeros(shape, dtype=d.cache_type)
-        self.places = torch.zeros(steps, d.width) if d.positions == "rope" else sinusoids(steps, d.width)
-        self.turns = None if d.positions == "sin" else rotations(steps, self.size)
-        self.mask = None if mask is None or bool(mask.all()) else mask[:, None, None, :].bool()
+        self.keys = torch.zeros(shape, dtype=d.cache_type, device=d.device)
+        self.values = torch.zeros(shape, dtype=d.cache_type, device=d.device)
+        places = torch.zeros(steps, d.width) if d.positions == "rope" else sinusoids(steps, d.width)
+        self.places = places.to(d.device)
+        self.turns = None if d.positions == "sin" else rotations(steps, self.size).to(d.device)
+        self.mask = None if mask is None or bool(mask.all()) else mask[:, None, None, :].bool().to(d.device)
+        states = states.to(d.device)
         self.cross = []
         for layer in d.layers:
             both = F.linear(states.float(), layer.cross_kv).to(d.cache_type)
@@ -165,7 +177,7 @@ class Decoding:
     @torch.no_grad()
     def __call__(self, tokens: torch.Tensor) -> torch.Tensor:
         d, n, t = self.decoder, self.clips, self.position
-        x = d.table[tokens + d.offsets].sum(1) + self.places[t]
+        x = d.table[tokens.to(d.device) + d.offsets].sum(1) + self.places[t]
         if self.rows > n:
             x = x.repeat(2, 1)
         for i, layer in enumerate(d.layers):

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import torch
 
+from models.devices import chosen
 from models.errors import ModelError
 from models.musicgen.checkpoints import Checkpoint, Parts, read_parts, split_parts
 from models.musicgen.convert import language_to_transformers
@@ -33,6 +34,7 @@ class Engine(Protocol):
     delays: list[int]
     special: int
     cache_bytes: int
+    device: torch.device
 
     def start(self, prompts: list[str], guided: bool, steps: int) -> AbstractContextManager[Step]:
         """Begin a batch of one clip a prompt, at most `steps` long."""
@@ -67,32 +69,37 @@ class NanoText:
 class T5Text:
     """T5 token states, projected; what is padding is masked, so that a prompt means the same in any batch."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.encoder, self.tokenizer = parts.text_encoder, parts.tokenizer
-        self.projection = {k: v.float() for k, v in parts.projection.items()}
+    def __init__(self, parts: Parts, device: torch.device | None = None) -> None:
+        self.device = torch.device("cpu") if device is None else device
+        self.encoder, self.tokenizer = parts.text_encoder.to(self.device), parts.tokenizer
+        self.projection = {k: v.float().to(self.device) for k, v in parts.projection.items()}
 
     @torch.no_grad()
     def __call__(self, prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return states (prompts, tokens, width) and the mask of tokens (prompts, tokens)."""
         read = self.tokenizer(prompts, return_tensors="pt", padding=True)
         mask = read["attention_mask"]
-        states = self.encoder(input_ids=read["input_ids"], attention_mask=mask).last_hidden_state
+        states = self.encoder(
+            input_ids=read["input_ids"].to(self.device), attention_mask=mask.to(self.device)
+        ).last_hidden_state
         if self.projection:
             states = torch.nn.functional.linear(states, self.projection["weight"], self.projection["bias"])
         # No prompt is nothing, as audiocraft has it; T5 would read an end mark.
         there = mask * torch.tensor([bool(text) for text in prompts])[:, None]
-        return states * there[..., None], mask.bool()
+        return states * there[..., None].to(self.device), mask.bool()
 
 
 class EncodecSound:
     """transformers' EnCodec; stereo models interleave the codebooks of left and right."""
 
-    def __init__(self, codec: Any, channels: int) -> None:
-        self.codec, self.channels = codec, channels
+    def __init__(self, codec: Any, channels: int, device: torch.device | None = None) -> None:
+        self.device = torch.device("cpu") if device is None else device
+        self.codec, self.channels = codec.to(self.device), channels
 
     @torch.no_grad()
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Return audio (clips, channels, samples) of codes (clips, codebooks, frames)."""
+        codes = codes.to(self.device)
         sides = [codes[:, side :: self.channels] for side in range(self.channels)]
         return torch.cat([self.codec.decode(side[None], [None]).audio_values for side in sides], dim=1)
 
@@ -156,12 +163,18 @@ def between(one: Language, other: Language, share: float, names: tuple[str, str]
 class TransformersEngine:
     """A MusicGen in transformers' names, nano or released, decoded by `models.musicgen.decoder`.
 
-    With `toward` (another checkpoint and a share) its weights lie between the two's.
+    With `toward` (another checkpoint and a share) its weights lie between the two's. Text encoder, decoder and codec are on one
+    `device`.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, precision: str = "float32", toward: tuple[Checkpoint, float] | None = None
+        self,
+        checkpoint: Checkpoint,
+        precision: str = "float32",
+        toward: tuple[Checkpoint, float] | None = None,
+        device: torch.device | None = None,
     ) -> None:
+        self.device = torch.device("cpu") if device is None else device
         self.text: NanoText | T5Text
         self.sound: NanoSound | EncodecSound
         language = read_language(checkpoint)
@@ -170,13 +183,14 @@ class TransformersEngine:
             language = between(language, read_language(other), share, (checkpoint.name, other.name))
         parts = language.parts
         if parts is None:
-            self.text, self.sound = NanoText(language.projection), NanoSound(weights_directory(CODEC))
+            self.text, self.sound = NanoText(language.projection), NanoSound(weights_directory(CODEC), device)
             self.rate, self.frame_rate = self.sound.config.sample_rate, float(self.sound.config.frame_rate)
         else:
-            self.text, self.sound = T5Text(parts), EncodecSound(parts.codec, parts.config.audio_channels)
+            self.text = T5Text(parts, device)
+            self.sound = EncodecSound(parts.codec, parts.config.audio_channels, device)
             self.rate, self.frame_rate = parts.codec.config.sampling_rate, float(parts.codec.config.frame_rate)
         self.delays = language.delays
-        self.decoder = Decoder(language.state, language.heads, precision, language.positions)
+        self.decoder = Decoder(language.state, language.heads, precision, language.positions, device)
         self.special = self.decoder.card
         self.cache_bytes = self.decoder.cache_bytes
 
@@ -193,12 +207,13 @@ class TransformersEngine:
 class AudiocraftEngine:
     """audiocraft's own language model and codec, step by step."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, device: torch.device | None = None) -> None:
         from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
 
         from models.musicgen.audiocraft_format import load_audiocraft
 
-        self.lm, self.codec = load_audiocraft(checkpoint)
+        self.device = torch.device("cpu") if device is None else device
+        self.lm, self.codec = (network.to(self.device) for network in load_audiocraft(checkpoint))
         pattern = self.lm.pattern_provider
         if not isinstance(pattern, DelayedPatternProvider) or pattern.flatten_first or pattern.empty_initial:
             raise ModelError(f"{checkpoint.directory}: its codebook pattern is neither delay nor parallel")
@@ -221,7 +236,7 @@ class AudiocraftEngine:
         with lm.streaming(), torch.no_grad():
 
             def step(tokens: torch.Tensor) -> torch.Tensor:
-                now = tokens[..., None].repeat(copies, 1, 1)
+                now = tokens[..., None].repeat(copies, 1, 1).to(self.device)
                 logits: torch.Tensor = lm(now, conditions=[], condition_tensors=tensors)[:, :, -1]
                 return logits
 
@@ -230,22 +245,25 @@ class AudiocraftEngine:
     @torch.no_grad()
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Return audio (clips, channels, samples)."""
-        audio: torch.Tensor = self.codec.decode(codes, None)
+        audio: torch.Tensor = self.codec.decode(codes.to(self.device), None)
         return audio
 
 
-def load_engine(checkpoint: Checkpoint, engine: str = "transformers", precision: str = "float32") -> Engine:
-    """Load a checkpoint of any format into an engine.
+def load_engine(
+    checkpoint: Checkpoint, engine: str = "transformers", precision: str = "float32", device: str = "cpu"
+) -> Engine:
+    """Load a checkpoint of any format into an engine, on a device (`models.devices`).
 
     Raises
     ------
     ModelError
-        If the engine is not known or does not offer the precision.
+        If the engine is not known or does not offer the precision, or the device is not there.
     """
+    where = chosen(device)
     if engine == "transformers":
-        return TransformersEngine(checkpoint, precision)
+        return TransformersEngine(checkpoint, precision, device=where)
     if engine != "audiocraft":
         raise ModelError(f"engine {engine!r} is not known; there are: {', '.join(ENGINES)}")
     if precision != "float32":
         raise ModelError(f"precision {precision!r} needs engine = 'transformers'; audiocraft runs in float32 here")
-    return AudiocraftEngine(checkpoint)
+    return AudiocraftEngine(checkpoint, where)

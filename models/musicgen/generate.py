@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from models.devices import chosen
 from models.errors import ModelError
 from models.musicgen.checkpoints import find, generator_sha256
 from models.musicgen.engines import Engine, TransformersEngine, load_engine
@@ -52,7 +53,7 @@ class MusicGenerator:
     def sound(self, codes: torch.Tensor, seconds: float) -> np.ndarray:
         """Decode codes to audio (clips, channels, samples), float32, exactly ``round(seconds * rate)`` samples."""
         audio = self.engine.decode(codes)
-        return audio[..., : round(seconds * self.rate)].float().numpy()
+        return audio[..., : round(seconds * self.rate)].float().cpu().numpy()
 
     def clips(
         self,
@@ -85,11 +86,13 @@ class MusicGenerator:
         return self.clips(prompts, seconds, seeds, sampling, progress)[1]
 
     def batch_size(self, seconds: float) -> int:
-        """Clips at a time: 8, or fewer where their caches would take over a quarter of the machine's memory."""
+        """Clips at a time: 8, or fewer where their caches would take over a quarter of the machine's memory, or the card's."""
         import psutil
 
         steps = int(np.ceil(seconds * self.engine.frame_rate)) + max(self.engine.delays)
-        limit = psutil.virtual_memory().total / 4 / max(1, self.engine.cache_bytes * steps)
+        on_card = self.engine.device.type == "cuda"
+        memory = torch.cuda.mem_get_info(self.engine.device)[1] if on_card else psutil.virtual_memory().total
+        limit = memory / 4 / max(1, self.engine.cache_bytes * steps)
         return max(1, min(BATCH, 1 << int(np.log2(max(1.0, limit)))))
 
 
@@ -121,9 +124,9 @@ def oracle_difference(generator: MusicGenerator, prompt: str) -> float | None:
     shape = (ORACLE_STEPS, 1, len(engine.delays))
     tokens = torch.randint(0, engine.special + 1, shape, generator=torch.Generator().manual_seed(0))
     found = []
-    for one in (engine, AudiocraftEngine(checkpoint)):
+    for one in (engine, AudiocraftEngine(checkpoint, engine.device)):
         with one.start([prompt], True, ORACLE_STEPS) as step:
-            found.append(torch.stack([step(t) for t in tokens]))
+            found.append(torch.stack([step(t).float().cpu() for t in tokens]))
     difference = float((found[0] - found[1]).abs().max())
     if difference > ORACLE_TOLERANCE:
         raise ModelError(
@@ -134,10 +137,15 @@ def oracle_difference(generator: MusicGenerator, prompt: str) -> float | None:
 
 
 @lru_cache(maxsize=3)
-def load_generator(name: str, engine: str = "transformers", precision: str = "float32") -> MusicGenerator:
-    """Load a MusicGen by shipped or pulled name, or from a directory in nano, audiocraft's or transformers' format."""
+def load_generator(
+    name: str, engine: str = "transformers", precision: str = "float32", device: str = "auto"
+) -> MusicGenerator:
+    """Load a MusicGen by shipped or pulled name, or from a directory in nano, audiocraft's or transformers' format.
+
+    `device` is a name of `models.devices`.
+    """
     checkpoint = find(name)
-    return MusicGenerator(name, load_engine(checkpoint, engine, precision), checkpoint.sha256)
+    return MusicGenerator(name, load_engine(checkpoint, engine, precision, device), checkpoint.sha256)
 
 
 def blend_sha256(source: str, to: str, share: float) -> str:
@@ -146,7 +154,7 @@ def blend_sha256(source: str, to: str, share: float) -> str:
 
 
 @lru_cache(maxsize=3)
-def load_blend(source: str, to: str, share: float, precision: str = "float32") -> MusicGenerator:
+def load_blend(source: str, to: str, share: float, precision: str = "float32", device: str = "auto") -> MusicGenerator:
     """Load a model whose weights lie between those of two checkpoints of one layout: `share` of the second.
 
     Raises
@@ -154,5 +162,5 @@ def load_blend(source: str, to: str, share: float, precision: str = "float32") -
     ModelError
         If the two do not have the same tensors, codebooks and codec.
     """
-    engine = TransformersEngine(find(source), precision, (find(to), share))
+    engine = TransformersEngine(find(source), precision, (find(to), share), chosen(device))
     return MusicGenerator(f"{source} and {share:g} of {to}", engine, blend_sha256(source, to, share))

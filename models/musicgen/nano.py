@@ -122,12 +122,13 @@ def fit(module: torch.nn.Module, state: dict[str, torch.Tensor], where: Path) ->
 class NanoSound:
     """The sounding half of a nano codec: codes to audio, without audiocraft (whose import takes seconds)."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, device: torch.device | None = None) -> None:
         described = described_in(directory)
         self.config = CodecConfig(**described["codec"])
-        state = {k: v.float() for k, v in load_tensors(directory / "model.safetensors").items()}
+        self.device = torch.device("cpu") if device is None else device
+        state = {k: v.float().to(self.device) for k, v in load_tensors(directory / "model.safetensors").items()}
         self.books = [state[f"quantizer.vq.layers.{k}._codebook.embed"] for k in range(self.config.n_q)]
-        self.decoder = SpectralDecoder(self.config).eval()
+        self.decoder = SpectralDecoder(self.config).eval().to(self.device)
         own = {k.removeprefix("decoder."): v for k, v in state.items() if k.startswith("decoder.")}
         missing, unexpected = self.decoder.load_state_dict(own, strict=False)
         if unexpected or any(name != "window" for name in missing):
@@ -136,7 +137,8 @@ class NanoSound:
     @torch.no_grad()
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Return audio (clips, 1, samples) of codes (clips, codebooks, frames)."""
-        latent = torch.zeros(())
+        codes = codes.to(self.device)
+        latent = torch.zeros((), device=self.device)
         for k, book in enumerate(self.books):
             latent = latent + book[codes[:, k]].transpose(1, 2)
         audio: torch.Tensor = self.decoder(latent)

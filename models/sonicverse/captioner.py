@@ -59,6 +59,8 @@ class Captioner(ABC):
         Names of each head's labels.
     prompt : str
         Words between the language tokens and the caption.
+    device : torch.device
+        Where its networks are; see `to`.
     """
 
     rate: int
@@ -70,6 +72,15 @@ class Captioner(ABC):
     sha256: str
     prompt: str = ""
     sampling: Wording | None = None
+    device = torch.device("cpu")
+
+    def to(self, device: torch.device) -> Captioner:
+        """Move the networks to a device; returns the captioner."""
+        self.device = device
+        self.projector.to(device)
+        moved: Any = self.llm
+        moved.to(device)
+        return self
 
     @abstractmethod
     def encode(self, clip: np.ndarray) -> dict[str, np.ndarray]:
@@ -77,7 +88,7 @@ class Captioner(ABC):
 
     def given(self, layers: dict[str, np.ndarray]) -> Layers:
         """Layer vectors of clips, (clips, ...) each, as the projector takes them."""
-        return {name: torch.from_numpy(rows) for name, rows in layers.items()}
+        return {name: torch.from_numpy(rows).to(self.device) for name, rows in layers.items()}
 
     def tidied(self, text: str) -> str:
         """A caption as it is shown."""
@@ -92,7 +103,7 @@ class Captioner(ABC):
         """Head probabilities of clips from their layer vectors: no language model is asked."""
         x = self.given({name: np.stack([row[name] for row in layers]) for name in layers[0]})
         found = self.projector.calibrated(self.projector.head_logits(x))
-        return [{head: p[i].numpy() for head, p in found.items()} for i in range(len(layers))]
+        return [{head: p[i].cpu().numpy() for head, p in found.items()} for i in range(len(layers))]
 
     @torch.no_grad()
     def describe_layers(
@@ -102,7 +113,11 @@ class Captioner(ABC):
 
         `features` replaces what the feature tokens are made of: the truth, another clip's, or noise.
         """
-        other = None if features is None else {head: torch.from_numpy(v).float() for head, v in features.items()}
+        other = (
+            None
+            if features is None
+            else {head: torch.from_numpy(v).float().to(self.device) for head, v in features.items()}
+        )
         tokens, logits = self.projector(self.given(layers), features=other)
         probabilities = self.projector.calibrated(logits)
         out = []
@@ -128,7 +143,7 @@ class Captioner(ABC):
             torch.manual_seed(self.sampling.seed)
         ids = generate(
             inputs_embeds=tokens.to(self.llm.dtype),
-            attention_mask=torch.ones(tokens.shape[:2], dtype=torch.long),
+            attention_mask=torch.ones(tokens.shape[:2], dtype=torch.long, device=tokens.device),
             max_new_tokens=self.new_tokens,
             pad_token_id=self.tokenizer.eos_token_id,
             **how,

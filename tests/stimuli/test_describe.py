@@ -56,7 +56,7 @@ def captioner(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     made = SimpleNamespace(rate=16000, sha256="a" * 64, sampling="at random", describe=describe_audio, heard=heard)
     monkeypatch.setattr(load, "caption_sha256", lambda name: made.sha256)
-    monkeypatch.setattr(load, "load_captioner", lambda name: made)
+    monkeypatch.setattr(load, "load_captioner", lambda name, device="auto": made)
     return made
 
 
@@ -199,7 +199,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Any:
         made.asked.append(writer)
         return [s.description.caption.replace("It is", "So") for s in piece.segments], 1
 
-    monkeypatch.setattr(load, "load_captioner", lambda name: made)
+    monkeypatch.setattr(load, "load_captioner", lambda name, device="auto": made)
     monkeypatch.setattr(windows, "describe_piece", describe_piece)
     monkeypatch.setattr(wording, "open_writer", lambda name, model: f"{name} with {model}")
     monkeypatch.setattr(wording, "reword", reword)

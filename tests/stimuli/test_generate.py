@@ -39,12 +39,12 @@ class Bench:
     twins: set[int] = field(default_factory=set)
     misread: set[str] = field(default_factory=set)
 
-    def load(self, name: str, engine: str, precision: str) -> Any:
+    def load(self, name: str, engine: str, precision: str, device: str) -> Any:
         def clips(
             prompts: list[str], seconds: float, seeds: list[int], sampling: Any, progress: Any
         ) -> tuple[torch.Tensor, np.ndarray]:
             self.calls.append(
-                {"checkpoint": name, "engine": engine, "precision": precision, "prompts": prompts, "seconds": seconds,
+                {"checkpoint": name, "engine": engine, "precision": precision, "device": device, "prompts": prompts, "seconds": seconds,
                  "seeds": seeds, "top_k": sampling.top_k, "temperature": sampling.temperature,
                  "guidance": sampling.guidance}
             )  # fmt: skip
@@ -57,8 +57,9 @@ class Bench:
             )
 
         return SimpleNamespace(
-            clips=clips, rate=RATE, engine=SimpleNamespace(frame_rate=25), batch_size=lambda seconds: 2, name=name
-        )
+            clips=clips, rate=RATE, engine=SimpleNamespace(frame_rate=25, device=torch.device("cpu")),
+            batch_size=lambda seconds: 2, name=name,
+        )  # fmt: skip
 
     def codes(self, seed: int, seconds: float) -> torch.Tensor:
         frames = round(25 * seconds)
@@ -159,11 +160,12 @@ def test_seeds_differ_between_clips_and_not_between_models(bench: Bench, tmp_pat
 
 
 def test_the_settings_are_those_of_the_study(bench: Bench, tmp_path: Path) -> None:
-    chosen = models(top_k=50, temperature=0.7, guidance=3.5, engine="audiocraft", batch=4)
+    chosen = models(top_k=50, temperature=0.7, guidance=3.5, engine="audiocraft", batch=4, device="cuda:1")
     rows = generate(study(fade=0.5, loudness=-30), chosen, tmp_path)
     for call in bench.calls:
         assert (call["top_k"], call["temperature"], call["guidance"]) == (50, 0.7, 3.5)
         assert (call["engine"], call["precision"], call["seconds"]) == ("audiocraft", "float32", 2.0)
+        assert call["device"] == "cuda:1"
     for row in rows:
         kept = {
             k: row.settings[k] for k in ("top_k", "temperature", "guidance", "engine", "precision", "batch", "fade")
@@ -173,7 +175,38 @@ def test_the_settings_are_those_of_the_study(bench: Bench, tmp_path: Path) -> No
             "batch": 4, "fade": 0.5,
         }  # fmt: skip
         assert row.settings["torch"] == torch.__version__
+        assert row.settings["device"] == "cpu"  # where the engine says that it is
         assert row.loudness == pytest.approx(-30, abs=0.1)
+
+
+def test_where_the_cards_memory_does_not_do_batches_are_halved_and_the_rows_say_so(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = bench.load
+
+    def small(*how: str) -> Any:
+        loaded = load(*how)
+
+        def clips(prompts: list[str], *rest: Any) -> Any:
+            if len(prompts) > 2:
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+            return made(prompts, *rest)
+
+        made, loaded.clips = loaded.clips, clips
+        return loaded
+
+    monkeypatch.setattr("models.musicgen.generate.load_generator", small)
+    rows = generate(study(clips_per_taste=5, **ONE_TASTE), models(batch=8), tmp_path / "halved")
+    assert {r.settings["batch"] for r in rows} == {2}
+    monkeypatch.setattr("models.musicgen.generate.load_generator", load)
+    plain = generate(study(clips_per_taste=5, **ONE_TASTE), models(batch=2), tmp_path / "plain")
+    assert [r.sha256 for r in rows] == [r.sha256 for r in plain]
+    # A machine with another card or none keeps what is there.
+    calls = len(bench.calls)
+    manifest = tmp_path / "plain" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"device": "cpu"', '"device": "cuda (a card)"'))
+    generate(study(clips_per_taste=5, **ONE_TASTE), models(batch=2), tmp_path / "plain")
+    assert len(bench.calls) == calls
 
 
 def test_clip_n_lies_at_one_place_of_a_batch_of_one_shape(bench: Bench, tmp_path: Path) -> None:

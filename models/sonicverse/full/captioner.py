@@ -36,7 +36,7 @@ class FullCaptioner(Captioner):
     rate = RATE
     new_tokens = 128  # as the release
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, device: torch.device | None = None):
         described: dict[str, Any] = json.loads((directory / "config.json").read_text())
         config = described_config(described["dual"])
         self.labels = {head: tuple(names) for head, names in described["labels"].items()}
@@ -53,18 +53,29 @@ class FullCaptioner(Captioner):
             raise ModelError(
                 f"{directory}: the encoder has {self.mert.layers} layers, the projector wants {len(config.layer_names)}"
             )
-        self.llm, self.tokenizer = load_llm(str(_beside(directory, described["llm"])))
+        # On a card the language model is half as large from the start: 7 B parameters are 28 GB in float32.
+        half = device is not None and device.type == "cuda"
+        llm = str(_beside(directory, described["llm"]))
+        self.llm, self.tokenizer = load_llm(llm, torch.bfloat16 if half else torch.float32)
         if described.get("lora_rank"):
             adapt(self.llm, int(described["lora_rank"]))
             self.llm.load_state_dict(load_tensors(directory / "adapter.safetensors"), strict=False)
             self.llm.requires_grad_(False)
         self.prompt = described.get("prompt", "")
+        if device is not None:
+            self.to(device)
+
+    def to(self, device: torch.device) -> Captioner:
+        """Move the networks to a device; returns the captioner."""
+        self.mert.model.to(device)
+        return super().to(device)
 
     def encode(self, clip: np.ndarray) -> dict[str, np.ndarray]:
         """What the projector needs of a mono float32 clip at 24 kHz."""
         if self.projector.config.summed:
             hidden, _ = self.mert.encode([clip[: SECONDS * RATE]])
-            return {name: rows[0].detach().numpy() for name, rows in self.projector.summary(hidden).items()}
+            summary = self.projector.summary(hidden.to(self.device))
+            return {name: rows[0].detach().cpu().numpy() for name, rows in summary.items()}
         hidden, _ = self.mert.encode([clip])
         return {"mert": hidden[0].mean(dim=1).numpy()}
 
@@ -72,7 +83,7 @@ class FullCaptioner(Captioner):
         """Means over time as hidden layers of one frame, (clips, layers, 1, width), or the release's summary."""
         if self.projector.config.summed:
             return super().given(layers)
-        return torch.from_numpy(layers["mert"])[:, :, None]
+        return torch.from_numpy(layers["mert"]).to(self.device)[:, :, None]
 
 
 def _beside(directory: Path, name: str) -> Path:

@@ -292,3 +292,5 @@ def test_targets_of_one_word_a_track_leave_mantels_r_undefined() -> None:
     assert mantel_row["state"] == "undefined: all tracks lie equally far apart"
     assert procrustes_row["p"] > 0
     assert permutation_row["p"] > 0
+    for one, other in ((rated, np.eye(4)), (np.eye(4), rated)):
+        assert np.isnan(mantel(one, other, 99, rng)).all()  # both, r and p

@@ -95,6 +95,56 @@ def test_what_can_not_be_told_is_said() -> None:
     assert {r["state"] for r in naming(single)} == {"too few"}
 
 
+def by_clip(own: list[list[int]], other: list[list[int]]) -> pd.DataFrame:
+    """Who (a column) named sweet for which clip (a row)."""
+    rows = [
+        (person, f"{asked}{clip}", asked, "sweet" if said else "sour")
+        for asked, clips in (("sweet", own), ("sour", other))
+        for clip, people in enumerate(clips)
+        for person, said in enumerate(people)
+    ]
+    return pd.DataFrame(rows, columns=["participant", "clip", "asked", "answered"]).assign(condition="one")
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "p"),
+    [
+        # Always when asked, now and then when not: of the 15 ways to choose two of six clips one is as good.
+        ([[1, 1], [1, 1]], [[1, 0], [0, 0], [0, 0], [0, 0]], {"greater": 1 / 15, "less": 1.0, "two-sided": 2 / 15}),
+        # Another clip is named by everybody, too: three ways.
+        ([[1, 1], [1, 1]], [[1, 1], [0, 0], [0, 0], [1, 0]], {"greater": 3 / 15, "less": 1.0, "two-sided": 6 / 15}),
+        # Never when asked, now and then when not: six ways of two clips without any.
+        ([[0, 0], [0, 0]], [[1, 0], [1, 1], [0, 0], [0, 0]], {"greater": 1.0, "less": 6 / 15, "two-sided": 12 / 15}),
+        # Never when not asked, half the time when asked.
+        ([[1, 0], [0, 1]], [[0, 0], [0, 0], [0, 0], [0, 0]], {"greater": 1 / 15, "less": 1.0, "two-sided": 2 / 15}),
+    ],
+)
+def test_where_one_side_is_all_alike_the_ways_to_deal_clips_are_counted(own, other, p) -> None:
+    for alternative, wanted in p.items():
+        row = next(r for r in naming(by_clip(own, other), alternative) if r["taste"] == "sweet")
+        assert (row["state"], row["effect"], row["se"]) == ("separated", None, None)
+        assert row["p"] == pytest.approx(wanted)
+
+
+def test_of_many_clips_so_many_ways_are_drawn_and_always_the_same() -> None:
+    """C(24, 12) are 2.7 million ways, of which one is as good: as it is, and none of the 20,000."""
+    many = by_clip([[1, 1, 1]] * 12, [[1, 0, 0]] * 12)
+    first, again = (next(r for r in naming(many) if r["taste"] == "sweet") for _ in range(2))
+    assert first["p"] == again["p"] == pytest.approx(1 / 20_001)
+
+
+def test_a_fit_without_curvature_is_no_traceback() -> None:
+    """Nine of ten answers are "sweet" whatever is heard; the search ended where a direction says nothing."""
+    from benchmarks.habit import CELLS, answered
+
+    rows = naming(answered(CELLS["nine of ten"], np.random.default_rng([17, 1, 33])))
+    assert len(rows) == 4
+    for row in rows:
+        assert row["state"]
+        assert (row["p"] is None) == (row["state"] in ("too few", "one answer", "not converged"))
+        assert row["p"] is None or 0 < row["p"] <= 1
+
+
 def test_accuracy_stands_beside_its_own_chance(answers: pd.DataFrame) -> None:
     """Counted in R's table: 37 of 73 for bitter, named 34 times in 227 answers about other music."""
     both = pd.concat([answers, answers.assign(condition="two", answered="sweet")])

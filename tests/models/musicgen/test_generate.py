@@ -27,6 +27,7 @@ class Engine:
 
     rate, frame_rate, delays, special, cache_bytes = 20, 4.0, [0, 1], CARD, 100
     decoder = SimpleNamespace(precision="float32")
+    device = torch.device("cpu")
 
     def __init__(self, *_: Any, off: float = 0.0) -> None:
         self.begun: list[tuple[list[str], bool, int]] = []
@@ -108,7 +109,7 @@ def oracle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(generate, "find", lambda name: found)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=kept["memory"]))
     monkeypatch.setattr(generate, "TransformersEngine", Engine)
-    monkeypatch.setattr(engines, "AudiocraftEngine", lambda checkpoint: kept["other"])
+    monkeypatch.setattr(engines, "AudiocraftEngine", lambda checkpoint, device: kept["other"])
     return kept
 
 

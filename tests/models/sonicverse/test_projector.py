@@ -330,7 +330,7 @@ def test_a_captioner_of_the_release_hears_ten_seconds_and_has_a_fingerprint_with
     labels = {k: [f"{k}{i}" for i in range(n)] for k, n in config.heads.items()}
     described = {"kind": "captioner", "dual": asdict(config), "labels": labels, "encoder": "mert", "llm": "none"}
     (tmp_path / "config.json").write_text(json.dumps(described))
-    monkeypatch.setattr(full, "load_llm", lambda name: (None, None))
+    monkeypatch.setattr(full, "load_llm", lambda name, dtype: (None, None))
     (tmp_path / "none").mkdir()
     captioner = full.FullCaptioner(tmp_path)
     rng = np.random.default_rng(0)
