@@ -7,6 +7,7 @@ went away before it answered, or a browser whose connection broke: the same step
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import func, select
@@ -35,11 +36,12 @@ from experiment.errors import ExperimentError
 from experiment.headphones import passed
 from experiment.items import consent_sha256
 from experiment.question import Answer
-from experiment.steps import LAST, NOT_PASSED, TOO_YOUNG, Ask, Headphones, Stored
+from experiment.steps import LAST, NOT_PASSED, TOO_YOUNG, Ask, Form, Headphones, Stored
 from experiment.texts import texts
 
 START = "start"
 REFUSED = "refused"
+OTHERWISE = "was answered already, otherwise, in another window or at another booth"
 
 
 def read(store: Store, session_id: int) -> Stored:
@@ -220,7 +222,6 @@ def answered(store: Store, stored: Stored, step: Ask, answer: Answer, config: Ex
     item = step.question.item
     if item == "age" and (answer.value or 0) < config.minimum_age:
         return _kept_nothing(store, stored, TOO_YOUNG)
-    number = None if answer.value is None else float(answer.value)
     anew, before = item in stored.reopened(step.trial), stored.superseded.get((step.trial.id, item), 0)
 
     def write(s: Session) -> bool:
@@ -234,21 +235,60 @@ def answered(store: Store, stored: Stored, step: Ask, answer: Answer, config: Ex
             s.delete(old)
             s.flush()
         elif old is not None:
-            return (old.value, old.choice, old.response_time) == (number, answer.choice, answer.response_time)
-        if not running:
-            raise ExperimentError("this session is over; nothing is answered any more")
-        s.add(
-            Response(trial_id=trial, item=item, value=number, choice=answer.choice, response_time=answer.response_time)
-        )
-        if answer.interaction:
-            detail = {"item": item, **answer.interaction}
-            s.add(Event(session_id=stored.session_id, trial_id=trial, name="answer", at=at, detail=detail))
+            return _alike(old, answer)
+        _keep(s, stored, trial, item, answer, at, running)
         return True
 
     if not store.do(write):
-        raise ExperimentError(f"{item} was answered already, otherwise, in another window or at another booth")
+        raise ExperimentError(f"{item} {OTHERWISE}")
     counts = stored.superseded | ({(step.trial.id, item): before + 1} if anew else {})
     return stored.having(answered=stored.answered | {(step.trial.id, item)}, superseded=counts)
+
+
+def filled(store: Store, stored: Stored, step: Form, answers: Mapping[str, Answer], at: float) -> Stored:
+    """The items of a screen were answered: all are stored, or none.
+
+    Raises
+    ------
+    ExperimentError
+        If one of them has another answer already.
+    KeyError
+        If there is no answer to one of them.
+    """
+    given = {q.item: answers[q.item] for q in step.questions}
+    trial = step.trial.id
+
+    def write(s: Session) -> str | None:
+        running = lease.held(s, stored.session_id, stored.sitting)
+        for item, answer in given.items():
+            old = s.scalar(select(Response).where(Response.trial_id == trial, Response.item == item))
+            if old is None:
+                _keep(s, stored, trial, item, answer, at, running)
+            elif not _alike(old, answer):
+                return item
+        return None
+
+    other = store.do(write)
+    if other is not None:
+        raise ExperimentError(f"{other} {OTHERWISE}")
+    return stored.having(answered=stored.answered | {(trial, item) for item in given})
+
+
+def _alike(old: Response, answer: Answer) -> bool:
+    """Whether what is stored is this answer."""
+    number = None if answer.value is None else float(answer.value)
+    return (old.value, old.choice, old.response_time) == (number, answer.choice, answer.response_time)
+
+
+def _keep(s: Session, stored: Stored, trial: int, item: str, answer: Answer, at: float, running: bool) -> None:
+    """Add an answer, and how it came about."""
+    if not running:
+        raise ExperimentError("this session is over; nothing is answered any more")
+    number = None if answer.value is None else float(answer.value)
+    s.add(Response(trial_id=trial, item=item, value=number, choice=answer.choice, response_time=answer.response_time))
+    if answer.interaction:
+        detail = {"item": item, **answer.interaction}
+        s.add(Event(session_id=stored.session_id, trial_id=trial, name="answer", at=at, detail=detail))
 
 
 def back(store: Store, stored: Stored, step: Ask, at: float) -> Stored:

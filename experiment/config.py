@@ -282,7 +282,8 @@ class ExperimentConfig(BaseModel):
         """What a session (of a group) consists of, in order, however it was declared."""
         tasks: list[Task] = list(self.tasks) or self._first_tasks()
         if any(isinstance(t, PreferenceTask) and t.replicate for t in tasks) and self.design != "0.1":
-            tasks = [t.model_copy(update={"shuffled": False}) if isinstance(t, RatingsTask) else t for t in tasks]
+            as_there = {"shuffled": False, "one_page": True}
+            tasks = [t.model_copy(update=as_there) if isinstance(t, RatingsTask) else t for t in tasks]
         wanted = self.group(group)
         if wanted is not None and wanted.tasks is not None:
             tasks = [t for t in tasks if t.block in wanted.tasks]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,7 @@ from experiment.steps import (
     Ask,
     Consent,
     End,
+    Form,
     Headphones,
     Level,
     Listen,
@@ -84,6 +85,9 @@ class Presenter(Protocol):
     def ask(self, question: Question, trial: Trial, progress: tuple[int, int]) -> Answer | Back:
         """Ask one question; where `question.back` says so, one may go back instead."""
 
+    def fill(self, questions: Sequence[Question], trial: Trial, progress: tuple[int, int]) -> dict[str, Answer]:
+        """Ask several questions on one screen; return the answer to each item."""
+
 
 def check_files(clips: list[Stimulus]) -> None:
     """Refuse clips whose file is missing or is not the one in the manifest.
@@ -132,6 +136,9 @@ def run_session(
                     stored = perform(step, store, stored, config, presenter, began)
                     if announce and isinstance(step, Ask):
                         announce(step.question.item)
+                    elif announce and isinstance(step, Form):
+                        for asked in step.questions:
+                            announce(asked.item)
             except (Stopped, KeyboardInterrupt) as early:
                 failed = early.detail if isinstance(early, SoundFailed) else None
                 stored = answering.stopped(store, stored, time.monotonic() - began, failed)
@@ -177,6 +184,9 @@ def perform(
             if isinstance(answer, Back):
                 return answering.back(store, stored, step, now())
             return answering.answered(store, stored, step, answer, config, now())
+        case Form():
+            answers = presenter.fill(step.questions, step.trial, step.progress)
+            return answering.filled(store, stored, step, answers, now())
     return answering.seen(store, stored, step.id, now())
 
 

@@ -21,6 +21,7 @@ from experiment.items import practice_question, question, titles
 from experiment.question import Question
 from experiment.tasks.pages import PageTask
 from experiment.tasks.preference import PreferenceTask
+from experiment.tasks.ratings import RatingsTask
 from experiment.tasks.task import Task
 from experiment.texts import texts
 
@@ -106,6 +107,16 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class Form:
+    """Several items of a trial to answer on one screen, below each other; `progress` as of one."""
+
+    id: str
+    trial: Trial
+    questions: tuple[Question, ...]
+    progress: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class End:
     """Nothing is left to do: the session's status."""
 
@@ -113,7 +124,7 @@ class End:
     id: str = "over"
 
 
-Step = Consent | Page | SoundCheck | Level | Headphones | Practice | Listen | Ask | End
+Step = Consent | Page | SoundCheck | Level | Headphones | Practice | Listen | Ask | Form | End
 
 
 @dataclass(frozen=True)
@@ -186,7 +197,7 @@ def next_step(stored: Stored, config: ExperimentConfig) -> Step:
             return page
         items = stored.reopened(trial) or stored.open(trial)
         if items:
-            return _before(stored, config, tasks, trial) or _ask(stored, config, trial, items[0])
+            return _before(stored, config, tasks, trial) or _asked(stored, config, tasks.get(trial.block), trial, items)
     return Page(LAST, words["end"]["title"], words["end"]["text"].format(code=stored.code))
 
 
@@ -259,9 +270,19 @@ def _ears(stored: Stored, config: ExperimentConfig, task: Task | None, trial: Tr
     return None
 
 
-def _ask(stored: Stored, config: ExperimentConfig, trial: Trial, item: str) -> Ask:
-    total = sum(len(stored.items(t)) for t in stored.plan)
+def _asked(
+    stored: Stored, config: ExperimentConfig, task: Task | None, trial: Trial, items: Sequence[str]
+) -> Ask | Form:
+    """The first of some items, or those that stand on one screen with it."""
+    progress = (len(stored.answered), sum(len(stored.items(t)) for t in stored.plan))
+    if isinstance(task, RatingsTask) and task.one_page:
+        asked = tuple(question(config, trial, i, stored.language, stored.plan) for i in task.together(items))
+        return Form(f"form:{trial.position}:{items[0]}", trial, asked, progress)
+    return _ask(stored, config, trial, items[0], progress)
+
+
+def _ask(stored: Stored, config: ExperimentConfig, trial: Trial, item: str, progress: tuple[int, int]) -> Ask:
     asked = question(config, trial, item, stored.language, stored.plan)
     doubt = config.minimum_age if item == "age" else None
     asked = replace(asked, back=config.back and stored.before(trial, item) is not None, doubt=doubt)
-    return Ask(f"ask:{trial.position}:{item}", trial, asked, (len(stored.answered), total))
+    return Ask(f"ask:{trial.position}:{item}", trial, asked, progress)

@@ -28,6 +28,7 @@ from experiment.steps import (
     Ask,
     Consent,
     End,
+    Form,
     Headphones,
     Level,
     Listen,
@@ -62,10 +63,13 @@ def told(step: Step) -> Message:
             more = {"question": dataclasses.asdict(step.question)}
         case Listen():
             more = {"clips": [{"id": c.id, "sha256": c.sha256} for c in step.clips], "titles": list(step.titles)}
-        case Ask():
+        case Ask() | Form():
             trial = step.trial
-            more = {
-                "question": dataclasses.asdict(step.question),
+            if isinstance(step, Ask):
+                more = {"question": dataclasses.asdict(step.question)}
+            else:
+                more = {"questions": [dataclasses.asdict(q) for q in step.questions]}
+            more |= {
                 "trial": trial.id,
                 "block": trial.block,
                 "position": trial.position,
@@ -81,7 +85,7 @@ def done(store: Store, stored: Stored, config: ExperimentConfig, step: Step, at:
     """Store what was done of a step; `did` holds what `told` asks for.
 
     consent: ``takes_part``, ``special``; level: ``gain_db``; headphones: ``given``; listen: ``records`` of ``[at, {...}]``;
-    ask: ``value``, ``choice``, ``response_time``, ``interaction``, or ``back``; a sound check may bring ``record``. Of any step
+    ask: ``value``, ``choice``, ``response_time``, ``interaction``, or ``back``; form: ``answers``, these by item; a sound check may bring ``record``. Of any step
     ``{"stopped": true}`` ends the session.
     """
     if did.get("stopped"):
@@ -102,9 +106,15 @@ def done(store: Store, stored: Stored, config: ExperimentConfig, step: Step, at:
         case Ask() if did.get("back"):
             return answering.back(store, stored, step, at)
         case Ask():
-            answer = Answer(did.get("value"), did.get("choice"), did.get("response_time"), did.get("interaction"))
-            return answering.answered(store, stored, step, answer, config, at)
+            return answering.answered(store, stored, step, _answer(did), config, at)
+        case Form():
+            answers = {q.item: _answer(did["answers"][q.item]) for q in step.questions}
+            return answering.filled(store, stored, step, answers, at)
     return answering.seen(store, stored, step.id, at)
+
+
+def _answer(did: Message) -> Answer:
+    return Answer(did.get("value"), did.get("choice"), did.get("response_time"), did.get("interaction"))
 
 
 class Engine:
@@ -140,7 +150,7 @@ class Engine:
         stored = answering.read(self.store, session)
         step: Step | None = next_step(stored, config)
         if step is not None and step.id != message["step"]:
-            step = _answered_before(stored, config, str(message["step"]))
+            step = _answered_before(stored, config, str(message["step"]), message["did"])
         if step is not None:  # else it was done already, and its answer was lost
             stored = done(self.store, stored, config, step, float(message["at"]), message["did"])
         return next_step(stored, config), stored
@@ -155,12 +165,17 @@ class Engine:
         return stored_config(self.store.do(find))
 
 
-def _answered_before(stored: Stored, config: ExperimentConfig, step: str) -> Ask | None:
+def _answered_before(stored: Stored, config: ExperimentConfig, step: str, did: Message) -> Ask | Form | None:
     """The question of an earlier step, so that another answer to it is refused and the same one is not."""
     for trial in stored.plan:
-        for item in trial.items:
-            if step == f"ask:{trial.position}:{item}" and (trial.id, item) in stored.answered:
+        there = [i for i in trial.items if (trial.id, i) in stored.answered]
+        for item in there:
+            if step == f"ask:{trial.position}:{item}":
                 return Ask(step, trial, question(config, trial, item, stored.language), (0, 0))
+            if step == f"form:{trial.position}:{item}":
+                answered = [i for i in there if i in did["answers"]]
+                asked = tuple(question(config, trial, i, stored.language) for i in answered)
+                return Form(step, trial, asked, (0, 0))
     return None
 
 

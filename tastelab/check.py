@@ -219,12 +219,23 @@ def met(
         elif isinstance(task, PageTask):
             intro, read = 1, _reading({"title": task.title[language], "text": task.text[language]}, ["title", "text"])
         minutes = (questions * each + clips * seconds) / 60 + read
-        parts.append(Part(block, questions + clips + intro, questions, clips, minutes))
+        asking = sum(_screens(task, t.items) for t in trials)
+        parts.append(Part(block, asking + clips + intro, questions, clips, minutes))
     if asked.pause and heard > 1:
         parts.append(Part("pause", 1, 0, 0, _reading(words["pause"], ["title", "text"])))
     parts.append(Part("end", 1, 0, 0, _reading(words["end"], ["title", "text"])))
     total = [sum(getattr(p, name) for p in parts) for name in ("screens", "questions", "clips", "minutes")]
     return [*parts, Part("all", *total)]
+
+
+def _screens(task: Task | None, items: Sequence[str]) -> int:
+    """On how many screens a trial's items are asked."""
+    if not isinstance(task, RatingsTask):
+        return len(items)
+    screens = 0
+    while items:
+        screens, items = screens + 1, items[len(task.together(items)) :]
+    return screens
 
 
 def balance(
@@ -307,7 +318,7 @@ def remarks(asked: ExperimentConfig) -> list[str]:
     if preference is not None and preference.replicate:
         told.append(
             "replicate = true draws tastes, sides and clips as the paper did, which balances nothing; the slider starts in "
-            "the middle and adjectives keep their order, but they come one a screen, where the paper had all on one page."
+            "the middle, and all adjectives stand on one page in the file's order."
         )
     if any(getattr(task, "repeats", 0) for task in asked.sequence()):
         told.append("Hidden repeats are left out of the counts, and of every analysis but that of reliability.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -129,6 +129,10 @@ class Bot:
         if isinstance(task, PreferenceTask):
             return Answer(value=self._preference(question, trial, task.pairs), response_time=rt)
         return Answer(value=self._rating(question, trial, task.items), response_time=rt)
+
+    def fill(self, questions: Sequence[Question], trial: Trial, progress: tuple[int, int]) -> dict[str, Answer]:
+        """Answer one after the other."""
+        return {q.item: self.ask(q, trial, progress) for q in questions}
 
     def _clip_effect(self, stimulus_id: int | None, question: int, sd: float) -> float:
         # A clip is the same for everyone: its effect depends on the clip and the question alone.

@@ -109,8 +109,8 @@ def _did(step: Message, presenter: Presenter, ear: Mapping[int, Stimulus], began
         case "level":
             return {"gain_db": presenter.adjust_level(step["softest"])}
         case "headphones":
-            asked = trials(step["test"], np.random.default_rng(step["draw"]))
-            return {"given": presenter.screen_headphones(step["test"], asked)}
+            sounds = trials(step["test"], np.random.default_rng(step["draw"]))
+            return {"given": presenter.screen_headphones(step["test"], sounds)}
         case "practice":
             presenter.practice(_question(step["question"]))
         case "listen":
@@ -120,12 +120,11 @@ def _did(step: Message, presenter: Presenter, ear: Mapping[int, Stimulus], began
             answer = presenter.ask(_question(step["question"]), _trial(step, ear), tuple(step["progress"]))
             if isinstance(answer, Back):
                 return {"back": True}
-            return {
-                "value": answer.value,
-                "choice": answer.choice,
-                "response_time": answer.response_time,
-                "interaction": answer.interaction,
-            }
+            return vars(answer)
+        case "form":
+            asked = [_question(q) for q in step["questions"]]
+            given = presenter.fill(asked, _trial(step, ear), tuple(step["progress"]))
+            return {"answers": {item: vars(answer) for item, answer in given.items()}}
     return {}
 
 

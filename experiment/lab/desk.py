@@ -32,7 +32,7 @@ PROGRAMS = {
     "parec": "pulseaudio-utils",
     "pactl": "pulseaudio-utils",
 }
-ASKING = ("headphones", "level", "choice", "number", "slider", "steps")
+ASKING = ("headphones", "level", "choice", "number", "slider", "steps", "form")
 HESITATION = DEAD_TIME + 0.03  # s that the hand looks at a screen before it answers
 RATE = 48000
 SIZE = (1280, 800)
@@ -224,6 +224,8 @@ class Hand:
             self._choose(page, str(self.rng.choice(("1", "2", "3"))))
         elif screen == "level":
             self._onward(page)
+        elif screen == "form":
+            self._fill(page)
         elif screen in ASKING[2:]:
             self._answer(page, w.asked(page))
 
@@ -251,6 +253,25 @@ class Hand:
         self._onward(page)
         if asked.item != "practice":
             self.given.append(meant)
+
+    def _fill(self, page: Page) -> None:
+        """Answer row by row: the step below the words that are meant, or as far from the end that says the low words."""
+        for line, asked in self.phrases.rows(page):
+            if asked.ends is None:
+                words = str(self.rng.choice(list(asked.answers)))
+                value, across = float(asked.answers[words]), page.across(words)
+                place = min(range(len(line.places)), key=lambda i: abs(line.places[i][0] - across))
+            else:
+                step = int(self.rng.integers(asked.high - asked.low + 1))
+                value, backwards = float(asked.low + step), page.across(asked.ends[0]) > page.across(asked.ends[1])
+                place = len(line.places) - 1 - step if backwards else step
+            if self.keyboard:
+                low = asked.low if asked.ends is not None else int(min(map(float, asked.answers.values())))
+                self.press(str(low + place))
+            else:
+                self.click(line.places[place])
+            self.given.append({"item": asked.item, "value": value})
+        self._onward(page)
 
     def _point(self, page: Page, asked: Asked, value: int) -> None:
         """Answer a scale as many steps from the end that says the low words as `value` is from `low`."""

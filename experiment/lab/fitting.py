@@ -10,11 +10,13 @@ from experiment.config import ExperimentConfig
 from experiment.items import every_question, reader
 from experiment.lab import choices
 from experiment.lab.composing import Composed, Composer
+from experiment.lab.form import composed
 from experiment.lab.layout import FLOOR, Sheet
 from experiment.lab.typefaces import CAPITAL, PaperRuler, typeface
 from experiment.lab.widgets import Pen
 from experiment.question import Question
 from experiment.tasks.pages import PageTask
+from experiment.tasks.ratings import RatingsTask
 from experiment.texts import texts
 
 NARROWEST = (1280, 1024)  # the squarest screen on which everything has to have room
@@ -74,8 +76,20 @@ def every_screen(compose: Composer, config: ExperimentConfig, language: str) -> 
         steps = -config.level.softest // 3
         scale = Question("level", "slider", w["level"]["text"], high=steps, labels=ends, start=steps // 2)
         yield "level", compose.level(w["level"]["title"], w["level"]["text"], scale, w["next"])
+    together: set[str] = set()
+    for task in config.sequence():
+        if isinstance(task, RatingsTask) and task.one_page:
+            items = list(task.items)
+            while items:
+                page = task.together(items)
+                asked = [task.asks(item, None, reader(config, language)) for item in page]
+                form = composed(compose, asked, w["next"])
+                rows = [x for row in form.rows for x in (*row.words, *row.steps)]
+                yield f"{task.block}, {page[0]} and more on one page", Composed([*form.above, *rows], [])
+                items, together = items[len(page) :], together | {*page}
     for i, (_, question) in enumerate(every_question(config, language)):
-        yield f"question {i + 1}, {question.item}", compose.question(question, w)
+        if question.item not in together:
+            yield f"question {i + 1}, {question.item}", compose.question(question, w)
 
 
 @dataclass(frozen=True)

@@ -45,12 +45,23 @@ def _pixels(point: Sequence[float], size: tuple[int, int]) -> list[int]:
 
 
 @dataclass(frozen=True)
+class Line:
+    """Words and numbered buttons beside each other, both from left to right."""
+
+    words: tuple[str, ...]
+    places: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
 class Page:
-    """A screen as it is read: buttons by their words, other words, ticks from left to right; places in pixels."""
+    """A screen as it is read: buttons by their words, other words, ticks from left to right, rows of numbered buttons with
+    words beside them from top to bottom; places in pixels.
+    """
 
     buttons: dict[str, Point]
     words: tuple[tuple[str, Point], ...]
     ticks: tuple[Point, ...]
+    rows: tuple[Line, ...] = ()
 
     @classmethod
     def of(cls, shown: Sequence[dict[str, Any]]) -> Page:
@@ -67,7 +78,7 @@ class Page:
         lines = [x["line"] for x in shown if "line" in x]
         ticks = sorted((float(a[0]), (a[1] + b[1]) / 2) for a, b in lines if abs(a[0] - b[0]) < abs(a[1] - b[1]))
         buttons.sort(key=lambda b: (b[1][1], b[1][0]))
-        return cls(dict(buttons), tuple(words), tuple(ticks))
+        return cls(dict(buttons), tuple(words), tuple(ticks), _rows(buttons, words))
 
     def button(self, words: str) -> Point:
         """Where a button with these words is.
@@ -89,6 +100,16 @@ class Page:
     def across(self, words: str) -> float:
         """How far from the left words stand that are no button's."""
         return next(at[0] for found, at in self.words if found == words)
+
+
+def _rows(buttons: Sequence[tuple[str, Point]], words: Sequence[tuple[str, Point]]) -> tuple[Line, ...]:
+    """Numbered buttons on one line with words, in reading order."""
+    rows: dict[float, list[Point]] = {}
+    for number, at in buttons:
+        if number.isdigit():
+            rows.setdefault(at[1], []).append(at)
+    beside = {y: tuple(w for w, at in sorted(words, key=lambda x: x[1][0]) if abs(at[1] - y) <= 2) for y in rows}
+    return tuple(Line(beside[y], tuple(sorted(places))) for y, places in sorted(rows.items()) if beside[y])
 
 
 @dataclass(frozen=True)
@@ -140,6 +161,23 @@ class Phrases:
         if words not in self.questions:
             raise ExperimentError(f"no question that is known here says: {' | '.join(sorted(words))}")
         return self.questions[words]
+
+    def rows(self, page: Page) -> list[tuple[Line, Asked]]:
+        """What each row of a screen asks.
+
+        Raises
+        ------
+        ExperimentError
+            If one is no question that this reader knows.
+        """
+        everything = frozenset(w for w, _ in page.words)
+        found = []
+        for line in page.rows:
+            there = [asked for words, asked in self.questions.items() if set(line.words) <= words <= everything]
+            if len(there) != 1:
+                raise ExperimentError(f"no question that is known here is asked by {' | '.join(line.words)}")
+            found.append((line, there[0]))
+        return found
 
     def counted(self, words: str) -> tuple[int, int] | None:
         """The progress, where these words tell it."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from experiment.data.tables import Stimulus
 from experiment.headphones import HeadphoneTrial
-from experiment.lab.asking import Asking
 from experiment.lab.choices import clip_heard, consenting, intervals, onward, play, sound_heard
+from experiment.lab.form import Forms
 from experiment.lab.playback import RATE, SLACK, open_sound, play_through, reference_noise, two_chords
 from experiment.lab.widgets import Bar
 from experiment.lab.window import Interrupted, Marker
@@ -21,7 +21,7 @@ from experiment.session import SoundFailed
 LEVEL_SECONDS = 3.0
 
 
-class Screens(Asking):
+class Screens(Forms):
     """A window with everything a participant sees."""
 
     def __init__(

@@ -21,7 +21,7 @@ class PreferenceConfig(BaseModel):
 
     The answer is a slider from `low` (the first clip) to `high` (the second), without a marker until it is touched.
     `replicate` gives the paper's design: tastes drawn at random, a clip may be heard again, the slider starts in the middle,
-    adjectives come in the order of the study file. Else each taste comes once a round, every taste before every other
+    adjectives stand on one page in the order of the study file. Else each taste comes once a round, every taste before every other
     equally often (``latin``), or in an order drawn with the study's seed.
     """
 
@@ -53,6 +53,8 @@ class PreferenceTask(Task, PreferenceConfig):
         How many pairs are heard a second time, unannounced, for reliability.
     after : list of str
         What is asked about each of the two clips after the comparison.
+    start : {"nowhere", "middle"}
+        Where the slider's marker stands before it is touched.
     """
 
     heard: ClassVar[bool] = True
@@ -63,6 +65,7 @@ class PreferenceTask(Task, PreferenceConfig):
     match: Literal["number", "crossed"] = "number"
     repeats: int = Field(default=0, ge=0, le=20)
     after: list[After] = Field(default=[])
+    start: Literal["nowhere", "middle"] = "nowhere"
 
     @model_validator(mode="after")
     def _pairs(self) -> PreferenceTask:
@@ -91,7 +94,7 @@ class PreferenceTask(Task, PreferenceConfig):
         words = reader.words["preference"]
         text = words["question"].format(taste=reader.taste(str(taste)).upper())
         ends = (words["low"], words["high"])
-        start = self.middle if self.replicate else None
+        start = self.middle if self.replicate or self.start == "middle" else None
         return Question(item, "slider", text, low=self.low, high=self.high, labels=ends, start=start)
 
     def questions(self, reader: Reader) -> Iterator[tuple[str | None, Question]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,6 +14,7 @@ from experiment.tasks.task import STEPS, Language, Reader, Task, check_labels, c
 from models.conditions import EARLIER_COMPARED, EarlierName
 
 Name = Annotated[str, Field(min_length=1, max_length=20)]
+FORM = 14  # adjectives below each other that a screen has room for
 
 
 class Adjective(BaseModel):
@@ -75,6 +76,8 @@ class RatingsTask(Task, Scales):
         What is asked after each clip.
     shuffled : bool
         Whether the adjectives come in another order with each clip.
+    one_page : bool
+        Whether all adjectives of a clip stand below each other on one screen, instead of one a screen.
     repeats : int
         How many clips are heard a second time, unannounced, for reliability.
     """
@@ -85,6 +88,7 @@ class RatingsTask(Task, Scales):
     conditions: list[Name] = Field(default=[])
     after: list[After] = Field(default=[])
     shuffled: bool = True
+    one_page: bool = False
     repeats: int = Field(default=0, ge=0, le=20)
 
     @model_validator(mode="after")
@@ -107,12 +111,25 @@ class RatingsTask(Task, Scales):
         if adjective.opposite is not None:
             ends = (adjective.opposite[reader.language], word)
             return scale_question(item, words["question_bipolar"], self.low, self.high, ends)
-        return scale_question(item, words["question"], self.low, self.high, self.labels[reader.language], word)
+        text = words.get("question_all", words["question"]) if self.one_page else words["question"]
+        return scale_question(item, text, self.low, self.high, self.labels[reader.language], word)
 
     def questions(self, reader: Reader) -> Iterator[tuple[str | None, Question]]:
         """One an adjective."""
         for item in self.items:
             yield None, self.asks(item, None, reader)
+
+    def together(self, items: Sequence[str]) -> list[str]:
+        """Those of some items, from the first on, that stand on one screen: they are asked alike, and there is room for them.
+
+        More than there is room for are spread evenly over screens.
+        """
+        if not self.one_page:
+            return list(items[:1])
+        poles = {a.name: a.opposite is not None for a in self.adjectives}
+        alike = next((i for i, item in enumerate(items) if poles[item] != poles[items[0]]), len(items))
+        screens = -(-alike // FORM)
+        return list(items[: -(-alike // max(1, screens))])
 
     def titles(self, reader: Reader) -> list[str]:
         """One clip."""

@@ -27,6 +27,7 @@ LATER = (
     "identification.",
     "affect.liking.",
     "affect.quality.",
+    "ratings.question_all",
 )
 # What is filled in when a text is shown.
 PLACEHOLDERS = {

@@ -28,6 +28,7 @@ ADJECTIVES = {
 }  # fmt: skip
 FITS = {"en": "Which piece fits the taste {} better?", "it": "Quale brano si adatta meglio al gusto {}?"}
 RECOGNISE = {"en": "How much do you recognise this in the music?", "it": "Quanto lo riconosci nella musica?"}
+EACH = {"en": "How much do you recognise each word in the music?", "it": "Quanto riconosci ogni parola nella musica?"}
 PRACTICE = {"en": ("Practice", "Which sound is higher?"), "it": ("Prova", "Quale suono è più acuto?")}
 AGE = {"en": "How old are you?", "it": "Quanti anni hai?"}
 FELT = {
@@ -153,6 +154,7 @@ def reader(language: str) -> Phrases:
     steps: dict[str, str | float] = {word: float(k) for k, word in enumerate(STEPS[language], 1)}
     for item, word in ADJECTIVES[language].items():
         asked[frozenset([RECOGNISE[language], word])] = Asked(item, answers=steps)
+        asked[frozenset([EACH[language], word])] = Asked(item, answers=steps)
     for item, (question, low, high) in FELT[language].items():
         asked[frozenset([question, low, high])] = Asked(item, ends=(low, high), low=1, high=9)
     b = BUTTONS[language]

@@ -213,17 +213,20 @@ def test_the_tables_of_version_0_1_are_tasks() -> None:
     assert asked.design == "0.2"
 
 
-def test_a_replication_keeps_the_adjectives_in_order_unless_it_began_before() -> None:
-    def shuffled(**more: Any) -> bool:
+def test_a_replication_has_all_adjectives_in_order_on_one_page_unless_it_began_before() -> None:
+    def shown(**more: Any) -> tuple[bool, bool]:
         rated = read(preference={"replicate": True}, **more).task(RatingsTask)
         assert rated is not None
-        return rated.shuffled
+        return rated.shuffled, rated.one_page
 
-    assert not shuffled()
-    assert shuffled(design="0.1")
+    assert shown() == (False, True)
+    assert shown(design="0.1") == (True, False)
     declared = tasks(PAIR | {"replicate": True}, RATED).task(RatingsTask)
     assert declared is not None
-    assert not declared.shuffled
+    assert (declared.shuffled, declared.one_page) == (False, True)
+    plain = tasks(PAIR, RATED).task(RatingsTask)
+    assert plain is not None
+    assert (plain.shuffled, plain.one_page) == (True, False)
 
 
 def test_what_a_database_of_version_0_1_holds_has_its_design() -> None:

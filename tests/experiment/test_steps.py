@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,14 @@ class Listener:
             return Answer(value=30.0, response_time=2.0, interaction={"moves": 1})
         place = sum(map(ord, question.item)) + trial.position
         return Answer(value=float(question.low + place % (question.high - question.low + 1)), response_time=0.5)
+
+    def fill(self, questions: Sequence[Question], trial: Trial, progress: tuple[int, int]) -> dict[str, Answer]:
+        self._call(f"fill {' '.join(q.item for q in questions)} {progress[0]}/{progress[1]}")
+        values = {q.item: sum(map(ord, q.item)) + trial.position for q in questions}
+        return {
+            q.item: Answer(float(q.low + values[q.item] % 5), response_time=0.25, interaction={"moves": 1})
+            for q in questions
+        }
 
 
 @pytest.fixture

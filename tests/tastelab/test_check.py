@@ -319,7 +319,15 @@ def test_what_a_replication_does_not_do_is_said(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(put("replicate = false", "replicate = true")(DEFAULT), encoding="utf-8")
     study = load_study(tmp_path / "study.toml")
     assert "balances nothing" in remarks(study.experiment)[0]
-    assert "one a screen" in remarks(study.experiment)[0]
+    assert "all adjectives stand on one page in the file's order" in remarks(study.experiment)[0]
+    (rated,) = [
+        p for p in met(study.stimuli, study.experiment, "en", conditions=study.models.conditions) if p.part == "ratings"
+    ]
+    assert (rated.screens, rated.questions, rated.clips) == (
+        3 * 2 + 1,
+        3 * 12,
+        3,
+    )  # a clip and a page, and the introduction
     assert not all(r["even"] for r in balance(study.stimuli, study.experiment, conditions=study.models.conditions))
     assert remarks(load_study(ROOT / "study.toml").experiment) == []
     said = CliRunner().invoke(app, ["study", "check", str(tmp_path / "study.toml")])

@@ -233,7 +233,7 @@ class World:
         for module in (psychopy, visual, event, keyboard, hardware, sound, logging, psychtoolbox):
             monkeypatch.setitem(sys.modules, module.__name__, module)
         monkeypatch.setattr("experiment.lab.playback._PREPARED", True)
-        for name in ("window", "asking", "playback", "desk"):
+        for name in ("window", "asking", "form", "playback", "desk"):
             monkeypatch.setattr(f"experiment.lab.{name}.time", self.clock)
         monkeypatch.setattr("experiment.session.time", self.clock)
         monkeypatch.setattr("experiment.lab.window.bring_fonts", lambda: None)

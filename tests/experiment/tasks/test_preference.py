@@ -37,6 +37,9 @@ def test_a_replication_starts_in_the_middle() -> None:
     assert task(replicate=True).asks("preference", "sweet", READER).start == 5.0
     assert task(replicate=True, low=-3, high=4).asks("preference", "sweet", READER).start == 0.5
     assert task(low=-3, high=4).middle == 0.5
+    assert task(start="middle").asks("preference", "sweet", READER).start == 5.0
+    with pytest.raises(ValidationError, match="'nowhere' or 'middle'"):
+        task(start="left")
 
 
 def test_practice_is_about_no_taste() -> None:

@@ -35,6 +35,31 @@ def test_an_adjective_stands_over_labelled_steps_and_two_ends_beside_numbers() -
     assert task().items == ("hot", "mood")
 
 
+def test_all_adjectives_stand_on_one_page_where_it_is_declared() -> None:
+    """Those that are asked alike, and no more than there is room for: 14, or as many on each page."""
+    assert task().together(["hot", "mood"]) == ["hot"]
+    assert task(one_page=True).together(["hot", "mood"]) == ["hot"]  # from nothing to much, and between two words
+    assert task(one_page=True).together(["mood"]) == ["mood"]
+    names = [f"word_{chr(97 + k)}" for k in range(20)]
+    many = task(one_page=True, adjectives=[{**ADJECTIVES[0], "name": n} for n in names])
+    assert many.together(names[:14]) == names[:14]
+    assert many.together(names[:15]) == names[:8]
+    assert many.together(names) == names[:10]
+    assert many.together(names[::-1][:3]) == names[::-1][:3]
+    mixed = task(one_page=True, adjectives=[ADJECTIVES[0], {**ADJECTIVES[0], "name": "cold"}, ADJECTIVES[1]])
+    assert mixed.together(["cold", "hot", "mood"]) == ["cold", "hot"]
+    assert mixed.together(["mood", "hot", "cold"]) == ["mood"]
+
+
+def test_one_page_asks_about_each_word() -> None:
+    hot = task(one_page=True).asks("hot", "sweet", READER)
+    assert (hot.text, hot.word) == ("Quanto riconosci ogni parola nella musica?", "caldo")
+    assert task(one_page=True).asks("mood", "sweet", READER) == task().asks("mood", "sweet", READER)
+    earlier = {k: v for k, v in texts("it")["ratings"].items() if k != "question_all"}  # a study's own older texts
+    older = Reader("it", texts("it") | {"ratings": earlier}, {})
+    assert task(one_page=True).asks("hot", "sweet", older).text == "Quanto lo riconosci nella musica?"
+
+
 def test_what_a_language_lacks_is_named() -> None:
     assert task().lacking("en") is None
     assert task().lacking("it") is None
@@ -49,6 +74,7 @@ def test_what_nothing_is_said_about() -> None:
     plain = task()
     assert (plain.block, plain.clips, plain.low, plain.high, plain.conditions) == ("ratings", 3, 1, 5, [])
     assert (plain.after, plain.shuffled, plain.repeats, plain.heard) == ([], True, 0, True)
+    assert not plain.one_page
 
 
 @pytest.mark.parametrize(
