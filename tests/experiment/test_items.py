@@ -291,6 +291,7 @@ def declared() -> st.SearchStrategy[dict[str, Any]]:
         ),
         st.fixed_dictionaries(
             {"kind": st.just("ratings"), "name": name, "clips": st.integers(2, 5), "after": after, "shuffled": st.booleans(),
+             "one_page": st.booleans(),
              **alone, **{k: st.just(v) for k, v in SCALES.items()}}
         ),
         st.fixed_dictionaries({"kind": st.just("page"), "name": name, "title": st.just({"en": "a", "it": "b"}), "text": st.just({"en": "c", "it": "d"})}),

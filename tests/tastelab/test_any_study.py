@@ -76,6 +76,7 @@ def tasks(draw: st.DrawFn, block: str, named: list[str], languages: list[str]) -
             "pairs": draw(st.lists(st.sampled_from(pairs or [[named[0]] * 2]), min_size=1, max_size=3)),
             "match": draw(st.sampled_from(["number", "crossed"])), "order": draw(st.sampled_from(["latin", "random"])),
             "low": draw(st.sampled_from([-5, 0, 1])), "high": draw(st.sampled_from([5, 10, 100])),
+            "start": draw(st.sampled_from(["nowhere", "middle"])),
         }  # fmt: skip
     elif kind == "ratings":
         adjectives = draw(
@@ -83,6 +84,7 @@ def tasks(draw: st.DrawFn, block: str, named: list[str], languages: list[str]) -
         )
         task |= heard | {
             "low": 1, "high": draw(st.integers(2, 11)), "labels": labels, "shuffled": draw(st.booleans()),
+            "one_page": draw(st.booleans()),
             "adjectives": [{"name": a, "words": words(languages, a)} for a in adjectives],
         }  # fmt: skip
     elif kind == "identification":
