@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.data.frames import settled
 from analysis.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def analyse(
         If fewer than four tracks are in both, or an item has no answer to a track, or none varies over them.
     """
     items = list(targets.columns)
-    ratings = ratings.dropna(subset=["value"])
+    ratings = settled(ratings.dropna(subset=["value"]))
     table = ratings.pivot_table(index="clip", columns="adjective", values="value", aggfunc="mean")
     table.index = [slug(str(c)) for c in table.index]
     both = [t for t in table.index if t in targets.index]

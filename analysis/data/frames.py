@@ -344,10 +344,20 @@ def _ratings(rows: pd.DataFrame, block: str, item: str) -> pd.DataFrame:
     return part[columns].reset_index(drop=True)
 
 
+def settled(ratings: pd.DataFrame) -> pd.DataFrame:
+    """Ratings by person, clip and adjective, in whatever order they were given.
+
+    Sums of many numbers depend on their order in the last digits, draws over rows altogether: the same answers have the same
+    results, whether a survey's file tells them clip by clip or a session as they were heard.
+    """
+    by = [c for c in ("participant", "prompt", "clip", "adjective", "trial") if c in ratings]
+    return ratings.sort_values(by, kind="stable", ignore_index=True)
+
+
 def rated_clips(ratings: pd.DataFrame, items: list[str] | None = None) -> pd.DataFrame:
-    """One row a rated clip, a column per adjective; incomplete rows are dropped (as R does)."""
+    """One row a rated clip, a column per adjective, by person and clip; incomplete rows are dropped (as R does)."""
     wide: pd.DataFrame = ratings.pivot_table(
-        index=["participant", "trial", "prompt", "clip"], columns="adjective", values="value", aggfunc="first"
+        index=["participant", "prompt", "clip", "trial"], columns="adjective", values="value", aggfunc="first"
     )
     order = items or list(dict.fromkeys(ratings["adjective"]))
     return wide.reindex(columns=sorted(wide.columns) if items is None else order).dropna()

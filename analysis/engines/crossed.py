@@ -75,6 +75,13 @@ def _variance(
     return np.concatenate(values).var(axis=0, ddof=1) * n / free, free
 
 
+def _nameless(table: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of `table` and the strata that they are of, as numbers, in an order by what the rows hold: names decide no draw."""
+    groups = [table[strata == s] for s in np.unique(strata)]
+    groups = sorted((g[np.lexsort(g.T[::-1])] for g in groups), key=lambda g: g.tolist())
+    return np.concatenate(groups), np.repeat(np.arange(len(groups)), [len(g) for g in groups])
+
+
 def crossed_intervals(
     scores: np.ndarray,
     people: np.ndarray,
@@ -115,9 +122,10 @@ def crossed_intervals(
 
     who = np.unique(people, return_inverse=True)[1]
     heard, first, what = np.unique(clips, return_index=True, return_inverse=True)
+    by_clip, of = _nameless(table(what, len(heard)), np.asarray(strata)[first])
     by_person = table(who, int(who.max()) + 1)
     v_people, df_people = _variance(by_person, np.zeros(len(by_person)), levels, resamples, rng)
-    v_clips, df_clips = _variance(table(what, len(heard)), np.asarray(strata)[first], levels, resamples, rng)
+    v_clips, df_clips = _variance(by_clip, of, levels, resamples, rng)
     all_counts = by_person.sum(axis=0)
     drawn = rng.multinomial(int(all_counts.sum()), all_counts / all_counts.sum(), size=resamples)
     v_answers = _measures(drawn.astype(float), levels).var(axis=0, ddof=1)

@@ -56,12 +56,12 @@ def ordinal_parallel(
     """Parallel analysis on polychoric correlations: factors to keep, eigenvalues, thresholds.
 
     Random data are the same answers with every column shuffled by itself: unrelated, with the very same margins (Timmerman
-    & Lorenzo-Seva 2011).
+    & Lorenzo-Seva 2011). Columns are sorted before, so that the order of rows decides nothing.
     """
     x = np.asarray(x, dtype=float)
     actual = reduced_eigenvalues(polychoric(x))
     simulated = [
-        reduced_eigenvalues(polychoric(np.column_stack([rng.permutation(column) for column in x.T])))
+        reduced_eigenvalues(polychoric(np.column_stack([rng.permutation(column) for column in np.sort(x, axis=0).T])))
         for _ in range(simulations)
     ]
     return _compared(actual, simulated, quantile)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.config import AnalysisConfig
+from analysis.data.frames import settled
 from analysis.engines import spread
 from analysis.engines.crossed import Crossed, crossed_intervals
 from analysis.engines.mixed import OK, Fit, fit
@@ -263,11 +264,13 @@ def _sensitivity(s: _Study, variances: list[dict[str, Any]], own: bool) -> list[
 def _effects(
     compared: pd.DataFrame, asked: list[Question | Bound], middle: float, config: AnalysisConfig, several: bool
 ) -> list[dict[str, Any]]:
-    rng = np.random.default_rng(config.seed)
     rows = []
     for q in asked:
         if isinstance(q, Bound):
             continue
+        rng = np.random.default_rng(
+            config.seed
+        )  # of its own: what stands before it, and so what it is called, draws nothing from it
         part = compared[_of(compared, q)]
         scores, people = part["score"].to_numpy(float), part["participant"].to_numpy()
         clips, strata = part["first"].to_numpy(), part["taste"].to_numpy()
@@ -335,11 +338,11 @@ def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[s
 
 def _ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
     data = data.dropna(subset=["value"])
-    prompts = sorted(data["prompt"].unique())
+    data, prompts = settled(data), sorted(data["prompt"].unique())
     if len(prompts) < 2:
         raise AnalysisError("ratings of one prompt alone cannot be compared; the mixed model needs at least two")
     own, ordinal, every = [], [], []
-    for adjective in dict.fromkeys(data["adjective"]):
+    for adjective in sorted(data["adjective"].unique()):
         part = data[data["adjective"] == adjective]
         there = [p for p in prompts if (part["prompt"] == p).any()]
         if len(there) < 2:

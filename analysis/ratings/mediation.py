@@ -158,8 +158,8 @@ def analyse(
     k = len(names)
     for taste in tastes:
         y = wide[taste].to_numpy(float)
-        for cause, x in {"prompt": (prompts == taste).astype(float), **causes}.items():
-            rng = np.random.default_rng([seed, len(rows)])
+        for place, (cause, x) in enumerate({"prompt": (prompts == taste).astype(float), **causes}.items()):
+            rng = np.random.default_rng([seed, place])  # whatever tastes are called, and so in which order they come
             try:
                 found = indirect(x, m.to_numpy(float), y, people, resamples, rng)
             except AnalysisError:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.data.complete import describe, men_and_women
-from analysis.data.frames import rated_clips
+from analysis.data.frames import rated_clips, settled
 from analysis.errors import AnalysisError
 from analysis.ratings.reliability import agreement
 
@@ -167,7 +167,7 @@ def correlations(ratings: pd.DataFrame) -> list[dict[str, Any]]:
 
 def described(ratings: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """What stands beside either plan: tables ``means`` and ``icc``."""
-    ratings = ratings.dropna(subset=["value"])
+    ratings = settled(ratings.dropna(subset=["value"]))
     return {"means": means(ratings), "icc": agreement(ratings)}
 
 
@@ -185,7 +185,7 @@ def analyse(ratings: pd.DataFrame, people: pd.DataFrame) -> dict[str, list[dict[
     AnalysisError
         If there are no ratings.
     """
-    ratings = ratings.dropna(subset=["value"])
+    ratings = settled(ratings.dropna(subset=["value"]))
     if ratings.empty:
         raise AnalysisError("there are no ratings in this study; task 2 was not run")
     modelled, known = model_frame(ratings, people), describe(ratings, people)

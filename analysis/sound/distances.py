@@ -137,8 +137,12 @@ def analyse(
         frames = thin(np.concatenate(reference.clips), 2500)
         wanted = _gathered([frames])
         for model in conditions.order(r.model for r in rows):
+            drawn = len(out["distances"])  # seeds the draws of all this condition's sets: no name of a taste does
             for taste in ["all", *sorted({r.taste for r in rows if r.taste})]:
-                chosen = [r for r in rows if r.model == model and taste in ("all", r.taste)]
+                # By what they sound like, since names decide no draw.
+                chosen = sorted(
+                    (r for r in rows if r.model == model and taste in ("all", r.taste)), key=lambda r: r.sha256
+                )
                 if not chosen:
                     continue
                 clips = [thin(vectors[name][r.sha256], FRAMES) for r in chosen]
@@ -147,7 +151,7 @@ def analyse(
                     "n_reference": len(reference.clips), "n_frames": int(sum(len(c) for c in clips)), "width": wanted.width,
                     "seconds": float(np.mean([r.seconds for r in chosen])),
                 }  # fmt: skip
-                rng = np.random.default_rng([seed, k, len(out["distances"])])
+                rng = np.random.default_rng([seed, k, drawn])
                 out["distances"] += _measured(head, clips, frames, wanted, resamples, rng, out["fits"])
         alone = each((vectors[name][r.sha256] for r in rows), wanted)
         for r, value in zip(rows, alone, strict=True):

@@ -142,8 +142,8 @@ LOUDNESS = {"en": ("softer", "louder"), "it": ("più piano", "più forte")}
 PROGRESS = {"en": "{done} of {total}", "it": "{done} di {total}"}
 
 
-def reader(language: str) -> Phrases:
-    """A person who reads this language and knows the default study."""
+def reader(language: str, one_page: bool = False) -> Phrases:
+    """A person who reads this language and knows the default study; or its replication, with all adjectives on one page."""
     ends = FIRST_SECOND[language]
     asked = {frozenset([AGE[language]]): Asked("age")}
     for item, (question, options) in CHOICES[language].items():
@@ -153,8 +153,7 @@ def reader(language: str) -> Phrases:
         asked[frozenset([FITS[language].format(word), *ends])] = Asked("preference", taste, ends=ends, low=0, high=10)
     steps: dict[str, str | float] = {word: float(k) for k, word in enumerate(STEPS[language], 1)}
     for item, word in ADJECTIVES[language].items():
-        asked[frozenset([RECOGNISE[language], word])] = Asked(item, answers=steps)
-        asked[frozenset([EACH[language], word])] = Asked(item, answers=steps)
+        asked[frozenset([(EACH if one_page else RECOGNISE)[language], word])] = Asked(item, answers=steps)
     for item, (question, low, high) in FELT[language].items():
         asked[frozenset([question, low, high])] = Asked(item, ends=(low, high), low=1, high=9)
     b = BUTTONS[language]

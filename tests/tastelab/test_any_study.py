@@ -21,7 +21,8 @@ from experiment.bots.effects import load_effects
 from experiment.data.store import Store
 from experiment.launch import Prepared
 from experiment.session import run_session, unanswered
-from stimuli.names import opaque, places
+from stimuli.names import opaque
+from tastelab.check import _planned_clips
 from tastelab.errors import UserError
 from tastelab.study import Study, load_study
 
@@ -138,16 +139,16 @@ def toml(value: Any) -> str:
 
 
 def entered(store: Store, study: Study) -> Prepared:
-    """The study with as many clips as the file declares of every condition, of every taste; rows only."""
+    """The study with the clips that it will have by what its check counted on; rows only.
+
+    A folder of tracks that is not there yet has as many as are heard of it; where it comes to hold fewer, the session says so.
+    """
     number = store.ensure_study(study.name, study.title, json.loads(study.model_dump_json()))
-    tastes = sorted((t.name for t in study.stimuli.tastes), key=places([t.name for t in study.stimuli.tastes]).get)  # type: ignore[arg-type]
-    each = range(study.stimuli.clips_per_taste)
     rows = [
-        {"clip": opaque(1, c, t, n), "taste": t, "model": c, "number": n, "path": None, "sha256": f"{n:064d}"}
-        for t in tastes
-        for c in study.models.names
-        for n in each
-    ]
+        {"clip": opaque(1, c.model, c.taste, c.number), "taste": c.taste, "model": c.model, "number": c.number, "path": None,
+         "sha256": f"{c.number:064d}"}
+        for c in _planned_clips(study.stimuli, study.experiment, study.models.conditions)
+    ]  # fmt: skip
     return Prepared(store, number, study.experiment, store.ensure_stimuli(number, rows))
 
 

@@ -205,7 +205,7 @@ def test_rated_clips_drop_what_is_incomplete() -> None:
     wide = rated_clips(ratings)
     assert wide.columns.tolist() == ["cold", "hot"]
     assert wide.to_numpy().tolist() == [[2, 4]]
-    assert wide.index.tolist() == [(1, 0, "sweet", "c")]
+    assert wide.index.tolist() == [(1, "sweet", "c", 0)]
     assert rated_clips(ratings, ["hot", "cold"]).columns.tolist() == ["hot", "cold"]
     assert len(rated_clips(ratings, ["hot"])) == 2
 

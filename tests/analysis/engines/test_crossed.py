@@ -45,7 +45,13 @@ def test_interval_is_the_one_that_is_described(level: float) -> None:
 
     people = spread(rng.multinomial(7, [1 / 7] * 7, size=draws), who) * 7 / 6
     halves = [rng.multinomial(3, [1 / 3] * 3, size=draws) for _ in range(2)]
-    clips = spread(np.hstack(halves), clip) * 6 / 4
+    # Clips are drawn by what was answered to them, the fewest of the lowest answers first, whatever they are called.
+    answers = [tuple((x[clip == c] == v).sum() for v in np.unique(x)) for c in range(6)]
+    first, second = sorted((sorted(range(3), key=answers.__getitem__), sorted(range(3, 6), key=answers.__getitem__)),
+                           key=lambda of: [answers[c] for c in of])  # fmt: skip
+    drawn = np.empty((draws, 6), dtype=int)
+    drawn[:, [*first, *second]] = np.hstack(halves)
+    clips = spread(drawn, clip) * 6 / 4
     values, at = np.unique(x, return_inverse=True)
     shares = np.bincount(at) / 42
     alone = np.var([by_hand(np.repeat(values, w)) for w in rng.multinomial(42, shares, size=draws)], axis=0, ddof=1)
@@ -132,3 +138,16 @@ def test_one_clip_or_one_person_or_one_answer_for_all() -> None:
     same = crossed_intervals(np.full(400, 9.0), who, taste, taste, 5.0, 300, rng)["rank_biserial"]
     assert same.effect == 1.0
     assert np.isnan([same.low, same.high]).all()  # all on one side: no interval, not one without width
+
+
+@given(seed=st.integers(0, 999))
+@settings(max_examples=20, deadline=None)
+def test_what_clips_and_tastes_are_called_changes_no_digit(seed: int) -> None:
+    y, who, clip, taste = study(np.random.default_rng(seed), 0.7, 0.4)
+    other = np.random.default_rng(seed + 1)
+    renamed, retold = other.permutation(20)[clip].astype(str), other.permutation(4)[taste].astype(str)
+    mine, theirs = (
+        crossed_intervals(y, who, *names, 5.0, 50, np.random.default_rng(2))
+        for names in ((clip, taste), (renamed, retold))
+    )
+    assert mine == theirs

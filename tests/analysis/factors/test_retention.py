@@ -51,10 +51,12 @@ def test_thresholds_are_the_95_percent_quantile_of_random_normal_data() -> None:
 def test_ordinal_thresholds_are_those_of_the_same_answers_shuffled() -> None:
     rng = np.random.default_rng(4)
     drawn = [
-        reduced_eigenvalues(retention.polychoric(np.column_stack([rng.permutation(c) for c in LIKERT.T])))
+        reduced_eigenvalues(retention.polychoric(np.column_stack([rng.permutation(np.sort(c)) for c in LIKERT.T])))
         for _ in range(5)
     ]
     kept, actual, threshold = ordinal_parallel(LIKERT, np.random.default_rng(4), simulations=5)
+    again = ordinal_parallel(LIKERT[::-1], np.random.default_rng(4), simulations=5)[2]
+    assert again.tolist() == threshold.tolist()  # rows in another order are the same answers
     assert threshold == pytest.approx(np.quantile(drawn, 0.95, axis=0))
     assert kept == 3
     assert actual == pytest.approx(reduced_eigenvalues(retention.polychoric(LIKERT)))

@@ -246,13 +246,13 @@ def test_own_words_and_every_word_are_contrasts_with_the_other_prompts() -> None
     smallest = min(found["prompts"], key=lambda r: r["p"])
     assert (smallest["adjective"], smallest["p_adjusted"]) == ("hot", pytest.approx(9 * 0.0194777301775, rel=1e-3))
     assert [(r["adjective"], r["prompt"], r["alternative"]) for r in found["own_word"]] == [
-        ("sweet", "sweet", "greater"), ("sour", "sour", "greater"),
+        ("sour", "sour", "greater"), ("sweet", "sweet", "greater"),
     ]  # fmt: skip
-    assert [r["p"] for r in found["own_word"]] == pytest.approx([0.0721158909776 / 2, 0.0271447222058 / 2], rel=1e-3)
-    assert [r["p_adjusted"] for r in found["own_word"]] == pytest.approx([0.0721158909776, 0.0271447222058], rel=1e-3)
+    assert [r["p"] for r in found["own_word"]] == pytest.approx([0.0271447222058 / 2, 0.0721158909776 / 2], rel=1e-3)
+    assert [r["p_adjusted"] for r in found["own_word"]] == pytest.approx([0.0271447222058, 0.0721158909776], rel=1e-3)
     assert [r["n"] for r in found["own_word"]] == [int((worded()["adjective"] == "sweet").sum())] * 2
     for row, effect, error in zip(
-        found["own_word_ordinal"], (1.24443740777, 1.94913899232), (0.595809203418, 0.729480532137), strict=True
+        found["own_word_ordinal"], (1.94913899232, 1.24443740777), (0.729480532137, 0.595809203418), strict=True
     ):
         assert row["effect"] == pytest.approx(effect, abs=1e-3)
         assert row["effect"] / row["statistic"] == pytest.approx(error, rel=1e-3)

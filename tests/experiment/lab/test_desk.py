@@ -230,6 +230,9 @@ def test_the_studys_own_reader_knows_what_we_do(config: ExperimentConfig, langua
     assert (made.agree, made.yes, made.onward, made.play) == (ours.agree, ours.yes, ours.onward, ours.play)
     assert made.progress == ours.progress
     assert made.questions == ours.questions
+    assert felt.preference is not None
+    paper = felt.model_copy(update={"preference": felt.preference.model_copy(update={"replicate": True})})
+    assert phrases(paper, language).questions == readers.reader(language, one_page=True).questions
 
 
 def test_the_studys_own_reader_knows_its_questionnaires_and_two_ended_scales(config: ExperimentConfig) -> None:

@@ -30,7 +30,8 @@ def sit_down(
     glass: World, booth: Prepared, code: str, language: str = "en", keyboard: bool = False, **more: Any
 ) -> tuple[GlassHand, str, int]:
     """Run a driven session from its beginning."""
-    hand = GlassHand(glass, np.random.default_rng(3), readers.reader(language), keyboard)
+    paper = booth.config.preference is not None and booth.config.preference.replicate
+    hand = GlassHand(glass, np.random.default_rng(3), readers.reader(language, paper), keyboard)
     screens = Screens(language, booth.config.replays, True, hand.answer)
     session = launch.begin(booth, code, "driven", language, "x", **more)
     return hand, run_session(booth.store, session, booth.config, screens), session
