@@ -58,6 +58,10 @@ class Conditions:
         """What a sentence calls its music: ``fine-tuned model``, ``film tracks``."""
         return spoken(self.label(name), name in self.tracks)
 
+    def music(self, name: str) -> str:
+        """Its music as a sentence speaks of it: ``the music of the fine-tuned model``, ``the film tracks``."""
+        return f"the {self.spoken(name)}" if name in self.tracks else f"the music of the {self.spoken(name)}"
+
     def order(self, present: Iterable[str]) -> list[str]:
         """Those of the conditions that are there in their declared order; unknown ones after them, by name."""
         there = set(present)

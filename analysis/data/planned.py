@@ -8,11 +8,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Planned:
-    """How many choices, rated clips and items a person was to answer; None where the study does not say."""
+    """How many choices, rated clips and items a person was to answer, and the scale of ratings; None where the study does not say."""
 
     choices: int | None = None
     clips: int | None = None
     items: int | None = None
+    scale: tuple[float, float] | None = None
 
 
 def planned(definition: dict[str, Any]) -> Planned:
@@ -23,4 +24,6 @@ def planned(definition: dict[str, Any]) -> Planned:
         tasks[task.get("kind", "")] = task
     choices, ratings = tasks["preference"], tasks["ratings"]
     items = ratings.get("adjectives") or ratings.get("items") or []
-    return Planned(choices.get("trials"), ratings.get("clips"), len(items) or None)
+    low, high = ratings.get("low"), ratings.get("high")
+    scale = None if low is None or high is None else (float(low), float(high))
+    return Planned(choices.get("trials"), ratings.get("clips"), len(items) or None, scale)

@@ -24,7 +24,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         out.text += [told(row, shares[row["taste"]], config.alpha) for row in tests]
         found = [r["taste"] for r in tests if r["p_adjusted"] is not None and r["p_adjusted"] < config.alpha]
         summary.append(
-            f"Of the music of {condition}, {len(found)} of {len(tests)} tastes are named more for their own music than for other "
+            f"Of {data.conditions.music(str(condition))}, {len(found)} of {len(tests)} tastes are named more for their own music than for other "
             f"music{': ' + ', '.join(found) if found else ''} (mixed logit, one-sided, {config.correction.capitalize()})."
         )
     people = int(data.identification["participant"].nunique())

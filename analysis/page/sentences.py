@@ -295,12 +295,12 @@ def named_when_asked(tests: list[dict[str, Any]], shares: list[dict[str, Any]], 
     """How often tastes were named for their own music and for other music, over tastes, and for which of them that is shown."""
     both = [r for r in shares if finite(r.get("share"), r.get("chance"))]
     if not both:
-        return f"Of the music of {whose} it {UNKNOWN} whether a taste is named more when it was asked for: no other music was heard."
+        return f"Of {whose} it {UNKNOWN} whether a taste is named more when it was asked for: no other music was heard."
     own, other = (100 * sum(r[k] for r in both) / len(both) for k in ("share", "chance"))
     lost = sorted(str(r["taste"]) for r in tests if not finite(r.get("p_adjusted")))
     found = sorted(str(r["taste"]) for r in tests if str(r["taste"]) not in lost and r["p_adjusted"] < alpha)
     said = (
-        f"Of the music of {whose} a taste was named in {own:.0f} % of the answers when it was asked for and in {other:.0f} % when it was not "
+        f"Of {whose} a taste was named in {own:.0f} % of the answers when it was asked for and in {other:.0f} % when it was not "
         f"({own - other:+.0f} points, mean of {len(both)} tastes); more when asked for {', '.join(found) or 'none'} of {len(tests)} "
         "(mixed logit, one-sided, corrected)"
     )

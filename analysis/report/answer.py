@@ -98,7 +98,7 @@ def is_it_the_taste(inputs: Inputs, tables: dict[str, Rows], mixed: Rows) -> lis
             [r for r in tables.get(name, []) if r["condition"] == condition]
             for name in ("identification_tests", "identification_accuracy")
         )
-        out.append(sentences.named_when_asked(tests, shares, f"the {known.spoken(str(condition))}", alpha))
+        out.append(sentences.named_when_asked(tests, shares, known.music(str(condition)), alpha))
     if tables.get("own_word"):
         out.append(sentences.own_words(tables["own_word"], alpha))
     return out or ["Whether it is the taste that is heard was not asked in a way that this report tests."]

@@ -11,12 +11,12 @@ from analysis.data.frames import StudyData
 if TYPE_CHECKING:
     import pandas as pd
 
-    from experiment.bots.effects import Effects
+    from experiment.bots.effects import Effects, RatingEffects
 
 
 def analyse(data: StudyData, effects: Effects) -> dict[str, list[dict[str, Any]]]:
     """Declared beside recovered: ``preference`` (mean score per taste with t-interval), ``identification`` (share of hits per
-    condition and taste, likewise) and ``ratings`` (agreement)."""
+    condition and taste, likewise) and ``ratings`` (agreement over prompts and adjectives, of each condition where it has means of its own)."""
     rows = []
     compared = data.preference.groupby(["taste", "over", "under"], sort=True)
     several = len({*zip(data.preference["over"], data.preference["under"], strict=True)}) > 1
@@ -33,12 +33,7 @@ def analyse(data: StudyData, effects: Effects) -> dict[str, list[dict[str, Any]]
             found = _over_people(part["participant"], part["answered"] == part["asked"])
             which = {"condition": str(condition), "taste": str(asked)}
             named.append({**which, "n": found.pop("n"), "declared": share, **found})
-    pairs = []
-    for (prompt, adjective), part in data.ratings.groupby(["prompt", "adjective"]):
-        declared_mean = effects.ratings.mean.get(str(prompt), {}).get(str(adjective))
-        if declared_mean is not None:
-            pairs.append((declared_mean, float(part["value"].mean())))
-    ratings = []
+    pairs, ratings = _rated(data, effects.ratings), []
     if len(pairs) > 2:
         told, answered = np.array(pairs).T
         r = float(np.corrcoef(told, answered)[0, 1])
@@ -51,6 +46,20 @@ def analyse(data: StudyData, effects: Effects) -> dict[str, list[dict[str, Any]]
             }
         )
     return {"preference": rows, "identification": named, "ratings": ratings}
+
+
+def _rated(data: StudyData, told: RatingEffects) -> list[tuple[float, float]]:
+    """Declared and found mean of each adjective and prompt, and of each condition where a condition has means of its own."""
+    by = [*(["model"] if told.conditions else []), "prompt", "adjective"]
+    low, high = data.planned.scale or (told.low, told.high)
+    pairs = []
+    for (*of, prompt, adjective), part in data.ratings.groupby(by):
+        condition = str(of[0]) if of else ""
+        own = told.conditions.get(condition, {}).get(str(prompt), {}), told.mean.get(str(prompt), {})
+        if any(str(adjective) in means for means in own):
+            declared = told.rating(condition, str(prompt), str(adjective), low, high)
+            pairs.append((declared, float(part["value"].mean())))
+    return pairs
 
 
 def _over_people(people: pd.Series, values: pd.Series) -> dict[str, Any]:

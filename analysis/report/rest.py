@@ -34,7 +34,8 @@ def recovered(inputs: Inputs, summary: list[str]) -> Section | None:
             "recovery_ratings",
             "Mean ratings",
             tables["ratings"],
-            "Correlation and differences over prompt x adjective cells.",
+            "Correlation and differences over prompt x adjective cells"
+            + (", of each condition." if effects.ratings.conditions else "."),
         ),
         Table("recovery_identification", "Tastes named right", tables["identification"]),
     ]

@@ -81,12 +81,12 @@ def every_screen(compose: Composer, config: ExperimentConfig, language: str) -> 
         if isinstance(task, RatingsTask) and task.one_page:
             items = list(task.items)
             while items:
-                page = task.together(items)
-                asked = [task.asks(item, None, reader(config, language)) for item in page]
+                there = task.together(items)
+                asked = [task.asks(item, None, reader(config, language)) for item in there]
                 form = composed(compose, asked, w["next"])
                 rows = [x for row in form.rows for x in (*row.words, *row.steps)]
-                yield f"{task.block}, {page[0]} and more on one page", Composed([*form.above, *rows], [])
-                items, together = items[len(page) :], together | {*page}
+                yield f"{task.block}, {there[0]} and more on one page", Composed([*form.above, *rows], [])
+                items, together = items[len(there) :], together | {*there}
     for i, (_, question) in enumerate(every_question(config, language)):
         if question.item not in together:
             yield f"question {i + 1}, {question.item}", compose.question(question, w)

@@ -82,7 +82,7 @@ def composed(compose: Composer, questions: Sequence[Question], onward: str) -> F
         on = compose._onward(onward, -0.42, scale, 0.055)
         sizes = [compose._size(x, scale) for x in (WORDS, OVER, DIGITS)]
         at = columns(compose, questions, sizes[0])
-        room = 0.98 * (len(at.xs) * (at.xs[-1] - at.xs[0]) / (len(at.xs) - 1) / max(1, len(over)))
+        room = 0.98 * (at.xs[1] - at.xs[0]) * len(at.xs) / max(1, len(over))
         whole = all(pen.longest(w, sizes[1]) <= room for w in over)
         whole = whole and all(pen.longest(w, sizes[0], True) <= at.side for q in questions for w in _beside(q))
         if on is None or (not whole and scale > SCALES[-1]):

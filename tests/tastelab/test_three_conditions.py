@@ -82,6 +82,9 @@ def test_every_answer_of_the_three_tasks_is_in_the_report(reported: Lived) -> No
     assert pairs == {"nano-taste - nano-base", "rendered - nano-base", "rendered - nano-taste"}
     assert {r["condition"] for r in table(reported, "worth")} == set(CONDITIONS)
     assert {r["condition"] for r in table(reported, "recovery_identification")} == set(CONDITIONS)
+    (ratings,) = table(reported, "recovery_ratings")
+    assert int(ratings["cells"]) == 3 * 4  # each condition's means of a taste's own word
+    assert float(ratings["largest_difference"]) < 2.5  # of the study's scale, 1 to 5
 
 
 def test_the_page_speaks_of_this_studys_conditions_alone(reported: Lived) -> None:
@@ -93,6 +96,9 @@ def test_the_page_speaks_of_this_studys_conditions_alone(reported: Lived) -> Non
         assert condition in page
     assert "rendered tracks" in page
     assert "rendered model" not in page
+    assert "Of the rendered tracks" in page
+    assert "music of rendered" not in page
+    assert "music of the rendered" not in page
     for strange in ("fine-tuned", "finetuned", "base model and", "preferred"):
         assert strange not in page, strange
 

@@ -14,6 +14,7 @@ def test_order_labels_and_pairs_are_the_files() -> None:
     assert told.names == ("zor", "abe")
     assert [told.label(n) for n in ("zor", "abe", "other")] == ["zor", "old", "other"]
     assert [told.spoken(n) for n in ("zor", "abe")] == ["zor model", "old tracks"]
+    assert [told.music(n) for n in ("zor", "abe")] == ["the music of the zor model", "the old tracks"]
     assert told.pairs == (("abe", "zor"),)  # the second over the first, where nothing is said
     assert told.order(["abe", "new", "zor", "abe", "ever"]) == ["zor", "abe", "ever", "new"]
 

@@ -8,6 +8,8 @@ def test_a_study_says_how_many_choices_clips_and_items() -> None:
     assert planned({"experiment": tables}) == Planned(6, 4, 2)
     tasks = [{"kind": "ratings", "clips": 4, "adjectives": [{"name": "a"}]}, {"kind": "preference", "trials": 5}]
     assert planned({"experiment": {"tasks": tasks}}) == Planned(5, 4, 1)
+    tasks[0] |= {"low": 0, "high": 6}
+    assert planned({"experiment": {"tasks": tasks}}) == Planned(5, 4, 1, (0.0, 6.0))
 
 
 def test_what_it_does_not_say_is_not_known() -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.data.frames import StudyData
+from analysis.data.planned import Planned
 from analysis.report.recovery import analyse
 from experiment.bots.effects import Effects, IdentificationEffects
 
@@ -70,6 +71,26 @@ def test_cells_of_ratings_by_hand() -> None:
     assert row["mean_difference"] == pytest.approx(-1 / 6)
     assert row["largest_difference"] == pytest.approx(0.5)
     assert analyse(data({}, answers[:3]), EFFECTS)["ratings"] == []  # two cells tell no correlation
+
+
+def test_ratings_of_conditions_are_held_against_their_own_means_on_the_studys_scale() -> None:
+    """Declared in shares of the scale; 1 + 4 x .25, .75, .5 and, of what every condition has, 0: 2, 4, 3, 1."""
+    told = EFFECTS.model_copy(
+        update={"ratings": EFFECTS.ratings.model_validate(
+            {"low": 0, "high": 1, "mean": {"sour": {"happy": 0.0}}, "participant_sd": 1, "clip_sd": 1, "spread": 1,
+             "conditions": {"nano": {"sweet": {"happy": 0.25}}, "film": {"sweet": {"happy": 0.75, "sad": 0.5}}}}
+        )}
+    )  # fmt: skip
+    given = [
+        ("nano", "sweet", "happy", 2.0), ("nano", "sweet", "happy", 3.0), ("film", "sweet", "happy", 4.0),
+        ("film", "sweet", "sad", 3.0), ("nano", "sour", "happy", 1.0), ("nano", "sweet", "sad", 5.0),
+    ]  # fmt: skip
+    rated = pd.DataFrame(given, columns=["model", "prompt", "adjective", "value"])
+    (row,) = analyse(replace(data({}, []), ratings=rated, planned=Planned(scale=(1.0, 5.0))), told)["ratings"]
+    assert row["cells"] == 4  # of nano's sadness nothing is declared
+    assert row["mean_difference"] == pytest.approx(0.5 / 4)
+    assert row["largest_difference"] == pytest.approx(0.5)
+    assert row["r"] == pytest.approx(np.corrcoef([2, 4, 3, 1], [2.5, 4, 3, 1])[0, 1])
 
 
 def test_shares_of_tastes_named_right_beside_what_was_declared() -> None:

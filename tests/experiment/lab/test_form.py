@@ -8,16 +8,24 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from experiment.config import ExperimentConfig
 from experiment.data.tables import Trial
 from experiment.errors import ExperimentError
+from experiment.lab.composing import Composer
+from experiment.lab.fitting import every_screen, on_paper
+from experiment.lab.form import composed
+from experiment.lab.layout import FLOOR, Sheet
 from experiment.lab.reading import Asked, Page, Phrases
 from experiment.lab.screens import Screens
+from experiment.lab.typefaces import PaperRuler, typeface
+from experiment.lab.widgets import Pen
 from experiment.launch import Prepared
 from experiment.question import Answer, Question
 from experiment.tasks.ratings import FORM
 from tests.experiment import readers
 from tests.experiment.lab.glass import FRAME, GlassHand, World
-from tests.experiment.lab.test_screens import PAUSE, answered, meant, sit_down, words
+from tests.experiment.lab.test_asking import PAUSE
+from tests.experiment.lab.test_screens import answered, meant, sit_down, words
 from tests.experiment.test_forms import IN_ORDER
 
 LABELS = ("not at all", "a little", "quite", "a lot", "very much")
@@ -72,14 +80,14 @@ def test_what_was_read_and_meant_is_what_is_stored(
 
 def test_nothing_goes_on_before_every_row_is_answered(glass: World) -> None:
     window = glass.window
-    onward = (640.0, 400 + 0.42 * 800)
+    onward = (640.0, 700.0)
     answers, page = fill(
         glass, (HOT, SAD),
         lambda: window.tap("return"), lambda: window.click(onward),
         lambda: window.tap("2"), lambda: window.tap("space"), lambda: window.click(onward),
         lambda: window.tap("5"), lambda: None, lambda: window.click(onward),
     )  # fmt: skip
-    assert page.button("Continue") == pytest.approx(onward, abs=1)
+    assert page.button("Continue") == pytest.approx(onward, abs=40)
     assert {k: a.value for k, a in answers.items()} == {"hot": 2.0, "sad": 5.0}
     assert list(answers) == ["hot", "sad"]
     assert all(a.choice is None for a in answers.values())
@@ -145,7 +153,7 @@ def test_the_row_that_keys_answer_is_set_off(glass: World) -> None:
     window, colours = glass.window, []
 
     def look() -> None:
-        colours.append([d["color"] for _, d in window.drawn if d.get("text") in ("warm", "sadness")])
+        colours.append([d["color"] for _, d in window.drawn if d.get("says") in ("warm", "sadness")])
 
     fill(
         glass, (HOT, SAD), look, lambda: window.tap("1"), lambda: None, look, lambda: window.tap("1"),
@@ -162,7 +170,7 @@ def test_the_chosen_step_is_filled_in(glass: World) -> None:
     def look() -> None:
         boxes = [(d["pos"], d["fillColor"]) for _, d in window.drawn if "fillColor" in d and d["height"] < 0.06]
         usual = max({c for _, c in boxes}, key=[c for _, c in boxes].count)
-        filled.append(sum(c != usual for (x, y), c in boxes if x > -0.28 and y > -0.4))
+        filled.append(sum(c != usual for (_, y), c in boxes if y > -0.35))
 
     fill(
         glass, (HOT, SAD), look, lambda: window.tap("1"), lambda: None, look, lambda: window.tap("2"), lambda: None, look,
@@ -204,35 +212,47 @@ def test_two_words_stand_at_the_ends_and_each_row_between_its_own(glass: World) 
 
 @pytest.mark.parametrize("language", ["en", "it"])
 @pytest.mark.parametrize("n", [1, 5, 12, FORM])
-def test_nothing_lies_over_anything_else_or_over_the_edge(glass: World, language: str, n: int) -> None:
-    names = [*readers.ADJECTIVES[language].values(), "malinconico", "spensierato"]
-    asked = tuple(
-        Question(f"i{k}", "steps", readers.EACH[language], low=1, high=5, labels=tuple(readers.STEPS[language]), word=w)
-        for k, w in enumerate(names[:n])
-    )
-    seen: list[dict[str, object]] = []
-    window = glass.window
-    screens = Screens(language, 0, marker=seen.append)
-    window.todo.extend([lambda: None, *[lambda: window.tap("1")] * n, lambda: window.tap("return")])
-    screens.fill(asked, Trial(block="x"), (0, n))
-    shown: list[dict[str, list[int]]] = seen[0]["shown"]  # type: ignore[assignment]
-    boxes = [(*x["at"], *x["box"]) for x in shown if "box" in x]
-    assert len(boxes) == 5 * n + 2
-    for x, y, w, h in boxes:
-        assert w / 2 <= x <= 1280 - w / 2
-        assert h / 2 <= y <= 800 - h / 2
-        assert min(w, h) >= 24  # pixels: what is smaller is hard to hit
-    for a, b in itertools.combinations(boxes, 2):
-        assert abs(a[0] - b[0]) >= (a[2] + b[2]) / 2 or abs(a[1] - b[1]) >= (a[3] + b[3]) / 2
-    # Letters are about .6 as wide as high: an adjective ends left of its steps and begins on the screen.
-    for shape, d in window.drawn:
-        if d.get("text") in names:
-            assert d["anchorHoriz"] == "right"
-            assert d["pos"][0] < -0.28
-            assert d["pos"][0] - 0.6 * d["height"] * len(d["text"]) > -0.8, (shape, d["text"])
-            assert d["height"] >= 0.02
-        if str(d.get("text")).isdigit():
-            assert d["height"] >= 0.02
-        if d.get("text") in readers.STEPS[language]:
-            assert 0.6 * d["height"] * max(map(len, d["text"].split())) <= d["wrapWidth"]
-            assert d["height"] >= 0.018
+@pytest.mark.parametrize(("size", "enlarged"), [((1280, 800), 1.0), ((1280, 1024), 1.0), ((2560, 1080), 1.3)])
+def test_nothing_lies_over_anything_else_or_over_the_edge(
+    language: str, n: int, size: tuple[int, int], enlarged: float
+) -> None:
+    """In letters as wide as they are, on the squarest screen too; steps can be hit, and letters be read."""
+    names = [*readers.ADJECTIVES[language].values(), "malinconico", "spensierato"][:n]
+    five, text = tuple(readers.STEPS[language]), readers.EACH[language]
+    kinds = [
+        [Question(f"i{k}", "steps", text, low=1, high=5, labels=five, word=w) for k, w in enumerate(names)],
+        [Question(f"i{k}", "steps", text, low=0, high=10, labels=five[::4], word=w) for k, w in enumerate(names)],
+        [Question(f"i{k}", "steps", text, low=1, high=7, labels=("molto " + w, w)) for k, w in enumerate(names)],
+    ]
+    for asked in kinds:
+        compose = Composer(Pen(None, typeface(language), PaperRuler()), Sheet.of(*size), enlarged)
+        form, pen, half = composed(compose, asked, "Continua"), compose.pen, compose.sheet.half
+        things = [(b.x, b.y, b.width, b.height) for row in form.rows for b in row.steps]
+        steps = asked[0].high - asked[0].low + 1
+        assert len(things) == n * steps
+        assert min(min(w, h) for *_, w, h in things) * size[1] >= 26  # pixels
+        assert form.onward is not None
+        corner, (stop,) = compose.corner("49 di 49"), compose.foot(("stop", "Interrompi"))
+        things += [(b.x, b.y, b.width, b.height) for b in (form.onward, stop)]
+        for said in [corner, *form.above, *(w for row in form.rows for w in row.words)]:
+            things.append((said.x, said.y, *pen.takes(said.words, said.size, said.room, said.bold)))
+        for x, y, w, h in things:
+            assert abs(x) + w / 2 <= half + 1e-6
+            assert abs(y) + h / 2 <= 0.5
+        for a, b in itertools.combinations(things, 2):
+            apart = abs(a[0] - b[0]) >= (a[2] + b[2]) / 2 - 1e-9 or abs(a[1] - b[1]) >= (a[3] + b[3]) / 2 - 1e-9
+            assert apart, (a, b)
+        if enlarged == 1.0 and n <= 12:
+            assert compose.smallest >= FLOOR - 1e-9
+        for row in form.rows:
+            assert {b.y for b in row.steps} == {w.y for w in row.words}
+            assert [b.label for b in row.steps] == [str(v) for v in range(asked[0].low, asked[0].high + 1)]
+
+
+def test_doctor_and_check_try_the_page_instead_of_its_questions(paper: Prepared, config: ExperimentConfig) -> None:
+    compose = Composer(Pen(None, typeface("it"), PaperRuler()), Sheet.of(1280, 1024))
+    names = [name for name, _ in every_screen(compose, paper.config, "it")]
+    assert [n for n in names if n.endswith("on one page")] == ["ratings, salty and more on one page"]
+    assert not [n for n in names if n.endswith(", sweet")]
+    assert [n for n in map(str, (x for x, _ in every_screen(compose, config, "it"))) if n.endswith(", sweet")]
+    assert on_paper(paper.config, "it")[1] == []
