@@ -40,7 +40,7 @@ OPEN = ("running", "stopped")
 ASKED = re.compile(
     r"texts\.[^.]+\.(?:(?:demographics|affect)\..*|practice\.question"
     r"|preference\.(?:question|low|high|middle|listen_first|listen_second)"
-    r"|ratings\.(?:question|question_bipolar)|identification\.(?:question|none|confidence|unsure|sure))"
+    r"|ratings\.(?:question|question_all|question_bipolar)|identification\.(?:question|none|confidence|unsure|sure))"
     r"|taste_words\..*|tasks\.(?:.*\.)?(?:words|labels|opposite|question)\..*",
     re.S,
 )
