@@ -16,6 +16,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE, RESIDUAL, STUDIES, AT_ONCE = 111, 2.2, 10_000, 250
+FEW = 100  # studies of a state, under which their shares say nothing
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ def calibration(studies: int = STUDIES, path: Path | None = None, cells: list[st
         for state, counts in done["states"].items():
             n = counts["studies"]
             for key in counts:
-                if key == "studies" or not n:
+                if key == "studies" or n < FEW:
                     continue
                 ci = binomtest(counts[key], n).proportion_ci(method="wilson")
                 about, _, what = key.rpartition("_")
