@@ -1,4 +1,4 @@
-"""Rows of generated survey files are imported as they say or listed, and come out of every export as they went in."""
+"""People of generated survey files are entered as their rows say or listed, and come out of every export as they went in."""
 
 from __future__ import annotations
 
