@@ -1,12 +1,28 @@
-"""Files and folders for their owner alone (0600, 0700), whatever the umask; on Windows they inherit the folder's rights."""
+"""Files and folders for their owner alone: modes 0600 and 0700, whatever the umask; on Windows access lists that name the owner alone."""
 
 from __future__ import annotations
 
+import getpass
 import os
 import stat
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+WINDOWS = os.name == "nt"
+
+
+def _listed(path: Path, below: str = "") -> None:
+    """Give a file's or folder's access list one name; what is made in a folder later inherits that.
+
+    Without icacls (it comes with Windows), or on a disk without access lists, all stays as it was.
+    """
+    if WINDOWS:
+        grant = f"{getpass.getuser()}:{below}F"
+        command = ["icacls", str(path), "/inheritance:r", "/grant:r", grant]
+        with suppress(OSError):
+            subprocess.run(command, check=False, capture_output=True)
 
 
 def own_folder(folder: Path) -> None:
@@ -15,6 +31,7 @@ def own_folder(folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
+        _listed(folder, "(OI)(CI)")
 
 
 def own_file(path: Path) -> None:
@@ -25,6 +42,7 @@ def own_file(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         path.chmod(0o600)
+        _listed(path)
     except FileExistsError:
         path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o700)
 

@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from experiment.data import private
 from experiment.data.private import close_to_others, locked, own_file, own_folder, write_own
 
 
@@ -104,3 +107,25 @@ def test_a_lock_is_waited_for_and_goes_with_its_holder(tmp_path: Path) -> None:
     first.wait()
     assert os.waitpid(child, 0)[1] == 0
     assert (tmp_path / "second").exists()
+
+
+def test_on_windows_access_lists_name_the_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the words of icacls' own help; it is not tried on Windows here."""
+    called: list[list[str]] = []
+    monkeypatch.setattr(private, "WINDOWS", True)
+    monkeypatch.setattr("getpass.getuser", lambda: "ada")
+    monkeypatch.setattr("subprocess.run", lambda command, **_: called.append(command))
+    private.own_folder(tmp_path / "a")
+    private.own_folder(tmp_path / "a")  # what is there stays as it is
+    private.own_file(tmp_path / "p.db")
+    assert called == [
+        ["icacls", str(tmp_path / "a"), "/inheritance:r", "/grant:r", "ada:(OI)(CI)F"],
+        ["icacls", str(tmp_path / "p.db"), "/inheritance:r", "/grant:r", "ada:F"],
+    ]
+
+    def none(*_: object, **__: object) -> None:
+        raise FileNotFoundError("icacls")
+
+    monkeypatch.setattr("subprocess.run", none)
+    private.own_file(tmp_path / "q.db")
+    assert (tmp_path / "q.db").exists()
