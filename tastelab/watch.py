@@ -25,6 +25,38 @@ def problem(row: dict[str, Any], now: datetime) -> str:
     return f"no answer for {silent / 60:.0f} min" if silent > SILENT else ""
 
 
+OUTCOMES = ("complete", "running", "stopped", "refused", "too_young", "withdrawn")
+
+
+def so_far(rows: list[dict[str, Any]], wanted: int | None) -> list[dict[str, Any]]:
+    """The day in numbers: a row a booth and one for all, sessions by what became of them; pilots are counted apart.
+
+    `wanted` complete sessions are the study's target; where it has none, nothing is said of it.
+    """
+    earnest = [r for r in rows if r["kind"] != "pilot"]
+    there = [o for o in OUTCOMES if any(r["status"] == o for r in earnest)]
+    groups = sorted({str(r["group"]) for r in rows if r.get("group") is not None})
+    cells = [("booth " + b, [r for r in earnest if r["station"] == b]) for b in sorted({r["station"] for r in earnest})]
+    cells += [("group " + g, [r for r in earnest if r.get("group") == g]) for g in groups]
+    out = []
+    for name, some in [*cells, ("all", earnest)]:
+        row: dict[str, Any] = {"where": name, **{o: sum(r["status"] == o for r in some) for o in there}}
+        if wanted is not None:
+            row["wanted"] = wanted if name == "all" else None
+        out.append(row)
+    pilots = len(rows) - len(earnest)
+    return out + ([{"where": "pilots", "complete": pilots}] if pilots else [])
+
+
+def to_look_at(rows: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """Sessions that want somebody, with what for."""
+    return [
+        {"participant": r["participant"], "station": r["station"], "look_at": said}
+        for r in rows
+        if (said := problem(r, now))
+    ]
+
+
 def table(rows: list[dict[str, Any]], now: datetime) -> Table:
     """The present state, one line a session, the newest first."""
     from rich.table import Table

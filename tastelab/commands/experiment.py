@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -208,13 +209,13 @@ def status(
     every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between looks (--watch).")] = 2.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Show sessions: who, where, how far, last answer, problems."""
+    """Show the day: sessions by booth and outcome, what wants a look, and each session with how far it is."""
     from experiment.data.queries import status_rows
+    from tastelab.watch import so_far, to_look_at
+    from tastelab.watch import watch as run_watch
 
     loaded = read_study(study)
     if watch:
-        from tastelab.watch import watch as run_watch
-
         with open_store(db, new=False) as store:
             run_watch(store, None if everything else loaded.name, everything, every)
         return
@@ -222,7 +223,8 @@ def status(
         rows = status_rows(store, None if everything else loaded.name)
     shown = rows if everything else [r for r in rows if r["kind"] != "bot"]
     bots = len(rows) - len(shown)
-    show("status", "paper", None, {"sessions": shown}, as_json, None)
+    day = {"so_far": so_far(shown, loaded.experiment.target), "to_look_at": to_look_at(shown, datetime.now(UTC))}
+    show("status", "paper", None, {**(day if shown else {}), "sessions": shown}, as_json, None)
     if bots and not as_json:
         say(f"and {bots} simulated sessions (--all shows them)")
 

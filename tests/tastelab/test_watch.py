@@ -84,3 +84,39 @@ def test_watching_shows_people_bots_on_demand_and_ends_with_ctrl_c(
     watch.watch(store, "another study", True, 2.5)
     assert "bot-1-" not in capsys.readouterr().out
     store.close()
+
+
+def test_a_day_is_counted_by_booth_group_and_outcome() -> None:
+    from tastelab.watch import so_far
+
+    def row(station: str, status: str, kind: str = "person", group: str | None = None) -> dict[str, Any]:
+        return {"station": station, "status": status, "kind": kind, "group": group}
+
+    rows = [row("b", "complete", group="x"), row("a", "complete"), row("b", "refused", group="y"), row("a", "stopped")]
+    rows += [row("c", "complete", "pilot"), row("b", "complete", group="x")]
+    assert so_far(rows, 40) == [
+        {"where": "booth a", "complete": 1, "stopped": 1, "refused": 0, "wanted": None},
+        {"where": "booth b", "complete": 2, "stopped": 0, "refused": 1, "wanted": None},
+        {"where": "group x", "complete": 2, "stopped": 0, "refused": 0, "wanted": None},
+        {"where": "group y", "complete": 0, "stopped": 0, "refused": 1, "wanted": None},
+        {"where": "all", "complete": 3, "stopped": 1, "refused": 1, "wanted": 40},
+        {"where": "pilots", "complete": 1},
+    ]
+    assert so_far(rows[:2], None)[-1] == {"where": "all", "complete": 2}
+
+
+def test_what_wants_a_look_is_named_with_why() -> None:
+    from tastelab.watch import to_look_at
+
+    now = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+    base = {"station": "a", "answers": 3, "started_at": "2026-11-26 11:00:00"}
+    rows = [
+        base | {"participant": "P1", "status": "complete", "last_answer": "2026-11-26 11:10:00"},
+        base | {"participant": "P2", "status": "running", "last_answer": "2026-11-26 11:40:00"},
+        base | {"participant": "P3", "status": "running", "last_answer": "2026-11-26 11:59:00"},
+        base | {"participant": "P4", "status": "stopped", "last_answer": None},
+    ]
+    assert to_look_at(rows, now) == [
+        {"participant": "P2", "station": "a", "look_at": "no answer for 20 min"},
+        {"participant": "P4", "station": "a", "look_at": "stopped: can go on with --resume"},
+    ]
