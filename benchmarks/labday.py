@@ -301,7 +301,7 @@ def _noon(day: Day) -> None:
     )
     day.edit('languages = ["en", "it"]', 'languages = ["en", "it"]\nresume_hours = 72')
     day.run("booth1", "experiment", "run", "--code", "P010", "--station", "booth1", *day.db, hand=Hand(10), wanted=2)
-    day.run("booth1", "study", "amend", *day.db, "--note", "P007 can come back in two days only")
+    day.run("booth1", "study", "amend", *day.db, "--note", "one person can come back in two days only")
     day.run("booth2", "experiment", "run", "--resume", "P007", "--station", "booth2", *day.db, hand=Hand(7))
 
 

@@ -30,6 +30,7 @@ from experiment.data.declared import (
 )
 from experiment.data.store import Store, alone
 from experiment.data.tables import SessionRow, StudyRow
+from experiment.data.whose import find_person
 from experiment.errors import ExperimentError
 from experiment.items import every_question, reader
 from experiment.question import Question
@@ -151,6 +152,7 @@ def amend(
                 + (f" (and {len(asked) - 1} more)" if len(asked) > 1 else "")
                 + "; if it means the same, say why with --wording WHY: the report tells it. If not, it is another study"
             )
+        _nobody_named(s, f"{note or ''} {wording or ''}")
         why = note or wording
         if not why:
             raise ExperimentError("an amendment needs --note WHY; it is kept, and the report tells it")
@@ -159,6 +161,16 @@ def amend(
         return changes
 
     return store.do(work)
+
+
+def _nobody_named(s: Session, reason: str) -> None:
+    """Refuse a reason with somebody's code in it: it is kept, and printed, whoever withdraws later."""
+    for word in re.findall(r"[\w.-]+", reason):
+        person = find_person(s, word.strip("."))
+        if person is not None:
+            raise ExperimentError(
+                f"the reason names participant {person.code}; it is kept and printed: say it without a code"
+            )
 
 
 def _same(row: StudyRow, definition: dict[str, Any]) -> None:

@@ -89,6 +89,16 @@ def test_what_is_limited_is_amended_with_a_note_and_then_counts(store: Store, co
     assert amendments(store, "s", "person")[0]["before"] == 0
 
 
+def test_a_reason_names_nobody(store: Store, config: ExperimentConfig) -> None:
+    """It is printed in the report, and would stay when the person withdraws."""
+    begin(store, config, "bot-7")
+    more = config.model_copy(update={"replays": 3})
+    for note, wording in (("for bot-7.", None), ("x", "BOT-07, who asked"), (None, "(bot-7)")):
+        with pytest.raises(ExperimentError, match="the reason names participant bot-7; it is kept and printed"):
+            amend(store, "s", definition(more), more, note, wording)
+    assert amend(store, "s", definition(more), more, "for 7 people; bot-70 asked")
+
+
 def test_whoever_was_away_goes_on_as_declared_and_under_what_was_amended(
     store: Store, config: ExperimentConfig
 ) -> None:
