@@ -24,7 +24,7 @@ from stimuli.tracks import tracks_in
 
 Progress = Callable[[float, int, str], None]
 MAX_TRIES = 4
-RETRY = 500_000  # the seed of try n is shifted by RETRY + n
+RETRY = 500_000  # apart lie the seeds of a clip's tries: no try of one clip is a try of another
 DUMMY_SEED = 0
 PRINT_RATE = 16000
 ELSEWHERE = ("batch", "device")  # settings that another machine may have otherwise: what is there stays
@@ -34,6 +34,11 @@ def clip_seed(config: StimuliConfig, taste: str, number: int) -> int:
     """Seed of a clip: the same in every condition, so that a pair differs in the condition alone."""
     place = [t.name for t in config.tastes].index(taste)
     return config.seed * 1_000_000 + place * 10_000 + number
+
+
+def tried(seed: int, times: int) -> int:
+    """The seed with which a clip is drawn after it was drawn so many times."""
+    return seed + (times * RETRY + 1 if times else 0)
 
 
 @dataclass(frozen=True)
@@ -289,7 +294,7 @@ def _make(
     while todo:
         seeds = [DUMMY_SEED] * size
         for n in todo:
-            seeds[n % size] = part.seeds[n] + (RETRY + len(reasons[n]) if reasons[n] else 0)
+            seeds[n % size] = tried(part.seeds[n], len(reasons[n]))
         sound = part.model.clips(prompts, config.seconds, seeds, progress)
         again = []
         for n in todo:

@@ -20,7 +20,7 @@ from models.config import ModelsConfig
 from models.errors import ModelError
 from stimuli.config import StimuliConfig
 from stimuli.errors import StimulusError
-from stimuli.generate import clip_seed, generate
+from stimuli.generate import clip_seed, generate, tried
 from stimuli.manifest import ClipRow, read_manifest, update_manifest, verify
 
 RATE = 16000
@@ -302,20 +302,29 @@ def test_a_faulty_clip_is_drawn_again_with_another_seed(bench: Bench, tmp_path: 
         if row.number == 1:
             assert row.seed == seed
             assert (row.checks["tries"], row.checks["drawn_again"]) == (3, [fault, "silent"])
-            assert heard(tmp_path, row) == pytest.approx(pitch(row.checkpoint or "", "a prompt", seed + 500_002), abs=1)
+            assert heard(tmp_path, row) == pytest.approx(
+                pitch(row.checkpoint or "", "a prompt", seed + 1_000_001), abs=1
+            )
         else:
             assert (row.checks["tries"], row.checks["drawn_again"]) == (1, [])
             assert heard(tmp_path, row) == pytest.approx(pitch(row.checkpoint or "", "a prompt", row.seed or 0), abs=1)
         assert row.checks["silent_share"] == row.checks["clipped_share"] == 0
         assert row.checks["stuck_share"] < 0.1
     asked = [c["seeds"] for c in bench.calls if c["checkpoint"] == "one"]
-    assert asked[:3] == [[4_000_000, seed], [0, seed + 500_001], [0, seed + 500_002]]
+    assert asked[:3] == [[4_000_000, seed], [0, seed + 500_001], [0, seed + 1_000_001]]
     assert made_again(bench, tmp_path, study(**ONE_TASTE), models()) == set()
+
+
+def test_no_try_of_one_clip_is_a_try_of_another() -> None:
+    """The third try of a clip was the second of its neighbour: two clips of one prompt, equal to the bit."""
+    seeds = {tried(1_000_000 + taste * 10_000 + n, k) for taste in range(40) for n in range(200) for k in range(4)}
+    assert len(seeds) == 40 * 200 * 4
+    assert [tried(7, k) for k in range(3)] == [7, 500_008, 1_000_008]
 
 
 def test_a_prompt_that_gives_nothing_usable_ends_in_one_line(bench: Bench, tmp_path: Path) -> None:
     seed = 4_000_000
-    bench.faulty = {seed: "silent"} | {seed + 500_000 + n: "clipped" for n in range(10)}
+    bench.faulty = {seed: "silent"} | {seed + 500_000 * n + 1: "clipped" for n in range(1, 10)}
     with pytest.raises(StimulusError, match=r"'a prompt' gave 4 unusable clips \(silent, clipped, clipped, clipped\)"):
         generate(study(clips_per_taste=1, **ONE_TASTE), models(), tmp_path)
     assert list((tmp_path / "clips").iterdir()) == []
@@ -337,7 +346,9 @@ def test_the_later_of_two_all_but_equal_clips_is_drawn_again(bench: Bench, tmp_p
 
 
 def test_a_prompt_that_gives_one_clip_only_ends_in_one_line(bench: Bench, tmp_path: Path) -> None:
-    bench.twins = {4_000_000 + n for n in range(2)} | {4_500_000 + n for n in range(20)}
+    bench.twins = {4_000_000 + n for n in range(2)} | {
+        4_000_001 + c + 500_000 * n for n in range(1, 20) for c in range(2)
+    }
     with pytest.raises(StimulusError, match="'a prompt' keeps giving all but equal clips"):
         generate(study(clips_per_taste=2, **ONE_TASTE), models(), tmp_path)
 
