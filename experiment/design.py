@@ -253,7 +253,8 @@ class Compared:
             return self.found[taste, condition, number]
         except KeyError:
             raise ExperimentError(
-                f"clip {number} of {taste!r} is missing from model {condition!r}; run 'tastelab stimuli generate'"
+                f"clip {number} of {taste!r} is missing from model {condition!r}; run 'tastelab stimuli generate', and have as "
+                "many clips (clips_per_taste, tracks) of every condition that is compared"
             ) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import json
+import re
 
 import pytest
 
@@ -59,6 +60,14 @@ def table(of: Lived, name: str) -> list[dict[str, str]]:
     (path,) = of.out.rglob(f"tables/{name}.csv")
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def test_as_many_tracks_are_rendered_as_the_models_have_clips() -> None:
+    """By the command in the study file's head: eight of each of four tastes, as clip n is compared with clip n."""
+    text = (ROOT / "studies" / "three-conditions.toml").read_text()
+    (tracks,) = re.findall(r"tastelab stimuli dataset build taste rendered -n (\d+) --seconds 10\n", text)
+    (each,) = re.findall(r"^clips_per_taste = (\d+)$", text, re.M)
+    assert int(tracks) == 4 * int(each) == 32
 
 
 def test_every_condition_has_its_clips(reported: Lived) -> None:
