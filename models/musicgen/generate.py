@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +17,8 @@ from models.musicgen.engines import Engine, TransformersEngine, load_engine
 from models.musicgen.sampling import Progress, Sampling, sample_codes
 
 BATCH = 8
+# MusicGen was trained on 30 s; longer music is made window after window, each 12 s into what the one before made, as audiocraft does.
+WINDOW, STRIDE = 30.0, 18.0
 __all__ = ["MusicGenerator", "Sampling", "generator_sha256", "load_blend", "load_generator"]
 
 
@@ -43,11 +46,46 @@ class MusicGenerator:
     ) -> torch.Tensor:
         """Sample codes (clips, codebooks, frames): one clip a prompt, each from a generator of its own.
 
-        With `heard` (clips, codebooks, fewer frames) clips begin with these codes, and go on from them.
+        With `heard` (clips, codebooks, fewer frames) clips begin with these codes, and go on from them. Over 30 s the last 12 of each
+        window are what the next one goes on from (audiocraft's ``extend_stride``).
+
+        Raises
+        ------
+        ModelError
+            If more is heard than one window holds.
         """
         sampling = sampling or Sampling()
-        guided = sampling.guidance != 1
-        with self.engine.start(prompts, guided, frames + max(self.engine.delays)) as step:
+        window, stride = (int(seconds * self.engine.frame_rate) for seconds in (WINDOW, STRIDE))
+        if heard is not None and heard.shape[-1] >= min(window, frames):
+            raise ModelError(f"{heard.shape[-1]} frames are heard of {frames}; a window holds {window}")
+        if frames <= window:
+            return self._window(prompts, frames, seeds, sampling, progress, heard)
+        draws = [torch.Generator().manual_seed(seed) for seed in seeds]
+        made = [] if heard is None else [heard]
+        offset = 0
+        while offset + (0 if heard is None else heard.shape[-1]) < frames:
+            size, there = min(frames - offset, window), offset + (0 if heard is None else heard.shape[-1])
+
+            def told(step: int, steps: int, behind: int = offset, there: int = there, size: int = size) -> None:
+                if progress:
+                    progress(max(there, behind + min(step, size)), frames)
+
+            codes = self._window(prompts, size, draws, sampling, told, heard)
+            made.append(codes if heard is None else codes[..., heard.shape[-1] :])
+            heard = codes[..., stride:]
+            offset += stride
+        return torch.cat(made, dim=-1)
+
+    def _window(
+        self,
+        prompts: list[str],
+        frames: int,
+        seeds: Sequence[int | torch.Generator],
+        sampling: Sampling,
+        progress: Progress | None,
+        heard: torch.Tensor | None,
+    ) -> torch.Tensor:
+        with self.engine.start(prompts, sampling.guidance != 1, frames + max(self.engine.delays)) as step:
             return sample_codes(step, self.engine.delays, self.engine.special, frames, seeds, sampling, progress, heard)
 
     def sound(self, codes: torch.Tensor, seconds: float) -> np.ndarray:
@@ -89,7 +127,7 @@ class MusicGenerator:
         """Clips at a time: 8, or fewer where their caches would take over a quarter of the machine's memory, or the card's."""
         import psutil
 
-        steps = int(np.ceil(seconds * self.engine.frame_rate)) + max(self.engine.delays)
+        steps = int(np.ceil(min(seconds, WINDOW) * self.engine.frame_rate)) + max(self.engine.delays)
         on_card = self.engine.device.type == "cuda"
         memory = torch.cuda.mem_get_info(self.engine.device)[1] if on_card else psutil.virtual_memory().total
         limit = memory / 4 / max(1, self.engine.cache_bytes * steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,7 +32,7 @@ def sample_codes(
     delays: list[int],
     special: int,
     frames: int,
-    seeds: list[int],
+    seeds: Sequence[int | torch.Generator],
     sampling: Sampling,
     progress: Progress | None = None,
     heard: torch.Tensor | None = None,
@@ -46,13 +46,15 @@ def sample_codes(
     ----------
     delays : list of int
         Codebook k lags `delays[k]` frames behind (Copet et al. 2023, arXiv 2306.05284, section 2.1).
+    seeds : list of int or torch.Generator
+        A generator goes on from where it is: clips of more than one window draw on.
     special : int
         The token that stands where a codebook has no frame.
     heard : torch.Tensor, optional
         Codes (clips, codebooks, fewer frames) that clips begin with: what is sampled goes on from there.
     """
     n = len(seeds)
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    generators = [s if isinstance(s, torch.Generator) else torch.Generator().manual_seed(s) for s in seeds]
     lags = torch.tensor(delays)
     books = torch.arange(len(delays))
     codes = torch.full((n, len(delays), frames), special, dtype=torch.long)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from models.errors import ModelError
+from models.musicgen import generate
 from models.musicgen.checkpoints import find
 from models.musicgen.engines import AudiocraftEngine, TransformersEngine
 from models.musicgen.generate import MusicGenerator, load_generator
@@ -225,6 +227,7 @@ def test_the_batch_fits_into_a_quarter_of_the_memory(monkeypatch: pytest.MonkeyP
 
     class Engine:
         frame_rate, delays, cache_bytes, rate = 25.0, [0, 1, 3], 100, 16000
+        device = torch.device("cpu")
 
     generator = MusicGenerator("x", Engine(), "x")  # type: ignore[arg-type]
     for clips, expected in ((0.5, 1), (1.01, 1), (2.01, 2), (3.99, 2), (4.01, 4), (8.01, 8), (1000, 8)):
@@ -253,6 +256,48 @@ def test_going_on_from_given_codes_is_audiocrafts(
             [PROMPT] * 2, 9, [1, 2], Sampling(1, guidance=guidance), None, heard
         )
         assert torch.equal(own, expected)
+
+
+@pytest.mark.parametrize("given", [0, 5])
+def test_what_is_longer_than_a_window_is_made_as_audiocraft_extends_it(
+    engines: tuple[TransformersEngine, AudiocraftEngine], given: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows of 0.6 s, 0.35 s apart, for 1.7 s; greedy, as audiocraft draws from one generator for all clips."""
+    from audiocraft.models import MusicGen
+
+    rate, books = engines[1].frame_rate, len(engines[1].delays)
+    theirs = MusicGen("x", engines[1].codec, engines[1].lm, max_duration=30)
+    theirs.max_duration = 0.6
+    theirs.set_generation_params(use_sampling=False, duration=1.7, cfg_coef=3.0, extend_stride=0.35)
+    heard = torch.randint(0, 32, (2, books, given), generator=torch.Generator().manual_seed(4)) if given else None
+    attributes, _ = theirs._prepare_tokens_and_attributes([PROMPT] * 2, None)
+    expected = theirs._generate_tokens(attributes, heard)
+    monkeypatch.setattr(generate, "WINDOW", 0.6)
+    monkeypatch.setattr(generate, "STRIDE", 0.35)
+    steps: list[tuple[int, int]] = []
+    own = MusicGenerator("x", engines[0], "x").codes(
+        [PROMPT] * 2, int(1.7 * rate), [1, 2], Sampling(1, guidance=3.0), lambda *step: steps.append(step), heard
+    )
+    assert own.shape[-1] == int(1.7 * rate) > 2 * int(0.6 * rate)
+    assert torch.equal(own, expected)
+    assert [s for s, _ in steps] == sorted(s for s, _ in steps)
+    assert steps[-1][0] == steps[-1][1] == own.shape[-1]
+
+
+def test_windows_draw_on_and_more_than_a_window_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "WINDOW", 1.0)
+    monkeypatch.setattr(generate, "STRIDE", 0.6)
+    model = load_generator("nano-base")
+    codes = model.codes(["slow", "fast"], 60, [5, 6])
+    assert codes.shape == (2, 6, 60)
+    assert torch.equal(codes[..., :25], model.codes(["slow", "fast"], 25, [5, 6]))
+    assert torch.equal(codes, model.codes(["slow", "fast"], 60, [5, 6]))
+    assert torch.equal(codes[:1], model.codes(["slow"], 60, [5]))  # whatever is made beside it
+    # The second window is no repetition of the first one's draws.
+    again = model.codes(["slow", "fast"], 25, [5, 6], heard=codes[..., 15:25])
+    assert not torch.equal(codes[..., 25:40], again[..., 10:25])
+    with pytest.raises(ModelError, match="30 frames are heard of 60; a window holds 25"):
+        model.codes(["slow"], 60, [5], heard=codes[:1, :, :30])
 
 
 CARD = 50
