@@ -57,9 +57,10 @@ class SoundFailed(Stopped):
 
 
 class Presenter(Protocol):
-    """Whoever is asked. `gain_db` is set before the first sound."""
+    """Whoever is asked. `minutes`, which a session takes about, is set before the consent, `gain_db` before the first sound."""
 
     gain_db: float
+    minutes: int
 
     def consent(self) -> tuple[bool, bool]:
         """Return whether the person agrees to take part, and to special-category questions."""
@@ -159,6 +160,7 @@ def perform(
 
     match step:
         case Consent():
+            presenter.minutes = step.minutes
             takes_part, special = presenter.consent()
             return answering.agreed(store, stored, config, takes_part, special, now())
         case Page():

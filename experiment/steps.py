@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from experiment import minutes
 from experiment.config import ExperimentConfig
 from experiment.data.tables import Stimulus, Trial
 from experiment.design import SPECIAL
@@ -32,9 +33,10 @@ NOT_PASSED = "headphones_failed"
 
 @dataclass(frozen=True)
 class Consent:
-    """Whether the person takes part, and answers special-category questions."""
+    """Whether the person takes part, and answers special-category questions; told how many minutes it takes, about."""
 
     id: str = "consent"
+    minutes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ def next_step(stored: Stored, config: ExperimentConfig) -> Step:
     if stored.status != "running":
         return End(stored.status)
     if stored.special is None:
-        return Consent()
+        return Consent(minutes=minutes.of_session(stored.plan, config, words))
     tasks = {task.block: task for task in config.sequence()}
     for trial in stored.plan:
         page = _page(stored, tasks.get(trial.block), trial)
@@ -213,11 +215,12 @@ def _before(stored: Stored, config: ExperimentConfig, tasks: dict[str, Task], tr
     words = texts(stored.language, config.texts)
     parts = list(dict.fromkeys(t.block for t in stored.plan if t.block in tasks and tasks[t.block].heard))
     part = parts.index(trial.block)
+    begun = any(f"heard:{t.position}" in stored.seen for t in stored.plan if t.position < trial.position)
     if (
         config.pause
-        and _half(parts) == part
-        and f"intro:{parts[part - 1]}" in stored.seen
+        and begun
         and "pause" not in stored.seen
+        and minutes.half(stored.plan, config, parts) == trial.position
     ):
         return Page("pause", words["pause"]["title"], words["pause"]["text"])
     if f"intro:{trial.block}" not in stored.seen:
@@ -227,11 +230,6 @@ def _before(stored: Stored, config: ExperimentConfig, tasks: dict[str, Task], tr
         if clips:
             return Listen(f"heard:{trial.position}", trial, clips, tuple(titles(config, trial, stored.language)))
     return None
-
-
-def _half(parts: Sequence[str]) -> int:
-    """Before which part, from 0, half of the session is over; -1 where there is one part alone."""
-    return (len(parts) + 1) // 2 if len(parts) > 1 else -1
 
 
 def part_title(words: dict[str, Any], kind: str, part: int) -> str:

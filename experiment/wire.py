@@ -51,8 +51,10 @@ def told(step: Step) -> Message:
     beside every step.
     """
     match step:
-        case Consent() | SoundCheck():
-            more: Message = {}
+        case Consent():
+            more: Message = {"minutes": step.minutes}
+        case SoundCheck():
+            more = {}
         case Page():
             more = {"title": step.title, "text": step.text}
         case Level():

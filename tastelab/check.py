@@ -10,6 +10,7 @@ from typing import Any
 
 from analysis.config import AnalysisConfig
 from experiment.config import ExperimentConfig
+from experiment.minutes import answering, ears, reading
 from experiment.tasks.pages import PageTask
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.ratings import RatingsTask
@@ -21,9 +22,6 @@ from stimuli.names import places
 from stimuli.tracks import tracks_in
 
 Conditions = Sequence[Condition]
-WORDS_A_MINUTE = 200  # silent reading of plain text by adults (Brysbaert 2019: 238), and some to spare
-SECONDS = {"preference": 6.0, "ratings": 3.0, "identification": 5.0, "affect": 4.0}  # of one answer, about
-OTHERS = 5.0  # s of an answer about oneself
 SESSIONS = 48  # over which balance is counted where a study says no target
 
 
@@ -195,7 +193,7 @@ def met(
 ) -> list[Part]:
     """What a person (of a group) meets in a session, part by part, and all together; minutes are an estimate.
 
-    Clips are heard once; questions take what people are known to take (`SECONDS`), texts `WORDS_A_MINUTE`.
+    Clips are heard once; questions take what people are known to take, texts are read (`experiment.minutes`).
     """
     from experiment.texts import texts
 
@@ -203,27 +201,26 @@ def met(
     found: dict[str, list[PlannedTrial]] = {}
     for trial in _plan(stimuli, asked, conditions, 0, group):
         found.setdefault(trial.block, []).append(trial)
-    parts = [Part("consent", 2, 0, 0, _reading(words["consent"], ["title", "text", "special_title", "special_text"]))]
+    parts = [Part("consent", 2, 0, 0, reading(words["consent"], ["title", "text", "special_title", "special_text"]))]
     heard = 0
     for block, trials in found.items():
         task = None if block in RESERVED else asked.named(block)
         if task is not None and task.heard and not heard:
             parts += _ears(asked, words)
         questions = sum(len(t.items) for t in trials)
-        each = SECONDS.get(task.kind if task else block, OTHERS)
         clips, intro, read = 0, 0, 0.0
         if task is not None and task.heard:
             heard += 1
             clips = sum(c is not None for t in trials for c in (t.first, t.second))
-            intro, read = 1, _reading(words[task.kind], ["intro_title", "intro"])
+            intro, read = 1, reading(words[task.kind], ["intro_title", "intro"])
         elif isinstance(task, PageTask):
-            intro, read = 1, _reading({"title": task.title[language], "text": task.text[language]}, ["title", "text"])
-        minutes = (questions * each + clips * seconds) / 60 + read
+            intro, read = 1, reading({"title": task.title[language], "text": task.text[language]}, ["title", "text"])
+        minutes = (answering(task.kind if task else block, questions) + clips * seconds) / 60 + read
         asking = sum(_screens(task, t.items) for t in trials)
         parts.append(Part(block, asking + clips + intro, questions, clips, minutes))
     if asked.pause and heard > 1:
-        parts.append(Part("pause", 1, 0, 0, _reading(words["pause"], ["title", "text"])))
-    parts.append(Part("end", 1, 0, 0, _reading(words["end"], ["title", "text"])))
+        parts.append(Part("pause", 1, 0, 0, reading(words["pause"], ["title", "text"])))
+    parts.append(Part("end", 1, 0, 0, reading(words["end"], ["title", "text"])))
     total = [sum(getattr(p, name) for p in parts) for name in ("screens", "questions", "clips", "minutes")]
     return [*parts, Part("all", *total)]
 
@@ -332,13 +329,7 @@ def _ears(asked: ExperimentConfig, words: dict[str, Any]) -> list[Part]:
     tests = {"off": 0, "both": 2}.get(asked.headphones, 1)
     practice = asked.practice and asked.task(PreferenceTask) is not None
     screens = int(asked.sound_check) + int(asked.level.by == "participant") + 7 * tests + 4 * int(practice)
-    seconds = 10.0 * asked.sound_check + 10.0 * (asked.level.by == "participant") + 45.0 * tests + 12.0 * practice
-    read = _reading(words["sound"], ["text"]) * asked.sound_check + _reading(words["practice"], ["text"]) * practice
-    return [Part("ears", screens, 0, 0, seconds / 60 + read)] if screens else []
-
-
-def _reading(section: dict[str, Any], keys: list[str]) -> float:
-    return sum(len(str(section[k]).split()) for k in keys if k in section) / WORDS_A_MINUTE
+    return [Part("ears", screens, 0, 0, ears(asked, words, practice))] if screens else []
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -71,6 +71,7 @@ class Bot:
 
     def __init__(self, config: ExperimentConfig, effects: Effects, rng: np.random.Generator, clip_seed: int):
         self.gain_db = 0.0
+        self.minutes = 0
         self.config, self.effects, self.rng, self.clip_seed = config, effects, rng, clip_seed
         p = effects.preference
         self.careless = bool(rng.random() < p.careless)

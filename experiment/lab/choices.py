@@ -38,8 +38,9 @@ def consenting(words: Words) -> list[Choice]:
 
 
 def sound_heard(words: Words) -> list[Choice]:
-    """Whether the tones came as they should."""
-    return [Choice("yes", words["yes"], "1", True), Choice("again", words["again"], "2")]
+    """Whether the tones came as they should; who says no is told whom to call, where the texts say it."""
+    no = [Choice("no", words["no"], "3")] if "call" in words["sound"] else []
+    return [Choice("yes", words["yes"], "1", True), Choice("again", words["again"], "2"), *no]
 
 
 def clip_heard(words: Words) -> list[Choice]:

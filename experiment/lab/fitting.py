@@ -36,7 +36,7 @@ def every_screen(compose: Composer, config: ExperimentConfig, language: str) -> 
         yield compose.choose(title, last, buttons)
 
     said: dict[str, tuple[str, str, list[choices.Choice]]] = {
-        "consent": (w["consent"]["title"], w["consent"]["text"], choices.consenting(w)),
+        "consent": (w["consent"]["title"], w["consent"]["text"].replace("{minutes}", "100"), choices.consenting(w)),
         "sound": (w["sound"]["title"], w["sound"]["text"], choices.sound_heard(w)),
         "end": (w["end"]["title"], w["end"]["text"].format(code=A_CODE), on),
         "pause": (w["pause"]["title"], w["pause"]["text"], on),
@@ -44,6 +44,8 @@ def every_screen(compose: Composer, config: ExperimentConfig, language: str) -> 
         "too young": (w["too_young"]["title"], w["too_young"]["text"], on),
     }
     said |= {k: (w[k]["title"], w[k]["text"], on) for k in ("declined",) if k in w}
+    if "call" in w["sound"]:
+        said["sound, call"] = (w["sound"]["title"], w["sound"]["call"], on)
     if "broken" in w:
         said |= {f"broken, {k}": (w["broken"]["title"], w["broken"][k], on) for k in ("again", "call")}
     if config.headphones != "off":

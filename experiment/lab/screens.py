@@ -38,12 +38,14 @@ class Screens(Forms):
         super().__init__(language, fullscreen, marker, font, folder, dead_time, enlarged)
         self.replays = replays
         self.gain_db = 0.0
+        self.minutes = 0
         self.failed: str | None = None  # what was wrong with a sound that ended the session
 
     def consent(self) -> tuple[bool, bool]:
         """Ask for consent, once its text was read to the end; then, on a screen of another kind, for special categories."""
         w = self.words
-        if self.choose("consent", w["consent"]["title"], w["consent"]["text"], consenting(w)) == "decline":
+        told = w["consent"]["text"].replace("{minutes}", str(self.minutes))
+        if self.choose("consent", w["consent"]["title"], told, consenting(w)) == "decline":
             if "declined" in w:
                 self.page(w["declined"]["title"], w["declined"]["text"])
             return False, False
@@ -71,8 +73,11 @@ class Screens(Forms):
                 shown = self.compose.sounding(w["title"], w[side])
                 record = self._play(np.stack([left, right], axis=1), shown.parts)
             plays += 1
-            if self.choose("sound", w["title"], w["text"], sound_heard(self.words)) == "yes":
+            heard = self.choose("sound", w["title"], w["text"], sound_heard(self.words))
+            if heard == "yes":
                 return {"plays": plays, **record}
+            if heard == "no":
+                self.page(w["title"], w["call"])
 
     def adjust_level(self, softest: int) -> float | None:
         """Noise of the clips' loudness plays until its level is comfortable; steps of 3 dB, never over 0 dB."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import difflib
 import json
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ LATER = (
     "back",
     "erase",
     "sure",
+    "sound.call",
     "declined.",
     "broken.",
     "parts.",
@@ -38,39 +40,77 @@ PLACEHOLDERS = {
 }
 
 
+# What may be filled in, and need not.
+OPTIONAL = {"consent.text": {"minutes"}}
+# What a study may say of its own though no text that ships does.
+OWN = ("intro_title",)
+_KEPT: set[Path] = set()  # folders of what databases keep: another version may have had other texts
+
+
 @lru_cache(maxsize=32)
 def texts(language: str, folder: Path | None = None) -> dict[str, Any]:
-    """Return all texts in `language`: the study's own in `folder` where it has them, else the shipped ones.
+    """Return all texts in `language`: the study's own in `folder` over those that ship; a file may say a few alone.
 
     Raises
     ------
     ExperimentError
-        If there are none in this language, or a file lacks one that participants would have to read.
+        If there are none in this language, or a file of a language that does not ship lacks one that participants would have
+        to read, or a file has one that nobody would read, an empty one, or one without what is filled in.
     """
-    places = [p for p in (folder, FOLDER) if p is not None]
-    path = next((p / f"{language}.toml" for p in places if (p / f"{language}.toml").is_file()), None)
-    if path is None:
-        known = ", ".join(sorted({q.stem for p in places for q in p.glob("*.toml")}))
+    base = FOLDER / f"{language}.toml"
+    own = folder / base.name if folder is not None else base
+    if not own.is_file():
+        own = base
+    if not own.is_file():
+        known = ", ".join(sorted({q.stem for p in (folder, FOLDER) if p is not None for q in p.glob("*.toml")}))
         raise ExperimentError(f"there are no texts in language {language!r}; there are: {known}")
-    found = _read(path)
-    if path.parent != FOLDER:
+    found = _read(own)
+    if own != base:
+        if folder not in _KEPT:
+            _known(found, own)
+        if base.is_file():
+            found = _over(_read(base), found)
         missing = sorted(k for k in _keys(_read(FOLDER / "en.toml")) - _keys(found) if not k.startswith(LATER))
         if missing:
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-            raise ExperimentError(f"{path}: {missing[0]} is missing{more}; see en.toml")
-    for place, wanted in PLACEHOLDERS.items():
-        section, _, key = place.rpartition(".")
-        if place in LATER and place not in found:
+            raise ExperimentError(f"{own}: {missing[0]} is missing{more}; see en.toml")
+    _filled(found, own)
+    return found
+
+
+def _known(own: dict[str, Any], path: Path) -> None:
+    """Refuse texts that nobody would read, and what is no text."""
+    english = _keys(_read(FOLDER / "en.toml"))
+    for key in sorted(_keys(own)):
+        if key not in english and key.rpartition(".")[2] not in OWN:
+            near = difflib.get_close_matches(key, sorted(english), 1, 0.6)
+            hint = f"; did you mean {near[0]!r}?" if near else "; see en.toml"
+            raise ExperimentError(f"{path}: there is no text {key!r}{hint}")
+        words = _at(own, key)
+        if not isinstance(words, str) or not words.strip():
+            raise ExperimentError(f"{path}: {key} = {words!r} is no text")
+
+
+def _filled(found: dict[str, Any], path: Path) -> None:
+    """Refuse texts that lack what is filled in, or have other braces."""
+    for place, wanted in {**PLACEHOLDERS, **OPTIONAL}.items():
+        if place.startswith(LATER) and place not in _keys(found):
             continue
-        words = str((found[section] if section else found)[key])
+        words = str(_at(found, place))
         try:
             there = {name for _, name, _, _ in Formatter().parse(words) if name is not None}
         except ValueError as error:
             raise ExperimentError(f"{path}: {place} = {words!r}: {error}") from None
-        if there != wanted:
+        if there != wanted and not (place in OPTIONAL and there <= wanted):
             named = ", ".join(f"{{{name}}}" for name in sorted(wanted))
-            raise ExperimentError(f"{path}: {place} = {words!r} needs {named}, and no other braces")
-    return found
+            needs = "may have" if place in OPTIONAL else "needs"
+            raise ExperimentError(f"{path}: {place} = {words!r} {needs} {named}, and no other braces")
+
+
+def _at(table: dict[str, Any], place: str) -> Any:
+    for key in place.split("."):
+        table = table[key]
+    return table
 
 
 def kept(stored: dict[str, dict[str, Any]]) -> Path:
@@ -82,6 +122,7 @@ def kept(stored: dict[str, dict[str, Any]]) -> Path:
 def _folder_of(stored: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="tastelab-texts-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _KEPT.add(folder)
     for language, words in json.loads(stored).items():
         shipped = FOLDER / f"{language}.toml"
         now = _read(shipped) if shipped.is_file() else {}
@@ -90,7 +131,7 @@ def _folder_of(stored: str) -> Path:
 
 
 def _over(under: dict[str, Any], words: dict[str, Any]) -> dict[str, Any]:
-    """What is kept; where it lacks what came later, what is shipped now."""
+    """Some texts over others, which stand where those say nothing."""
     both = {k: _over(under[k], v) for k, v in words.items() if isinstance(v, dict) and isinstance(under.get(k), dict)}
     return under | words | both
 

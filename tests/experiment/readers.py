@@ -27,7 +27,10 @@ ADJECTIVES = {
            "hot": "caldo", "cold": "freddo"},
 }  # fmt: skip
 FITS = {"en": "Which piece fits the taste {} better?", "it": "Quale brano si adatta meglio al gusto {}?"}
-RECOGNISE = {"en": "How much do you recognise this in the music?", "it": "Quanto lo riconosci nella musica?"}
+RECOGNISE = {
+    "en": "How much do you recognise this in the music?",
+    "it": "Quanto riconosci questa qualità nella musica?",
+}
 EACH = {"en": "How much do you recognise each word in the music?", "it": "Quanto riconosci ogni parola nella musica?"}
 PRACTICE = {"en": ("Practice", "Which sound is higher?"), "it": ("Prova", "Quale suono è più acuto?")}
 AGE = {"en": "How old are you?", "it": "Quanti anni hai?"}
@@ -36,7 +39,7 @@ FELT = {
            "arousal": ("How much does the music stir you?", "very calm", "very excited"),
            "familiarity": ("How familiar is this music to you?", "not at all", "very much")},
     "it": {"valence": ("Com'è per te questa musica?", "molto spiacevole", "molto piacevole"),
-           "arousal": ("Quanto ti attiva questa musica?", "molto calmo", "molto eccitato"),
+           "arousal": ("Quanto ti attiva questa musica?", "mi calma molto", "mi attiva molto"),
            "familiarity": ("Quanto ti è familiare questa musica?", "per niente", "moltissimo")},
 }  # fmt: skip
 CHOICES: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
@@ -47,7 +50,7 @@ CHOICES: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                                {"professional": "professional", "amateur": "amateur", "none": "none"}),
         "eating_experience": ("What is your experience with food and tasting?",
                               {"professional": "professional", "amateur": "amateur", "none": "none"}),
-        "ethnicity": ("Which describes you best?",
+        "ethnicity": ("Which ethnic background describes you best?",
                       {"Arab, Middle Eastern or North African": "arab", "Asian": "asian", "Black or African": "black",
                        "Latino or Hispanic": "latino", "Southeast Asian": "southeast_asian",
                        "White or European": "white", "two or more": "mixed", "not listed here": "not_listed",
@@ -65,7 +68,7 @@ CHOICES: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                                {"professionale": "professional", "amatoriale": "amateur", "nessuna": "none"}),
         "eating_experience": ("Che esperienza hai con il cibo e la degustazione?",
                               {"professionale": "professional", "amatoriale": "amateur", "nessuna": "none"}),
-        "ethnicity": ("Quale ti descrive meglio?",
+        "ethnicity": ("Quale origine etnica ti descrive meglio?",
                       {"araba, mediorientale o nordafricana": "arab", "asiatica": "asian", "nera o africana": "black",
                        "latina o ispanica": "latino", "del Sud-est asiatico": "southeast_asian",
                        "bianca o europea": "white", "due o più": "mixed", "non in elenco": "not_listed",
@@ -85,16 +88,18 @@ BUTTONS = {
 PAGES = {
     "en": {
         "consent": ("Welcome", "You will listen to short pieces of music and answer simple questions about them. It takes "
-                    "about 20 minutes.\n\nYou may stop at any time without giving a reason. Your answers are stored "
-                    "under a code, not under your name."),
+                    "about 5 minutes.\n\nYou may stop at any time without giving a reason. Your answers are stored "
+                    "under a code, not under your name.\n\nYou may also withdraw later: tell us your code, and your answers are "
+                    "deleted wherever we can reach them. We can't reach copies that were published or deposited by then, nor a "
+                    "database server's own logs until they are overwritten."),
         "special": ("Optional questions", "Some questions concern your ethnicity and whether your hearing or taste is "
                     "impaired. They help to describe the group as a whole. May we ask them?"),
-        "sound": ("Sound check", "Three short tones came: left, right, both sides. Did you hear them so, at a comfortable "
-                  "level?"),
+        "sound": ("Sound check", "Three short tones came: from the left, from the right, from both sides. Did you hear all three on these "
+                  "sides, at a comfortable level?"),
         "practice": ("Practice", "First, one try. You will hear two short sounds and move a marker. This answer does not "
                      "count."),
         "preference": ("First part", "You will hear two pieces of music. Then say which of the two fits a taste better."),
-        "pause": ("Half of it is done", "Take a short break if you like. Go on when you are ready."),
+        "pause": ("About half of the music is over", "Take a short break if you like. Go on when you are ready."),
         "ratings": ("Second part", "You will hear one piece of music at a time. Then say how much you recognise each word "
                     "in it."),
         "level": ("Level", "Set the noise to a level that you would listen to music at."),
@@ -103,23 +108,25 @@ PAGES = {
         "antiphase": ("Headphones", "Please wear headphones. You will hear three tones at a time."),
         "failed": ("This needs headphones", "It seems that the sound does not come through headphones, so this session "
                    "ends here. Please call the experimenter."),
-        "too_young": ("Thank you for coming", "This study is for older people, so the session ends here. Nothing that you "
-                      "answered is kept."),
+        "too_young": ("Thank you for coming", "You are younger than the people whom this study is about, so the session ends here. "
+                      "Nothing that you answered is kept."),
         "stop": ("Stop the session? Your answers so far are kept.", ""),
         "end": ("Thank you", "You have finished. Your code is {}."),
     },
     "it": {
-        "consent": ("Benvenuto", "Ascolterai brevi brani musicali e risponderai a semplici domande. Ci vogliono circa 20 "
+        "consent": ("Ti diamo il benvenuto", "Ascolterai brevi brani musicali e risponderai a semplici domande. Ci vogliono circa 5 "
                     "minuti.\n\nPuoi smettere in qualsiasi momento senza dare spiegazioni. Le risposte sono conservate "
-                    "con un codice, non con il tuo nome."),
+                    "con un codice, non con il tuo nome.\n\nPuoi ritirarti anche più tardi: dicci il tuo codice e le tue risposte "
+                    "saranno cancellate ovunque possiamo arrivare. Non possiamo raggiungere le copie già pubblicate o depositate, "
+                    "né i registri interni di un server di banche dati finché non vengono sovrascritti."),
         "special": ("Domande facoltative", "Alcune domande riguardano la tua etnia e se il tuo udito o il tuo gusto è "
                     "compromesso. Servono a descrivere il gruppo nel suo insieme. Possiamo fartele?"),
-        "sound": ("Prova audio", "Hai sentito tre brevi suoni: a sinistra, a destra, da entrambi i lati. Li hai sentiti "
-                  "così, a un volume confortevole?"),
-        "practice": ("Prova", "Prima, un tentativo. Sentirai due brevi suoni e sposterai un cursore. Questa risposta non "
+        "sound": ("Prova audio", "Ci sono stati tre brevi suoni: da sinistra, da destra, da entrambi i lati. Li hai sentiti tutti e tre da "
+                  "questi lati, a un volume confortevole?"),
+        "practice": ("Prova", "Prima una prova. Sentirai due brevi suoni e sposterai un cursore. Questa risposta non "
                      "conta."),
         "preference": ("Prima parte", "Ascolterai due brani. Poi indica quale dei due si adatta meglio a un gusto."),
-        "pause": ("Sei a metà", "Se vuoi, fai una breve pausa. Continua quando sei pronto."),
+        "pause": ("Circa metà della musica è passata", "Se vuoi, fai una breve pausa. Continua quando vuoi."),
         "ratings": ("Seconda parte", "Ascolterai un brano alla volta. Poi indica quanto riconosci ogni parola nella "
                     "musica."),
         "level": ("Volume", "Regola il rumore al volume a cui ascolteresti la musica."),
@@ -127,8 +134,8 @@ PAGES = {
                     "c'è un suono debole."),
         "antiphase": ("Cuffie", "Indossa le cuffie. Sentirai tre suoni alla volta."),
         "failed": ("Servono le cuffie", "Sembra che il suono non arrivi dalle cuffie, quindi la sessione finisce qui. "
-                   "Chiama lo sperimentatore."),
-        "too_young": ("Grazie di essere qui", "Questo studio è per persone più grandi, quindi la sessione finisce qui. "
+                   "Chiama chi conduce l'esperimento."),
+        "too_young": ("Grazie di essere qui", "Hai meno anni delle persone di cui si occupa questo studio, quindi la sessione finisce qui. "
                       "Nessuna risposta viene conservata."),
         "stop": ("Interrompere la sessione? Le risposte date finora restano salvate.", ""),
         "end": ("Grazie", "Hai finito. Il tuo codice è {}."),

@@ -120,19 +120,28 @@ def test_what_was_read_and_meant_is_what_is_stored(
     assert chosen <= {"sweet", "sour", "none"}
     assert len(chosen) > 1
     assert sum(again for b, i, *_, again in stored if i == "identification") == 1
-    # In order: the study's page, three parts with their introductions, practice before the comparisons, a break at half.
+    # In order: the study's page, three parts with their introductions, a break at half of the music, practice before the comparisons.
     told = {
         "en": [
             "Hello",
             "First part",
+            "About half of the music is over",
             "Practice",
             "Second part",
-            "Half of it is done",
             "Third part",
             "Nearly",
             "Thank you",
         ],
-        "it": ["Ciao", "Prima parte", "Prova", "Seconda parte", "Sei a metà", "Terza parte", "Quasi", "Grazie"],
+        "it": [
+            "Ciao",
+            "Prima parte",
+            "Circa metà della musica è passata",
+            "Prova",
+            "Seconda parte",
+            "Terza parte",
+            "Quasi",
+            "Grazie",
+        ],
     }[language]
     found = [next(w for w, _ in p.words if w in told) for s, p in hand.pages if s == "page"]
     assert found == told
@@ -181,9 +190,9 @@ def test_pages_that_lie_behind_do_not_come_again(ready: Prepared) -> None:
     assert run_session(ready.store, session, ready.config, rest) == "complete"
     assert rest.pages == [
         "First part",
+        "About half of the music is over",
         "Practice",
         "Second part",
-        "Half of it is done",
         "Third part",
         "Nearly",
         "Thank you",

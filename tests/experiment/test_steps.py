@@ -147,12 +147,13 @@ def test_a_session_from_consent_to_the_end(tmp_path: Path, short: ExperimentConf
     assert kinds[: 1 + 8] == ["consent", *(f"ask {item} {i}/14" for i, item in enumerate(DEMOGRAPHICS))]
     # Before the first clip: tones, level, headphones, a page and practice; then the task's page, and two clips a pair.
     assert kinds[9:14] == ["sound", "level", "headphones", "page", "practice"]
-    assert kinds[14:23] == [
+    # Of four comparisons (6 s each) and two ratings (3 s) three comparisons are 18 of 30 s: a break before the fourth.
+    assert kinds[14:24] == [
         "page", "listen", "ask preference 8/14", "listen", "ask preference 9/14",
-        "listen", "ask preference 10/14", "listen", "ask preference 11/14",
-    ][:9]  # fmt: skip
-    # A pause, the second task's page, its clip, two adjectives, the last page.
-    assert [k.split()[0] for k in kinds[23:]] == ["page", "page", "listen", "ask", "ask", "page"]
+        "listen", "ask preference 10/14", "page", "listen", "ask preference 11/14",
+    ]  # fmt: skip
+    # The second task's page, its clip, two adjectives, the last page.
+    assert [k.split()[0] for k in kinds[24:]] == ["page", "listen", "ask", "ask", "page"]
     assert {k.split()[2] for k in kinds[26:28]} == {"12/14", "13/14"}
     assert set(who.gains) == {-24.0}  # -40 dB is softer than the study lets one go
     with prepared.store.transaction() as s:
@@ -432,7 +433,7 @@ def test_parts_are_called_by_their_place_unless_a_studys_own_texts_name_them() -
     assert part_title(own, "preference", 1) == "Second part"
 
 
-def test_the_break_comes_when_half_of_the_parts_are_done(tmp_path: Path, config: ExperimentConfig) -> None:
+def test_the_break_comes_when_half_of_equal_parts_are_done(tmp_path: Path, config: ExperimentConfig) -> None:
     """Before the second of two, the third of three, the third of four; none where there is one alone."""
     scales = {"labels": {"en": ["no", "yes"]}, "adjectives": [{"name": "hot", "words": {"en": "hot"}}]}
     for parts, before in ((1, None), (2, 1), (3, 2), (4, 2)):
@@ -444,7 +445,7 @@ def test_the_break_comes_when_half_of_the_parts_are_done(tmp_path: Path, config:
         pages = [c.removeprefix("page ") for c in who.calls if c.startswith("page ")]
         titles = ["First part", "Second part", "Third part", "Fourth part"][:parts]
         if before is not None:
-            titles.insert(before, "Half of it is done")
+            titles.insert(before, "About half of the music is over")
         assert pages == [*titles, "Thank you"]
 
 

@@ -68,3 +68,47 @@ def test_a_study_brings_its_own_language_or_wording(tmp_path: Path) -> None:
     (tmp_path / "nl.toml").write_text("next = ")
     with pytest.raises(ExperimentError, match="not valid TOML"):
         texts("nl", tmp_path)
+
+
+def test_a_file_may_say_a_few_texts_alone(tmp_path: Path) -> None:
+    """The others are those that ship in its language."""
+    shipped_options = texts("it")["demographics"]["device"]["options"]
+    (tmp_path / "it.toml").write_text(
+        '[consent]\ntext = "Ascolti."\n[demographics.device]\noptions = { hifi = "stereo" }\n', encoding="utf-8"
+    )
+    own, shipped = texts("it", tmp_path), texts("it")
+    assert own["consent"] == {**shipped["consent"], "text": "Ascolti."}
+    assert own["demographics"]["device"] == {
+        "question": "Come stai ascoltando?",
+        "options": {**shipped_options, "hifi": "stereo"},
+    }
+    assert {k: v for k, v in own.items() if k not in ("consent", "demographics")} == {
+        k: v for k, v in shipped.items() if k not in ("consent", "demographics")
+    }
+    assert shipped["consent"]["text"] != "Ascolti."  # nothing of what ships was changed
+    assert texts("en", tmp_path) == texts("en")
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ('[consent]\ntxt = "x"', r"there is no text 'consent.txt'; did you mean 'consent.text'\?"),
+        ('[tea]\nq = "x"', r"there is no text 'tea.q'; see en.toml"),
+        ("next = 3", "next = 3 is no text"),
+        ('next = ""', "next = '' is no text"),
+        ('[end]\ntext = "Done."', r"end.text = 'Done.' needs \{code\}, and no other braces"),
+        ('progress = "{done}"', r"needs \{done\}, \{total\}"),
+        ('sure = "{number}?"', r"sure = '\{number\}\?' needs \{answer\}"),
+        ('[consent]\ntext = "About {hours} hours."', r"may have \{minutes\}, and no other braces"),
+        ('[consent]\ntext = "About {."', "consent.text"),
+    ],
+)
+def test_what_nobody_would_read_or_could_be_filled_in_is_refused(tmp_path: Path, written: str, told: str) -> None:
+    (tmp_path / "en.toml").write_text(written, encoding="utf-8")
+    with pytest.raises(ExperimentError, match=told):
+        texts("en", tmp_path)
+
+
+def test_introductions_may_have_titles_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "en.toml").write_text('[ratings]\nintro_title = "Words"', encoding="utf-8")
+    assert texts("en", tmp_path)["ratings"]["intro_title"] == "Words"

@@ -13,7 +13,7 @@ from experiment.config import ExperimentConfig
 from experiment.design import plan
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.task import Clip
-from experiment.texts import FOLDER
+from experiment.texts import FOLDER, lacking, texts
 from tastelab.check import Part, _counted, balance, met, remarks
 from tastelab.cli import app
 from tastelab.errors import UserError
@@ -155,7 +155,9 @@ def test_given_tracks_are_not_compared(change: Callable[[str], str], told: str, 
         ('text = "You have finished. Your code is {code}."', 'text = "You have finished."', "needs {code}"),
         ("fits the taste {taste} better?", "fits the taste {taste better?", "preference.question"),
         ('progress = "{done} of {total}"', 'progress = "{done} of {done}"', "needs {done}, {total}"),
-        ('stop = "Stop"\n', "", "stop is missing;"),
+        ('stop = "Stop"\n', 'stop = " "\n', "stop = ' ' is no text"),
+        ('stop = "Stop"\n', 'stopp = "Stop"\n', "there is no text 'stopp'; did you mean 'stop'?"),
+        ("about {minutes} minutes", "about {minute} minutes", "may have {minutes}, and no other braces"),
     ],
 )  # fmt: skip
 def test_a_studys_own_texts_are_read_with_it(old: str, new: str, told: str, tmp_path: Path) -> None:
@@ -280,10 +282,14 @@ def test_texts_of_ones_own_may_lack_what_is_not_asked(tmp_path: Path) -> None:
     (tmp_path / "words" / "en.toml").write_text(cut, encoding="utf-8")
     (tmp_path / "study.toml").write_text(put("minimum_age", 'texts = "words"\nminimum_age')(DEFAULT), encoding="utf-8")
     load_study(tmp_path / "study.toml")
+    # Of a language that ships the shipped ones stand in; of another they are lacking where the study needs them.
     asked = put("minimum_age", 'texts = "words"\nminimum_age')(as_tasks(DEFAULT))
     (tmp_path / "study.toml").write_text(asked, encoding="utf-8")
-    with pytest.raises(UserError, match=r"texts in 'en' lack identification\.\w+, which this study needs"):
-        load_study(tmp_path / "study.toml")
+    load_study(tmp_path / "study.toml")
+    (tmp_path / "words" / "nl.toml").write_text(cut, encoding="utf-8")
+    words = texts("nl", tmp_path / "words")
+    assert lacking(words, ["ratings"], []) is None
+    assert str(lacking(words, ["ratings", "identification"], [])).startswith("identification.")
 
 
 def test_what_is_met_and_balanced_in_tasks(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_what_was_read_and_meant_is_what_is_stored(
     part = ["listen", "heard"]
     assert order == [
         "consent", "special", "choice", "number", *["choice"] * 6, "sound", "page", "listen", "listen", "slider", "page",
-        *([*part, *part, "slider"] * 5), "page", "page", *([*part, *["steps"] * 12] * 3), "page",
+        *([*part, *part, "slider"] * 5), "page", *part, *["steps"] * 12, "page", *([*part, *["steps"] * 12] * 2), "page",
     ]  # fmt: skip
     read = [words(p) for _, p in shown]
     assert read[0] == list(pages["consent"])
@@ -74,10 +74,10 @@ def test_what_was_read_and_meant_is_what_is_stored(
     assert list(shown[0][1].buttons) == [buttons["agree"], buttons["decline"], buttons["stop"]]
     assert list(shown[1][1].buttons) == [buttons["yes"], buttons["no"], buttons["onward"], buttons["stop"]]
     assert read[10] == list(pages["sound"])
-    assert list(shown[10][1].buttons) == [buttons["yes"], buttons["again"], buttons["stop"]]
+    assert list(shown[10][1].buttons) == [buttons["yes"], buttons["again"], buttons["no"], buttons["stop"]]
     texts = [r for s, r in zip(order, read, strict=True) if s == "page"]
     ending = [pages["end"][0], pages["end"][1].format("P7")]
-    assert texts == [*(list(pages[k]) for k in ("practice", "preference", "pause", "ratings")), ending]
+    assert texts == [*(list(pages[k]) for k in ("practice", "preference", "ratings", "pause")), ending]
     titles = [r for s, r in zip(order, read, strict=True) if s == "listen"]
     assert titles == [[first], [second], *[[first], [second]] * 5, *[[listen]] * 3]
     for screen, page in shown:
@@ -158,6 +158,24 @@ def test_sound_is_checked_again_as_often_as_is_asked_for(glass: World) -> None:
     assert found is not None
     assert found["plays"] == 3
     assert len(glass.sounds) == 9
+
+
+def test_who_did_not_hear_the_tones_is_told_whom_to_call(glass: World) -> None:
+    """ "No" is no answer that lets a session go on: the experimenter is called, and the tones come again."""
+    shown: list[tuple[str, list[str]]] = []
+
+    def answer(marker: dict[str, Any]) -> None:
+        page = glass.page()
+        if marker["screen"] != "sounding":
+            shown.append((marker["screen"], words(page)))
+            say = {"sound": "No" if len(shown) == 1 else "Yes", "page": "Continue"}[marker["screen"]]
+            glass.window.todo.append(lambda: glass.window.click(page.button(say)))
+
+    found = Screens("en", 2, True, answer).sound_check()
+    assert found is not None
+    assert found["plays"] == 2
+    assert [s for s, _ in shown] == ["sound", "page", "sound"]
+    assert shown[1][1][1].startswith("Please call the experimenter")
 
 
 def test_consent_is_the_button_that_says_so(glass: World) -> None:

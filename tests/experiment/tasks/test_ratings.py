@@ -25,7 +25,7 @@ def task(**more: Any) -> RatingsTask:
 
 def test_an_adjective_stands_over_labelled_steps_and_two_ends_beside_numbers() -> None:
     hot = task().asks("hot", "sweet", READER)
-    assert (hot.kind, hot.text, hot.word) == ("steps", "Quanto lo riconosci nella musica?", "caldo")
+    assert (hot.kind, hot.text, hot.word) == ("steps", "Quanto riconosci questa qualità nella musica?", "caldo")
     assert (hot.low, hot.high, hot.labels) == (1, 5, tuple("vwxyz"))
     mood = task().asks("mood", "sweet", READER)
     assert (mood.text, mood.word, mood.labels) == ("Dove sta la musica tra le due parole?", "", ("triste", "felice"))

@@ -1,0 +1,80 @@
+"""How long a session takes, about: clips are heard once, questions take what people are known to take, texts are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from experiment.config import ExperimentConfig
+from experiment.data.tables import Trial
+from experiment.tasks.preference import PreferenceTask
+
+WORDS_A_MINUTE = 200  # silent reading of plain text by adults (Brysbaert 2019: 238), and some to spare
+SECONDS = {"preference": 6.0, "ratings": 3.0, "identification": 5.0, "affect": 4.0}  # of one answer, about
+OTHERS = 5.0  # s of an answer about oneself
+NEAR = 0.1  # of a session that a break may come sooner or later than at its half, not to cut a part in two
+
+
+def reading(section: Mapping[str, Any], keys: Iterable[str]) -> float:
+    """Minutes that some of a section's texts are read in."""
+    return sum(len(str(section[k]).split()) for k in keys if k in section) / WORDS_A_MINUTE
+
+
+def answering(kind: str, questions: int) -> float:
+    """Seconds that questions of a kind of task (or of a block that every session has) take."""
+    return questions * SECONDS.get(kind, OTHERS)
+
+
+def ears(asked: ExperimentConfig, words: Mapping[str, Any], practice: bool) -> float:
+    """Minutes of sound check, level, headphone tests and practice, before the first clip."""
+    tests = {"off": 0, "both": 2}.get(asked.headphones, 1)
+    seconds = 10.0 * asked.sound_check + 10.0 * (asked.level.by == "participant") + 45.0 * tests + 12.0 * practice
+    read = reading(words["sound"], ["text"]) * asked.sound_check + reading(words["practice"], ["text"]) * practice
+    return seconds / 60 + read
+
+
+def _lasts(plan: Sequence[Trial], asked: ExperimentConfig) -> list[float]:
+    """Seconds of each trial: its clips and its questions."""
+    kinds = {task.block: task.kind for task in asked.sequence()}
+    return [
+        sum(c.seconds or 0.0 for c in (t.first, t.second) if c is not None)
+        + answering(kinds.get(t.block, t.block), len(t.items))
+        for t in plan
+    ]
+
+
+def of_session(plan: Sequence[Trial], asked: ExperimentConfig, words: Mapping[str, Any]) -> int:
+    """Minutes that a planned session takes, as it is told to whoever is asked to take part.
+
+    Whole minutes to the next one; from ten on, to the next five: nobody is held longer than was said, by a careful count.
+    """
+    kinds = {task.kind for task in asked.sequence()}
+    read = reading(words["consent"], ["title", "text", "special_title", "special_text"])
+    read += sum(reading(words[kind], ["intro"]) for kind in kinds if kind in words)
+    practice = asked.practice and asked.task(PreferenceTask) is not None
+    minutes = sum(_lasts(plan, asked)) / 60 + read + ears(asked, words, practice)
+    whole = max(1, math.ceil(minutes - 1e-9))
+    return whole if whole < 10 else 5 * math.ceil(whole / 5)
+
+
+def half(plan: Sequence[Trial], asked: ExperimentConfig, parts: Sequence[str]) -> int | None:
+    """Position of the trial before which about half of the music and its questions is over; None where one part alone has any.
+
+    It is the first trial of one of the `parts` (blocks in which music is heard), if one begins within a tenth of the half.
+    """
+    if len(parts) < 2:
+        return None
+    first = next(k for k, trial in enumerate(plan) if trial.block in parts)
+    lasts = _lasts(plan, asked)[first:]
+    whole, over = sum(lasts), 0.0
+    found: list[tuple[bool, float, int]] = []
+    before: str | None = None
+    for trial, seconds in zip(plan[first:], lasts, strict=True):
+        if trial.block in parts:
+            if before is not None:
+                off = round(abs(over / whole - 0.5), 6)
+                found.append((not (trial.block != before and off <= NEAR), off, -trial.position))
+            before = trial.block
+        over += seconds
+    return -min(found)[2] if found else None
