@@ -27,6 +27,7 @@ ABOUT = {
     "stimuli/dataset/build.py": "a corpus is called base",
     "tastelab/commands/stimuli.py": "a corpus is called base",
     "tastelab/commands/models.py": "a network that one can train is called base",
+    "experiment/data/declared.py": "tables of the texts, which are called as the kinds of tasks",
     "experiment/data/connect.py": "what Alembic calls an empty database",
 }
 

@@ -151,8 +151,8 @@ def fitted(design: Comparison, y: np.ndarray, penalty: float = 0.0) -> Fits:
     return fit_many(y, design.x, design.factors, penalty)
 
 
-def answered_by(found: Fits, design: Comparison, asked: list[Question | Bound]) -> Answered:
-    """Every question's contrast and p; nan where the model says nothing.
+def answered_by(found: Fits, design: Comparison, asked: list[Question | Bound], least: float = 0.0) -> Answered:
+    """Every question's contrast and p; nan where the model says nothing. Degrees of freedom are no fewer than `least`.
 
     Raises
     ------
@@ -165,6 +165,7 @@ def answered_by(found: Fits, design: Comparison, asked: list[Question | Bound]) 
     if any(c is None for c in contrasts):
         raise AnalysisError("a test was declared of a taste that no answer is about")
     estimate, error, df = found.test(np.array(contrasts))
+    df = np.maximum(df, least)
     p = np.empty_like(estimate)
     for k, q in enumerate(asked):
         e, s, d = estimate[:, k], error[:, k], df[:, k]
@@ -192,7 +193,8 @@ def answers(found: Fits, design: Comparison, y: np.ndarray, asked: list[Question
     out = answered_by(found, design, asked)
     flat = np.flatnonzero(no_clips(found) & found.usable & found.converged)
     if len(flat):
-        kept = answered_by(fitted(design, y[:, flat], KEPT), design, asked)
+        # A prior that is stronger than the data takes degrees of freedom that the clips' means have.
+        kept = answered_by(fitted(design, y[:, flat], KEPT), design, asked, _between(design))
         _put(out, flat[:, None], np.arange(len(asked)), kept, np.isfinite(kept.p).all(axis=1)[:, None])
     split = by_taste(found, design)
     if split:
@@ -202,6 +204,13 @@ def answers(found: Fits, design: Comparison, y: np.ndarray, asked: list[Question
         _put(out, np.arange(len(y.T))[:, None], np.arange(len(asked)), own, wider)
         out.own[:] = wider
     return out
+
+
+def _between(design: Comparison) -> int:
+    """Degrees of freedom of clips (or pairs of them) around their means."""
+    levels = next((design.factors[n] for n in ("pair", "clips") if n in design.factors), np.zeros(0))
+    clips = len(set(levels.tolist())) if levels.ndim == 1 else int((levels != 0).any(axis=0).sum())
+    return max(0, clips - len(design.cells))
 
 
 def _half(a: Answered) -> np.ndarray:

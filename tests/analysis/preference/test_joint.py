@@ -169,3 +169,23 @@ def test_a_variance_of_its_own_is_asked_of_tastes_with_three_clips_at_least() ->
     # People who favour each of three conditions: one variance for all.
     many = comparison(sides(frame(3)))
     assert by_taste(fitted(many, frame(3).y.to_numpy()[:, None]), many) is None
+
+
+def test_a_prior_takes_no_degrees_of_freedom_that_the_clips_have() -> None:
+    """Sixty people, one taste, five clips that do not differ: their means have four; the fit that keeps off zero alone had 1.3."""
+    rng = np.random.default_rng(0)
+    people = np.repeat(np.arange(60), 5)
+    d = pd.DataFrame({"participant": people, "taste": "sweet", "clip_over": np.tile(np.arange(5), 60), "score": 0.0})
+    design = comparison(sides(d))
+    y = (2 + rng.integers(-3, 4, (300, 40))).astype(float)
+    found = fitted(design, y)
+    flat = no_clips(found)
+    assert flat.sum() > 5
+    asked = [Question("sweet", "greater", "declared")]
+    reported = answers(found, design, y, asked)
+    assert (reported.df[flat] == 4).any()
+    assert (reported.df[flat] >= 4).all()
+    assert (reported.p[flat] < 0.01).all()  # two points with a standard error of a quarter
+    low, high = reported.interval(0.95)
+    assert (low[flat] > 0).all()
+    assert (high[flat] < 4).all()
