@@ -159,12 +159,17 @@ def where(row: dict[str, Any]) -> str:
     return "Over all tastes" if row["taste"] == "all" else f"For {row['taste']}"
 
 
+def fits(name: str) -> str:
+    """That a condition fits better; several tracks do."""
+    return f"{name} fit{'' if name.endswith('tracks') else 's'} better"
+
+
 def compared(row: dict[str, Any], sides: Sides, alpha: float, equivalence: dict[str, Any] | None = None) -> str:
     """A comparison of two conditions by a mixed model, as a sentence."""
     place, state = where(row), state_words(state_of(row))
     if not _told(row):
         return f"{place}, which fits better {UNKNOWN}: {state or 'there is no finite result'}."
-    lower, higher = f"{sides.second} fits better than {sides.first}", f"{sides.first} fits better than {sides.second}"
+    lower, higher = f"{fits(sides.second)} than {sides.first}", f"{fits(sides.first)} than {sides.second}"
     open_words = f"it is undecided whether {sides.first} or {sides.second} fits better"
     if not declared(row):
         p = row["p_adjusted"] if finite(row.get("p_adjusted")) else row["p"]
@@ -231,9 +236,11 @@ def by_taste(
         if not declared(row):
             word = near(bounds[row["taste"]], alpha)
         elif word == "supported":
-            word = f"{sides.first if row['effect'] > 0 else sides.second} fits better"
+            word = fits(sides.first if row["effect"] > 0 else sides.second)
         found.setdefault(word, []).append("all tastes together" if row["taste"] == "all" else str(row["taste"]))
-    order = sorted(found, key=lambda w: (not w.endswith("fits better"), w == UNKNOWN, w == "undecided", w))
+    order = sorted(
+        found, key=lambda w: (not w.endswith((" fits better", " fit better")), w == UNKNOWN, w == "undecided", w)
+    )
     said = "; ".join(f"{word} for {', '.join(found[word])}" for word in order)
     return f"By taste: {said} ({family or counted(told, bounds.values())})."
 

@@ -51,7 +51,7 @@ def run_driven(
     Raises
     ------
     ExperimentError
-        If the session is stored but its record is gone, if the session did not end well, or if an answer was not stored as
+        If the session is stored but its record is gone, if the session did not end well or stopped before its end, or if an answer was not stored as
         it was given or a clip did not sound as it is.
     """
     with closing(Store(url)) as store:
@@ -77,6 +77,12 @@ def run_driven(
             )
         heard = np.fromfile(capture, dtype=np.float32).reshape(-1, 2).mean(axis=1)
     with closing(Store(url)) as store:
+        ended = last_status(store, study, CODE)
+        if ended != "complete":
+            raise ExperimentError(
+                f"the driven session is {ended or 'not there'} after {len(result.given)} answers, not complete; what was said: "
+                f"{result.errors.strip().splitlines()[-1:]}; run it again, and it goes on"
+            )
         told = compare(result, answers_of(store, study, CODE), heard, files)
     partial = record.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

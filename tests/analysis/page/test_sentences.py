@@ -294,3 +294,15 @@ def test_what_is_not_declared_by_taste_is_not_said_of_the_whole_study() -> None:
     assert sentences.of_pair(said, sides).startswith("Harps or drums, by taste no test was declared")
     none = sentences.by_taste(rows, sides, 0.05, family="no declared test")
     assert none == "No test was declared before the data; what follows is exploratory."
+
+
+def test_tracks_are_many_and_a_model_is_one() -> None:
+    sides = Sides("the film tracks", "the base model", (0.0, 10.0))
+    assert "the film tracks fit better than the base model, as supported" in sentences.compared(CLEAR, sides, 0.05)
+    assert "the base model fits better than the film tracks" in sentences.compared(
+        {**CLEAR, **DOWN, "alternative": "less"}, sides, 0.05
+    )
+    rows = [CLEAR, {**CLEAR, **OPEN, "taste": "sour"}]
+    assert sentences.by_taste(rows, sides, 0.05).startswith(
+        "By taste: the film tracks fit better for sweet; undecided for sour"
+    )

@@ -86,7 +86,12 @@ def test_a_playing_that_broke_off_is_not_looked_for(files: dict[str, Path]) -> N
 @pytest.fixture
 def driving(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """A desk on which nothing runs: it notes what it was asked for and gives back a report."""
-    told: dict[str, Any] = {"asked": [], "report": report([], [])}
+    told: dict[str, Any] = {"asked": [], "report": report([], []), "status": "complete"}
+    real = driven.last_status
+
+    def last_status(*of: Any) -> str | None:
+        """As it is in the database; after a drive, in which nothing ran, what is told."""
+        return told["status"] if told.pop("driven", False) else real(*of)
 
     @contextmanager
     def desk() -> Iterator[Any]:
@@ -95,6 +100,7 @@ def driving(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     def drive(
         _: Any, command: list[str], rng: np.random.Generator, phrases: Phrases, capture: Path, watch: Any
     ) -> DeskReport:
+        told["driven"] = True
         told["asked"].append((command, phrases, float(rng.random())))
         both = np.zeros((RATE, 2), np.float32)
         both[5000:14600] = noise(0)[:, None]
@@ -105,6 +111,7 @@ def driving(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
 
     monkeypatch.setattr(driven, "virtual_desk", desk)
     monkeypatch.setattr(driven, "drive", drive)
+    monkeypatch.setattr(driven, "last_status", last_status)
     return told
 
 
@@ -177,4 +184,19 @@ def test_a_session_that_does_not_end_well_is_told_with_its_last_words(
     driving["report"] = report([], [], 2, "first line\nno window can be opened\n")
     with pytest.raises(ExperimentError, match=r"ended with status 2: \['no window can be opened'\]"):
         run(booth, tmp_path / "desk.json", files)
+    assert not (tmp_path / "desk.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [("stopped", "is stopped after 1 answers"), (None, "is not there after 1")]
+)
+def test_a_session_that_stopped_before_its_end_is_no_success(
+    booth: Prepared, files: dict[str, Path], driving: dict[str, Any], tmp_path: Path, status: str | None, said: str
+) -> None:
+    """The sound did not begin, so that the experimenter was called: what was answered until then was stored, and said to be all."""
+    driving["report"] = report([{"item": "sex", "choice": "male"}], ["a"], 0, "first\nthe sound did not begin\n")
+    driving["status"] = status
+    with pytest.raises(ExperimentError, match=said) as error:
+        run(booth, tmp_path / "desk.json", files)
+    assert "the sound did not begin" in str(error.value)
     assert not (tmp_path / "desk.json").exists()
