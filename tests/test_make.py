@@ -134,7 +134,7 @@ def test_skips_and_failures_are_listed_with_their_reasons() -> None:
 
 def outside_of_make() -> dict[str, str]:
     """The environment without what a make that runs these tests tells the makes below it."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    return {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "ARGS"))}
 
 
 def test_make_test_is_what_continuous_integration_runs() -> None:

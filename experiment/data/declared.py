@@ -18,7 +18,7 @@ from experiment.config import ExperimentConfig, stored_config
 from experiment.data.tables import Declaration, SessionRow, StudyRow
 from experiment.errors import ExperimentError
 
-Texts = dict[str, dict[str, Any]]  # by language, as `experiment.texts.texts` gives them
+Texts = dict[str, dict[str, Any]]  # by language, as `experiment.texts` gives them
 # What differs from booth to booth, and how bots are told: nobody needs to declare it.
 ASIDE = {"texts", "font", "disk_gb", "design", "effects"}
 TABLES = {"tasks", "preference", "ratings", "affect", "questionnaires"}  # `sequence` says what they come to

@@ -36,7 +36,7 @@ NAMING = {
 }
 SURE = {
     "en": {"How sure are you?", "not at all", "completely"},
-    "it": {"Quanto ti senti sicuro?", "per niente", "del tutto"},
+    "it": {"Con quanta sicurezza rispondi?", "nessuna", "completa"},
 }
 LIKED = {"en": "How much do you like this music?", "it": "Quanto ti piace questa musica?"}
 FITS = {

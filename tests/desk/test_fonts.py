@@ -12,13 +12,13 @@ from experiment.lab.desk import virtual_desk
 pytestmark = pytest.mark.desk
 
 ASK = """
+from experiment.lab.widgets import Text
 from experiment.lab.window import Window
 window = Window("en", fullscreen=False)
-shown = window.text("Which piece fits the taste SOUR better?", 0)
-shown.draw()
-bold = window.text("Welcome", 0, bold=True)
-bold.draw()
-print([t._pygletTextObj.document.get_font().name for t in (shown, bold)])
+texts = [Text(window.pen, words, 0, 0, 0.04, bold=bold) for words, bold in (("Which piece fits SOUR?", False), ("Welcome", True))]
+for text in texts:
+    text.draw()
+print([text.parts[0]._pygletTextObj.document.get_font().name for text in texts])
 window.close()
 """
 

@@ -57,7 +57,7 @@ def test_one_page_asks_about_each_word() -> None:
     assert task(one_page=True).asks("mood", "sweet", READER) == task().asks("mood", "sweet", READER)
     earlier = {k: v for k, v in texts("it")["ratings"].items() if k != "question_all"}  # a study's own older texts
     older = Reader("it", texts("it") | {"ratings": earlier}, {})
-    assert task(one_page=True).asks("hot", "sweet", older).text == "Quanto lo riconosci nella musica?"
+    assert task(one_page=True).asks("hot", "sweet", older).text == "Quanto riconosci questa qualità nella musica?"
 
 
 def test_what_a_language_lacks_is_named() -> None:
