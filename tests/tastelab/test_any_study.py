@@ -26,7 +26,7 @@ from tastelab.check import _planned_clips
 from tastelab.errors import UserError
 from tastelab.study import Study, load_study
 
-EXAMPLES = int(os.environ.get("TASTELAB_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("TASTELAB_EXAMPLES", "16"))
 NAMES = ("ab", "wuggle", "flim", "mool", "zint", "dreck", "Quux", "x-1", "blorp")
 BLOCKS = ("one", "two", "three", "four")
 Table = dict[str, Any]
