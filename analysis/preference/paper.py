@@ -173,5 +173,6 @@ def _sides(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
             "statistic": known(statistic),
             "p": known(p),
             "share_over_first": first,
+            "state": "ok" if known(p) is not None else "all in the middle",
         }
     ]

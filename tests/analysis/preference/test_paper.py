@@ -174,3 +174,17 @@ def test_answers_that_are_all_in_the_middle_or_on_one_side_have_no_interval() ->
     high = analyse(_frame().assign(score=8.0), 5, DECLARED)["tests"]
     assert {(r["effect"], r["ci_low"], r["ci_high"]) for r in high} == {(1.0, None, None)}
     assert ({r["state"] for r in level}, {r["state"] for r in high}) == ({"no answer off the middle"}, {"ok"})
+
+
+def test_sides_of_answers_that_are_all_in_the_middle_say_so() -> None:
+    """One person with one pair a taste, who left the slider where it was: no p, and why."""
+    from benchmarks.grid import made
+
+    data = made(1, 6, 2).preference.assign(answer=5.0, score=5.0)
+    (row,) = analyse(data, 5.0, AnalysisConfig(plan="paper"))["sides"]
+    assert (row["p"], row["state"], row["mean_answer"]) == (None, "all in the middle", 5.0)
+    (row,) = analyse(data.assign(answer=[1.0, 2.0, 3.0, 4.0, 5.0]), 5.0, AnalysisConfig(plan="paper"))["sides"]
+    assert row["state"] == "ok"
+    assert row["p"] == pytest.approx(
+        0.1003482, rel=1e-5
+    )  # R: wilcox.test(c(-4, -3, -2, -1), exact = FALSE): (5 - .5) / sqrt(7.5)
