@@ -50,7 +50,7 @@ def apart(factors: dict[str, np.ndarray], name: str, group: np.ndarray) -> dict[
 
 
 def of_residual(y: np.ndarray, x: np.ndarray, factors: dict[str, np.ndarray], group: np.ndarray) -> Spread | None:
-    """Is the residual equally wide in all groups of answers? None where a group has too few."""
+    """Is the residual equally wide in all groups of answers? None where a group has too few, or can be fitted to the point."""
     from scipy.optimize import minimize
 
     groups, codes = np.unique(group.astype(str), return_inverse=True)
@@ -87,6 +87,8 @@ def of_residual(y: np.ndarray, x: np.ndarray, factors: dict[str, np.ndarray], gr
         if blocks
         else float(np.sqrt(at.square[0] / design.free))
     )
+    if not (np.isfinite(found.fun) and np.isfinite(base) and np.isfinite(relative).all()):
+        return None  # some group's answers are fitted to the point
     return _tested(
         tuple(groups.tolist()), one.residual_sd, tuple((base * relative).tolist()), one.reml - float(found.fun)
     )

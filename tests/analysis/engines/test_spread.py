@@ -45,3 +45,14 @@ def test_what_a_group_cannot_tell_is_not_tested() -> None:
     few = np.where(np.arange(len(Y)) < 3, "a", "b")
     assert of_residual(Y, X, FACTORS, few) is None
     assert of_residual(Y, X, FACTORS, np.full(len(Y), "a")) is None
+
+
+def test_residuals_that_can_be_fitted_to_the_point_are_not_compared() -> None:
+    """Five people, hardly more answers than clips: the residual of a taste goes to nothing, and no number of it is told."""
+    from analysis.config import AnalysisConfig
+    from analysis.preference.robust import preference
+    from benchmarks.grid import made, unsaid
+
+    found = preference(made(5, 13, 2).preference, 5.0, AnalysisConfig(resamples=100))
+    assert unsaid({"variances": found["variances"]}) == []
+    assert all(np.isfinite([r["sd"], r["p"], r["chi_squared"]]).all() for r in found["variances"])
