@@ -102,9 +102,9 @@ def sit(hand: Hand) -> None:
     there = {name: (lambda name=name: station.Check(name, "ok", "said to be there")) for name in ("display", "sound")}
     station.check_display, station.check_sound = there["display"], there["sound"]
     screens = types.ModuleType("experiment.lab.screens")
-    screens.Screens = Screens  # type: ignore[attr-defined]
+    screens.Screens = Screens  # type: ignore[attr-defined]  # a module made here, with what sessions ask it for
     sys.modules["experiment.lab.screens"] = screens
-    commands.prepared = noting  # type: ignore[attr-defined]
+    commands.prepared = noting  # type: ignore[attr-defined]  # the command's own name for it, which it does not offer
 
 
 @dataclass

@@ -80,7 +80,7 @@ def in_window(sizes: Sequence[tuple[int, int]], languages: Sequence[str], folder
 
     base = load_study(ROOT / "study.toml").experiment
     for size in sizes:
-        window_.windowed = lambda *_, size=size: size  # type: ignore[misc]
+        window_.windowed = lambda *_, size=size: size  # type: ignore[misc]  # one after another, in place of what fits this display
         for language in languages:
             config = base.model_copy(update={"headphones": "both", "languages": [language]})
             shipped = language in ("en", "it")

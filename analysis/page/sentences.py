@@ -84,7 +84,7 @@ def state_words(state: str) -> str:
             said.append("too few answers")
         elif kind == "unequal":
             said.append(
-                f"the {names or 'clips'} of some tastes vary more than those of others, which are judged by their own variance"
+                f"the {names or 'clips'} of some tastes vary more than those of others: a taste with three or more is judged by its own variance where that is wider"
             )
         elif kind == "not connected":
             said.append("no chain of comparisons connects all conditions")

@@ -209,8 +209,12 @@ def answers(found: Fits, design: Comparison, y: np.ndarray, asked: list[Question
 def _between(design: Comparison) -> int:
     """Degrees of freedom of clips (or pairs of them) around their means."""
     levels = next((design.factors[n] for n in ("pair", "clips") if n in design.factors), np.zeros(0))
-    clips = len(set(levels.tolist())) if levels.ndim == 1 else int((levels != 0).any(axis=0).sum())
-    return max(0, clips - len(design.cells))
+    return max(0, _distinct(levels) - len(design.cells))
+
+
+def _distinct(levels: np.ndarray) -> int:
+    """How many clips stand in some rows of a factor: labels, or signed columns."""
+    return len(set(levels.tolist())) if levels.ndim == 1 else int((levels != 0).any(axis=0).sum())
 
 
 def _half(a: Answered) -> np.ndarray:
@@ -247,9 +251,7 @@ def _told_apart(found: Fits, design: Comparison) -> set[str]:
     levels = design.factors[names[0]]
     out = set()
     for t in set(taste.tolist()):
-        there = levels[taste == t]
-        clips = len(set(there.tolist())) if levels.ndim == 1 else int((there != 0).any(axis=0).sum())
-        if clips - sum(of == t for _, of in design.cells) >= OWN_CLIPS:
+        if _distinct(levels[taste == t]) - sum(of == t for _, of in design.cells) >= OWN_CLIPS:
             out.add(t)
     return out
 

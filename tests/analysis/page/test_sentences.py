@@ -129,7 +129,7 @@ COMPARED: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
     ("singular clips", {"state": "singular: clip"}, [BETTER, "clips", "estimated as zero"], ["singular: clip"]),
     ("singular people", {"state": "singular: participant"}, [BETTER, "people", "estimated as zero"], ["participant"]),
     ("singular and open", {**OPEN, "state": "singular: clip"}, ["undecided", "estimated as zero"], [BETTER]),
-    ("unequal clips", {"state": "unequal: clips"}, [BETTER, "vary more than those of others", "their own variance"], ["the fit is ok"]),
+    ("unequal clips", {"state": "unequal: clips"}, [BETTER, "vary more than those of others", "its own variance"], ["the fit is ok"]),
     ("confounded clips", {"state": "confounded: clip"}, ["these clips only"], ["other clips"]),
     ("confounded and singular", {"state": "confounded: clip; singular: participant"}, ["these clips only", "people", "estimated as zero"], []),
     ("confounded, less", {**DOWN, "alternative": "less", "state": "confounded: clip"}, [WORSE, "these clips only"], [BETTER]),

@@ -102,8 +102,8 @@ def test_a_language_that_comes_or_goes_is_one_change() -> None:
         {"tasks": [STATEMENTS, RATED | {"high": 7}]},
         {"tasks": [STATEMENTS, RATED | {"after": []}]},
         {"tasks": [STATEMENTS, RATED | {"adjectives": [{"name": "cold", "words": {"en": "cold", "it": "freddo"}}]}]},
-        {"tasks": [STATEMENTS | {"items": STATEMENTS["items"][:1]}, RATED]},  # type: ignore[index]
-        {"tasks": [STATEMENTS | {"items": STATEMENTS["items"][::-1]}, RATED]},  # type: ignore[index]
+        {"tasks": [STATEMENTS | {"items": STATEMENTS["items"][:1]}, RATED]},  # type: ignore[index]  # a list, in a table of anything
+        {"tasks": [STATEMENTS | {"items": STATEMENTS["items"][::-1]}, RATED]},  # type: ignore[index]  # a list, in a table of anything
         {"groups": [{"name": "a", "quota": 3}]},
         {"groups": [{"name": "a", "quota": 3, "tasks": ["ratings"]}, {"name": "b"}]},
         {"groups": [{"name": "a", "quota": 3}, {"name": "b", "language": "it"}]},

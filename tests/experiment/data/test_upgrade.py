@@ -267,7 +267,7 @@ def test_a_study_that_began_keeps_its_design(old: Store, tmp_path: Path) -> None
     ]  # fmt: skip
     definition = json.loads(study.model_dump_json())
     # The clips are what a manifest's rows are to `prepare`, no more.
-    ready = launch.prepare(old, study.name, study.title, definition, study.experiment, clips, tmp_path)  # type: ignore[arg-type]
+    ready = launch.prepare(old, study.name, study.title, definition, study.experiment, clips, tmp_path)  # type: ignore[arg-type]  # rows of the older version
     assert ready.config.design == "0.1"
     with old.transaction() as s:
         query = select(SessionRow).where(SessionRow.kind == "person", SessionRow.design_row.is_not(None))
@@ -286,9 +286,9 @@ def test_a_study_that_began_keeps_its_design(old: Store, tmp_path: Path) -> None
         assert (new.design_row, new.language, new.group_name) == (1, "en", None)
         assert [t.first_id for t in new.trials] == [first for _, _, first, _, _ in stored[1]]
     # The same file under another name is a study of its own, with the design of today.
-    fresh = launch.prepare(old, "other", study.title, definition, study.experiment, clips, tmp_path)  # type: ignore[arg-type]
+    fresh = launch.prepare(old, "other", study.title, definition, study.experiment, clips, tmp_path)  # type: ignore[arg-type]  # rows of the older version
     assert fresh.config.design == "0.2"
-    again = launch.prepare(old, "other", study.title, definition, study.experiment, clips, tmp_path)  # type: ignore[arg-type]
+    again = launch.prepare(old, "other", study.title, definition, study.experiment, clips, tmp_path)  # type: ignore[arg-type]  # rows of the older version
     assert again.config.design == "0.2"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from experiment.lab.choices import Choice
 from experiment.lab.reading import Page
 from experiment.lab.screens import Screens
 from experiment.lab.window import windowed
-from experiment.question import Answer, Question
+from experiment.question import Question
 from experiment.session import Stopped
 from tests.experiment import readers
 from tests.experiment.lab.glass import World
+from tests.experiment.lab.test_asking import ask
 
 STEPS = Question("sweet", "steps", "How?", low=1, high=5, labels=("a", "b", "c", "d", "e"), word="sweet")
 
@@ -24,13 +24,6 @@ STEPS = Question("sweet", "steps", "How?", low=1, high=5, labels=("a", "b", "c",
 def words(page: Page) -> list[str]:
     """What stands there but for buttons, from top to bottom."""
     return [w for w, _ in sorted(page.words, key=lambda x: x[1][1])]
-
-
-def ask(glass: World, question: Question, *todo: Callable[[], None], language: str = "en") -> Answer:
-    screens = Screens(language, 0)
-    glass.clock.sleep(300)  # what came before is no part of an answer
-    glass.window.todo.extend(todo)
-    return screens.ask(question, Trial(block="x"), (4, 9))
 
 
 def test_esc_and_the_stop_button_ask_once_and_no_goes_on(glass: World) -> None:
