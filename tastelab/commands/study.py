@@ -53,6 +53,10 @@ def run(
     )
 
 
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n} times"
+
+
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(help="Study file (TOML).")] = STUDY,
@@ -81,7 +85,7 @@ def check(
     for sentence in [*remarks(loaded.experiment), *small]:
         say(sentence, as_json)
     say(
-        f"{file} can be run. Minutes are an estimate; each clip may be heard {loaded.experiment.replays} times more.",
+        f"{file} can be run. Minutes are an estimate; each clip may be heard {_times(loaded.experiment.replays)} more.",
         as_json,
     )
 
