@@ -146,6 +146,7 @@ def test_given_tracks_are_not_compared(change: Callable[[str], str], told: str, 
     with pytest.raises(UserError) as caught:
         load_study(path)
     assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
