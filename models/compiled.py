@@ -16,7 +16,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from models.cache import cache_directory
 from models.errors import ModelError
 
 # Everything that our code calls of librosa and that is compiled, on both widths of numbers.
@@ -48,7 +47,10 @@ def librosa() -> Any:
     import librosa as module
 
     package = Path(module.__file__).parent
-    stamp = cache_directory() / f"compiled-{_installation(Path(module.__file__))}"
+    # Lock and stamp lie where the functions are kept: whoever uses the same functions, whatever cache is theirs, meets them.
+    place = _kept(package)
+    place.mkdir(parents=True, exist_ok=True)
+    stamp = place / f"tastelab-compiled-{_installation(Path(module.__file__))}"
     if not _tried(stamp, package):
         from filelock import FileLock
 
@@ -66,7 +68,7 @@ def _tried(stamp: Path, package: Path) -> bool:
 
 def _state(package: Path) -> str:
     """Names and times of all kept functions."""
-    files = sorted(p for folder in _kept(package) for p in folder.rglob("*.nb[ic]"))
+    files = sorted(_kept(package).rglob("*.nb[ic]"))
     return "\n".join(f"{p} {p.stat().st_mtime_ns}" for p in files if p.exists())
 
 
@@ -80,7 +82,7 @@ def prepare(package: Path) -> None:
     """
     if _called() == 0:
         return
-    for kept in [p for folder in _kept(package) for p in folder.rglob("*.nb[ic]")]:
+    for kept in list(_kept(package).rglob("*.nb[ic]")):
         kept.unlink(missing_ok=True)
     status = _called()
     if status != 0:
@@ -94,10 +96,19 @@ def _called() -> int:
     return subprocess.run([sys.executable, "-P", "-c", CALLS], capture_output=True, check=False).returncode
 
 
-def _kept(package: Path) -> list[Path]:
-    """Where numba keeps compiled functions: where it is told to, else beside the code."""
+def _kept(package: Path) -> Path:
+    """The one place where numba keeps what it compiled, as it looks for it itself.
+
+    Where it is told to; else beside the code; else, where nobody may write there, in the user's cache.
+    """
     told = os.environ.get("NUMBA_CACHE_DIR")
-    return [Path(told), package] if told else [package]
+    if told:
+        return Path(told)
+    if os.access(package, os.W_OK):
+        return package
+    from numba.misc.appdirs import AppDirs
+
+    return Path(AppDirs(appname="numba", appauthor=False).user_cache_dir)
 
 
 def _installation(file: Path) -> str:

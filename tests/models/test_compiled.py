@@ -84,6 +84,37 @@ def test_it_is_compiled_once_and_mended_where_it_is_broken(tmp_path: Path, monke
         compiled.prepare(tmp_path)
 
 
+def test_they_are_compiled_once_for_all_caches_that_share_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two people, or two copies of the product, with one installation of librosa: one lock, where the functions are kept."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
+    ran: list[str] = []
+
+    def called() -> int:
+        (lock,) = (tmp_path / "numba").glob("*.lock")
+        ran.append(lock.name)
+        return 0
+
+    monkeypatch.setattr(compiled, "_called", called)
+    for cache in ("one", "two"):
+        monkeypatch.setenv("TASTELAB_CACHE", str(tmp_path / cache))
+        compiled.librosa.cache_clear()
+        try:
+            compiled.librosa()
+        finally:
+            compiled.librosa.cache_clear()
+    assert len(ran) == 1
+
+
+def test_where_numba_may_not_write_beside_the_code_it_is_the_users_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert compiled._kept(tmp_path) == tmp_path
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert compiled._kept(tmp_path / "package") == tmp_path / "numba"
+
+
 def test_all_of_our_code_takes_it_from_there() -> None:
     own = [
         p

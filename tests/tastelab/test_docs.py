@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from tests.conftest import ROOT
+from tests.tastelab.conftest import call
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -23,7 +23,7 @@ def commands(kind: str) -> list[str]:
     for page in PAGES:
         for block in re.findall(rf"```{kind}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
             found += [line for line in block.splitlines() if line.startswith("tastelab ")]
-    return found
+    return list(dict.fromkeys(found))  # what several pages say is run once
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory, small_study_file: Path, stimu
     folder = tmp_path_factory.mktemp("user")
     shutil.copy(small_study_file, folder / "study.toml")
     shutil.copytree(outputs / "small" / "stimuli", folder / "outputs" / "small" / "stimuli")
-    for line in ("stimuli caption", "stimuli features", "experiment simulate -n 40"):
-        done = subprocess.run(
-            [sys.executable, "-m", "tastelab.cli", *line.split()], cwd=folder, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
+    with contextlib.chdir(folder):
+        for line in ("stimuli caption", "stimuli features", "experiment simulate -n 40"):
+            said = call(*line.split())
+            assert said.status == 0, said.err
     return folder
 
 
@@ -48,11 +47,10 @@ def test_docs_have_commands() -> None:
 @pytest.mark.parametrize("line", commands("sh"))
 @pytest.mark.slow
 def test_command_runs(line: str, desk: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tastelab.cli", *shlex.split(line)[1:]], cwd=desk, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
+    with contextlib.chdir(desk):
+        said = call(*shlex.split(line)[1:])
+    assert said.status == 0, said.err
+    assert "Traceback" not in said.err
 
 
 @pytest.mark.parametrize("line", commands("console"))
@@ -88,11 +86,10 @@ def blocks() -> list[tuple[str, str]]:
 @pytest.mark.slow
 def test_code_for_a_notebook_runs(page: str, code: str, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `folder` as the guides say: a snapshot."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tastelab", "analysis", "freeze"], cwd=desk, capture_output=True, text=True, check=True
-    )
     monkeypatch.chdir(desk)
-    exec(code, {"folder": desk / done.stdout.strip().removeprefix("frozen in ")})
+    said = call("analysis", "freeze")
+    assert said.status == 0, said.err
+    exec(code, {"folder": desk / said.out.strip().removeprefix("frozen in ")})
 
 
 def test_the_guides_hold_code_for_a_notebook() -> None:

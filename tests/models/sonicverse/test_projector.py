@@ -138,9 +138,9 @@ def test_stages_free_what_they_should() -> None:
         model.stage(4)
 
 
-def test_the_caption_alone_reaches_the_heads_and_frozen_weights_stay() -> None:
-    llm, tokenizer = load_llm()
-    model = DualProjector(small())
+def test_the_caption_alone_reaches_the_heads_and_frozen_weights_stay(small_llm: Path) -> None:
+    llm, tokenizer = load_llm(str(small_llm))
+    model = DualProjector(small(llm_width=llm.config.hidden_size))
     before = {k: v.clone() for k, v in llm.state_dict().items()}
     model.stage(3)
     heads = {k: v.clone() for k, v in model.heads.state_dict().items()}
@@ -379,15 +379,13 @@ def test_token_mlps_of_the_release_begin_with_a_gelu() -> None:
 
 
 @pytest.mark.slow
-def test_a_whole_captioner_in_a_directory(tmp_path: Path) -> None:
+def test_a_whole_captioner_in_a_directory(tmp_path: Path, small_llm: Path) -> None:
     """Encoder, projector and language model from one folder; the same texts in a batch and alone."""
     from safetensors.torch import save_file
 
-    from models.sonicverse.llm import converted_smollm2
-
     folder = tmp_path / "captioner"
     mert_directory(folder / "mert")
-    config = small(width=16)
+    config = small(width=16, llm_width=64)
     torch.manual_seed(0)
     save_file({k: v.clone() for k, v in in_file(DualProjector(config)).items()}, folder / "model.safetensors")
     labels = {k: [f"{k}{i}" for i in range(n)] for k, n in HEADS.items()}
@@ -396,7 +394,7 @@ def test_a_whole_captioner_in_a_directory(tmp_path: Path) -> None:
         "dual": asdict(config),
         "labels": labels,
         "encoder": "mert",
-        "llm": str(converted_smollm2()),
+        "llm": str(small_llm),
         "prompt": "Describe the music:",
     }
     (folder / "config.json").write_text(json.dumps(described))
