@@ -11,12 +11,10 @@ import pytest
 from sqlalchemy import select
 
 from experiment.data.backups import backup, folder_for, forget
-from experiment.data.connect import sqlite_url
-from experiment.data.erasure import at_start
-from experiment.data.store import Header, Store
-from experiment.data.tables import Base, Participant, StudyRow
-from experiment.data.tombstones import MARKER, Entry, all_of, read_marker
-from experiment.data.withdrawal import bury, withdraw
+from experiment.data.store import Store
+from experiment.data.tables import Base
+from experiment.data.tombstones import MARKER, Entry, all_of
+from experiment.data.withdrawal import withdraw
 from experiment.errors import ExperimentError
 from tests.experiment.data.rows import Asked, sat
 
@@ -171,45 +169,3 @@ def test_what_was_deleted_before_goes_from_free_pages_too(tmp_path: Path) -> Non
     assert forget(folder, stones(opened)) == "deleted from 1 of 1 backups"
     assert b"UNMISTAKABLE" not in path.read_bytes()
     opened.close()
-
-
-def test_a_marker_of_an_older_version_names_codes_and_does_so_no_more(tmp_path: Path) -> None:
-    """What it says is kept, as hashes that are good for every study."""
-    folder = tmp_path / "backups"
-    folder.mkdir()
-    assert read_marker(folder) == []
-    lines = ["2026-01-02 B9", "2026-01-02 A", "", "2026-01-03", "2026-01-03 unknown"]
-    (folder / MARKER).write_text("\n".join(lines) + "\n")
-    found = read_marker(folder)
-    assert "B9" not in (folder / MARKER).read_text()
-    assert [f"{e.at:%Y-%m-%d}" for e in found] == ["2026-01-02", "2026-01-02", "2026-01-03"]
-    assert read_marker(folder) == found
-    opened = Store(f"sqlite:///{tmp_path}/p.db")
-    for code in ("A", "b9", "C"):
-        sat(opened, code, secret=f"of {code}")
-    assert bury(opened, found)[0] == 2
-    text = str(rows(opened))
-    assert ("of A" in text, "of b9" in text, "of C" in text) == (False, False, True)
-    opened.close()
-
-
-def test_a_database_put_back_by_hand_learns_who_withdrew_since(tmp_path: Path) -> None:
-    """The file of yesterday copied over that of today: the first start leaves the person out, and keeps the code unused."""
-    path, folder = tmp_path / "p.db", tmp_path / "backups"
-    opened = Store(sqlite_url(path))
-    sat(opened, "gone", SECRET)
-    saved = backup(opened, folder).read_bytes()
-    withdraw(opened, "gone")
-    forget(folder, stones(opened))
-    opened.close()
-    path.write_bytes(saved)
-    again = Store(sqlite_url(path))
-    assert [t.kind for t in at_start(again)] == ["database"]
-    assert at_start(again) == []
-    with again.transaction() as s:
-        assert s.scalars(select(Participant.withdrawn_at)).one() is not None
-        study_id = s.scalars(select(StudyRow.id)).one()
-    with pytest.raises(ExperimentError, match="participant gone has withdrawn"):
-        again.begin(study_id, "gone", Header("person", "x", "en", 0, {}), lambda row: [])
-    again.close()
-    assert b"UNMISTAKABLE" not in b"".join(p.read_bytes() for p in tmp_path.glob("p.db*"))

@@ -5,16 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from experiment import launch
 from experiment.data.codes import check_code, checked, same
-from experiment.data.store import Header, Store
 from experiment.data.tables import Participant
-from experiment.data.whose import find_person, last_session
 from experiment.errors import ExperimentError
 from experiment.launch import Prepared
-from tests.experiment.data.rows import sat
 
 # Written by hand: each row is one person.
 ALIKE = [
@@ -72,20 +69,3 @@ def test_one_person_however_the_code_is_written(booth: Prepared) -> None:
             launch.begin(booth, code, "person", "en", "x")
         assert launch.resume(booth, code)[0] == session
     assert launch.begin(booth, "P10", "person", "en", "x") != session
-
-
-def test_two_codes_of_an_older_database_stay_two(store: Store) -> None:
-    """What was written apart before is found as it is written; a third way means the first of them."""
-    sat(store, "p1")
-    with store.engine.begin() as c:  # as the migration leaves them: only one has the form
-        c.execute(insert(Participant).values(code="P001", norm=None))
-    for code in ("P001", "P2"):
-        sat(store, code)
-    with store.transaction() as s:
-        found = {c: (p.code if (p := find_person(s, c)) else None) for c in ("p1", "P001", "P01", "p002", "x")}
-        last = last_session(s, 1, "p002")
-        assert last is not None
-        study_id = last.study_id
-    assert found == {"p1": "p1", "P001": "P001", "P01": "p1", "p002": "P2", "x": None}
-    with pytest.raises(ExperimentError, match=r"participant p02 already has a session in this study \(as P2\)"):
-        store.begin(study_id, "p02", Header("person", "x", "en", 0, {}), lambda row: [])

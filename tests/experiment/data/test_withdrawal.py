@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +13,6 @@ from sqlalchemy import func, select
 from experiment import answering, launch
 from experiment.bots.bots import Bot
 from experiment.bots.effects import load_effects
-from experiment.data import erasure
-from experiment.data.connect import file_of
-from experiment.data.erasure import carry_out, list_of
 from experiment.data.lease import LostError
 from experiment.data.store import Header, Store
 from experiment.data.tables import (
@@ -216,53 +210,6 @@ def test_stopping_a_session_that_was_withdrawn_does_not_bring_it_back(prepared: 
         answering.stopped(prepared.store, stored, 1.0)
     with prepared.store.transaction() as s:
         assert s.get_one(SessionRow, session).status == "withdrawn"
-
-
-@pytest.fixture
-def booth(tmp_path: Path) -> Iterator[Store]:
-    """A booth whose connections stay open, as during a session."""
-    opened = Store(f"sqlite:///{tmp_path / 'p.db'}")
-    yield opened
-    opened.close()
-
-
-def test_nothing_of_the_withdrawn_stays_in_the_files_while_a_booth_goes_on(booth: Store, tmp_path: Path) -> None:
-    """SQLite keeps deleted rows in free pages unless told otherwise, and written pages in its log beside the file."""
-
-    def files() -> bytes:
-        return b"".join(p.read_bytes() for p in sorted(tmp_path.iterdir()))
-
-    secret = [Asked("demographics", {"sex": (None, "UNMISTAKABLE", 1.0)})]
-    sat(booth, "gone", secret, secret="UNMISTAKABLE")
-    sat(booth, "stays", ANSWERED, secret="kept")
-    assert files().count(b"UNMISTAKABLE") >= 5  # answer, calibration, screening, two events
-    outside = Store(booth.url)
-    withdraw(outside, "gone", places=[Place(kind="database", path="p.db")])
-    assert [t.done for t in carry_out(outside)] == [True]
-    outside.close()
-    assert b"UNMISTAKABLE" not in files()
-    assert b"gone" not in files()
-    assert b"kept" in files()
-    sat(booth, "next", ANSWERED)  # the booth goes on
-    assert len(everything(booth)["response"]) == 10
-
-
-def test_a_log_that_somebody_holds_is_waited_for_and_told(booth: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader in the middle of a look keeps the log from being emptied; when it is done, so is this."""
-    monkeypatch.setattr(erasure, "LOG_PATIENCE", 0.2)
-    sat(booth, "gone", ANSWERED)
-    reader = sqlite3.connect(str(file_of(booth.url)), isolation_level=None)
-    reader.execute("BEGIN")
-    assert reader.execute("SELECT count(*) FROM response").fetchone() == (5,)
-    withdraw(booth, "gone", places=[Place(kind="database", path="p.db")])
-    (told,) = carry_out(booth)
-    assert (told.done, "holds its log; close it and run this again" in told.words) == (False, True)
-    assert [x["state"] for x in list_of(booth)] == ["NOT YET"]
-    reader.execute("COMMIT")
-    (told,) = carry_out(booth)
-    assert told.done
-    assert (list_of(booth), carry_out(booth)) == ([], [])
-    reader.close()
 
 
 def test_answers_that_were_given_anew_go_too(store: Store) -> None:
