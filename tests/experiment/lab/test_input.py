@@ -126,6 +126,22 @@ def test_a_key_that_is_held_from_the_screen_before_answers_nothing(glass: World)
     assert ask(screens, STEPS, *later, *key(glass, "2", "return")).value == 2.0
 
 
+def test_a_key_that_is_let_go_late_does_not_choose_again(glass: World) -> None:
+    """Down on 5, then 2 is pressed, then 5 comes up: 2 was the last to be chosen."""
+    screens = Screens("en", 0, dead_time=0.3)
+    held = SimpleNamespace(name="5", tDown=glass.clock.now + BOOT + 0.6)
+    later = [
+        *frames(0.8),
+        lambda: glass.window.down.append(held),
+        *frames(0.2),
+        *key(glass, "2"),
+        *frames(0.2),
+        lambda: glass.window.released.append(held),
+        *frames(0.2),
+    ]
+    assert ask(screens, STEPS, *later, *key(glass, "return")).value == 2.0
+
+
 def test_what_is_typed_into_another_window_answers_nothing(glass: World) -> None:
     """Esc there asks nothing; what was pressed before the focus came back does not count either."""
     screens = Screens("en", 0, dead_time=0.3)

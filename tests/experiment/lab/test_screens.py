@@ -16,6 +16,7 @@ from experiment.headphones import trials as headphone_trials
 from experiment.lab.reading import Page
 from experiment.lab.screens import Screens
 from experiment.launch import Prepared
+from experiment.session import Stopped
 from experiment.session import run_session
 from tests.experiment import readers
 from tests.experiment.lab.glass import FRAME, LATE, GlassHand, Sound, World
@@ -221,6 +222,21 @@ def test_clips_are_heard_again_as_often_as_the_study_allows(glass: World, booth:
         one = [["listen", "One"], *[["heard", "One"]] * replays]
         assert asked == one + [[s, "Two"] for s, _ in one]
         assert [len(s.played) for s in glass.sounds] == [plays, plays]
+
+
+def test_esc_ends_a_clip_that_plays_after_it_was_asked(glass: World, booth: Prepared) -> None:
+    def answer(marker: dict[str, Any]) -> None:
+        if marker["screen"] == "playing":
+            press = [lambda: glass.window.tap("escape"), lambda: None, lambda: glass.window.tap("1")]
+            glass.window.todo.extend([*[lambda: None] * 5, *press])
+        elif marker["screen"] == "listen":
+            point = glass.page().button("Play")
+            glass.window.todo.append(lambda: glass.window.click(point))
+
+    with pytest.raises(Stopped):
+        Screens("en", 0, True, answer).listen(booth.stimuli[:1], ["One"])
+    (sound,) = glass.sounds
+    assert sound.stopped >= 1  # and not left to play on
 
 
 def test_a_clip_is_played_to_its_end_and_cannot_be_skipped(glass: World, booth: Prepared) -> None:
