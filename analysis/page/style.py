@@ -85,6 +85,7 @@ def save(figure: Figure, folder: Path, name: str, title: str, caption: str, labe
     folder.mkdir(parents=True, exist_ok=True)
     svg = folder / f"{name}.svg"
     figure.savefig(svg, metadata={"Date": None})
+    figure.set_layout_engine("none")  # the places are found: in all three formats they are those
     figure.savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None})
     figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
     plt.close(figure)
