@@ -103,7 +103,8 @@ class Model:
 
     def hold_against_audiocraft(self, prompt: str, checked: set[str]) -> None:
         """Compare the engine with audiocraft on each checkpoint once, before anything is made with it."""
-        from models.musicgen.generate import load_generator, oracle_difference
+        from models.musicgen.generate import load_generator
+        from models.musicgen.oracle import oracle_difference
 
         s = self.settings
         for name in filter(None, (self.checkpoint, self.toward)):

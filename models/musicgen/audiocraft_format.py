@@ -8,11 +8,10 @@ from typing import Any
 import torch
 
 from models.errors import ModelError
-from models.musicgen.checkpoints import Checkpoint, Parts, codec_of, read_parts, text_encoder_of
+from models.musicgen.checkpoints import Checkpoint, Parts, codec_of, read_package, read_parts, text_encoder_of
 from models.musicgen.convert import codec_to_audiocraft, language_to_audiocraft, read_config
 from models.musicgen.nano import fit, load_codec, load_language_model
 from models.musicgen.positions import settle_rotary, without_constants
-from models.weights import load_pickle
 
 
 def load_audiocraft(checkpoint: Checkpoint) -> tuple[Any, Any]:
@@ -30,7 +29,7 @@ def load_audiocraft(checkpoint: Checkpoint) -> tuple[Any, Any]:
 
 def _from_audiocraft(checkpoint: Checkpoint) -> tuple[Any, Any]:
     checkpoint.check()
-    package, compression = (load_pickle(p) for p in checkpoint.files)
+    package, compression = (read_package(p) for p in checkpoint.files)
     config = read_config(package["xp.cfg"])
     described = (config.get("conditioners") or {}).get("description") or {}
     text = text_encoder_of(checkpoint.directory, config) if described.get("model") == "t5" else (None, None)

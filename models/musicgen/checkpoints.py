@@ -201,7 +201,7 @@ def _from_transformers(checkpoint: Checkpoint) -> Parts:
 
 
 def _from_audiocraft(checkpoint: Checkpoint) -> Parts:
-    package, compression = (load_pickle(p) for p in checkpoint.files)
+    package, compression = (read_package(p) for p in checkpoint.files)
     config = read_config(package["xp.cfg"])
     text_encoder, tokenizer = text_encoder_of(checkpoint.directory, config)
     decoder, projection = split_parts(language_to_transformers(without_constants(package["best_state"])))
@@ -217,6 +217,20 @@ def _from_audiocraft(checkpoint: Checkpoint) -> Parts:
         tokenizer,
         positions_of(config),
     )
+
+
+def read_package(path: Path) -> dict[str, Any]:
+    """What audiocraft exports: weights (``best_state``) with their configuration (``xp.cfg``), or the name of a codec (``pretrained``).
+
+    Raises
+    ------
+    ModelError
+        If the file is anything else.
+    """
+    package = load_pickle(path)
+    if "pretrained" not in package and not {"best_state", "xp.cfg"} <= set(package):
+        raise ModelError(f"{path} holds no best_state with its xp.cfg: it is nothing that audiocraft exports")
+    return package
 
 
 def codec_of(compression: dict[str, Any], where: Path) -> Any:

@@ -134,46 +134,6 @@ class MusicGenerator:
         return max(1, min(BATCH, 1 << int(np.log2(max(1.0, limit)))))
 
 
-ORACLE_STEPS = 6
-ORACLE_TOLERANCE = 1e-3  # of logits, whose spread is around one
-
-
-@torch.no_grad()
-def oracle_difference(generator: MusicGenerator, prompt: str) -> float | None:
-    """Largest difference of the engine's logits from audiocraft's, over a few steps of random tokens for a prompt.
-
-    None where there is nothing to compare: another precision or engine, or not enough memory for a second copy.
-
-    Raises
-    ------
-    ModelError
-        If they differ by more than rounding: then one of the engines misreads this checkpoint.
-    """
-    import psutil
-
-    from models.musicgen.engines import AudiocraftEngine
-
-    engine, checkpoint = generator.engine, find(generator.name)
-    size = sum(path.stat().st_size for path in checkpoint.files)
-    if not isinstance(engine, TransformersEngine) or engine.decoder.precision != "float32":
-        return None
-    if psutil.virtual_memory().available < 3 * size:
-        return None
-    shape = (ORACLE_STEPS, 1, len(engine.delays))
-    tokens = torch.randint(0, engine.special + 1, shape, generator=torch.Generator().manual_seed(0))
-    found = []
-    for one in (engine, AudiocraftEngine(checkpoint, engine.device)):
-        with one.start([prompt], True, ORACLE_STEPS) as step:
-            found.append(torch.stack([step(t).float().cpu() for t in tokens]))
-    difference = float((found[0] - found[1]).abs().max())
-    if difference > ORACLE_TOLERANCE:
-        raise ModelError(
-            f"{generator.name}: the transformers engine's logits are off audiocraft's by {difference:.2g}; "
-            "use engine = 'audiocraft' in [models] and report this"
-        )
-    return difference
-
-
 @lru_cache(maxsize=3)
 def load_generator(
     name: str, engine: str = "transformers", precision: str = "float32", device: str = "auto"

@@ -57,6 +57,27 @@ def pull(
 
 
 @app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="What a study may name, or a directory.")],
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """What is there of a model, what is missing, and a prompt, a step, a second of audio beside audiocraft's own."""
+    from dataclasses import asdict
+
+    from models.checkup import check_model
+
+    found = check_model(name, device)
+    show("check", name, None, {"parts": [asdict(f) for f in found]}, as_json, None)
+    bad = [f for f in found if f.state in ("missing", "wrong")]
+    if bad:
+        more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise UserError(
+            f"{name}: {bad[0].part} {'is missing' if bad[0].state == 'missing' else 'is wrong'} ({bad[0].found}){more}"
+        )
+
+
+@app.command()
 def convert(
     name: Annotated[str, typer.Argument(help="A pulled model, or a directory.")],
     out: Annotated[Path, typer.Argument(help="Where the converted model goes.")],

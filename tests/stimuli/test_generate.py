@@ -89,6 +89,7 @@ def pitch(checkpoint: str, prompt: str, seed: int) -> int:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     from models.musicgen import generate as networks
+    from models.musicgen import oracle
 
     made = Bench()
 
@@ -100,7 +101,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
     monkeypatch.setattr(networks, "load_generator", made.load)
     monkeypatch.setattr(networks, "generator_sha256", lambda name: made.weights[name])
-    monkeypatch.setattr(networks, "oracle_difference", compared)
+    monkeypatch.setattr(oracle, "oracle_difference", compared)
     return made
 
 

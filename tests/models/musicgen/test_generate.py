@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +12,7 @@ import psutil
 import pytest
 import torch
 
-from models.errors import ModelError
-from models.musicgen import engines, generate
-from models.musicgen.checkpoints import Checkpoint
-from models.musicgen.generate import MusicGenerator, oracle_difference
+from models.musicgen.generate import MusicGenerator
 from models.musicgen.sampling import Sampling
 
 CARD = 10
@@ -97,62 +93,3 @@ def test_as_many_clips_at_a_time_as_a_quarter_of_memory_holds(
     model.engine.cache_bytes = 100 * 2**20
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=megabytes * 2**20))
     assert model.batch_size(10.0) == clips
-
-
-@pytest.fixture
-def oracle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A checkpoint of 1,000 bytes, memory for three of it, and audiocraft's engine: another that writes down."""
-    (tmp_path / "one").write_bytes(b"x" * 600)
-    (tmp_path / "two").write_bytes(b"x" * 400)
-    found = Checkpoint("mine", tmp_path, "transformers", (tmp_path / "one", tmp_path / "two"))
-    kept: dict[str, Any] = {"memory": 3000, "other": Engine()}
-    monkeypatch.setattr(generate, "find", lambda name: found)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=kept["memory"]))
-    monkeypatch.setattr(generate, "TransformersEngine", Engine)
-    monkeypatch.setattr(engines, "AudiocraftEngine", lambda checkpoint, device: kept["other"])
-    return kept
-
-
-def test_the_oracle_is_asked_with_the_same_tokens_of_which_any_may_be_special(oracle: dict[str, Any]) -> None:
-    model = generator()
-    assert oracle_difference(model, "sweet") == 0.0
-    ours, theirs = model.engine, oracle["other"]
-    assert ours.begun == theirs.begun == [(["sweet"], True, 6)]
-    assert torch.equal(torch.stack(ours.heard), torch.stack(theirs.heard))
-    tokens = torch.stack(ours.heard)
-    assert tokens.shape == (6, 1, 2)
-    assert int(tokens.min()) >= 0
-    assert int(tokens.max()) <= CARD
-
-
-def test_tokens_of_the_oracles_question_reach_from_the_first_to_the_special(
-    oracle: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[int, int]] = []
-    drawn = torch.randint
-    monkeypatch.setattr(
-        torch, "randint", lambda low, high, *a, **k: asked.append((low, high)) or drawn(low, high, *a, **k)
-    )
-    oracle_difference(generator(), "sweet")
-    assert asked == [(0, CARD + 1)]
-
-
-def test_engines_that_differ_are_told(oracle: dict[str, Any]) -> None:
-    oracle["other"] = Engine(off=1e-5)
-    assert oracle_difference(generator(), "sweet") == pytest.approx(6e-5, rel=0.1)
-    oracle["other"] = Engine(off=-0.002)
-    with pytest.raises(ModelError, match=r"mine: .* off audiocraft's by 0\.012; use engine = 'audiocraft'"):
-        oracle_difference(generator(), "sweet")
-
-
-def test_where_there_is_nothing_to_compare(oracle: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    model = generator()
-    oracle["memory"] = 2999
-    assert oracle_difference(model, "sweet") is None
-    oracle["memory"] = 3000
-    monkeypatch.setattr(Engine, "decoder", SimpleNamespace(precision="bfloat16"))
-    assert oracle_difference(model, "sweet") is None
-    monkeypatch.setattr(Engine, "decoder", SimpleNamespace(precision="float32"))
-    assert oracle_difference(model, "sweet") == 0.0
-    monkeypatch.setattr(generate, "TransformersEngine", type("Other", (), {}))
-    assert oracle_difference(model, "sweet") is None
