@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tastelab.context import open_store, say
 from tastelab.errors import UserError
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from experiment.data.tables import Place, Tombstone
 
 REPORT = ("report.html", "manifest.json", "tables", "figures")  # what a report consists of, beside its clips
+FOLDER = "its folder"
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,15 @@ def withdraw_from(store: Store, code: str, study: str | None, asked: Asked) -> b
     name = study or (took_part[0] if len(took_part) == 1 else None)
     places = places_here(store, name or "", asked.out, asked.key, asked.backups, asked.no_key)
     did = withdraw(store, code, study, places)
-    say(
-        f"study {did.study}: {did.answers} answers of {did.sessions} session(s) deleted; a tombstone stays, without the code"
-    )
+    if did.since is None:
+        say(
+            f"study {did.study}: {did.answers} answers of {did.sessions} session(s) deleted; that there was a session stays, and "
+            "a tombstone, without the code"
+        )
+    else:
+        say(
+            f"study {did.study}: the answers were deleted on {did.since:%Y-%m-%d}, when this was asked first; it is gone on with"
+        )
     for other in did.elsewhere:
         say(f"the same code took part in study {other}, which was not asked about: all of that stays")
     return _finish(store, asked, did.tombstone)
@@ -55,31 +64,44 @@ def withdraw_from(store: Store, code: str, study: str | None, asked: Asked) -> b
 
 def go_on(store: Store, asked: Asked) -> bool:
     """Go on with every withdrawal that is not done."""
-    from experiment.data.erasure import OVER, at_start, open_ones
+    from experiment.data.erasure import at_start, open_ones, over
 
     waiting = open_ones(store)
     _say(at_start(store, _steps(asked)))
     left = sorted(open_ones(store))
-    for _ in waiting - set(left):
-        say(OVER)
+    for number in sorted(waiting - set(left)):
+        say(f"{_which(store, number)}: {over(store, number)}")
     if not left:
         say("no withdrawal is pending")
-    return all([_finish(store, asked, number) for number in left])
+    done = []
+    for number in left:
+        say(f"{_which(store, number)}:")
+        done.append(_finish(store, asked, number))
+    return all(done)
+
+
+def _which(store: Store, number: int) -> str:
+    """A withdrawal as people tell it from others; nothing else is known of it."""
+    from experiment.data.tables import Tombstone
+
+    with store.transaction() as s:
+        stone = s.get_one(Tombstone, number)
+        return f"study {stone.study}, asked on {stone.at:%Y-%m-%d}"
 
 
 def at_this_booth(store: Store) -> None:
     """What is pending here, before a session starts; says what was done, and when a withdrawal is over by it."""
-    from experiment.data.erasure import OVER, at_start, open_ones
+    from experiment.data.erasure import at_start, open_ones, over
 
     waiting = open_ones(store)
     for told in at_start(store):
         say(f"of a withdrawal: {told.line()}")
-    for _ in waiting - open_ones(store):
-        say(f"of a withdrawal: {OVER}")
+    for number in sorted(waiting - open_ones(store)):
+        say(f"of a withdrawal: {over(store, number)}")
 
 
 def _finish(store: Store, asked: Asked, number: int) -> bool:
-    from experiment.data.erasure import BEYOND, OVER, answered_for_key, carry_out, is_gone, list_of
+    from experiment.data.erasure import BEYOND, answered_for_key, carry_out, is_gone, list_of, over
 
     answered_for_key(store, number, asked.key, asked.no_key)
     for path in asked.gone:
@@ -88,11 +110,11 @@ def _finish(store: Store, asked: Asked, number: int) -> bool:
     left = [x for x in list_of(store, number) if x["state"] != "done"]
     if left:
         say(
-            f"NOT WITHDRAWN YET: {len(left)} of {len(list_of(store, number))} places are left; mend what is said above and run "
+            f"NOT WITHDRAWN YET: {len(left)} of {len(list_of(store, number))} places left to do; mend what is said above and run"
         )
         say("'tastelab experiment withdraw --pending' (a booth does its own when a session starts there)")
     else:
-        say(OVER)
+        say(over(store, number))
     say(BEYOND)
     return not left
 
@@ -115,8 +137,9 @@ def snapshots(store: Store, stone: Tombstone, place: Place) -> str:
     folder = reached(place)
     for path in folder.glob(".*.partial"):
         shutil.rmtree(path)
+    stamp = _read(folder.parent / "manifest.json", "it with report.html, tables and figures")
     old = [p.parent for p in sorted(folder.glob("*/snapshot.json")) if _held(p, stone)]
-    words = ["the report made of them is deleted"] if _report_goes(folder.parent, stone) else []
+    words = ["the report made of them is deleted"] if _report_goes(folder.parent, stamp, stone) else []
     if not old:
         return "; ".join([*words, "nothing frozen before is there"])
     try:
@@ -126,7 +149,7 @@ def snapshots(store: Store, stone: Tombstone, place: Place) -> str:
     except ImportError as error:
         raise NotYetError(f"{error}; pip install 'tastelab[analysis]' and run this again") from None
     definition = store.study(stone.study).definition
-    for kind in sorted({_told(p)["kind"] for p in old}):
+    for kind in sorted({str((_read(p / "snapshot.json", FOLDER) or {})["kind"]) for p in old}):
         try:
             data = load(store.engine, stone.study, kind)
             new = freeze(data, definition, folder)
@@ -139,26 +162,43 @@ def snapshots(store: Store, stone: Tombstone, place: Place) -> str:
     return "; ".join([*words, f"{len(old)} older deleted; 'tastelab analysis report' makes a report anew"])
 
 
-def _told(snapshot: Path) -> dict[str, str]:
-    found: dict[str, str] = json.loads((snapshot / "snapshot.json").read_text(encoding="utf-8"))
-    return found
+def _read(path: Path, with_it: str) -> dict[str, Any] | None:
+    """What a file of JSON says; None where there is none.
+
+    Raises
+    ------
+    NotYetError
+        If it can't be read: nobody knows then whether what is `with_it` holds the person, so that it has to go.
+    """
+    from experiment.data.erasure import NotYetError
+
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        pass
+    raise NotYetError(f"{path} can't be read; delete {with_it} and run this again")
 
 
 def _held(path: Path, stone: Tombstone) -> bool:
     """Whether a snapshot may hold the person: of a kind of theirs, frozen before they withdrew."""
+    from experiment.data.erasure import NotYetError
+
+    told = _read(path, FOLDER) or {}
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
         frozen = datetime.fromisoformat(told["frozen_at"])
         at = stone.at if stone.at.tzinfo else stone.at.replace(tzinfo=UTC)
         return bool(told["kind"] in stone.kinds and frozen <= at)
     except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path} can't be read; delete its folder and run this again") from None
+        raise NotYetError(f"{path} can't be read; delete {FOLDER} and run this again") from None
 
 
-def _report_goes(base: Path, stone: Tombstone) -> bool:
-    """Delete a study's report, if it is on people of that kind."""
-    stamp = base / "manifest.json"
-    if not stamp.exists() or json.loads(stamp.read_text(encoding="utf-8")).get("kind") not in stone.kinds:
+def _report_goes(base: Path, stamp: dict[str, Any] | None, stone: Tombstone) -> bool:
+    """Delete a study's report, if it is on people of that kind by its stamp."""
+    if stamp is None or stamp.get("kind") not in stone.kinds:
         return False
     for name in sorted(REPORT, key=lambda x: x == "manifest.json"):  # the stamp last: who is interrupted begins again
         path = base / name
@@ -169,27 +209,68 @@ def _report_goes(base: Path, stone: Tombstone) -> bool:
     return True
 
 
-def restore(file: Path, to: Path, folders: Sequence[Path], db: str) -> int:
-    """Make a database of a backup without whoever withdrew since; returns how many were left out."""
-    from experiment.data.connect import file_of, sqlite_url
+@dataclass(frozen=True)
+class Restored:
+    """What became of a backup.
+
+    Attributes
+    ----------
+    left_out : int
+        How many were in it and withdrew since.
+    known_by : list of str
+        Where it was looked who withdrew: markers, and the database at ``--db`` where there is one.
+    pending : int
+        Withdrawals that are not over in the new database: places may be left to do.
+    """
+
+    left_out: int
+    known_by: list[str]
+    pending: int
+
+
+def restore(file: Path, to: Path, marker: Path | None, db: str) -> Restored:
+    """Make a database of a backup without whoever withdrew since, by the markers beside it and in `marker`, and by `db`."""
+    from experiment.data.connect import file_of, shown, sqlite_url
+    from experiment.data.erasure import list_anew, open_ones, over_ones
     from experiment.data.private import own_file
     from experiment.data.store import Store as Opened
-    from experiment.data.tombstones import all_of, read_marker
+    from experiment.data.tombstones import MARKER, all_of, read_marker
     from experiment.data.withdrawal import bury
 
-    Opened(sqlite_url(file), new=False).close()  # it is a database of ours, or one line says why not
+    if not to.parent.is_dir():
+        raise UserError(f"{to}: there is no folder {to.parent}; make it, or name another")
+    if marker is not None and not (marker / MARKER).is_file():
+        raise UserError(f"--marker {marker}: there is no {MARKER} in it")
+    folders = [x for x in (file.parent, marker) if x is not None and (x / MARKER).is_file()]
     entries = [e for folder in folders for e in read_marker(folder)]
+    known_by = [str(folder / MARKER) for folder in folders]
+    over: set[str] = set()  # what the present database knows to be over is not begun again
     live = file_of(db)
     if live is None or live.exists():
         with open_store(db, new=False) as store, store.transaction() as s:
             entries += all_of(s)
+            over = over_ones(s)
+        known_by.append(shown(db))
     partial = to.with_name(f".{to.name}.partial")
-    own_file(partial)
-    shutil.copyfile(file, partial)
-    with open_store(sqlite_url(partial)) as store:
-        left_out, _ = bury(store, entries)
-        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    partial.replace(to)
-    return left_out
+    beside = [partial.with_name(partial.name + x) for x in ("", "-wal", "-shm")]
+    try:
+        for path in beside:  # what was broken off is no part of this
+            path.unlink(missing_ok=True)
+        own_file(partial)
+        with contextlib.closing(Opened(sqlite_url(file), new=False)) as saved, saved.engine.connect() as connection:
+            source = connection.connection.driver_connection
+            assert isinstance(source, sqlite3.Connection)
+            with contextlib.closing(sqlite3.connect(partial)) as copy:
+                source.backup(copy)
+        with open_store(sqlite_url(partial)) as store:
+            left_out, new = bury(store, entries)
+            store.do(lambda s: list_anew(s, new, over=over))
+            with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as vacuum:
+                vacuum.exec_driver_sql("VACUUM")
+                vacuum.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            pending = len(open_ones(store))
+        partial.replace(to)
+    finally:
+        for path in beside:
+            path.unlink(missing_ok=True)
+    return Restored(left_out, known_by, pending)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from experiment.data.private import own_folder, write_own
 from experiment.data.store import Store
 from experiment.data.tables import Copy, Place, utc_now
+from experiment.data.tombstones import EVERY
 
 MARK = ".tastelab-id"
 
@@ -54,8 +55,10 @@ def register(store: Store, kind: str, folder: Path, study: str | None = None) ->
 
 
 def known(s: Session, study: str) -> list[Place]:
-    """The places of all folders that hold something of a study."""
-    query = select(Copy).where(or_(Copy.study.is_(None), Copy.study == study)).order_by(Copy.id)
+    """The places of all folders that hold something of a study, or of any where it is `EVERY`."""
+    query = select(Copy).order_by(Copy.id)
+    if study != EVERY:
+        query = query.where(or_(Copy.study.is_(None), Copy.study == study))
     return [Place(kind=c.kind, path=c.path, mark=c.mark, machine=c.machine) for c in s.scalars(query)]
 
 

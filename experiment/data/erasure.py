@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from experiment.data.backups import folder_for, forget
 from experiment.data.connect import first_line, shown
-from experiment.data.copies import here, machine, mark_of
+from experiment.data.copies import here, known, machine, mark_of
 from experiment.data.dumps import dumps_in
 from experiment.data.exports.write import export, formats
 from experiment.data.keyfile import KeyFile
@@ -33,13 +33,12 @@ from experiment.errors import ExperimentError
 LOG_PATIENCE = 10.0  # s that whoever reads the database is waited for before its log is emptied
 REWRITE_PATIENCE = "30s"  # that PostgreSQL waits for sessions before it writes a table anew
 BEYOND = (
-    "out of reach, and told to whoever asks: copies that you deposited or sent, dumps that lie elsewhere, copies of files made "
+    "out of tastelab's reach, for you to see to: copies that you deposited or sent, dumps that lie elsewhere, copies of files made "
     "by other programs, and (PostgreSQL) the server's own log until it is recycled"
 )
-
-
 DUMPS = "files of pg_dump"
 OVER = "WITHDRAWN: every place on the list is done"
+SAID = "said"  # begins what is told of a place that nobody looked at
 
 
 class NotYetError(ExperimentError):
@@ -95,7 +94,7 @@ def carry_out(store: Store, steps: Mapping[str, Step] | None = None, only: int |
     only : int or None
         A tombstone's number; None: of all withdrawals.
     """
-    known: dict[str, Step] = {
+    every: dict[str, Step] = {
         "database": _database,
         "backups": _backups,
         "exports": _exports,
@@ -106,7 +105,7 @@ def carry_out(store: Store, steps: Mapping[str, Step] | None = None, only: int |
     for number, place_id in store.do(lambda s: _pending(s, only)):
         with store.transaction() as s:
             stone, place = s.get_one(Tombstone, number), s.get_one(Place, place_id)
-        step = known.get(place.kind)
+        step = every.get(place.kind)
         try:
             if step is None:
                 raise NotYetError(
@@ -161,7 +160,7 @@ def is_gone(store: Store, number: int, path: str) -> None:
         open_ones = list(s.scalars(select(Place).where(Place.tombstone_id == number, Place.done_at.is_(None))))
         for place in open_ones:
             if place.path in wanted and place.kind != "database":
-                place.told, place.done_at = f"said to be gone, at {machine()}", utc_now()
+                place.told, place.done_at = f"{SAID} to be gone, at {machine()}", utc_now()
                 s.flush()
                 close(s, number)
                 return
@@ -178,7 +177,7 @@ def answered_for_key(store: Store, number: int, key: Path, no_key: bool) -> None
         query = select(Place).where(Place.tombstone_id == number, Place.kind == "key", Place.done_at.is_(None))
         for place in s.scalars(query):
             if no_key:
-                place.told, place.done_at = f"said that no contact is kept, at {machine()}", utc_now()
+                place.told, place.done_at = f"{SAID} that no contact is kept, at {machine()}", utc_now()
                 s.flush()
                 close(s, number)
             elif key.exists():
@@ -198,14 +197,43 @@ def at_start(store: Store, steps: Mapping[str, Step] | None = None) -> list[Told
     if lacking:
         _, new = bury(store, [e for e in entries if e.digest in lacking])
         path = shown(store.url)
-
-        def listed(s: Session) -> None:
-            for number in new:
-                s.get_one(Tombstone, number).done_at = None
-                s.add(Place(tombstone_id=number, kind="database", path=path))
-
-        store.do(listed)
+        store.do(partial(list_anew, numbers=new, more=lambda: [Place(kind="database", path=path)]))
     return [t for t in carry_out(store, steps) if t.done]
+
+
+def list_anew(
+    s: Session, numbers: Sequence[int], more: Callable[[], list[Place]] = list, over: Collection[str] = ()
+) -> None:
+    """Lay the lists of withdrawals that a marker told of, whose own are lost: every folder that is known, though it may be done there.
+
+    Parameters
+    ----------
+    more : callable
+        Makes further places of each list.
+    over : collection of str
+        Hashes of withdrawals that are known to be over: those are left as they are.
+    """
+    for number in numbers:
+        stone = s.get_one(Tombstone, number)
+        if stone.digest in over:
+            continue
+        stone.done_at = None
+        for place in [*more(), *known(s, stone.study)]:
+            place.tombstone_id = number
+            s.add(place)
+        s.flush()
+        close(s, number)
+
+
+def over_ones(s: Session) -> set[str]:
+    """Hashes of the withdrawals that are over."""
+    return set(s.scalars(select(Tombstone.digest).where(Tombstone.done_at.is_not(None))))
+
+
+def over(store: Store, number: int) -> str:
+    """That a withdrawal is over, and at which places that rests on somebody's word."""
+    words = [f"{x['place']} {x['path']}" for x in list_of(store, number) if str(x["told"]).startswith(SAID)]
+    return f"{OVER}, {len(words)} of them on somebody's word alone: {', '.join(words)}" if words else OVER
 
 
 def open_ones(store: Store) -> set[int]:
@@ -222,13 +250,18 @@ def _database(store: Store, stone: Tombstone, place: Place) -> str:
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if store.engine.dialect.name == "sqlite":
             connection.exec_driver_sql("VACUUM")
-            deadline = time.monotonic() + LOG_PATIENCE
-            while connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar():  # whether it was held
-                if time.monotonic() > deadline:
-                    raise NotYetError(
-                        "another program reads the database and holds its log; close it and run this again"
-                    )
-                time.sleep(0.1)
+            usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+            connection.exec_driver_sql("PRAGMA busy_timeout=0")  # else each try waits as long as a booth does
+            try:
+                deadline = time.monotonic() + LOG_PATIENCE
+                while connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar():  # whether it was held
+                    if time.monotonic() > deadline:
+                        raise NotYetError(
+                            "another program reads the database and holds its log; close it and run this again"
+                        )
+                    time.sleep(0.1)
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={usual}")
             return "rows deleted and overwritten, file written anew, log emptied"
         connection.execute(text(f"SET lock_timeout = '{REWRITE_PATIENCE}'"))
         try:
@@ -288,9 +321,10 @@ def reached(place: Place) -> Path:
     folder = here(place)
     if folder is None:
         where = place.machine or "another computer"
+        path = f'"{place.path}"' if " " in place.path else place.path
         raise NotYetError(
-            f"not within reach of {machine()}: is done when tastelab starts next on {where}; if it is no more, say so "
-            f"with --gone {place.path}"
+            f"not within reach now: is done when tastelab starts next on {where} and finds it there; if it is no more, say so "
+            f"with --gone {path}"
         )
     return folder
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -50,6 +51,8 @@ class Withdrawn:
         Studies that the same code took part in and that were not asked about: all of it stays there.
     tombstone : int
         Its row.
+    since : datetime or None
+        When an earlier call deleted the answers; None where this one did.
     """
 
     study: str
@@ -57,6 +60,7 @@ class Withdrawn:
     answers: int
     elsewhere: list[str]
     tombstone: int
+    since: datetime | None = None
 
 
 def withdraw(store: Store, code: str, study: str | None = None, places: Sequence[Place] = ()) -> Withdrawn:
@@ -112,7 +116,7 @@ def _again(code: str, study: str | None, left: dict[str, Tombstone], elsewhere: 
     open_ones = {name: stone for name, stone in left.items() if stone.done_at is None}
     if open_ones:
         name, stone = next(iter(open_ones.items()))
-        return Withdrawn(name, 0, 0, elsewhere, stone.id)
+        return Withdrawn(name, 0, 0, elsewhere, stone.id, stone.at)
     if left:
         name, stone = next(iter(left.items()))
         if stone.outcome != WITHDRAWN:

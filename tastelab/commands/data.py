@@ -128,14 +128,25 @@ def restore(
     db: DbOption = DB,
 ) -> None:
     """Make a database of a backup; whoever withdrew since (by the marker, and by --db if it is there) is left out."""
+    from experiment.data.connect import sqlite_url
     from tastelab.withdrawing import restore as run_restore
 
     if not file.is_file():
         raise UserError(f"{file} does not exist")
     if to.exists():
         raise UserError(f"{to} exists; name a new file")
-    left_out = run_restore(file, to, [file.parent, *([marker] if marker else [])], db)
-    say(f"{to} made; {left_out} withdrawn since and left out")
+    did = run_restore(file, to, marker, db)
+    say(f"{to} made; {did.left_out} withdrawn since and left out")
+    if did.known_by:
+        say(f"who withdrew is known by {', '.join(did.known_by)}")
+    else:
+        say(
+            f"nobody knows who withdrew since: there is no WITHDRAWN.txt beside {file}, and no database at --db; name it if there is one"
+        )
+    if did.pending:
+        say(
+            f"{did.pending} withdrawal(s) may have places left to do: tastelab experiment withdraw --pending --db {sqlite_url(to)}"
+        )
 
 
 @app.command()

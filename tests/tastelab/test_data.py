@@ -45,7 +45,9 @@ def test_a_withdrawal_reaches_every_place_and_says_so(mine: Lived) -> None:
     said = call("experiment", "withdraw", GONE, "--db", mine.db, "--out", mine.out, "--key", key)
     assert said.status == 0
     lines = said.out.splitlines()
-    assert lines[0] == "study small: 36 answers of 1 session(s) deleted; a tombstone stays, without the code"
+    assert lines[0] == (
+        "study small: 36 answers of 1 session(s) deleted; that there was a session stays, and a tombstone, without the code"
+    )
     assert [x.split()[:2] for x in lines[1:6]] == [
         ["done:", x] for x in ("database", "key", "backups", "exports", "snapshots")
     ]
@@ -55,7 +57,7 @@ def test_a_withdrawal_reaches_every_place_and_says_so(mine: Lived) -> None:
     frozen = next(x for x in lines if x.startswith("done: snapshots"))
     assert "with 23 people; 1 older deleted" in frozen
     assert lines[6] == "WITHDRAWN: every place on the list is done"
-    assert "copies that you deposited or sent" in lines[7]
+    assert lines[7].startswith("out of tastelab's reach, for you to see to: copies that you deposited or sent, ")
     (snapshot,) = (mine.out / "small" / "snapshots").glob("*/snapshot.json")
     assert snapshot.parent.name in frozen
     assert len(mine.asked("SELECT r.value FROM response r JOIN trial t ON t.id = r.trial_id")) == len(rows) - 36
@@ -102,12 +104,36 @@ def test_restoring_leaves_out_who_withdrew_since(mine: Lived, tmp_path: Path) ->
     saved.write_bytes(bytes_then)  # the copy lay elsewhere
     new = tmp_path / "restored.db"
     said = call("experiment", "restore", saved, new, "--db", mine.db)
-    assert said.out == f"{new} made; 1 withdrawn since and left out\n"
+    told = f"{new} made; 1 withdrawn since and left out\nwho withdrew is known by "
+    assert said.out == f"{told}{mine.db}\n"
     new.unlink()
     nowhere = ["--db", f"sqlite:///{tmp_path / 'lost.db'}"]
     (far / "WITHDRAWN.txt").unlink(missing_ok=True)
+    said = call("experiment", "restore", saved, new, *nowhere)
+    assert said.out == (
+        f"{new} made; 0 withdrawn since and left out\nnobody knows who withdrew since: there is no WITHDRAWN.txt beside {saved}, "
+        f"and no database at --db; name it if there is one\n"
+    )
+    new.unlink()
+    said = call("experiment", "restore", saved, new, *nowhere, "--marker", tmp_path)
+    assert (said.status, said.err) == (2, f"tastelab: --marker {tmp_path}: there is no WITHDRAWN.txt in it\n")
+    said = call("experiment", "restore", saved, tmp_path / "deep" / "new.db", *nowhere)
+    assert (said.status, f"there is no folder {tmp_path / 'deep'}; make it" in said.err) == (2, True)
+    # What an earlier try left is no part of this one.
+    (tmp_path / f".{new.name}.partial-wal").write_bytes(b"\x37\x7f\x06\x82 of another file")
     said = call("experiment", "restore", saved, new, *nowhere, "--marker", mine.folder / "backups")
-    assert said.out == f"{new} made; 1 withdrawn since and left out\n"
+    pending = f"1 withdrawal(s) may have places left to do: tastelab experiment withdraw --pending --db sqlite:///{new}"
+    assert said.out == f"{told}{mine.folder / 'backups' / 'WITHDRAWN.txt'}\n{pending}\n"
+    assert GONE.encode() in saved.read_bytes()
+    # What is known of the folders is gone through again: here it had been missed.
+    list_ = call("experiment", "withdraw", "--pending", "--db", f"sqlite:///{new}", "--out", mine.out, "--no-key")
+    assert list_.status == 0
+    first, second, third = list_.out.splitlines()
+    assert first == f"done: backups {far}: deleted from 1 of 1 backups"
+    assert second.startswith("study small, asked on 2")
+    assert second.endswith(": WITHDRAWN: every place on the list is done")
+    assert third == "no withdrawal is pending"
+    assert GONE.encode() not in saved.read_bytes()
     there = Lived(tmp_path)
     (tmp_path / "restored.db").rename(there.database)
     codes = {c for (c,) in there.asked("SELECT code FROM participant WHERE withdrawn_at IS NULL")}
@@ -117,8 +143,7 @@ def test_restoring_leaves_out_who_withdrew_since(mine: Lived, tmp_path: Path) ->
     assert there.asked("SELECT study, outcome FROM tombstone") == [("small", "withdrawn")]
     assert len(codes) == 23
     assert there.asked("SELECT count(*) FROM response") == mine.asked("SELECT count(*) FROM response")
-    assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
-    assert len(saved.read_bytes()) == len(bytes_then)
+    assert [p.name for p in tmp_path.iterdir() if "partial" in p.name or "new.db-" in p.name] == []
     # Nothing is written over, and what is no database of ours is no backup.
     there.database.rename(new)
     said = call("experiment", "restore", saved, new)

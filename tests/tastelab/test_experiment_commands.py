@@ -94,7 +94,7 @@ def test_a_withdrawal_reaches_database_backups_key_file_and_exports(mine: Lived,
     said = call("experiment", "withdraw", code, *mine.where[2:], "--key", key)
     assert said.status == 0, said.err
     lines = said.out.splitlines()
-    assert lines[0] == "study small: 36 answers of 1 session(s) deleted; a tombstone stays, without the code"
+    assert lines[0].startswith("study small: 36 answers of 1 session(s) deleted; ")
     done = {x.split()[1]: x for x in lines if x.startswith("done: ")}
     assert list(done) == ["database", "key", "backups", "exports", "snapshots"]
     assert done["key"] == f"done: key {key}: the contact is deleted"
@@ -126,7 +126,10 @@ def test_a_restored_backup_leaves_out_who_withdrew_since(mine: Lived, tmp_path: 
     )
     new = tmp_path / "new.db"
     said = call("experiment", "restore", kept, new, "--marker", tmp_path / "b")
-    assert said.out == f"{new} made; 1 withdrawn since and left out\n"
+    assert said.out.splitlines()[:2] == [
+        f"{new} made; 1 withdrawn since and left out",
+        f"who withdrew is known by {tmp_path / 'b' / 'WITHDRAWN.txt'}",
+    ]
     with sqlite3.connect(new) as connection:
         assert connection.execute("select count(*) from response").fetchall() == [((BOTS - 1) * 36,)]
     said = call("experiment", "restore", kept, new)

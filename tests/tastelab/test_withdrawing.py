@@ -15,7 +15,12 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
+from experiment.data.erasure import carry_out, open_ones
 from experiment.data.store import Store
+from experiment.data.tables import Place
+from experiment.data.withdrawal import withdraw
+from tastelab.withdrawing import snapshots
+from tests.experiment.data.rows import sat
 from tests.postgres import Postgres
 from tests.tastelab.conftest import Lived, call
 from tests.tastelab.killed import CODE, World, again, steps
@@ -93,17 +98,56 @@ def test_what_is_not_done_is_said_and_can_be_said_to_be_gone(world: World) -> No
     assert "name it with --key FILE, or say --no-key" in lines[0]
     assert f"if it is no more, say so with --gone {world.booth / 'backups'}" in lines[1]
     assert "NOT WITHDRAWN YET: 2 of" in said.out
-    assert "out of reach, and told to whoever asks" in said.out
+    assert "out of tastelab's reach, for you to see to" in said.out
+    assert [x for x in said.out.splitlines() if x.startswith("study s, asked on 2")]
     said = call("experiment", "withdraw", CODE, *where[:-1], elsewhere)
     assert (said.status, f"done: key {elsewhere}: the contact is deleted" in said.out) == (1, True)
+    assert said.out.startswith("study s: the answers were deleted on 2")
+    assert said.out.splitlines()[0].endswith("when this was asked first; it is gone on with")
     said = call("experiment", "withdraw", CODE, *where, "--gone", world.folder / "nothing")
     assert (said.status, "not among the places that are left to do" in said.err) == (2, True)
     said = call("experiment", "withdraw", CODE.upper(), *where, "--gone", world.booth / "backups")
-    assert (said.status, "WITHDRAWN: every place on the list is done" in said.out) == (0, True)
+    words = f"WITHDRAWN: every place on the list is done, 1 of them on somebody's word alone: backups {world.booth / 'backups'}"
+    assert (said.status, words in said.out) == (0, True)
     said = call("experiment", "withdraw", CODE, *where)
     assert (said.status, said.err.count("has already withdrawn from s")) == (2, 1)
     assert call("experiment", "withdraw", "--pending", *where).out == "no withdrawal is pending\n"
     assert withdrawing.REPORT
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "with_it"),
+    [
+        ("snapshots/person-1/snapshot.json", "{", "its folder"),
+        ("snapshots/person-1/snapshot.json", "[]", "its folder"),
+        ("snapshots/person-1/snapshot.json", '{"kind": "person", "frozen_at": "some day"}', "its folder"),
+        ("snapshots/person-1/snapshot.json", '{"kind": "person"}', "its folder"),
+        ("manifest.json", "{", "it with report.html, tables and figures"),
+        ("manifest.json", "[]", "it with report.html, tables and figures"),
+    ],
+)
+def test_what_can_not_be_read_is_named_and_keeps_no_other_place_from_being_done(
+    file: str, text: str, with_it: str, tmp_path: Path
+) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    sat(store, "A")
+    path = tmp_path / "s" / file
+    for folder in (path.parent, tmp_path / "s" / "snapshots"):
+        folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    places = [
+        Place(kind="snapshots", path=str(tmp_path / "s" / "snapshots")),
+        Place(kind="exports", path=str(tmp_path)),
+    ]
+    number = withdraw(store, "A", None, places).tombstone
+    first, second = carry_out(store, {"snapshots": snapshots})
+    assert (first.done, first.words) == (False, f"{path} can't be read; delete {with_it} and run this again")
+    assert (second.done, second.words) == (True, "nothing is there")
+    path.unlink()
+    (first,) = carry_out(store, {"snapshots": snapshots})
+    assert (first.done, first.words) == (True, "nothing frozen before is there")
+    assert number not in open_ones(store)
+    store.close()
 
 
 def test_snapshots_and_exports_are_for_their_owner_alone(mine: Lived) -> None:

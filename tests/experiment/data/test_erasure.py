@@ -23,16 +23,18 @@ from experiment.data.erasure import (
     carry_out,
     is_gone,
     key_step,
+    list_anew,
     list_of,
     open_ones,
+    over_ones,
     places_here,
 )
 from experiment.data.exports.write import export
 from experiment.data.keyfile import KeyFile
 from experiment.data.store import Header, Store
 from experiment.data.tables import Participant, Place, StudyRow, Tombstone
-from experiment.data.tombstones import all_of
-from experiment.data.withdrawal import withdraw
+from experiment.data.tombstones import EVERY, all_of, entry
+from experiment.data.withdrawal import bury, withdraw
 from experiment.errors import ExperimentError
 from tests.experiment.data.rows import Asked, sat
 from tests.experiment.data.test_withdrawal import ANSWERED, everything
@@ -106,7 +108,8 @@ def test_a_database_put_back_by_hand_learns_who_withdrew_since(tmp_path: Path) -
     opened.close()
     path.write_bytes(saved)
     again = Store(sqlite_url(path))
-    assert [t.kind for t in at_start(again)] == ["database"]
+    # Of the backups that lie here nobody knows any more whether they were done.
+    assert [(t.kind, t.words[:7]) for t in at_start(again)] == [("database", "rows de"), ("backups", "deleted")]
     assert at_start(again) == []
     with again.transaction() as s:
         assert s.scalars(select(Participant.withdrawn_at)).one() is not None
@@ -211,12 +214,15 @@ def test_the_list_says_of_which_study_since_when_and_where(booth: Store) -> None
     assert at_start(booth) == []
     (row,) = list_of(booth)
     assert row["told"] == (
-        "not within reach of booth-1: is done when tastelab starts next on booth-2; if it is no more, say so with --gone /far/x"
+        "not within reach now: is done when tastelab starts next on booth-2 and finds it there; if it is no more, say so with "
+        "--gone /far/x"
     )
     with booth.transaction() as s:
-        s.scalars(select(Place)).one().machine = None
+        place = s.scalars(select(Place)).one()
+        place.machine, place.path = None, "/far away/x"
     carry_out(booth)
-    assert "starts next on another computer;" in str(list_of(booth)[0]["told"])
+    assert "starts next on another computer and finds" in str(list_of(booth)[0]["told"])
+    assert str(list_of(booth)[0]["told"]).endswith('--gone "/far away/x"')  # as a shell takes it
 
 
 def test_a_booth_that_was_switched_off_does_its_own_when_it_starts(
@@ -383,3 +389,39 @@ def test_a_table_that_a_server_s_client_holds_is_told_and_done_later(
         assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "0"
     assert postgres.holding(store, ["UNMISTAKABLE"]) == []
     store.close()
+
+
+def test_lists_that_were_lost_are_laid_anew(store: Store, tmp_path: Path) -> None:
+    """Of each study its own folders and those of all; of versions that knew no studies every folder; what is over stays so."""
+    for kind, name, study in (("exports", "a", "s"), ("exports", "b", "t"), ("backups", "c", None)):
+        register(store, kind, tmp_path / name, study)
+    stones = {study: entry(study, "P1") for study in ("s", "t", "u", EVERY)}
+    done = entry("s", "P2")
+    _, new = bury(store, [*stones.values(), done])
+    assert open_ones(store) == set()
+    with store.transaction() as s:
+        list_anew(s, new, over={done.digest})
+        assert over_ones(s) == {done.digest}
+        found = {
+            stone.study: [Path(p.path).name for p in stone.places]
+            for stone in s.scalars(select(Tombstone).where(Tombstone.digest != done.digest))
+        }
+    assert found == {"s": ["a", "c"], "t": ["b", "c"], "u": ["c"], EVERY: ["a", "b", "c"]}
+    assert open_ones(store) == set(new[:4])
+    assert list_of(store, new[4]) == []
+
+
+def test_what_nobody_looked_at_is_said_when_it_is_over(booth: Store) -> None:
+    sat(booth, "A")
+    places = [Place(kind=k, path=f"/{k}") for k in ("good", "backups", "key")]
+    number = withdraw(booth, "A", None, places).tombstone
+    carry_out(booth, {"good": lambda *_: "seen"})
+    is_gone(booth, number, "/backups")
+    answered_for_key(booth, number, Path("x"), no_key=True)
+    assert erasure.over(booth, number) == (
+        "WITHDRAWN: every place on the list is done, 2 of them on somebody's word alone: backups /backups, key /key"
+    )
+    sat(booth, "B")
+    number = withdraw(booth, "B", None, [Place(kind="good", path="/good")]).tombstone
+    carry_out(booth, {"good": lambda *_: "seen"}, number)
+    assert erasure.over(booth, number) == "WITHDRAWN: every place on the list is done"
