@@ -7,11 +7,13 @@ NONE=5 # pytest's status where the arguments choose no test
 failed=
 chosen=0
 log=$(mktemp)
+TASTELAB_TESTS_SHARED=$(mktemp -d) # clips that all processes of the run hear, made once
+export TASTELAB_TESTS_SHARED
 desk=
 
 finish() {
     [ -z "$desk" ] || kill -TERM "-$desk" 2>/dev/null # with its screens and sound cards
-    rm -f "$log"
+    rm -rf "$log" "$TASTELAB_TESTS_SHARED"
 }
 trap finish EXIT
 trap 'exit 130' INT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,22 +78,48 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("outputs")
 
 
-@pytest.fixture(scope="session")
-def stimuli_folder(small_study_file: Path, outputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real clips of the small study, made by the shipped nano models once for all processes of a run; a copy of one's own."""
+def shared(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that is filled once for all processes of a run: the workers, and those of the desk beside them."""
     from filelock import FileLock
 
+    own = tmp_path_factory.getbasetemp()
+    told = os.environ.get("TASTELAB_TESTS_SHARED")
+    place = Path(told) if told else own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+    with FileLock(place / f"{name}.lock"):
+        (place / name).mkdir(exist_ok=True)
+        make(place / name)
+    return place / name
+
+
+@pytest.fixture(scope="session")
+def stimuli_folder(small_study_file: Path, outputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real clips of the small study, made by the shipped nano models; a copy of one's own."""
     from stimuli.generate import generate
-    from tastelab.study import load_study
 
     study = load_study(small_study_file)
-    own = tmp_path_factory.getbasetemp()
-    made = (own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own) / "clips-of-the-small-study"
-    with FileLock(f"{made}.lock"):
-        made.mkdir(exist_ok=True)
-        generate(study.stimuli, study.models, made)
+
+    def make(folder: Path) -> None:
+        generate(study.stimuli, study.models, folder)
+
     folder = outputs / study.name / "stimuli"
-    shutil.copytree(made, folder)
+    shutil.copytree(shared(tmp_path_factory, "clips-of-the-small-study", make), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def described_folder(small_study_file: Path, stimuli_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same clips with their captions and features; a copy of one's own."""
+    from stimuli.describe import describe
+
+    study = load_study(small_study_file)
+
+    def make(folder: Path) -> None:
+        shutil.copytree(stimuli_folder, folder, dirs_exist_ok=True)
+        for what in ("captions", "features"):
+            describe(folder, what, study.models)
+
+    folder = tmp_path_factory.mktemp("described") / "stimuli"
+    shutil.copytree(shared(tmp_path_factory, "described-clips-of-the-small-study", make), folder)
     return folder
 
 

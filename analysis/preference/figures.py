@@ -20,7 +20,8 @@ def intervals(
 
     rows = [r for r in rows if finite(r.get("effect"), r.get("ci_low"), r.get("ci_high"))]
     bounds = {(e["taste"], e.get("pair")): float(e["bound"]) for e in equivalence}
-    figure, axis = plt.subplots(figsize=(7.2, 1.5 + 0.42 * max(len(rows), 1)))
+    # Narrow, so that its words are read on a telephone too.
+    figure, axis = plt.subplots(figsize=(5.2, 1.7 + 0.4 * max(len(rows), 1)))
     names = []
     for y, row in enumerate(reversed(rows)):
         clear = row["ci_low"] > 0 or row["ci_high"] < 0
@@ -41,7 +42,7 @@ def intervals(
     left, right = ("the second of the pair", "the first") if several else (sides.second, sides.first)
     axis.set(
         xlim=(-reach, reach),
-        xlabel=f"Difference (of {sides.points:g} points)\n← {left} fits better     {right} fits better →",
+        xlabel=f"Difference (of {sides.points:g} points)\n← {left} fits better\n{right} fits better →",
     )
     if not rows:
         axis.text(0, 0, "nothing can be told", ha="center", va="bottom")

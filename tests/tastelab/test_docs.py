@@ -27,15 +27,14 @@ def commands(kind: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory, small_study_file: Path, stimuli_folder: Path, outputs: Path) -> Path:
+def desk(tmp_path_factory: pytest.TempPathFactory, small_study_file: Path, described_folder: Path) -> Path:
     """A directory as a user has it after a study: study.toml, outputs, participants.db with bots."""
     folder = tmp_path_factory.mktemp("user")
     shutil.copy(small_study_file, folder / "study.toml")
-    shutil.copytree(outputs / "small" / "stimuli", folder / "outputs" / "small" / "stimuli")
+    shutil.copytree(described_folder, folder / "outputs" / "small" / "stimuli")
     with contextlib.chdir(folder):
-        for line in ("stimuli caption", "stimuli features", "experiment simulate -n 40"):
-            said = call(*line.split())
-            assert said.status == 0, said.err
+        said = call("experiment", "simulate", "-n", "40")
+    assert said.status == 0, said.err
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from stimuli.manifest import read_manifest
+from stimuli.manifest import read_manifest, update_manifest
 from tastelab import stages
 from tastelab.stages import Run, run_study
 from tastelab.study import load_study
@@ -25,7 +26,7 @@ Stage = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def run(small_study_file: Path, stimuli_folder: Path, outputs: Path) -> dict[str, Any]:
+def run(small_study_file: Path, described_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     called: set[str] = set()
     functions: set[str] = set()
 
@@ -52,11 +53,18 @@ def run(small_study_file: Path, stimuli_folder: Path, outputs: Path) -> dict[str
 
         return run
 
+    outputs = tmp_path_factory.mktemp("whole")
     db = f"sqlite:///{outputs / 'participants.db'}"
     study = load_study(small_study_file)
-    # Two clips are taken away, so that this run generates too.
-    for row in [r for r in read_manifest(stimuli_folder) if r.number == 0][:2]:
-        (stimuli_folder / row.file).unlink()
+    folder = outputs / study.name / "stimuli"
+    shutil.copytree(described_folder, folder)
+    # Two clips are taken away, and all that is said of four, so that this run generates, captions and measures too.
+    for row in [r for r in read_manifest(folder) if r.number == 0][:2]:
+        (folder / row.file).unlink()
+    silent = [r for r in read_manifest(folder) if r.number == 3][:4]
+    for row in silent:
+        row.caption, row.caption_features, row.captioner_sha256, row.features = None, None, None, {}
+    update_manifest(folder, silent)
     looked_at = tuple((name, noted(stage) if name in ("stimuli", "report") else stage) for name, stage in stages.STAGES)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "STAGES", looked_at)
@@ -67,6 +75,12 @@ def run(small_study_file: Path, stimuli_folder: Path, outputs: Path) -> dict[str
 def test_every_fixed_package_is_executed_on_the_way(run: dict[str, Any]) -> None:
     assert run["called"] == FIXED
     assert run["functions"] >= PINGOUIN
+
+
+def test_what_was_missing_was_made(run: dict[str, Any]) -> None:
+    rows = read_manifest(run["out"] / "small" / "stimuli")
+    assert len(rows) == 32
+    assert [r.clip for r in rows if not r.caption or not r.features] == []
 
 
 def test_psychopy_ran_a_real_session(run: dict[str, Any]) -> None:
@@ -199,8 +213,6 @@ def test_json_is_the_declared_object(run: dict[str, Any], small_study_file: Path
 
 
 def test_a_withdrawn_bot_is_in_no_later_snapshot(run: dict[str, Any], tmp_path: Path) -> None:
-    import shutil
-
     from analysis.data.frames import load
     from experiment.data.store import Store
     from experiment.data.withdrawal import withdraw

@@ -16,8 +16,7 @@ from experiment.headphones import trials as headphone_trials
 from experiment.lab.reading import Page
 from experiment.lab.screens import Screens
 from experiment.launch import Prepared
-from experiment.session import Stopped
-from experiment.session import run_session
+from experiment.session import Stopped, run_session
 from tests.experiment import readers
 from tests.experiment.lab.glass import FRAME, LATE, GlassHand, Sound, World
 
