@@ -204,6 +204,10 @@ def _take(part: _Tracks, config: StimuliConfig, folder: Path, done: int, total: 
         track, old = part.source.tracks[n], rows.get(name)
         if old is None or (old.checkpoint_sha256, old.settings) != (digest, settings) or not _as_made(old, folder):
             sound = part.source.clips([""], config.seconds, [n])
+            try:
+                delivered = deliver(sound.audio[0], sound.rate, config, folder, name)
+            except StimulusError as error:
+                raise StimulusError(f"{track.path}: {error}") from None
             made = ClipRow(
                 clip=name,
                 taste=track.taste,
@@ -212,7 +216,7 @@ def _take(part: _Tracks, config: StimuliConfig, folder: Path, done: int, total: 
                 checkpoint=track.path.name,
                 checkpoint_sha256=digest,
                 settings=settings,
-                **deliver(sound.audio[0], sound.rate, config, folder, name),
+                **delivered,
             )
             update_manifest(folder, [made])
         elif old.checkpoint != track.path.name:  # the file has another name now

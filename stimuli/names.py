@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 LIST = "tracks.csv"  # in a folder of tracks: what each file is (`stimuli.tracks`)
+LONGEST = 80  # characters of a track's name
 OPAQUE = re.compile(r"clip-[0-9a-f]{12}")
 
 
@@ -29,8 +30,16 @@ def places(tastes: Sequence[str]) -> dict[str, int]:
 
 
 def spelled(file: str) -> str:
-    """A track's name: its file's, with nothing but letters, digits and dashes."""
-    return "".join(c if c.isalnum() else "-" for c in PurePath(file).stem).strip("-").lower()
+    """A track's name: its file's, with nothing but letters, digits and dashes; by the numbers of its characters where it has neither.
+
+    A long one is cut, and the hash of the whole stands at its end.
+    """
+    stem = PurePath(file).stem
+    name = "".join(c if c.isalnum() else "-" for c in stem).strip("-").lower()
+    name = name or "-".join(f"u{ord(c):04x}" for c in stem)
+    if len(name) <= LONGEST:
+        return name
+    return f"{name[: LONGEST - 9].rstrip('-')}-{hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}"
 
 
 def told(clip: str, condition: str, taste: str, number: int, track: str = "") -> str:

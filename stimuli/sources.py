@@ -15,10 +15,10 @@ import numpy as np
 from models.conditions import Condition
 from models.config import ModelsConfig
 from models.weights import file_sha256
-from stimuli.audio import opened
 from stimuli.checks import stuck_share
 from stimuli.config import StimuliConfig
 from stimuli.errors import StimulusError
+from stimuli.recordings import finite, opened, settled
 from stimuli.tracks import Track
 
 if TYPE_CHECKING:
@@ -146,12 +146,12 @@ class Tracks:
             path = self.tracks[n].path
             with opened(path) as file:
                 rates.append(file.samplerate)
-                file.seek(max(0, (file.frames - round(seconds * file.samplerate)) // 2))
-                part = file.read(round(seconds * file.samplerate), dtype="float32", always_2d=True)
+                start = max(0, (file.frames - round(seconds * file.samplerate)) // 2)
+                file.seek(start)
+                part = file.read(round(seconds * file.samplerate))
             if len(part) < seconds * rates[-1] - 1:
                 raise StimulusError(f"{path} is shorter than seconds = {seconds:g} in [stimuli]")
-            if not np.isfinite(part).all():
-                raise StimulusError(f"{path} holds samples that are not numbers")
+            part = settled(finite(part, rates[-1], str(path), start / rates[-1]))
             parts.append(part.T)
         if len({(p.shape[0], rate) for p, rate in zip(parts, rates, strict=True)}) > 1:
             raise StimulusError("tracks of several sampling rates or numbers of channels can't be read at once")

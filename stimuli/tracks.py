@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stimuli.audio import AUDIO_SUFFIXES
 from stimuli.errors import StimulusError
 from stimuli.names import LIST, spelled
+from stimuli.recordings import AUDIO_SUFFIXES, sounds
 
 COLUMNS = ("file", "taste", "number")
 
@@ -46,9 +46,12 @@ def tracks_in(folder: Path, tastes: Sequence[str], earlier: Mapping[str, tuple[s
     """
     if not folder.is_dir():
         raise StimulusError(f"folder of tracks {folder} does not exist; put the audio files there")
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in AUDIO_SUFFIXES)
+    files, _ = sounds(folder)
     if not files:
-        raise StimulusError(f"no audio files ({', '.join(AUDIO_SUFFIXES)}) in {folder}")
+        raise StimulusError(f"no audio files ({', '.join(AUDIO_SUFFIXES[:8])} ...) in {folder}")
+    lost = [p.name for p in files if not p.exists()]
+    if lost:
+        raise StimulusError(f"{folder / lost[0]} is a link to nothing; put the file there, or take the link away")
     names: dict[str, Path] = {}
     for path in files:
         name = spelled(path.name)
@@ -69,6 +72,11 @@ def tracks_in(folder: Path, tastes: Sequence[str], earlier: Mapping[str, tuple[s
             own[next(n for n in range(len(said) + len(own) + 1) if n not in own)] = file
     at = {file: (taste, n) for taste, own in numbers.items() for n, file in own.items()}
     return [Track(path, *at[path.name]) for path in files]
+
+
+def left_out(folder: Path) -> list[tuple[str, str]]:
+    """Names and reasons of what in a folder of tracks is no track."""
+    return [(name, reason) for name, reason in sounds(folder)[1] if name != LIST]
 
 
 def _take(own: dict[int, str], number: int, file: str, where: Path) -> None:

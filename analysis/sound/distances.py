@@ -94,10 +94,11 @@ def load_reference(where: str, name: str) -> Reference:
         clips = np.split(packed["embeddings"].astype(np.float32), bounds)
         return Reference("40 held-out rendered tracks of the taste set", clips)
     from models.embeddings.spaces import open_space
-    from stimuli.audio import AUDIO_SUFFIXES, load_mono
+    from stimuli.audio import load_mono
+    from stimuli.recordings import sounds
 
     folder = Path(where)
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES) if folder.is_dir() else []
+    files = sounds(folder, deep=True)[0] if folder.is_dir() else []
     if len(files) < 2:
         raise AnalysisError(f"[analysis] reference {where}: no directory with at least two audio files")
     space = open_space(name)

@@ -273,12 +273,13 @@ def build_over(
     StimulusError
         If there are no recordings of that length, or no speakers.
     """
-    from stimuli.audio import AUDIO_SUFFIXES, length, load_spans
+    from stimuli.audio import length, load_spans
+    from stimuli.recordings import sounds
 
     if find_spec("pyworld") is None:
         raise StimulusError("package pyworld-prebuilt is missing; pip install tastelab[training]")
     people = speakers(speech)
-    tracks = sorted(p for p in music.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES) if music.is_dir() else []
+    tracks = sounds(music, deep=True)[0] if music.is_dir() else []
     tracks = [p for p in tracks if length(p) > seconds]
     if not tracks:
         raise StimulusError(f"{music} has no recordings of more than {seconds:g} s")

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from models.tempo import tempo_class
-from stimuli.audio import opened
+from stimuli.audio import finite, opened
 from stimuli.dataset.build import begin, write_metadata
 from stimuli.dataset.estimate import RATE as ESTIMATE_RATE
 from stimuli.dataset.estimate import estimate_key, estimate_tempo
 from stimuli.dataset.taste import TASTES, THRESHOLD, taste_words
 from stimuli.errors import StimulusError
+from stimuli.recordings import mono as one_channel
 
 SPLIT_SEED = 42  # the seed study's
 TEST_SHARE = 0.15
@@ -126,7 +127,7 @@ def build_tamd(source: Path, out: Path, rate: int, split: str, progress: Progres
         wav = out / "audio" / f"{n:03d}.wav"
         with opened(found[n]) as file:
             own = file.samplerate
-            mono = file.read(dtype="float32", always_2d=True).mean(axis=1)
+            mono = one_channel(finite(file.read(), own, str(found[n])))
         if not wav.exists():
             partial = wav.with_suffix(".partial")
             soundfile.write(partial, soxr.resample(mono, own, rate, "VHQ"), rate, format="WAV", subtype="PCM_16")

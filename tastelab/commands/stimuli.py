@@ -26,6 +26,7 @@ def generate(
 ) -> None:
     """Generate the clips of a study; finished ones are kept."""
     from stimuli.generate import generate as run
+    from stimuli.tracks import left_out
 
     loaded = read_study(study)
     changes = {k: v for k, v in (("clips_per_taste", clips), ("seed", seed)) if v is not None}
@@ -33,6 +34,9 @@ def generate(
     folder = stimuli_folder(loaded, out)
     with progress("clips", quiet) as update:
         rows = run(config, loaded.models, folder, update)
+    for condition in loaded.models.conditions:
+        for name, reason in left_out(condition.tracks) if condition.tracks is not None else ():
+            say(f"{condition.tracks}: {name} is left out ({reason})", quiet)
     say(f"{len(rows)} clips in {folder}", quiet)
 
 
