@@ -35,6 +35,14 @@ def test_a_statement_stands_over_its_scale() -> None:
     assert task.lacking("fr") == "questionnaire 'sounds' has no question or labels in 'fr'"
 
 
+def test_names_have_one_to_twenty_letters() -> None:
+    for name in ("q", "q" * 20, "q_2"):
+        assert QuestionnaireTask.model_validate(SOUNDS | {"name": name}).block == name
+    for name in ("q" * 21, "Q", "2q", "a b"):
+        with pytest.raises(ValidationError, match="name"):
+            QuestionnaireTask.model_validate(SOUNDS | {"name": name})
+
+
 @pytest.mark.parametrize("taken", ["age", "demographics", "affect", "preference", "ratings"])
 def test_a_statement_is_not_called_as_what_every_session_asks(taken: str) -> None:
     items = [{"name": taken, "words": {"en": "x"}}]

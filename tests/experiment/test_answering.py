@@ -1,0 +1,176 @@
+"""The only writer of a session: what was done twice is stored once, what was given anew counts, what is returned is what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from experiment import answering, launch
+from experiment.config import ExperimentConfig
+from experiment.data.store import Store
+from experiment.data.tables import Event, Screening, Superseded, Trial
+from experiment.errors import ExperimentError
+from experiment.question import Answer, Back, Question
+from experiment.session import perform, run_session
+from experiment.steps import Ask, Consent, End, next_step
+from tests.experiment.test_steps import Killed, Listener, begun, count, entered, rows_of, short
+
+__all__ = ["short"]  # a fixture
+
+
+def test_a_step_that_is_done_twice_is_stored_once(tmp_path: Path, short: ExperimentConfig) -> None:
+    prepared = entered(tmp_path, short)
+    store, session, who = prepared.store, begun(prepared), Listener()
+    stored = answering.started(store, session)
+    while not isinstance(step := next_step(stored, short), End):
+        perform(step, store, stored, short, who, 0.0)
+        stored = perform(step, store, stored, short, who, 0.0)  # as if the first time had not been acknowledged
+    assert len(rows_of(store)) == 14
+    assert count(store, Screening) == 1
+    with store.transaction() as s:
+        names = list(s.scalars(select(Event.name)))
+    assert {n: names.count(n) for n in set(names)} == {
+        "start": 1, "sound_check": 1, "level": 1, "audio_onset": 2 * 4 + 1, "answer": 1, "end": 1,
+    }  # fmt: skip
+
+
+def test_another_answer_to_what_was_answered_is_refused(tmp_path: Path, short: ExperimentConfig) -> None:
+    prepared = entered(tmp_path, short)
+    stored = answering.started(prepared.store, begun(prepared))
+    assert isinstance(next_step(stored, short), Consent)
+    stored = answering.agreed(prepared.store, stored, short, True, False, 0.0)
+    step = next_step(stored, short)
+    assert isinstance(step, Ask)
+    assert step.question.item == "sex"
+    answering.answered(prepared.store, stored, step, Answer(choice="female", response_time=1.0), short, 0.0)
+    with pytest.raises(ExperimentError, match="answered already"):
+        answering.answered(prepared.store, stored, step, Answer(choice="male", response_time=1.0), short, 0.0)
+    assert rows_of(prepared.store) == [(0, "sex", None, "female", 1.0)]
+
+
+class Returner(Listener):
+    """Goes back from the questions named, once each, and gives another answer then."""
+
+    def __init__(self, *from_items: str, life: int | None = None):
+        super().__init__(life)
+        self.returns, self.given = list(from_items), {}  # type: ignore[var-annotated]
+        self.offered: dict[str, bool] = {}
+
+    def ask(self, question: Question, trial: Trial, progress: tuple[int, int]) -> Answer | Back:
+        self.offered.setdefault(question.item, question.back)
+        if question.back and question.item in self.returns:
+            self.returns.remove(question.item)
+            self._call(f"back from {question.item}")
+            return Back()
+        answer = super().ask(question, trial, progress)
+        assert isinstance(answer, Answer)
+        self.given[question.item] = self.given.get(question.item, 0) + 1
+        return replace(answer, response_time=float(self.given[question.item]))
+
+
+def superseded_of(store: Store) -> list[tuple[Any, ...]]:
+    with store.transaction() as s:
+        return [
+            (x.item, x.value, x.choice, x.response_time) for x in s.scalars(select(Superseded).order_by(Superseded.id))
+        ]
+
+
+def test_going_back_keeps_both_answers_and_the_later_counts(tmp_path: Path, short: ExperimentConfig) -> None:
+    """From the second question to the first, from the third to the second; and within a clip, never out of it."""
+    prepared = entered(tmp_path, short)
+    assert short.ratings is not None
+    first, second = (a.name for a in short.ratings.adjectives)
+    items = {first, second}
+    who = Returner("hearing_experience", "age", *items)
+    assert run_session(prepared.store, begun(prepared), short, who) == "complete"
+    steps = [" ".join(c.split()[:3]) for c in who.calls if c.startswith(("ask", "back"))]
+    assert [x.rsplit(" ", 1)[0] if x.startswith("ask") else x for x in steps[:7]] == [
+        "ask sex", "back from age", "ask sex", "ask age", "back from hearing_experience", "ask age", "ask hearing_experience",
+    ]  # fmt: skip
+    assert who.offered["sex"] is False
+    assert who.offered["age"] is True
+    assert who.offered["preference"] is False
+    assert sorted(who.offered[i] for i in items) == [False, True]  # the first item of a clip has nothing before it
+    counting = {r[1]: r[4] for r in rows_of(prepared.store)}
+    again = next(i for i in items if not who.offered[i])
+    assert {k for k, v in counting.items() if v == 2.0 and k != "preference"} == {"sex", "age", again}
+    assert [(x[0], x[3]) for x in superseded_of(prepared.store)] == [("sex", 1.0), ("age", 1.0), (again, 1.0)]
+    assert len(rows_of(prepared.store)) == 14
+    listens = [c for c in who.calls if c.startswith("listen")]
+    assert len(listens) == 5  # four pairs and a clip: going back does not play them again
+    with prepared.store.transaction() as s:
+        backs = [e.detail for e in s.scalars(select(Event).where(Event.name == "back").order_by(Event.id))]
+    assert backs == [{"item": "sex"}, {"item": "age"}, {"item": again}]
+
+
+def test_whoever_stops_after_going_back_keeps_the_answer(tmp_path: Path, short: ExperimentConfig) -> None:
+    """It counts until another is given; who comes back is asked what is open, not that again."""
+    prepared = entered(tmp_path, short)
+    session = begun(prepared)
+    who = Returner("age", life=3)  # consent, sex, back from age; killed at the question again
+    with pytest.raises(Killed):
+        run_session(prepared.store, session, short, who)
+    assert who.calls[-1] == "back from age"
+    assert [r[1] for r in rows_of(prepared.store)] == ["sex"]
+    session, _ = launch.resume(prepared, "b")
+    again = Listener()
+    assert run_session(prepared.store, session, short, again) == "complete"
+    assert next(c for c in again.calls if c.startswith("ask")).startswith("ask age")
+    assert superseded_of(prepared.store) == []
+
+
+def test_going_back_and_the_answer_after_it_are_stored_once(tmp_path: Path, short: ExperimentConfig) -> None:
+    """Each step done twice, as if the first time had not been acknowledged; with nothing remembered in between."""
+    prepared = entered(tmp_path, short)
+    store, session, who = prepared.store, begun(prepared), Listener()
+    answering.started(store, session)
+    went = 0
+    while not isinstance(step := next_step(stored := answering.read(store, session), short), End):
+        if isinstance(step, Ask) and step.question.item == "age" and went == 0:
+            went += 1
+            for _ in range(2):
+                answering.back(store, stored, step, 1.0)
+            continue
+        for _ in range(2):
+            perform(step, store, stored, short, who, 0.0)
+    assert [x[0] for x in superseded_of(store)] == ["sex"]
+    assert len(rows_of(store)) == 14
+    with store.transaction() as s:
+        assert [e.detail for e in s.scalars(select(Event).where(Event.name == "back"))] == [{"item": "sex"}]
+
+
+def test_a_study_may_do_without_going_back(tmp_path: Path, short: ExperimentConfig) -> None:
+    prepared = entered(tmp_path, short.model_copy(update={"back": False}))
+    who = Returner("age")
+    assert run_session(prepared.store, begun(prepared), prepared.config, who) == "complete"
+    assert not any(who.offered.values())
+    assert superseded_of(prepared.store) == []
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_what_is_returned_is_what_is_stored(tmp_path: Path, short: ExperimentConfig, right: bool) -> None:
+    """After every step, going back and headphone tests made twice among them."""
+    prepared = entered(tmp_path, short.model_copy(update={"headphones": "both"}))
+    store, config, session = prepared.store, prepared.config, begun(prepared)
+    who = Returner("age", "hearing_experience", "age")
+    who.right = right
+    for _ in range(2):  # a second sitting makes the tests anew that were not passed
+        stored = answering.started(store, session)
+        for _ in range(24):
+            step = next_step(stored, config)
+            if isinstance(step, End):
+                break
+            stored = perform(step, store, stored, config, who, 0.0)
+            told, kept = (
+                {k: v for k, v in vars(x).items() if k != "plan"} for x in (stored, answering.read(store, session))
+            )
+            assert told == kept, step.id
+            # A step that was done already returns what is stored, too.
+            again = answering.agreed(store, stored, config, True, True, 0.0)
+            assert again.special is stored.special
+    assert stored.superseded
+    assert stored.screenings == (2 if right else 4)
