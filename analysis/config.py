@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -80,6 +81,9 @@ class AnalysisConfig(BaseModel):
         Bootstrap resamples and permutations.
     exclude : Exclude
         Who is left out.
+    targets : path or None
+        What each track was made or chosen to call up: a file of target vectors (xlsx or csv, one row a track), named from where the
+        study file lies. The report then says how near the ratings come to them.
     groups : list of str
         Answers about people between whose two largest groups the factors are compared: language, sex, age (at its
         median), or another demographic item.
@@ -98,6 +102,7 @@ class AnalysisConfig(BaseModel):
     resamples: int = Field(default=2000, ge=100, le=1_000_000)
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     exclude: Exclude = Exclude()
+    targets: Path | None = None
     groups: list[str] = ["language", "sex", "age"]
 
     @model_validator(mode="after")

@@ -80,6 +80,9 @@ def _resolve(study: Study, path: Path) -> Study:
     asked = study.experiment
     found = {name: path.parent / there for name in ("texts", "effects") if (there := getattr(asked, name)) is not None}
     study = study.model_copy(update={"experiment": asked.model_copy(update=found)})
+    if study.analysis.targets is not None:
+        targets = path.parent / study.analysis.targets
+        study = study.model_copy(update={"analysis": study.analysis.model_copy(update={"targets": targets})})
     for problem in problems(study.stimuli, study.experiment, study.analysis, study.models.conditions):
         raise UserError(f"{path}: {problem}")
     return study

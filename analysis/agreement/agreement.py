@@ -19,6 +19,7 @@ from analysis.errors import AnalysisError
 if TYPE_CHECKING:
     import pandas as pd
 
+PERMUTATIONS = 9999
 # Columns of the follow-up's published file of targets (targets.xlsx) are Italian; other names are taken as they are.
 ITALIAN = {"dolce": "sweet", "amaro": "bitter", "acido": "sour", "salato": "salty", "piccante": "spicy"}
 
@@ -100,6 +101,11 @@ def target_distance(a: np.ndarray, b: np.ndarray, permutations: int, rng: np.ran
     own = float(np.linalg.norm(a - b, axis=1).mean())
     hits = sum(np.linalg.norm(a - b[rng.permutation(len(b))], axis=1).mean() <= own for _ in range(permutations))
     return own, (hits + 1) / (permutations + 1)
+
+
+def against(ratings: pd.DataFrame, file: Path, permutations: int, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """What `analyse` finds between ratings and the targets in a file, for the words that were rated."""
+    return analyse(ratings, read_targets(file, sorted(set(ratings["adjective"]))), permutations, seed)
 
 
 def analyse(

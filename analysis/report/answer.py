@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from analysis.agreement.repeats import reliability
+from analysis.agreement.section import follows, nearest, word_by_word
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section
@@ -66,13 +67,27 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
             ("Question", [asked]),
             ("Answer", [*overall, *by_taste]),
         ]
+    elif tables.get("agreement_tests"):
+        (nearer,) = [r for r in tables["agreement_tests"] if r["test"] == "permutation"]
+        said = [
+            ("Question", ["Do the ratings of a track follow what it is meant to call up?"]),
+            (
+                "Answer",
+                [
+                    follows(nearer, alpha),
+                    word_by_word(tables["agreement_correlations"]),
+                    nearest(tables["agreement_vectors"]),
+                ],
+            ),
+        ]
     else:
         said = [("Question", ["What does the music call up?"])]
     said.append(("Is it the taste", is_it_the_taste(inputs, tables, mixed)))
     said.append(("Rests on", rests_on(inputs, tables)))
-    said.append(("Could have found", [could_have_found(tables.get("preference_detectable", []), sides.points)]))
+    if mixed or not tables.get("agreement_tests"):  # permutations have no standard error to tell it from
+        said.append(("Could have found", [could_have_found(tables.get("preference_detectable", []), sides.points)]))
     said.append(("Plan and deviations", plan_and_deviations(inputs, mixed, bounds)))
-    said.append(("Generalises to", [generalises_to(mixed)]))
+    said.append(("Generalises to", [_generalises(tables, mixed)]))
     said.append(("Does not show", does_not_show(inputs)))
     return Answer([(head, lines) for head, lines in said if any(lines)], drawn.get("intervals"))
 
@@ -218,6 +233,14 @@ def amended(amendment: dict[str, Any]) -> list[str]:
     if others:
         out.append(f"Amended {when}, because {amendment['note']!r}: {'; '.join(others)}.")
     return out
+
+
+def _generalises(tables: dict[str, Rows], mixed: Rows) -> str:
+    """By the models that give the answer: of preference, else of naming or of a taste's own word."""
+    rows = mixed or tables.get("identification_tests") or tables.get("own_word") or []
+    if not rows and tables.get("agreement_tests"):
+        return "These tracks as these people rate them: targets were dealt to the tracks anew, people were not."
+    return generalises_to(rows) if rows else "Nothing: what was rated is described, and nothing tested."
 
 
 def generalises_to(rows: Rows) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from analysis.agreement import section as agreement
 from analysis.engines.threads import one_thread
 from analysis.factors import section as factors
 from analysis.identification import section as identification
@@ -29,6 +30,7 @@ STEPS: tuple[tuple[str, Step, tuple[str, ...]], ...] = (
     ("ratings", ratings.section, ("data",)),
     ("mediation", ratings.mediation_section, ("data", "features")),
     ("identification", identification.section, ("data",)),
+    ("agreement", agreement.section, ("data", "targets")),
     ("factors", factors.section, ("data",)),
     ("recovery", rest.recovered, ("data", "effects")),
     ("sound", sound.section, ("data", "audio", "features", "reference")),

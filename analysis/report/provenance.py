@@ -41,7 +41,7 @@ def parts(inputs: Inputs) -> dict[str, str]:
     Of a directory of reference music only names and sizes count: it may be as large as it likes.
     """
     clips = inputs.clips
-    reference = Path(inputs.config.reference)
+    reference, targets = Path(inputs.config.reference), inputs.config.targets
     heard = sorted(p for p in reference.rglob("*") if p.is_file()) if reference.is_dir() else []
     return {
         "always": _digest(
@@ -60,6 +60,7 @@ def parts(inputs: Inputs) -> dict[str, str]:
         "reference": _digest([inputs.embedders, [(str(p), p.stat().st_size) for p in heard]]),
         "effects": _digest([inputs.effects.model_dump_json() if inputs.effects else None, inputs.followed]),
         "desk": _digest(inputs.desk),
+        "targets": _digest(hashlib.sha256(targets.read_bytes()).hexdigest() if targets and targets.is_file() else None),
     }  # fmt: skip
 
 

@@ -234,22 +234,25 @@ def mediation(
 @app.command()
 @grouped
 def agreement(
-    targets: Annotated[Path, typer.Option("--targets", help="Target vectors, xlsx or csv, one row a track.")],
-    answers: Answers,
+    targets: Annotated[
+        Path | None,
+        typer.Option("--targets", help="Target vectors, xlsx or csv, one row a track; default: the study's."),
+    ] = None,
     *,
-    permutations: Annotated[int, typer.Option(min=99)] = 9999,
+    answers: Answers,
+    permutations: Annotated[int | None, typer.Option(min=99, help="Default: those of the report.")] = None,
     seed: SeedOption = None,
     shown: Shown,
 ) -> None:
     """Compare mean ratings with target vectors: Mantel, Procrustes, permutation of targets."""
-    from analysis.agreement.agreement import analyse, read_targets
+    from analysis.agreement.agreement import PERMUTATIONS, against
 
     loaded = read_study(answers.study)
+    file = targets or loaded.analysis.targets
+    if file is None:
+        raise UserError("which targets? give --targets FILE, or targets = FILE in [analysis] of the study file")
     data = load_answers(loaded, answers, shown)
-    items = list(dict.fromkeys(data.ratings["adjective"]))
-    tables = analyse(
-        data.ratings, read_targets(targets, sorted(items)), permutations, loaded.analysis.seed if seed is None else seed
-    )
+    tables = against(data.ratings, file, permutations or PERMUTATIONS, loaded.analysis.seed if seed is None else seed)
     show("agreement", "paper", data.digest, tables, shown.as_json, shown.csv)
 
 

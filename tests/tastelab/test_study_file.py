@@ -83,3 +83,9 @@ def test_help_needs_no_heavy_import() -> None:
     code = "import sys, tastelab.cli; print([m for m in ('torch', 'psychopy', 'seaborn', 'pandas', 'sqlalchemy', 'numpy') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_file_of_targets_lies_where_the_study_file_says(tmp_path: Path) -> None:
+    text = (ROOT / "studies" / "five-tastes.toml").read_text()
+    (tmp_path / "study.toml").write_text(text.replace("[analysis]\n", '[analysis]\ntargets = "t.csv"\n'))
+    assert load_study(tmp_path / "study.toml").analysis.targets == tmp_path / "t.csv"

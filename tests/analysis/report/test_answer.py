@@ -63,6 +63,31 @@ def test_the_answer_has_difference_interval_and_state_then_the_tastes(tmp_path: 
     )
 
 
+def test_where_tracks_were_rated_against_targets_that_is_the_answer(tmp_path: Path) -> None:
+    """No pairs, no tastes asked: a study like the follow-up's has its answer all the same, and no more than that."""
+    tests = [
+        {"test": "mantel", "n": 20, "statistic": 0.4, "p": 0.2, "permutations": 99, "state": "ok"},
+        {"test": "permutation", "n": 20, "statistic": 1.5, "p": 0.01, "permutations": 99, "state": "ok"},
+    ]
+    told = Section("agreement", "t")
+    told.tables = [
+        Table("agreement_tests", "", tests),
+        Table("agreement_correlations", "", [{"item": "sweet", "n": 20, "r": 0.79}]),
+        Table("agreement_vectors", "", [{"clip": "a", "rank": 1}, {"clip": "b", "rank": 2}]),
+    ]
+    found = dict(first_screen(inputs(tmp_path), [told]).said)
+    assert found["Question"] == ["Do the ratings of a track follow what it is meant to call up?"]
+    assert found["Answer"][0].startswith("The ratings of a track lie nearer to its own target")
+    assert found["Answer"][1:] == [
+        "Over tracks, ratings and targets correlate: sweet 0.79.",
+        "Of 2 tracks 1 is rated nearest to its own target; by chance it would be one.",
+    ]
+    assert found["Generalises to"][0].startswith("These tracks as these people rate them")
+    assert "Could have found" not in found
+    nothing = dict(first_screen(inputs(tmp_path), []).said)
+    assert nothing["Generalises to"] == ["Nothing: what was rated is described, and nothing tested."]
+
+
 def test_the_counts_are_of_the_family_that_is_corrected(tmp_path: Path) -> None:
     """Over all tastes, two tastes and an equivalence test make four; of two pairs, eight; a gate is said."""
     near = {"taste": "sour", "bound": 1.0, "p": 0.001, "p_adjusted": 0.004, "state": "ok"}

@@ -1,0 +1,85 @@
+"""Do the ratings of a track follow what it was made or chosen to call up: the declared targets against the mean ratings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.agreement.agreement import PERMUTATIONS, against
+from analysis.errors import AnalysisError
+from analysis.page import sentences
+from analysis.page.inputs import Inputs
+from analysis.page.page import Section, Table
+
+NOTES = {
+    "agreement_tests": "Mantel (1967) and PROTEST (Jackson 1995) on z-scores; permutation: mean distance of ratings to their own target, "
+    "targets dealt to the tracks anew. p one-sided, by permutations.",
+    "agreement_correlations": "Pearson, over tracks.",
+    "agreement_vectors": "z-scores (ratings by the mean and sd of single answers, targets over tracks); rank: how many targets lie "
+    "nearer to the ratings than the track's own, plus one.",
+    "agreement_pca": "Principal components of the mean ratings and of the targets.",
+}
+TITLES = {
+    "agreement_tests": "Ratings against targets",
+    "agreement_correlations": "Word by word",
+    "agreement_vectors": "Track by track",
+    "agreement_pca": "Components",
+}
+
+
+def section(inputs: Inputs, summary: list[str]) -> Section | None:
+    """Ratings against the study file's targets; None where it declares none or nothing was rated."""
+    data, config = inputs.data, inputs.config
+    if config.targets is None or data.ratings.empty:
+        return None
+    how = f"tastelab analysis agreement --targets {config.targets.name}"
+    out = Section("agreement", "Do the ratings follow their targets", how=how)
+    try:
+        found = against(data.ratings, config.targets, PERMUTATIONS, config.seed)
+    except AnalysisError as error:
+        out.text = [f"Ratings and targets could not be compared: {error}."]
+        summary.append(out.text[0])
+        return out
+    tests = {row["test"]: row for row in found["tests"]}
+    out.text = [
+        follows(tests["permutation"], config.alpha), word_by_word(found["correlations"]), nearest(found["vectors"]),
+        alike(tests["mantel"], config.alpha),
+    ]  # fmt: skip
+    out.text += [f"{str(row['note']).capitalize()}." for row in found["notes"]]
+    summary.append(out.text[0])
+    out.tables = [
+        Table(f"agreement_{name}", TITLES[f"agreement_{name}"], found[name], NOTES[f"agreement_{name}"])
+        for name in ("tests", "correlations", "vectors", "pca")
+    ]
+    return out
+
+
+def follows(row: dict[str, Any], alpha: float) -> str:
+    """Whether ratings lie nearer to their own targets than targets dealt anew would, as a sentence."""
+    if row["p"] is None:
+        return f"Whether the ratings of {row['n']} tracks follow their targets can't be told: {row['state']}."
+    told = f"mean distance {row['statistic']:.2f} (z-scores), {sentences.p_value(row['p'])}, {row['n']} tracks, {row['permutations']:,} permutations"
+    if row["p"] < alpha:
+        return f"The ratings of a track lie nearer to its own target than to those of other tracks: {told}."
+    return f"It is not shown that the ratings of a track lie nearer to its own target than to those of other tracks: {told}."
+
+
+def word_by_word(rows: list[dict[str, Any]]) -> str:
+    """How mean ratings and targets go together over tracks, for each word, as a sentence."""
+    told = ", ".join(f"{row['item']} {row['r']:.2f}" for row in rows)
+    return f"Over tracks, ratings and targets correlate: {told}."
+
+
+def alike(row: dict[str, Any], alpha: float) -> str:
+    """Whether tracks with like targets are rated alike, as a sentence."""
+    if row["p"] is None:
+        return f"Whether tracks with like targets are rated alike can't be told: {row['state']}."
+    told = f"Mantel's r = {row['statistic']:.2f}, {sentences.p_value(row['p'])}"
+    if row["p"] < alpha:
+        return f"Tracks with like targets are rated alike: {told}."
+    return f"It is not shown that tracks with like targets are rated alike: {told}."
+
+
+def nearest(vectors: list[dict[str, Any]]) -> str:
+    """How many tracks' ratings have no other target nearer than their own, beside chance."""
+    hits = sum(row["rank"] == 1 for row in vectors)
+    return f"Of {len(vectors)} tracks {hits} {'is' if hits == 1 else 'are'} rated nearest to {'its' if hits == 1 else 'their'} own target; by chance it would be one."
