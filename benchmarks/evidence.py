@@ -1,4 +1,4 @@
-"""The long measurements that README quotes: ``make evidence``. Resumable: a measurement that is there is not made again.
+"""The long measurements that docs/evidence.md quotes: ``make evidence``. Resumable: a measurement that is there is not made again.
 
 music      FAD (YAMNet) of generated clips to held-out music, beside shuffled codes and white noise
 prompts    with the seed fixed, the prompt is swapped: do tempo, pitch height and brightness move the asked way

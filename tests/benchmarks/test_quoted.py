@@ -1,0 +1,49 @@
+"""What the pages quote is what was measured: a digit that is changed in the page or in a file is seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.quoted import PAGE, filled, found, page, told, written
+from tests.conftest import ROOT
+
+
+def test_the_page_is_what_the_measured_files_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "python -m benchmarks.quoted writes it anew"
+
+
+def test_a_place_is_a_number_of_a_file_with_its_interval(tmp_path: Path) -> None:
+    told_by = {"a: b": {"share": 0.235, "ci_low": 0.18, "ci_high": 0.294}, "rows": [{"n": 1234, "low": 1, "high": 2}]}
+    (tmp_path / "m.json").write_text(json.dumps(told_by))
+    assert (
+        filled("{m > a: b > share | %0 | ci} of {m > rows > 0 > n | ,d|ci}", tmp_path) == "24 [18, 29] of 1,234 [1, 2]"
+    )
+    assert filled("{m > a: b > share | .2f} and no place", tmp_path) == "0.23 and no place"
+    assert found("m > rows > 0 > n", tmp_path) == 1234
+    with pytest.raises(KeyError):
+        filled("{m > a: c > share | .2f}", tmp_path)
+    with pytest.raises(KeyError, match=r"gone\.json is not there"):
+        filled("{gone > n | d}", tmp_path)
+
+
+def test_figures_as_they_are_written() -> None:
+    assert written(0.2349, "%1") == "23.5"
+    assert written(-0.0014, ".3f") == "-0.001"
+    assert written(2426.6, "+,.0f") == "+2,427"
+
+
+def test_a_source_says_which_code_measured_it(tmp_path: Path) -> None:
+    (tmp_path / "new.json").write_text(json.dumps({"measured": {"commit": "5c225f23b4b3", "date": "2026-11-26"}}))
+    (tmp_path / "old.json").write_text("{}")
+    assert told("new", tmp_path) == "[new.json](evidence/new.json) (5c225f2, 2026-11-26)"
+    assert told("old", tmp_path) == "[old.json](evidence/old.json) (older code)"
+
+
+def test_the_front_page_is_short_and_leads_everywhere() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.split()) < 900
+    for guide in sorted((ROOT / "docs").glob("*.md")):
+        assert f"docs/{guide.name}" in text, guide.name
