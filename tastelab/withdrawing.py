@@ -38,7 +38,7 @@ class Asked:
 
 def withdraw_from(store: Store, code: str, study: str | None, asked: Asked) -> bool:
     """Withdraw a code from a study, or go on with it; says what was done, and returns whether all is."""
-    from experiment.data.erasure import places_here
+    from experiment.data.erasure import is_gone, places_here
     from experiment.data.keyfile import KeyFile
     from experiment.data.withdrawal import studies_of, withdraw
 
@@ -59,14 +59,18 @@ def withdraw_from(store: Store, code: str, study: str | None, asked: Asked) -> b
         )
     for other in did.elsewhere:
         say(f"the same code took part in study {other}, which was not asked about: all of that stays")
+    for path in asked.gone:
+        is_gone(store, [did.tombstone], path)
     return _finish(store, asked, did.tombstone)
 
 
 def go_on(store: Store, asked: Asked) -> bool:
     """Go on with every withdrawal that is not done."""
-    from experiment.data.erasure import at_start, open_ones, over
+    from experiment.data.erasure import at_start, is_gone, open_ones, over
 
     waiting = open_ones(store)
+    for path in asked.gone:  # of whichever of them it is a place
+        is_gone(store, waiting, path)
     _say(at_start(store, _steps(asked)))
     left = sorted(open_ones(store))
     for number in sorted(waiting - set(left)):
@@ -101,11 +105,9 @@ def at_this_booth(store: Store) -> None:
 
 
 def _finish(store: Store, asked: Asked, number: int) -> bool:
-    from experiment.data.erasure import BEYOND, answered_for_key, carry_out, is_gone, list_of, over
+    from experiment.data.erasure import BEYOND, answered_for_key, carry_out, list_of, over
 
     answered_for_key(store, number, asked.key, asked.no_key)
-    for path in asked.gone:
-        is_gone(store, number, path)
     _say(carry_out(store, _steps(asked), number))
     left = [x for x in list_of(store, number) if x["state"] != "done"]
     if left:
@@ -233,7 +235,6 @@ def restore(file: Path, to: Path, marker: Path | None, db: str) -> Restored:
     from experiment.data.connect import file_of, shown, sqlite_url
     from experiment.data.erasure import list_anew, open_ones, over_ones
     from experiment.data.private import own_file
-    from experiment.data.store import Store as Opened
     from experiment.data.tombstones import MARKER, all_of, read_marker
     from experiment.data.withdrawal import bury
 
@@ -251,13 +252,15 @@ def restore(file: Path, to: Path, marker: Path | None, db: str) -> Restored:
             entries += all_of(s)
             over = over_ones(s)
         known_by.append(shown(db))
+    elif known_by:
+        known_by[-1] += f" alone (there is no database {shown(db)})"
     partial = to.with_name(f".{to.name}.partial")
     beside = [partial.with_name(partial.name + x) for x in ("", "-wal", "-shm")]
     try:
         for path in beside:  # what was broken off is no part of this
             path.unlink(missing_ok=True)
         own_file(partial)
-        with contextlib.closing(Opened(sqlite_url(file), new=False)) as saved, saved.engine.connect() as connection:
+        with contextlib.closing(_opened(file)) as saved, saved.engine.connect() as connection:
             source = connection.connection.driver_connection
             assert isinstance(source, sqlite3.Connection)
             with contextlib.closing(sqlite3.connect(partial)) as copy:
@@ -274,3 +277,15 @@ def restore(file: Path, to: Path, marker: Path | None, db: str) -> Restored:
         for path in beside:
             path.unlink(missing_ok=True)
     return Restored(left_out, known_by, pending)
+
+
+def _opened(file: Path) -> Store:
+    """A backup: a database of ours, or one line says why it is none."""
+    from experiment.data.connect import sqlite_url
+    from experiment.data.store import Store as Opened
+    from experiment.errors import ExperimentError
+
+    try:
+        return Opened(sqlite_url(file), new=False)
+    except ExperimentError as error:
+        raise UserError(f"backup {file}: {str(error).rpartition(f'{file}: ')[2]}") from None

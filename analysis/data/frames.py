@@ -143,8 +143,12 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     present = kinds_present(engine, study)
     if not present:
         with engine.connect() as connection:
-            known = ", ".join(connection.execute(select(StudyRow.name)).scalars()) or "none"
-        raise AnalysisError(f"the database has no sessions of study {study!r} (studies there: {known})")
+            known = list(connection.execute(select(StudyRow.name)).scalars())
+        if study in known:
+            raise AnalysisError(
+                f"of study {study!r} nobody's session is left: none was begun, or all withdrew or took no part"
+            )
+        raise AnalysisError(f"the database has no study {study!r} (studies there: {', '.join(known) or 'none'})")
     if kind is None:
         # A session that was begun and not answered hides nobody's answers.
         there = _answered(engine, study) or set(present)

@@ -146,26 +146,27 @@ def close(s: Session, number: int) -> None:
         stone.done_at = stone.done_at or utc_now()
 
 
-def is_gone(store: Store, number: int, path: str) -> None:
-    """Somebody says that a place of a withdrawal is no more (a broken disk, a deleted copy); what was said is stored.
+def is_gone(store: Store, numbers: Collection[int], path: str) -> None:
+    """Somebody says that a place of withdrawals is no more (a broken disk, a deleted copy); what was said is stored.
 
     Raises
     ------
     ExperimentError
-        If there is no such place on the list.
+        If there is no such place on any of their lists.
     """
 
     def work(s: Session) -> None:
         wanted = {path, str(Path(path).resolve())}
-        open_ones = list(s.scalars(select(Place).where(Place.tombstone_id == number, Place.done_at.is_(None))))
-        for place in open_ones:
-            if place.path in wanted and place.kind != "database":
-                place.told, place.done_at = f"{SAID} to be gone, at {machine()}", utc_now()
-                s.flush()
-                close(s, number)
-                return
-        names = ", ".join(p.path for p in open_ones if p.kind != "database") or "none"
-        raise ExperimentError(f"--gone {path}: not among the places that are left to do ({names})")
+        query = select(Place).where(Place.tombstone_id.in_(numbers), Place.done_at.is_(None), Place.kind != "database")
+        places = list(s.scalars(query.order_by(Place.id)))
+        meant = [p for p in places if p.path in wanted]
+        if not meant:
+            names = ", ".join(dict.fromkeys(p.path for p in places)) or "none"
+            raise ExperimentError(f"--gone {path}: not among the places that are left to do ({names})")
+        for place in meant:
+            place.told, place.done_at = f"{SAID} to be gone, at {machine()}", utc_now()
+            s.flush()
+            close(s, place.tombstone_id)
 
     store.do(work)
 

@@ -123,7 +123,8 @@ def test_restoring_leaves_out_who_withdrew_since(mine: Lived, tmp_path: Path) ->
     (tmp_path / f".{new.name}.partial-wal").write_bytes(b"\x37\x7f\x06\x82 of another file")
     said = call("experiment", "restore", saved, new, *nowhere, "--marker", mine.folder / "backups")
     pending = f"1 withdrawal(s) may have places left to do: tastelab experiment withdraw --pending --db sqlite:///{new}"
-    assert said.out == f"{told}{mine.folder / 'backups' / 'WITHDRAWN.txt'}\n{pending}\n"
+    lost = f"there is no database sqlite:///{tmp_path / 'lost.db'}"
+    assert said.out == f"{told}{mine.folder / 'backups' / 'WITHDRAWN.txt'} alone ({lost})\n{pending}\n"
     assert GONE.encode() in saved.read_bytes()
     # What is known of the folders is gone through again: here it had been missed.
     list_ = call("experiment", "withdraw", "--pending", "--db", f"sqlite:///{new}", "--out", mine.out, "--no-key")
@@ -148,6 +149,12 @@ def test_restoring_leaves_out_who_withdrew_since(mine: Lived, tmp_path: Path) ->
     there.database.rename(new)
     said = call("experiment", "restore", saved, new)
     assert (said.status, "exists; name a new file" in said.err) == (2, True)
+    (tmp_path / "torn.db").write_bytes(saved.read_bytes()[:5000])
+    said = call("experiment", "restore", tmp_path / "torn.db", tmp_path / "x.db", "--db", mine.db)
+    assert (said.status, said.err) == (
+        2,
+        f"tastelab: backup {tmp_path / 'torn.db'}: database disk image is malformed\n",
+    )
     said = call("experiment", "restore", tmp_path / "nothing.db", tmp_path / "x.db")
     assert (said.status, "does not exist" in said.err) == (2, True)
 

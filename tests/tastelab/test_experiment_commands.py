@@ -128,7 +128,7 @@ def test_a_restored_backup_leaves_out_who_withdrew_since(mine: Lived, tmp_path: 
     said = call("experiment", "restore", kept, new, "--marker", tmp_path / "b")
     assert said.out.splitlines()[:2] == [
         f"{new} made; 1 withdrawn since and left out",
-        f"who withdrew is known by {tmp_path / 'b' / 'WITHDRAWN.txt'}",
+        f"who withdrew is known by {tmp_path / 'b' / 'WITHDRAWN.txt'} alone (there is no database sqlite:///participants.db)",
     ]
     with sqlite3.connect(new) as connection:
         assert connection.execute("select count(*) from response").fetchall() == [((BOTS - 1) * 36,)]

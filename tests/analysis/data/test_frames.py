@@ -125,7 +125,7 @@ def test_another_studys_sessions_are_not_ones_own(db: Written) -> None:
 
 
 def test_what_is_not_there_is_said_in_one_line(db: Written) -> None:
-    with pytest.raises(AnalysisError, match=r"no sessions of study 'absent' \(studies there: (s, other|other, s)\)"):
+    with pytest.raises(AnalysisError, match=r"no study 'absent' \(studies there: (s, other|other, s)\)"):
         load(db.store.engine, "absent")
     db.session([("preference", "sweet", "b0", "f0", {})])
     with pytest.raises(AnalysisError, match="study 's' has no answers of kind 'person' yet"):
@@ -137,7 +137,7 @@ def test_what_is_not_there_is_said_in_one_line(db: Written) -> None:
 
 def test_withdrawn_people_alone_are_no_sessions(db: Written) -> None:
     db.session(choice(3), status="withdrawn")
-    with pytest.raises(AnalysisError, match="no sessions of study"):
+    with pytest.raises(AnalysisError, match=r"of study '.*' nobody's session is left"):
         db.load()
 
 

@@ -67,7 +67,7 @@ def test_dumps_of_every_format_are_named_and_waited_for(
         store, "B", None, places_here(store, "s", tmp_path / "outputs", None, None, no_key=True)
     ).tombstone
     assert [t.kind for t in carry_out(store, only=number) if not t.done] == ["dumps"]
-    is_gone(store, number, "files of pg_dump")
+    is_gone(store, [number], "files of pg_dump")
     assert list_of(store) == []
     store.close()
 

@@ -340,20 +340,37 @@ def test_a_place_can_be_said_to_be_no_more(booth: Store, tmp_path: Path, monkeyp
     number = withdraw(booth, "A", None, places).tombstone
     for path in ("p.db", "/three"):  # the database itself is never said to be no more
         with pytest.raises(ExperimentError) as said:
-            is_gone(booth, number, path)
+            is_gone(booth, [number], path)
         assert str(said.value) == (
             f"--gone {path}: not among the places that are left to do ({tmp_path / 'one'}, /two)"
         )
-    is_gone(booth, number, "one")
+    is_gone(booth, [number], "one")
     assert told(booth, number)["backups", "one"] == ("done", "said to be gone, at booth-1")
     with pytest.raises(ExperimentError, match=r"left to do \(/two\)"):
-        is_gone(booth, number, "one")
+        is_gone(booth, [number], "one")
     assert open_ones(booth) == {number}
-    is_gone(booth, number, "/two")
+    is_gone(booth, [number], "/two")
     with pytest.raises(ExperimentError, match=r"left to do \(none\)"):
-        is_gone(booth, number, "/two")
+        is_gone(booth, [number], "/two")
     assert [t.kind for t in carry_out(booth)] == ["database"]
     assert open_ones(booth) == set()
+
+
+def test_a_place_of_several_withdrawals_is_said_once_to_be_no_more(booth: Store) -> None:
+    """Of those that have it; where none has it that is said, and nothing is written."""
+    numbers = []
+    for code, paths in (("A", ["/one"]), ("B", ["/one", "/two"]), ("C", ["/two"])):
+        sat(booth, code)
+        places = [Place(kind="backups", path=p) for p in paths]
+        numbers.append(withdraw(booth, code, None, places).tombstone)
+    with pytest.raises(ExperimentError, match=r"left to do \(/one, /two\)"):
+        is_gone(booth, numbers, "/three")
+    assert open_ones(booth) == set(numbers)
+    is_gone(booth, numbers, "/one")
+    assert open_ones(booth) == set(numbers[1:])
+    assert told(booth, numbers[1])["backups", "two"] == ("NOT YET", None)
+    is_gone(booth, numbers[2:], "/two")
+    assert open_ones(booth) == {numbers[1]}
 
 
 def test_a_reader_that_is_done_soon_is_waited_for(booth: Store) -> None:
@@ -416,7 +433,7 @@ def test_what_nobody_looked_at_is_said_when_it_is_over(booth: Store) -> None:
     places = [Place(kind=k, path=f"/{k}") for k in ("good", "backups", "key")]
     number = withdraw(booth, "A", None, places).tombstone
     carry_out(booth, {"good": lambda *_: "seen"})
-    is_gone(booth, number, "/backups")
+    is_gone(booth, [number], "/backups")
     answered_for_key(booth, number, Path("x"), no_key=True)
     assert erasure.over(booth, number) == (
         "WITHDRAWN: every place on the list is done, 2 of them on somebody's word alone: backups /backups, key /key"
