@@ -168,7 +168,7 @@ def anystudy(total: int = 400) -> dict[str, Any]:
         [sys.executable, "-m", "pytest", "-q", str(test), "--timeout", "36000", "--hypothesis-show-statistics"],
         cwd=ROOT, env={**os.environ, "TASTELAB_EXAMPLES": str(total)}, capture_output=True, text=True,
     )  # fmt: skip
-    counts = re.search(r"(\d+) passing examples, (\d+) failing examples, (\d+) invalid examples", done.stdout)
+    counts = re.search(r"(\d+) passing, (\d+) failing,(?: and)? (\d+) invalid", done.stdout)
     passing, failing, refused = map(int, counts.groups()) if counts else (None, None, None)
     return {
         "wanted": total, "run to their end": passing, "failed": failing, "refused in one line": refused,
