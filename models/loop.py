@@ -86,6 +86,8 @@ class Loop:
         Largest norm of the gradients.
     ema : float
         Decay of the moving average of the weights, which is what is evaluated and returned; 0 keeps none.
+    ema_every : int
+        Steps from one update of the average to the next.
     patience : int, optional
         Stop after this many evaluations without a better score, and return the best weights.
     made : dict
@@ -99,6 +101,7 @@ class Loop:
     total: int | None = None
     clip: float | None = 1.0
     ema: float = 0.0
+    ema_every: int = 1
     evaluate_every: int = 100
     save_every: int = 100
     patience: int | None = None
@@ -159,7 +162,7 @@ def train(task: Task, loop: Loop, accelerator: Accelerator, report: Report | Non
         average.shadow = [v.to(accelerator.device) for v in state["average"]]
     for step in range(max(int(state["step"]), loop.begin), loop.end):
         loss, shown = _step(task, step, prepared, optimizer, loop.clip, accelerator)
-        if average:
+        if average and (step + 1) % loop.ema_every == 0:
             average.update(module, step)
         last = step + 1 == loop.end
         score = _evaluated(task, average, state, loop) if step % loop.evaluate_every == 0 or last else None

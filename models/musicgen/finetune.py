@@ -19,33 +19,28 @@ from models.musicgen.train_language import Texts, TrainSettings, load_training_s
 from models.training import Clip, Report
 from models.weights import WEIGHTS
 
-SEGMENT_SECONDS = 15.0
 METHODS = ("full", "lora", "conditioning")
 CONDITIONING = ("output_proj", "cross_attention", "norm_cross")  # the ways from the words to the music
 
 
 @dataclass(frozen=True)
-class Preset:
-    """A recipe's numbers."""
-
-    epochs: int
-    lr: float
-    method: str
-    blend: float
-
-
-# The seed paper's, and what nano-taste had. In a network of six million weights 1e-4 does not reach the taste words, and
-# more changes the music before it does; so only the ways from the words to the music learn, and 0.75 of that is taken
-# (weights between the base's and the fine-tuned: Wortsman et al. 2022, arXiv 2109.01903).
-PRESETS = {"paper": Preset(30, 1e-4, "full", 1.0), "nano": Preset(80, 1e-3, "conditioning", 0.75)}
-
-
-@dataclass(frozen=True)
 class FinetuneSettings:
-    """How a model is fine-tuned; the defaults are the seed paper's (arXiv 2503.02823 and its script).
+    """How a model is fine-tuned; `PRESETS` has whole recipes.
 
     Parameters
     ----------
+    updates : int or None
+        Steps of an epoch; None: one pass over the clips.
+    ema, ema_every : float, int
+        Decay of the weights' moving average (0: none), and steps from one update of it to the next.
+    floor : float
+        Share of the learning rate that the cosine ends at.
+    word_dropout : float
+        Share of a caption's words left out each time it is learned from.
+    segment : float
+        Longest piece of a clip in seconds.
+    best : bool
+        Whether the weights of the least held-out loss are taken, and not the last.
     method : {"full", "lora", "conditioning"}
         All weights, low-rank factors of `rank` beside the transformer's, or the text projection and cross-attention.
     replay : int
@@ -73,6 +68,35 @@ class FinetuneSettings:
     seed: int = 0
     replay: int = 8
     blend: float = 1.0
+    updates: int | None = None
+    ema_every: int = 1
+    floor: float = 0.05
+    word_dropout: float = 0.0
+    segment: float = 15.0
+    best: bool = False
+
+
+# paper: what the text of the seed study says (arXiv 2503.02823); of the length of pieces it says nothing, which is MusicGen's own.
+# script: its training script and composed configuration, which differ from it in every line below.
+# nano: what nano-taste had. In a network of six million weights 1e-4 does not reach the taste words, and more changes the music
+# before it does; so only the ways from the words to the music learn, and 0.75 of that is taken (weights between the base's and the
+# fine-tuned: Wortsman et al. 2022, arXiv 2109.01903).
+PRESETS = {
+    "paper": FinetuneSettings(epochs=30, batch=16, lr=1e-4, floor=0.0, segment=30.0),
+    "script": FinetuneSettings(
+        epochs=30,
+        updates=2000,
+        batch=4,
+        lr=1e-4,
+        floor=0.0,
+        segment=30.0,
+        ema=0.99,
+        ema_every=10,
+        word_dropout=0.3,
+        best=True,
+    ),
+    "nano": FinetuneSettings(epochs=80, lr=1e-3, method="conditioning", blend=0.75),
+}
 
 
 def wordings(clips: list[Clip], without_taste_words: bool) -> Texts:
@@ -126,9 +150,11 @@ def finetune(
     Raises
     ------
     ModelError
-        If the corpus has fewer clips than one batch, or an ablation does not fit it.
+        If the corpus has fewer clips than one batch, an ablation does not fit it, or nothing is held out to tell the best weights by.
     """
     s = settings or FinetuneSettings()
+    if s.best and held_out is None:
+        raise ModelError("the best weights are those of the least held-out loss: a held-out corpus is needed")
     if s.method not in METHODS:
         raise ModelError(f"method {s.method!r} is not known; there are: {', '.join(METHODS)}")
     checkpoint = find(str(base))
@@ -157,7 +183,7 @@ def finetune(
     elif s.method == "conditioning":
         for name_, p in lm.named_parameters():
             p.requires_grad_(any(part in name_ for part in CONDITIONING))
-    per_epoch = max(1, len(codes) // s.batch)
+    per_epoch = s.updates or max(1, len(codes) // s.batch)
     training = TrainSettings(
         s.epochs * per_epoch,
         batch=s.batch,
@@ -168,8 +194,12 @@ def finetune(
         ema=s.ema,
         evaluate_every=per_epoch,
         save_every=min(100, per_epoch),
-        patience=s.patience,
-        segment=round(SEGMENT_SECONDS * float(codec.frame_rate)),
+        # As many evaluations as there are: never reached, but the best weights are kept.
+        patience=s.epochs if s.best and s.patience is None else s.patience,
+        segment=round(s.segment * float(codec.frame_rate)),
+        ema_every=s.ema_every,
+        floor=s.floor,
+        word_dropout=s.word_dropout,
         tracker=s.tracker,
         replay=s.replay if again is not None else 0,
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Texts = Sequence[Sequence[str]]
 Codes = Sequence[torch.Tensor]
 # Settings that a training can't change midway; its length, what is shown and how often it is saved can.
+NEW = {"ema_every": 1, "floor": 0.05, "word_dropout": 0.0}
 DECIDING = ("batch", "lr", "warmup", "weight_decay", "seed", "ema", "segment", "replay")
 
 
@@ -49,6 +50,12 @@ class TrainSettings:
         Clips a step of the corpus that the model was trained on before, beside `batch`.
     codebooks : tuple of float
         How much each codebook's loss counts, from the first; without any all count alike. Losses shown and held out are not weighted.
+    ema_every : int
+        Steps from one update of the average to the next.
+    floor : float
+        Share of the learning rate that the cosine ends at.
+    word_dropout : float
+        Share of the words that are left out of what is learned from, drawn anew each step (audiocraft's of T5); held-out texts are whole.
     """
 
     steps: int
@@ -67,6 +74,9 @@ class TrainSettings:
     tracker: str = "none"
     replay: int = 0
     codebooks: tuple[float, ...] = ()
+    ema_every: int = 1
+    floor: float = 0.05
+    word_dropout: float = 0.0
 
 
 @torch.no_grad()
@@ -146,6 +156,11 @@ def _draw(
     return torch.stack([crop(codes[i], frames, int(d)) for i, d in zip(chosen, draws[1], strict=True)]), asked
 
 
+def without_words(text: str, share: float, draws: np.random.Generator) -> str:
+    """A text without about that share of its words, as audiocraft's T5 conditioner drops them."""
+    return " ".join(word for word in text.split(" ") if draws.random() >= share)
+
+
 class _Language(Task):
     """A language model on codes and texts, beside those that are replayed."""
 
@@ -180,11 +195,14 @@ class _Language(Task):
         if self.replayed is not None and s.replay:
             more, also = _draw(*self.replayed, step, s.replay, s.seed + 1, 2, self.frames)
             batch, asked = torch.cat([batch, more]), asked + also
+        if s.word_dropout:
+            draws = np.random.default_rng([s.seed, step, 3])
+            asked = [without_words(text, s.word_dropout, draws) for text in asked]
         return [(batch[self.share].to(self.device), asked[self.share])]
 
     def rate(self, step: int) -> float:
         """Warm-up, then a cosine."""
-        return self.settings.lr * cosine(step, self.settings.steps, self.settings.warmup)
+        return self.settings.lr * cosine(step, self.settings.steps, self.settings.warmup, self.settings.floor)
 
     def optimizer(self) -> torch.optim.Optimizer:
         """AdamW on what is not frozen."""
@@ -255,12 +273,18 @@ def train_language_model(
         "corpus": digest([*codes, *texts, *others[0], *others[1]]),
         "model": digest([trained[0], trained[-1], sum(p.numel() for p in trained)]),
     }
+    # What earlier versions did not know stands in a state where it is not as it was then.
+    made |= {
+        k: v
+        for k, v in (("ema_every", s.ema_every), ("floor", s.floor), ("word_dropout", s.word_dropout))
+        if v != NEW[k]
+    }
     if s.codebooks:
         made["codebooks"] = s.codebooks
     if lm.transformer.positional_embedding != "sin":
         made["positions"] = lm.transformer.positional_embedding
     loop = Loop(
-        s.steps, ema=s.ema, evaluate_every=s.evaluate_every, save_every=s.save_every, patience=s.patience, made=made,
+        s.steps, ema=s.ema, ema_every=s.ema_every, evaluate_every=s.evaluate_every, save_every=s.save_every, patience=s.patience, made=made,
         state=state_path, curve=state_path.with_suffix(".jsonl"),
     )  # fmt: skip
     held: tuple[Codes, list[str]] | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,20 @@ TEST_SHARE = 0.15
 Progress = Callable[[int, int], None]
 
 
-def read_ratings(folder: Path) -> dict[int, dict[str, float]]:
+# Words that may stand beside a taste in the name of its column of means; any other makes it a column of something else.
+MEAN = frozenset(("m", "mean", "means", "average", "avg", "rating", "ratings", "rated", "score"))
+
+
+def read_ratings(folder: Path, declared: Mapping[str, str] | None = None) -> dict[int, dict[str, float]]:
     """Mean ratings (0-100) of each track by its number.
+
+    A taste's column is the one named by the taste alone, or by it and words for a mean; what else a name says (``Sweet N``,
+    ``Sweet_SE``, ``Bittersweet``) makes it another. `declared` names columns that are called otherwise.
 
     Raises
     ------
     StimulusError
-        If there is not exactly one spreadsheet, or it lacks track numbers or a taste.
+        If there is not exactly one spreadsheet, or it does not have exactly one column for a taste, or no track numbers.
     """
     import pandas as pd
 
@@ -49,21 +56,40 @@ def read_ratings(folder: Path) -> dict[int, dict[str, float]]:
         table = pd.read_excel(sheets[0])
     except (ValueError, OSError, KeyError) as error:
         raise StimulusError(f"{sheets[0]} cannot be read as a spreadsheet ({error})") from None
-    columns = {str(c): str(c).lower() for c in table.columns}
-    chosen: dict[str, str] = {}
-    for taste in TASTES:
-        found = [
-            c for c, low in columns.items() if taste in low and not re.search(r"\b(sd|std|se|n|median)\b|_sd", low)
-        ]
-        mean = [c for c in found if re.search(r"\bm\b|mean|^m_", columns[c])] or found
-        if not mean:
-            raise StimulusError(f"{sheets[0]} has no column for {taste!r}; its columns: {', '.join(columns)[:200]}")
-        chosen[taste] = mean[0]
+    chosen = {taste: _column(taste, list(table.columns), (declared or {}).get(taste), sheets[0]) for taste in TASTES}
+    for taste, column in chosen.items():
+        values = pd.to_numeric(table[column], errors="coerce").dropna()
+        if not len(values) or values.min() < 0 or values.max() > 100:
+            raise StimulusError(f"{sheets[0]}: column {str(column)!r} holds no ratings of {taste} from 0 to 100")
     number = next((c for c in table.columns if _numbers_tracks(table[c].tolist())), None)
     if number is None:
         raise StimulusError(f"{sheets[0]} has no column that numbers the tracks (1, 2, 3 ...)")
     rows = table.dropna(subset=[number])
     return {int(r[number]): {t: float(r[c]) for t, c in chosen.items()} for _, r in rows.iterrows()}
+
+
+def _column(taste: str, columns: list[Any], declared: str | None, where: Path) -> Any:
+    """The column of a taste's means."""
+    if declared is not None:
+        named = [c for c in columns if str(c) == declared]
+        if not named:
+            raise StimulusError(
+                f"{where} has no column {declared!r}; its columns: {', '.join(map(str, columns))[:200]}"
+            )
+        return named[0]
+    found = [c for c in columns if taste in (words := _words(str(c))) and words - {taste} <= MEAN]
+    if len(found) == 1:
+        return found[0]
+    what = f"several columns for {taste!r}: {', '.join(map(str, found))}" if found else f"no column for {taste!r}"
+    raise StimulusError(
+        f"{where} has {what}; name the column of its means, e.g. --column '{taste}=NAME'; its columns: {', '.join(map(str, columns))[:200]}"
+    )
+
+
+def _words(name: str) -> set[str]:
+    """Words of a column's name, in small letters: ``SweetMean`` and ``sweet_mean`` have the same."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return set(re.findall(r"[^\W_]+", apart.lower()))
 
 
 def _numbers_tracks(values: list[Any]) -> bool:
@@ -97,10 +123,17 @@ def caption(
     return text.strip()[0].upper() + text.strip()[1:]
 
 
-def build_tamd(source: Path, out: Path, rate: int, split: str, progress: Progress | None = None) -> Path:
+def build_tamd(
+    source: Path,
+    out: Path,
+    rate: int,
+    split: str,
+    progress: Progress | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Path:
     """Write the tracks of one split, whole, mono at `rate` Hz, with metadata.jsonl; finished ones are kept.
 
-    15 % of the tracks, drawn with the study's seed, are the test split. Tempo is the ID3 tag's, else estimated.
+    `columns` names those of the tastes' means where the spreadsheet calls them otherwise (`read_ratings`). 15 % of the tracks, drawn with the study's seed, are the test split. Tempo is the ID3 tag's, else estimated.
 
     Raises
     ------
@@ -113,7 +146,7 @@ def build_tamd(source: Path, out: Path, rate: int, split: str, progress: Progres
 
     if not source.is_dir():
         raise StimulusError(f"{source} is no directory; unpack the database there")
-    graded, described = read_ratings(source), read_descriptions(source)
+    graded, described = read_ratings(source, columns), read_descriptions(source)
     found = {int(p.stem): p for p in source.rglob("*.mp3") if p.stem.isdecimal()}
     numbers = sorted(set(graded) & set(found))
     if not numbers:

@@ -135,6 +135,9 @@ def build(
     ],
     folder: Annotated[Path, typer.Argument(help="Where the corpus goes.")],
     tamd: Annotated[Path | None, typer.Option(help="The Taste & Affect Music Database, unpacked.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="TASTE=NAME of a column of means that is called otherwise (tamd).")
+    ] = None,
     speech: Annotated[
         Path | None, typer.Option(help="Recorded speakers: folders female-NAME and male-NAME of WAV files.")
     ] = None,
@@ -162,7 +165,7 @@ def build(
     from stimuli.dataset.pulse.build import build_pulse
     from stimuli.dataset.sung import build_over, build_sung
     from stimuli.dataset.tamd import build_tamd
-    from stimuli.dataset.taste import build_taste
+    from stimuli.dataset.taste import TASTES, build_taste
     from stimuli.dataset.varied import build_varied
 
     rendered = {"base": build_base, "varied": build_varied, "pulse": build_pulse, "taste": build_taste}
@@ -172,6 +175,14 @@ def build(
         raise UserError(f"--split {split!r} is not known; there are: train, test")
     if (what == "tamd") != (tamd is not None):
         raise UserError("dataset tamd and --tamd DIRECTORY go together")
+    columns: dict[str, str] = {}
+    for pair in column or []:
+        taste, equals, name = pair.partition("=")
+        if what != "tamd" or not equals or taste not in TASTES or not name:
+            raise UserError(
+                f"--column {pair!r}: for dataset tamd, one of {', '.join(TASTES)}, =, and the name of a column"
+            )
+        columns[taste] = name
     if (what == "sung") != (speech is not None):
         raise UserError("dataset sung and --speech DIRECTORY go together")
     if (what == "generated") != (captions is not None):
@@ -180,7 +191,7 @@ def build(
         raise UserError("--music DIRECTORY is for dataset sung")
     with progress(what, quiet) as update:
         if tamd is not None:
-            path = build_tamd(tamd, folder, rate, split, update)
+            path = build_tamd(tamd, folder, rate, split, update, columns)
         elif speech is not None and music is not None:
             path = build_over(folder, speech, music, n, seconds, rate, seed, update)
         elif speech is not None:

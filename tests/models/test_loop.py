@@ -140,6 +140,17 @@ def test_the_moving_average_is_what_is_evaluated_and_returned() -> None:
     assert abs(wanted[-1] - by_hand(STEPS)[-1]) > 0.01
 
 
+def test_the_average_may_move_at_every_third_step_only() -> None:
+    """As audiocraft's, which takes every tenth: nothing of the steps between is in it."""
+    weights = by_hand(STEPS)
+    wanted = weights[0]
+    for step in (2, 5, 8):
+        keep = min(0.4, (1 + step) / (10 + step))
+        wanted = keep * wanted + (1 - keep) * weights[step + 1]
+    assert run(Line(), Loop(STEPS, ema=0.4, ema_every=3)) == pytest.approx(wanted, abs=1e-5)
+    assert abs(wanted - averages(weights, 0.4)[-1]) > 1e-3
+
+
 @pytest.mark.parametrize("ema", [0.0, 0.4])
 def test_patience_ends_it_and_gives_back_the_best(ema: float, tmp_path: Path) -> None:
     """Scores at steps 0, 2, 4, 6: the second is the best, and with patience of one the fourth ends the training."""

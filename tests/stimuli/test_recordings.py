@@ -205,6 +205,7 @@ def test_what_can_be_read_becomes_the_right_clip(
     assert [heard(audio[:, ear], 48000) for ear in (0, 1)] == [set(ears[0]), set(ears[1])]
     # What captions and features are made of: all that either ear hears.
     one = load_mono(tmp_path / name, 16000)
+    assert abs(one.mean()) < 5e-3 * max(1, np.abs(one).max())
     assert heard(one, 16000) == set(ears[0]) | set(ears[1])
     assert len(one) / 16000 == pytest.approx(length(tmp_path / name), abs=0.001)
 

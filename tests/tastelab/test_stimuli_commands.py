@@ -143,15 +143,16 @@ def test_corpora_of_ones_own_material(asked: Asked, tmp_path: Path) -> None:
         ["sung", "c", "--speech", "s", "--split", "test"],
         ["sung", "c", "--speech", "s", "--music", "m"],
         ["generated", "c", "--captions", "k", "--generator", "g"],
-        ["tamd", "c", "--tamd", "t", "--rate", "32000"],
+        ["tamd", "c", "--tamd", "t", "--rate", "32000", "--column", "sweet=M=1"],
     ):
         assert call(*build, *words).status == 0
-    assert [given[:-1] for given in asked] == [
+    assert [given[:-1] for given in asked[:3]] == [
         ("sung", Path("c"), Path("s"), 8000, 15.0, 16000, 11, "test"),
         ("over", Path("c"), Path("s"), Path("m"), 8000, 15.0, 16000, 11),
         ("generated", Path("c"), Path("k"), "g", 8000, 15.0, 16000, 11),
-        ("tamd", Path("t"), Path("c"), 32000, "train"),
     ]
+    assert asked[3][:5] == ("tamd", Path("t"), Path("c"), 32000, "train")
+    assert asked[3][-1] == {"sweet": "M=1"}
 
 
 @pytest.mark.parametrize(
@@ -165,6 +166,18 @@ def test_corpora_of_ones_own_material(asked: Asked, tmp_path: Path) -> None:
         (["taste", "--speech", "s"], "dataset sung and --speech DIRECTORY go together"),
         (["generated"], "dataset generated and --captions CORPUS go together"),
         (["pulse", "--captions", "k"], "dataset generated and --captions CORPUS go together"),
+        (
+            ["base", "--column", "sweet=x"],
+            "--column 'sweet=x': for dataset tamd, one of sweet, sour, salty, bitter, =, and the name of a column",
+        ),
+        (
+            ["tamd", "--tamd", "t", "--column", "umami=x"],
+            "--column 'umami=x': for dataset tamd, one of sweet, sour, salty, bitter, =, and the name of a column",
+        ),
+        (
+            ["tamd", "--tamd", "t", "--column", "sweet"],
+            "--column 'sweet': for dataset tamd, one of sweet, sour, salty, bitter, =, and the name of a column",
+        ),
         (["base", "--music", "m"], "--music DIRECTORY is for dataset sung"),
     ],
 )

@@ -51,6 +51,9 @@ def test_presets_of_finetuning(asked: list[tuple[Any, ...]]) -> None:
         16,
         8,
     )
+    run("finetune", "--corpus", "c", "--preset", "script", "--held-out", "h", "--ema", "0")
+    script = asked[2][6]
+    assert (script.batch, script.updates, script.word_dropout, script.replay, script.ema) == (4, 2000, 0.3, 2, 0.0)
     _, base, _, out, called, held, nano, _, _, _ = asked[1]
     assert (base, out, called, held) == ("b", Path("o"), "n", Path("h"))
     assert (nano.epochs, nano.lr, nano.method, nano.blend) == (80, 1e-3, "conditioning", 0.75)
@@ -71,7 +74,8 @@ def test_options_of_finetuning(asked: list[tuple[Any, ...]]) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["finetune", "--corpus", "c", "--preset", "big"], "there are: paper, nano"),
+        (["finetune", "--corpus", "c", "--preset", "big"], "there are: paper, script, nano"),
+        (["finetune", "--corpus", "c", "--preset", "script"], "--held-out CORPUS is needed"),
         (["finetune", "--corpus", "c", "--tracker", "x"], "there are: none, tensorboard, wandb"),
         (["finetune", "--corpus", "c", "--patience", "2"], "--patience needs --held-out"),
         (["train-nano", "base", "--corpus", "c"], "needs --held-out"),

@@ -9,6 +9,8 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ import torch
 from models.errors import ModelError
 from models.musicgen import lora
 from models.musicgen.checkpoints import find
-from models.musicgen.finetune import FinetuneSettings, enriched, finetune, wordings
+from models.musicgen.finetune import PRESETS, FinetuneSettings, enriched, finetune, wordings
 from models.musicgen.generate import load_generator
 from models.musicgen.language import LanguageConfig, build_language_model
 from models.musicgen.nano import save_language_model
@@ -210,3 +212,43 @@ def test_of_a_shipped_base_only_the_change_is_written(corpus: Path, tmp_path: Pa
     ]
     assert np.abs(sounds[0] - sounds[1]).max() < 1e-3
     assert not np.array_equal(sounds[0], load_generator("nano-base").generate("sweet tone", 0.5, [1]))
+
+
+def trained_as(preset: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """How a preset trains on 40 tracks, held out ones beside them, in a codec of 50 frames a second."""
+    from models.musicgen import finetune as module
+
+    given: list[Any] = []
+    clips = [SimpleNamespace(wordings=("a tune",), row={})] * 40
+    monkeypatch.setattr(module, "find", lambda name: None)
+    monkeypatch.setattr(module, "load_audiocraft", lambda _: (torch.nn.Linear(2, 2), SimpleNamespace(frame_rate=50)))
+    monkeypatch.setattr(module, "load_training_set", lambda *_: ([torch.zeros(4, 2000)] * 40, None, clips))
+    monkeypatch.setattr(module, "train_language_model", lambda *values: given.append(values))
+    monkeypatch.setattr(module, "_write", lambda *_: tmp_path)
+    finetune("base", tmp_path, tmp_path, "t", tmp_path, module.PRESETS[preset])
+    assert given[0][5] is not None  # what is held out
+    return given[0][4]
+
+
+def test_the_papers_recipe_is_its_texts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """arXiv 2503.02823: 30 epochs at batch 16, 1e-4, a cosine after 8 steps, AdamW with .01; an epoch is a pass over the tracks."""
+    s = trained_as("paper", monkeypatch, tmp_path)
+    assert (s.steps, s.batch, s.lr, s.warmup, s.weight_decay, s.evaluate_every) == (30 * 2, 16, 1e-4, 8, 0.01, 2)
+    assert (s.floor, s.ema, s.word_dropout, s.segment, s.patience) == (0.0, 0.0, 0.0, 1500, None)
+
+
+def test_the_scripts_recipe_is_its_configurations(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """30 epochs of 2,000 updates at batch 4, an average of .99 every 10 updates, cosine to 0, word dropout .3, pieces of 30 s, the best
+    state by validation."""
+    s = trained_as("script", monkeypatch, tmp_path)
+    assert (s.steps, s.batch, s.evaluate_every, s.ema, s.ema_every) == (60_000, 4, 2000, 0.99, 10)
+    assert (s.floor, s.word_dropout, s.segment, s.warmup, s.lr) == (0.0, 0.3, 1500, 8, 1e-4)
+    assert s.patience is not None
+    assert s.patience >= 30  # never reached; with it the best weights are returned
+    with pytest.raises(ModelError, match="a held-out corpus is needed"):
+        finetune("base", tmp_path, tmp_path, settings=PRESETS["script"])
+
+
+def test_nanos_recipe_is_what_nano_taste_had(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    s = trained_as("nano", monkeypatch, tmp_path)
+    assert (s.steps, s.batch, s.lr, s.floor, s.segment, s.ema, s.ema_every) == (160, 16, 1e-3, 0.05, 750, 0.0, 1)

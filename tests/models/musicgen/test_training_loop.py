@@ -113,6 +113,9 @@ def test_the_learning_rate_of_every_step_is_the_schedules(tmp_path: Path, monkey
     train_language_model(model(), codes, texts, tmp_path / "a.pt", PLAIN)
     fall = [0.05 + 0.95 * (1 + np.cos(np.pi * k / 6)) / 2 for k in range(6)]
     assert used == pytest.approx([0.005, 0.01, *(0.01 * f for f in fall)])
+    used.clear()
+    train_language_model(model(), codes, texts, tmp_path / "b.pt", replace(PLAIN, floor=0.0))
+    assert used == pytest.approx([0.005, 0.01, *(0.01 * (1 + np.cos(np.pi * k / 6)) / 2 for k in range(6))])
 
 
 def test_an_epoch_takes_every_clip_once_in_an_order_of_its_own() -> None:
@@ -163,6 +166,31 @@ def test_what_is_trained_on_are_those_clips_with_one_of_their_wordings(
     assert {t.split()[0] for t in said} == {"clip", "again", "old"}
 
 
+def test_words_are_left_out_of_what_is_learned_from_and_anew_each_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models.musicgen import train_language
+
+    given: list[tuple[bool, str]] = []
+    real = train_language.codebook_losses
+
+    def watched(lm: Any, codes: torch.Tensor, texts: list[str]) -> torch.Tensor:
+        given.extend((lm.training, text) for text in texts)
+        return real(lm, codes, texts)
+
+    monkeypatch.setattr(train_language, "codebook_losses", watched)
+    codes, _ = data()
+    whole = " ".join(f"w{k}" for k in range(40))
+    texts = [(whole,)] * len(codes)
+    settings = replace(PLAIN, steps=3, word_dropout=0.3)
+    train_language_model(model(), codes, texts, tmp_path / "a.pt", settings, (codes[:1], texts[:1]))
+    learned = [text.split() for training, text in given if training]
+    assert len(learned) == len({tuple(words) for words in learned}) == 9
+    assert sum(map(len, learned)) / (9 * 40) == pytest.approx(0.7, abs=0.1)
+    assert all(sorted(words, key=whole.split().index) == words for words in learned)
+    assert {text for training, text in given if not training} == {whole}
+
+
 def test_a_longer_clip_is_cropped_somewhere_and_whole() -> None:
     codes = torch.arange(20).repeat(2, 1)
     assert torch.equal(crop(codes, 20, 12345), codes)
@@ -206,6 +234,9 @@ def test_a_changed_setting_corpus_or_model_does_not_go_on(tmp_path: Path) -> Non
         ({"settings": replace(PLAIN, batch=2)}, "another batch"),
         ({"settings": replace(PLAIN, ema=0.5)}, "another ema"),
         ({"settings": replace(PLAIN, weight_decay=0.5)}, "another weight_decay"),
+        ({"settings": replace(PLAIN, floor=0.0)}, "another floor"),
+        ({"settings": replace(PLAIN, ema_every=2)}, "another ema_every"),
+        ({"settings": replace(PLAIN, word_dropout=0.1)}, "another word_dropout"),
     ):
         given: dict[str, Any] = {"codes": codes, "texts": texts, "settings": PLAIN, **what}
         with pytest.raises(ModelError, match=told):

@@ -118,3 +118,52 @@ def test_tracks_are_numbered_by_the_column_that_counts_them(tmp_path: Path) -> N
     table.drop(columns=["Track"]).to_excel(tmp_path / "ratings.xlsx", index=False)
     with pytest.raises(StimulusError, match="no column that numbers the tracks"):
         read_ratings(tmp_path)
+
+
+def sheet(folder: Path, **columns: list[float]) -> None:
+    pd.DataFrame({"Track": [1, 2], **columns}).to_excel(folder / "ratings.xlsx", index=False)
+
+
+OTHERS = {"Bitter": [3.0, 4.0], "Sour": [5.0, 6.0], "Salty": [7.0, 8.0]}
+
+
+@pytest.mark.parametrize(
+    "name", ["Sweet", "sweet", "M_Sweet", "SweetMean", "Sweet (M)", "Mean rating: sweet", "Sweet_Average"]
+)
+def test_a_column_of_means_is_known_by_its_name(name: str, tmp_path: Path) -> None:
+    """Beside columns of numbers of answers, errors, medians, and another word that has the taste in it."""
+    strange = {
+        k: [99.0, 98.0]
+        for k in (
+            "Sweet N",
+            "Sweet_SE",
+            "SweetMdn",
+            "sweet_sd",
+            "N_Sweet",
+            "Bittersweet",
+            "Sweet Median",
+            "Sweetness z",
+            "Sweet mean SE",
+        )
+    }
+    sheet(tmp_path, **strange, **{name: [1.0, 2.0]}, **OTHERS)
+    assert read_ratings(tmp_path)[2] == {"sweet": 2.0, "bitter": 4.0, "sour": 6.0, "salty": 8.0}
+
+
+def test_what_is_no_column_of_means_is_asked_for_and_not_taken(tmp_path: Path) -> None:
+    sheet(tmp_path, **{"Sweet_Mdn": [1.0, 2.0], "Sweet_N": [60.0, 61.0], "Bittersweet": [9.0, 9.0]}, **OTHERS)
+    with pytest.raises(
+        StimulusError,
+        match=r"has no column for 'sweet'; name the column .* --column 'sweet=NAME'; its columns: Track, Sw",
+    ):
+        read_ratings(tmp_path)
+    assert read_ratings(tmp_path, {"sweet": "Sweet_Mdn"})[1]["sweet"] == 1.0  # declared
+    with pytest.raises(StimulusError, match="has no column 'Sugar'; its columns"):
+        read_ratings(tmp_path, {"sweet": "Sugar"})
+    sheet(tmp_path, Sweet=[1.0, 2.0], sweet_mean=[3.0, 4.0], **OTHERS)
+    with pytest.raises(StimulusError, match="has several columns for 'sweet': Sweet, sweet_mean; name"):
+        read_ratings(tmp_path)
+    assert read_ratings(tmp_path, {"sweet": "Sweet"})[1]["sweet"] == 1.0
+    sheet(tmp_path, Sweet=[1.0, 101.0], **OTHERS)
+    with pytest.raises(StimulusError, match="column 'Sweet' holds no ratings of sweet from 0 to 100"):
+        read_ratings(tmp_path)
