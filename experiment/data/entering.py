@@ -161,5 +161,7 @@ class Entering:
 def _clip(name: str, trial: PlannedRow) -> dict[str, Any]:
     if name == trial.taste:  # a track, whatever it is called
         return {"clip": name, "taste": name, "model": GIVEN, "number": 0}
-    taste, condition, number = name.rsplit("-", 2)
+    # Tastes and conditions may have a '-' in their names.
+    taste = trial.taste or ""
+    condition, number = name.removeprefix(f"{taste}-").rsplit("-", 1)
     return {"clip": name, "taste": taste, "model": condition, "number": int(number)}

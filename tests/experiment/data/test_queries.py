@@ -13,9 +13,18 @@ from sqlalchemy import select, update
 from experiment import launch
 from experiment.bots.bots import Bot
 from experiment.bots.effects import load_effects
-from experiment.data.queries import answers_of, answers_to, consent_to, last_status, status_rows
+from experiment.data.declared import Change
+from experiment.data.queries import (
+    amendments,
+    answers_of,
+    answers_to,
+    consent_to,
+    effects_followed,
+    last_status,
+    status_rows,
+)
 from experiment.data.store import Store
-from experiment.data.tables import Response, SessionRow, Trial
+from experiment.data.tables import Declaration, Response, SessionRow, StudyRow, Trial
 from experiment.launch import Prepared
 from experiment.session import run_session, unanswered
 from tests.experiment.data.rows import Asked, sat
@@ -117,6 +126,58 @@ def test_answers_of_a_participant_in_the_order_in_which_they_came(store: Store) 
     assert answers_of(store, "t", "A") == given[2:]
     assert answers_of(store, "s", "C") == []
     assert [last_status(store, *x) for x in (("s", "A"), ("t", "A"), ("s", "C"))] == ["complete", "running", None]
+
+
+def test_status_tells_groups_where_there_are_any(store: Store) -> None:
+    sat(store, "A", group_name="plain")
+    sat(store, "B")
+    sat(store, "C", study="t")
+    assert [(r["participant"], r["group"]) for r in status_rows(store, "s")] == [("A", "plain"), ("B", None)]
+    assert "group" not in status_rows(store, "t")[0]
+
+
+def test_effects_are_those_that_bots_of_the_study_followed(store: Store) -> None:
+    """Each file once, by its content; people follow none, and older sessions do not say."""
+    for code, kind, study, versions in (
+        ("A", "bot", "s", {"effects_sha256": "1" * 64, "effects": "one.toml"}),
+        ("B", "bot", "s", {"effects_sha256": "2" * 64, "effects": "two.toml"}),
+        ("C", "bot", "s", {"effects_sha256": "1" * 64, "effects": "one.toml"}),
+        ("D", "bot", "s", {"tastelab": "0.1"}),
+        ("E", "person", "s", {"effects_sha256": "3" * 64, "effects": "three.toml"}),
+        ("F", "bot", "t", {"effects_sha256": "4" * 64, "effects": "four.toml"}),
+    ):
+        sat(store, code, [], study, kind, versions=versions)
+    assert effects_followed(store, "s") == {"1" * 64: "one.toml", "2" * 64: "two.toml"}
+    assert effects_followed(store, "t") == {"4" * 64: "four.toml"}
+    assert effects_followed(store, "u") == {}
+
+
+def test_amendments_count_who_sat_before_and_since(store: Store) -> None:
+    """Version 1 with three, 2 with two, 3 with one session (one of them a bot's); what was never amended is none."""
+    for number, n in ((1, 3), (2, 2), (3, 1)):
+        for k in range(n):
+            sat(store, f"P{number}{k}", [], kind="bot" if (number, k) == (2, 0) else "person", declared=number)
+    sat(store, "elsewhere", [], "t", declared=3)
+    with store.transaction() as s:
+        of = {row.name: row.id for row in s.scalars(select(StudyRow))}
+        for number, note in ((1, None), (3, "a spelling"), (2, "longer to go on")):
+            changes = [] if note is None else [{"where": note, "was": "a", "now": "b", "weight": "limit"}]
+            s.add(
+                Declaration(
+                    study_id=of["s"], number=number, note=note, wording="why" if number == 3 else None, definition={},
+                    changes=changes,
+                )
+            )  # fmt: skip
+    told = [{k: x[k] for k in ("number", "note", "wording", "before", "since")} for x in amendments(store, "s")]
+    assert told == [
+        {"number": 2, "note": "longer to go on", "wording": None, "before": 3, "since": 3},
+        {"number": 3, "note": "a spelling", "wording": "why", "before": 5, "since": 1},
+    ]
+    assert [(x["before"], x["since"]) for x in amendments(store, "s", "person")] == [(3, 2), (4, 1)]
+    assert [x["changes"] for x in amendments(store, "s")] == [
+        [Change(note, "a", "b", "limit")] for note in ("longer to go on", "a spelling")
+    ]
+    assert amendments(store, "t") == []
 
 
 def test_answers_to_a_clip_whether_it_came_first_or_second(store: Store) -> None:
