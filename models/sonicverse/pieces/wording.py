@@ -1,7 +1,7 @@
 """A language model words what the heads and captions say, and may say nothing else.
 
-Every sentence that it returns is held against the segment: instruments, tempo and numbers that the segment does not have, or
-has and it leaves out, send the sentence back, and the caption stays as it was. Times are put in by this code. The model never
+Every sentence that it returns is held against the segment: any word that is neither the caption's nor one of a closed list that
+claims nothing sends the sentence back, and so does an instrument, a tempo or the like that it leaves out; the caption stays as it was. Times are put in by this code. The model never
 sees a file name or a title, so it cannot recall a song.
 """
 
@@ -98,11 +98,41 @@ def open_writer(name: str, model: str = "") -> Writer | None:
     return LocalWriter(name)
 
 
-def faithful(sentence: str, caption: str) -> bool:
-    """Whether a sentence says of instruments, tempo, register and key what the caption says, no more and no less.
+# What a sentence may say beside the words of its caption: joining words, and words of any description of music, which claim nothing.
+# The list is closed. No negation, no words for a voice ("song"), for who made it or where: those have to be in the caption.
+GENERAL = """
+    a an the this that these those it its and or with in at of by to from for as on into over through throughout within along alongside
+    together both all each while where which there also then is are be being been has have having
+    music musical piece track passage section composition sound sounding play played player feature featuring include including
+    contain consist consists describe described present presented set made make create creating give giving heard hear use uses used using carry carried
+    provide add adds added adding combine combined combination blend mix mixes mixed mixing join accompany accompanied
+    instrument register pitch key tempo pace speed harmony harmonic articulation mood character quality style manner way note
+    overall main mainly primarily performed written
+"""
+ENDINGS = ("ness", "ies", "ing", "ly", "ed", "es", "ic", "y", "s", "e")
 
-    A number may stand in it only if it stands in the caption.
+
+def _root(word: str) -> str:
+    """A word without one of its endings, so that ``flowing`` and ``flows`` are one; short ones are whole: a note is no ``not``."""
+    found = next((e for e in ENDINGS if word.endswith(e) and len(word) - len(e) >= 4), "")
+    return word[: len(word) - len(found)]
+
+
+def _roots(text: str) -> set[str]:
+    return {_root(word) for word in re.findall(r"[^\W\d_]+", text.lower().replace("'s", ""))}
+
+
+JOINING = frozenset(_root(word) for word in GENERAL.split())
+
+
+def faithful(sentence: str, caption: str) -> bool:
+    """Whether a sentence says what its caption says: every word of it stands there too, or is one of the closed list `GENERAL`.
+
+    Of instruments, tempo, register, key, articulation and harmony it says no less either. A number may stand in it only if it stands in
+    the caption.
     """
+    if not _roots(sentence) <= _roots(caption) | JOINING:
+        return False
     if not 3 <= len(sentence.split()) <= 80 or "\n" in sentence:
         return False
     for head in ("instrument", "tempo", "register", "key", "articulation", "harmony"):

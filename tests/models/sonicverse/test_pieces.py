@@ -116,6 +116,47 @@ def test_only_faithful_sentences_pass(sentence: str, good: bool) -> None:
     assert faithful(sentence, SAID) == good
 
 
+INVENTIONS = json.loads((Path(__file__).parent / "inventions.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("kind", INVENTIONS)
+def test_nothing_invented_is_let_through(kind: str) -> None:
+    """Thirty inventions of each of ten kinds, written before the closed list was, in two places of a true sentence."""
+    assert len(INVENTIONS) == 10
+    assert len(set(INVENTIONS[kind])) == 30
+    for invented in INVENTIONS[kind]:
+        for sentence in (
+            f"Harp and strings play slow, legato music in D minor, in the low register with consonant harmony, {invented}.",
+            f"A slow piece, {invented}, in the low register, played by harp and strings, in D minor, legato, with consonant harmony.",
+        ):
+            assert not faithful(sentence, SAID), invented
+
+
+# Wordings of one caption that claim nothing else, by hand.
+TRUE = [
+    "Harp and strings play a slow legato piece in D minor, in the low register and with consonant harmony.",
+    "This is a slow piece in D minor, in which harp and strings play legato in the low register with consonant harmony.",
+    "The music is slow and legato, in the low register, with harp and strings and a consonant harmony in D minor.",
+    "In the key of D minor, a slow legato piece features harp and strings in a low register with consonant harmonies.",
+    "Played legato by harp and strings, the piece has a slow tempo, a low register and consonant harmony, and is in D minor.",
+    "The piece is slow, its register low, its harmony consonant; harp and strings play it legato in D minor.",
+    "A composition in D minor with harp and strings: slow, legato, low in register, consonant in harmony.",
+    "Slow, legato and in the low register, this track combines harp with strings in D minor and consonant harmony.",
+    "Both harp and strings are heard in this slow, legato passage in the low register, in D minor, with consonant harmony.",
+    "It has a slow pace, a low register and consonant harmony, and is played legato by harp and strings in D minor.",
+]
+
+
+@pytest.mark.parametrize("sentence", TRUE)
+def test_true_wordings_are_kept(sentence: str) -> None:
+    assert faithful(sentence, SAID)
+
+
+def test_a_true_word_is_not_believed_of_another_caption() -> None:
+    assert not faithful(TRUE[0], SAID.replace("legato, ", ""))
+    assert not faithful(TRUE[0].replace("consonant", "not consonant"), SAID)
+
+
 def piece_of(*captions: str) -> Piece:
     segments = [Segment(30.0 * i, 30.0 * i + 30, Description(c, {})) for i, c in enumerate(captions)]
     return Piece(30.0 * len(captions), segments)
