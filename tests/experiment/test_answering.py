@@ -12,14 +12,15 @@ from sqlalchemy import select
 from experiment import answering, launch
 from experiment.config import ExperimentConfig
 from experiment.data.store import Store
-from experiment.data.tables import Event, Screening, Superseded, Trial
+from experiment.data.tables import Event, Response, Screening, Superseded, Trial
 from experiment.errors import ExperimentError
 from experiment.question import Answer, Back, Question
 from experiment.session import perform, run_session
 from experiment.steps import Ask, Consent, End, next_step
+from tests.experiment.test_forms import IN_ORDER, answers, at_a_form, paper
 from tests.experiment.test_steps import Killed, Listener, begun, count, entered, rows_of, short
 
-__all__ = ["short"]  # a fixture
+__all__ = ["paper", "short"]  # fixtures
 
 
 def test_a_step_that_is_done_twice_is_stored_once(tmp_path: Path, short: ExperimentConfig) -> None:
@@ -174,3 +175,56 @@ def test_what_is_returned_is_what_is_stored(tmp_path: Path, short: ExperimentCon
             assert again.special is stored.special
     assert stored.superseded
     assert stored.screenings == (2 if right else 4)
+
+
+def test_all_of_a_page_is_stored_or_nothing(
+    tmp_path: Path, paper: ExperimentConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = entered(tmp_path, paper)
+    stored, step = at_a_form(prepared, paper)
+    assert [q.item for q in step.questions] == IN_ORDER
+    keep, kept = answering._keep, []
+
+    def breaks(*words: Any) -> None:
+        kept.append(words[3])
+        if len(kept) == 7:
+            raise OSError("the disk is full")
+        keep(*words)
+
+    monkeypatch.setattr(answering, "_keep", breaks)
+    with pytest.raises(OSError, match="full"):
+        answering.filled(prepared.store, stored, step, answers(step), 9.0)
+    assert kept == IN_ORDER[:7]
+    assert len(rows_of(prepared.store)) == 13
+    monkeypatch.setattr(answering, "_keep", keep)
+    with pytest.raises(KeyError, match="cold"):
+        answering.filled(prepared.store, stored, step, {k: v for k, v in answers(step).items() if k != "cold"}, 9.0)
+    assert len(rows_of(prepared.store)) == 13
+    after = answering.filled(prepared.store, stored, step, answers(step), 9.0)
+    assert after.answered == answering.read(prepared.store, stored.session_id).answered
+    assert len(after.answered) == 25
+    assert rows_of(prepared.store)[13:] == [
+        (step.trial.position, item, float(1 + k % 5), None, 1.0 + k) for k, item in enumerate(IN_ORDER)
+    ]
+
+
+def test_the_same_again_changes_nothing_and_another_answer_is_refused(tmp_path: Path, paper: ExperimentConfig) -> None:
+    prepared = entered(tmp_path, paper)
+    stored, step = at_a_form(prepared, paper)
+    for _ in range(2):
+        answering.filled(prepared.store, stored, step, answers(step), 9.0)
+    before = rows_of(prepared.store)
+    for other in (Answer(5.0, response_time=2.0), Answer(2.0, response_time=2.5), Answer(None, "x", 2.0)):
+        with pytest.raises(ExperimentError, match="sweet was answered already, otherwise"):
+            answering.filled(prepared.store, stored, step, answers(step, sweet=other), 9.0)
+    assert rows_of(prepared.store) == before
+    assert count(prepared.store, Response) == 25
+
+
+def test_after_the_end_nothing_is_filled_in(tmp_path: Path, paper: ExperimentConfig) -> None:
+    prepared = entered(tmp_path, paper)
+    stored, step = at_a_form(prepared, paper)
+    answering.stopped(prepared.store, stored, 5.0)
+    with pytest.raises(ExperimentError):
+        answering.filled(prepared.store, stored, step, answers(step), 9.0)
+    assert len(rows_of(prepared.store)) == 13
