@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select
@@ -35,7 +36,7 @@ from experiment.data.withdrawal import erase
 from experiment.errors import ExperimentError
 from experiment.headphones import passed
 from experiment.items import consent_sha256
-from experiment.question import Answer
+from experiment.question import JOINED, Answer, Question
 from experiment.steps import LAST, NOT_PASSED, TOO_YOUNG, Ask, Form, Headphones, Stored
 from experiment.texts import texts
 
@@ -217,9 +218,9 @@ def answered(store: Store, stored: Stored, step: Ask, answer: Answer, config: Ex
     Raises
     ------
     ExperimentError
-        If the item has another answer already.
+        If the item has another answer already, or this can't be one.
     """
-    item = step.question.item
+    item, answer = step.question.item, _possible(step.question, answer)
     if item == "age" and (answer.value or 0) < config.minimum_age:
         return _kept_nothing(store, stored, TOO_YOUNG)
     anew, before = item in stored.reopened(step.trial), stored.superseded.get((step.trial.id, item), 0)
@@ -277,7 +278,34 @@ def filled(store: Store, stored: Stored, step: Form, answers: Mapping[str, Answe
 def _alike(old: Response, answer: Answer) -> bool:
     """Whether what is stored is this answer."""
     number = None if answer.value is None else float(answer.value)
-    return (old.value, old.choice, old.response_time) == (number, answer.choice, answer.response_time)
+    given = (number, answer.choice, answer.response_time, answer.said)
+    return (old.value, old.choice, old.response_time, old.said) == given
+
+
+def _possible(question: Question, answer: Answer) -> Answer:
+    """Several options in the order of the question, free text in one line and without what no letter is.
+
+    Raises
+    ------
+    ExperimentError
+        If it can't be an answer to the question; free text is not told.
+    """
+    if question.kind == "multiple":
+        chosen = [x for x in (answer.choice or "").split(JOINED) if x]
+        known = [x for x in question.options or {} if x in chosen]
+        alone = question.alone in chosen
+        right = len(known) == 1 if alone else question.low <= len(known) <= question.high
+        if sorted(known) != sorted(chosen) or not right:
+            raise ExperimentError(f"{question.item}: these options can't be chosen together")
+        return replace(answer, choice=JOINED.join(known))
+    if question.kind == "text":
+        said = " ".join("".join(c if c.isprintable() else " " for c in answer.said or "").split())
+        if not question.low <= len(said) <= question.high:
+            raise ExperimentError(
+                f"{question.item}: a text of {len(said)} characters, {question.low} to {question.high} may be"
+            )
+        return replace(answer, said=said or None)
+    return answer
 
 
 def _keep(s: Session, stored: Stored, trial: int, item: str, answer: Answer, at: float, running: bool) -> None:
@@ -285,7 +313,8 @@ def _keep(s: Session, stored: Stored, trial: int, item: str, answer: Answer, at:
     if not running:
         raise ExperimentError("this session is over; nothing is answered any more")
     number = None if answer.value is None else float(answer.value)
-    s.add(Response(trial_id=trial, item=item, value=number, choice=answer.choice, response_time=answer.response_time))
+    took = answer.response_time
+    s.add(Response(trial_id=trial, item=item, value=number, choice=answer.choice, response_time=took, said=answer.said))
     if answer.interaction:
         detail = {"item": item, **answer.interaction}
         s.add(Event(session_id=stored.session_id, trial_id=trial, name="answer", at=at, detail=detail))

@@ -9,18 +9,20 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiment.tasks.after import Felt
 from experiment.tasks.identification import IdentificationTask
-from experiment.tasks.pages import PageTask
+from experiment.tasks.own import QuestionsTask
+from experiment.tasks.pages import Notice, PageTask
 from experiment.tasks.preference import PreferenceConfig, PreferenceTask
 from experiment.tasks.questionnaire import Questionnaire, QuestionnaireTask
 from experiment.tasks.ratings import RatingsConfig, RatingsTask
-from experiment.tasks.task import RESERVED, Language, Task, twice
+from experiment.tasks.task import DEMOGRAPHICS, RESERVED, Language, Personal, Task, twice
 from models.conditions import EARLIER, EARLIER_PAIRS
 
 SEED = 2**63 - 1  # the largest that databases and generators keep
 TAKEN = (*RESERVED, "preference", "ratings")  # blocks of version 0.1
 
 AnyTask = Annotated[
-    PreferenceTask | RatingsTask | IdentificationTask | QuestionnaireTask | PageTask, Field(discriminator="kind")
+    PreferenceTask | RatingsTask | IdentificationTask | QuestionnaireTask | QuestionsTask | PageTask,
+    Field(discriminator="kind"),
 ]
 Name = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[a-z][a-z0-9_-]*$")]
 T = TypeVar("T", bound=Task)
@@ -140,6 +142,14 @@ class ExperimentConfig(BaseModel):
         Groups of people; without any all are alike.
     design : {"0.2", "0.1"}
         How clips are dealt to people. Studies that began under version 0.1 keep its design.
+    demographics : list of str
+        Which of the questions that ship about a person are asked, in this order; others are tasks of kind ``questions``.
+    debrief : Notice or None
+        What is told when all is answered, e.g. what the study was about.
+    completion : Notice or None
+        The last page, in place of the one that ships.
+    logo : path or None
+        A PNG or JPEG over the consent and other pages of text.
     taste_words : dict
         How each taste is shown to people, per language.
     replays : int
@@ -175,6 +185,10 @@ class ExperimentConfig(BaseModel):
     shuffle: bool = False
     preference: PreferenceConfig | None = None
     ratings: RatingsConfig | None = None
+    demographics: list[Personal] = list(DEMOGRAPHICS)
+    debrief: Notice | None = None
+    completion: Notice | None = None
+    logo: Path | None = None
     taste_words: dict[Language, dict[str, str]] = {}
     replays: int = Field(default=2, ge=0)
     minimum_age: int = Field(default=18, ge=0, le=110)
@@ -212,8 +226,14 @@ class ExperimentConfig(BaseModel):
                 "a session needs [experiment.preference] or [experiment.ratings], "
                 "or one of the [[experiment.tasks]] in which clips are heard"
             )
-        if twice(self.languages) or twice(self.affect):
-            raise ValueError(f"named twice: {twice(self.languages) or twice(self.affect)}")
+        for names in (self.languages, self.affect, self.demographics):
+            if twice(names):
+                raise ValueError(f"named twice: {twice(names)}")
+        if "age" not in self.demographics and self.minimum_age > 0:
+            raise ValueError(
+                f"demographics leave out the age, and minimum_age = {self.minimum_age}: nobody would be held to it; ask the "
+                "age, or set minimum_age = 0 and see to it otherwise"
+            )
         preference, ratings = self.task(PreferenceTask), self.task(RatingsTask)
         if preference and preference.replicate and ratings and ratings.clips > 3:
             raise ValueError("replicate = true rates the clips after trials 1, 3 and 4: ratings.clips can be 3 at most")
@@ -230,6 +250,9 @@ class ExperimentConfig(BaseModel):
                 lacking = task.lacking(language)
                 if lacking:
                     raise ValueError(lacking)
+            for name, notice in (("debrief", self.debrief), ("completion", self.completion)):
+                if notice is not None and notice.lacking(language):
+                    raise ValueError(f"{name} has no title or text in {language!r}")
         self._names()
         self._groups()
         if self.design == "0.1" and (self.tasks or self.groups or self.target or self.shuffle):
@@ -246,6 +269,9 @@ class ExperimentConfig(BaseModel):
             raise ValueError(f"tasks are named twice: {twice(blocks)}; give each a name of its own")
         if set(blocks) & set(RESERVED):
             raise ValueError(f"a task can't be named {min(set(blocks) & set(RESERVED))!r}; every session has that part")
+        items = [item.name for task in self.tasks if isinstance(task, QuestionsTask) for item in task.items]
+        if twice(items):
+            raise ValueError(f"questions are named twice: {twice(items)}")
         for task in self.tasks:
             if task.block in TAKEN and task.block != task.kind:
                 raise ValueError(f"a task of kind {task.kind!r} can't be named {task.block!r}, after another kind")

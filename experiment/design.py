@@ -21,11 +21,12 @@ from experiment.balance import Rotation, Sides
 from experiment.config import ExperimentConfig
 from experiment.errors import ExperimentError
 from experiment.tasks.identification import IdentificationTask
+from experiment.tasks.own import QuestionsTask
 from experiment.tasks.pages import PageTask
 from experiment.tasks.preference import ITEM, PreferenceTask
 from experiment.tasks.questionnaire import QuestionnaireTask
 from experiment.tasks.ratings import RatingsTask
-from experiment.tasks.task import AFTER, DEMOGRAPHICS, Clip, PlannedTrial, Task
+from experiment.tasks.task import AFTER, Clip, PlannedTrial, Task
 
 SPECIAL = ("ethnicity", "hearing_impairments", "taste_impairments")
 CHUNK = 48  # rows that are dealt, and given sides, together; a multiple of the blocks of 1 to 4 tastes
@@ -55,9 +56,9 @@ def plan(config: ExperimentConfig, clips: Sequence[Clip], row: int, group: str |
         tasks = list(tasks)
         for i, task in zip(places, [tasks[places[p.taste]] for p in order], strict=True):
             tasks[i] = task
-    trials = [PlannedTrial("demographics", None, None, None, DEMOGRAPHICS)]
+    trials = [PlannedTrial("demographics", None, None, None, tuple(config.demographics))] if config.demographics else []
     for task in tasks:
-        if isinstance(task, QuestionnaireTask):
+        if isinstance(task, QuestionnaireTask | QuestionsTask):
             trials.append(PlannedTrial(task.block, None, None, None, tuple(i.name for i in task.items)))
         elif isinstance(task, PageTask):
             trials.append(PlannedTrial(task.block, None, None, None, ()))

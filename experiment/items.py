@@ -11,7 +11,7 @@ from experiment.data.tables import Trial
 from experiment.question import Question
 from experiment.tasks import after
 from experiment.tasks.preference import PreferenceTask
-from experiment.tasks.task import AFTER, DEMOGRAPHICS, Reader
+from experiment.tasks.task import AFTER, Reader
 from experiment.texts import texts
 
 
@@ -73,7 +73,7 @@ def practice_question(config: ExperimentConfig, language: str) -> Question:
 def every_question(config: ExperimentConfig, language: str) -> list[tuple[str | None, Question]]:
     """All questions that a study can ask in a language, each with the taste that it is about."""
     reading = reader(config, language)
-    found: list[tuple[str | None, Question]] = [(None, demographic(item, reading)) for item in DEMOGRAPHICS]
+    found: list[tuple[str | None, Question]] = [(None, demographic(item, reading)) for item in config.demographics]
     if config.task(PreferenceTask) is not None:
         found.append((None, practice_question(config, language)))
     felt: dict[tuple[str, str], None] = {}

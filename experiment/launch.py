@@ -87,6 +87,7 @@ def prepare(
     otherwise = told_otherwise(row, definition, read) if going_on and row is not None else []
     if otherwise and row is not None:
         own = {"font": config.font, "disk_gb": config.disk_gb, "effects": config.effects, "design": config.design}
+        own["logo"] = config.logo
         config = stored_config(row.definition).model_copy(update=own | {"texts": kept(row.texts or read)})
     entries = [
         {

@@ -8,11 +8,14 @@ from typing import Any
 
 from experiment.config import ExperimentConfig
 from experiment.data.tables import Trial
+from experiment.tasks.own import Free, QuestionsTask
 from experiment.tasks.preference import PreferenceTask
+from experiment.tasks.task import Task
 
 WORDS_A_MINUTE = 200  # silent reading of plain text by adults (Brysbaert 2019: 238), and some to spare
 SECONDS = {"preference": 6.0, "ratings": 3.0, "identification": 5.0, "affect": 4.0}  # of one answer, about
 OTHERS = 5.0  # s of an answer about oneself
+WRITING = 25.0  # s of a text of one's own
 NEAR = 0.1  # of a session that a break may come sooner or later than at its half, not to cut a part in two
 
 
@@ -21,9 +24,23 @@ def reading(section: Mapping[str, Any], keys: Iterable[str]) -> float:
     return sum(len(str(section[k]).split()) for k in keys if k in section) / WORDS_A_MINUTE
 
 
-def answering(kind: str, questions: int) -> float:
-    """Seconds that questions of a kind of task (or of a block that every session has) take."""
-    return questions * SECONDS.get(kind, OTHERS)
+def answering(kind: str, questions: int, written: int = 0) -> float:
+    """Seconds that questions of a kind of task (or of a block that every session has) take; some are `written` out."""
+    return (questions - written) * SECONDS.get(kind, OTHERS) + written * WRITING
+
+
+def written(task: Task | None, items: Iterable[str]) -> int:
+    """How many of a task's items are answered in words of one's own."""
+    own = {i.name for i in task.items if isinstance(i, Free)} if isinstance(task, QuestionsTask) else set()
+    return sum(item in own for item in items)
+
+
+def closing(asked: ExperimentConfig, language: str | None) -> float:
+    """Minutes that a debrief and a last page of the study's own are read in."""
+    if language is None:
+        return 0.0
+    notices = [n for n in (asked.debrief, asked.completion) if n is not None]
+    return sum(reading({"title": n.title[language], "text": n.text[language]}, ("title", "text")) for n in notices)
 
 
 def ears(asked: ExperimentConfig, words: Mapping[str, Any], practice: bool) -> float:
@@ -36,15 +53,18 @@ def ears(asked: ExperimentConfig, words: Mapping[str, Any], practice: bool) -> f
 
 def _lasts(plan: Sequence[Trial], asked: ExperimentConfig) -> list[float]:
     """Seconds of each trial: its clips and its questions."""
-    kinds = {task.block: task.kind for task in asked.sequence()}
+    tasks = {task.block: task for task in asked.sequence()}
+    kinds = {block: task.kind for block, task in tasks.items()}
     return [
         sum(c.seconds or 0.0 for c in (t.first, t.second) if c is not None)
-        + answering(kinds.get(t.block, t.block), len(t.items))
+        + answering(kinds.get(t.block, t.block), len(t.items), written(tasks.get(t.block), t.items))
         for t in plan
     ]
 
 
-def of_session(plan: Sequence[Trial], asked: ExperimentConfig, words: Mapping[str, Any]) -> int:
+def of_session(
+    plan: Sequence[Trial], asked: ExperimentConfig, words: Mapping[str, Any], language: str | None = None
+) -> int:
     """Minutes that a planned session takes, as it is told to whoever is asked to take part.
 
     Whole minutes to the next one; from ten on, to the next five: nobody is held longer than was said, by a careful count.
@@ -53,7 +73,7 @@ def of_session(plan: Sequence[Trial], asked: ExperimentConfig, words: Mapping[st
     read = reading(words["consent"], ["title", "text", "special_title", "special_text"])
     read += sum(reading(words[kind], ["intro"]) for kind in kinds if kind in words)
     practice = asked.practice and asked.task(PreferenceTask) is not None
-    minutes = sum(_lasts(plan, asked)) / 60 + read + ears(asked, words, practice)
+    minutes = sum(_lasts(plan, asked)) / 60 + read + ears(asked, words, practice) + closing(asked, language)
     whole = max(1, math.ceil(minutes - 1e-9))
     return whole if whole < 10 else 5 * math.ceil(whole / 5)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+JOINED = ";"  # between the options that were chosen of several
 
 
 @dataclass(frozen=True)
@@ -12,15 +14,18 @@ class Question:
 
     Attributes
     ----------
-    kind : {"choice", "number", "slider", "steps"}
-        ``choice`` offers `options` (key -> words); ``number`` is typed; ``slider`` and ``steps`` give a value on
-        `low`..`high` with words at the ends, or under every step.
+    kind : {"choice", "multiple", "number", "text", "slider", "steps"}
+        ``choice`` offers `options` (key -> words), ``multiple`` too, of which `low` to `high` are chosen; ``number`` is typed;
+        so is ``text``, from `low` to `high` characters; ``slider`` and ``steps`` give a value on `low`..`high` with words at
+        the ends, or under every step.
     start : float or None
         Where the slider's marker stands at first; None: nowhere before it is touched.
     back : bool
         Whether one may go back to the answer before.
     doubt : int or None
         A number below this one ends the session: it is asked whether it is right.
+    alone : str
+        Of several options the one that excludes all others.
     """
 
     item: str
@@ -34,6 +39,7 @@ class Question:
     start: float | None = None
     back: bool = False
     doubt: int | None = None
+    alone: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,12 @@ class Back:
 class Answer:
     """An answer and how long it took in seconds of a monotonic clock (None where time means nothing).
 
-    `interaction` is how it came about: moves of the slider, focus lost, frames drawn late.
+    `interaction` is how it came about: moves of the slider, focus lost, frames drawn late. `said` is free text: it is kept
+    apart, and stands in no log and no error's words.
     """
 
     value: float | None = None
     choice: str | None = None
     response_time: float | None = None
     interaction: dict[str, Any] | None = None
+    said: str | None = field(default=None, repr=False)

@@ -57,10 +57,14 @@ class SoundFailed(Stopped):
 
 
 class Presenter(Protocol):
-    """Whoever is asked. `minutes`, which a session takes about, is set before the consent, `gain_db` before the first sound."""
+    """Whoever is asked. `minutes`, which a session takes about, is set before the consent, `gain_db` before the first sound.
+
+    `special`, set before the consent too, is whether the study asks special-category questions at all.
+    """
 
     gain_db: float
     minutes: int
+    special: bool
 
     def consent(self) -> tuple[bool, bool]:
         """Return whether the person agrees to take part, and to special-category questions."""
@@ -160,7 +164,7 @@ def perform(
 
     match step:
         case Consent():
-            presenter.minutes = step.minutes
+            presenter.minutes, presenter.special = step.minutes, step.special
             takes_part, special = presenter.consent()
             return answering.agreed(store, stored, config, takes_part, special, now())
         case Page():

@@ -27,16 +27,20 @@ from experiment.tasks.task import Task
 from experiment.texts import texts
 
 LAST = "end"
+DEBRIEF = "debrief"
 TOO_YOUNG = "too_young"
 NOT_PASSED = "headphones_failed"
 
 
 @dataclass(frozen=True)
 class Consent:
-    """Whether the person takes part, and answers special-category questions; told how many minutes it takes, about."""
+    """Whether the person takes part, and answers special-category questions (where there are any: `special`); told how many
+    minutes it takes, about.
+    """
 
     id: str = "consent"
     minutes: int = field(default=0, compare=False)
+    special: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,8 @@ def next_step(stored: Stored, config: ExperimentConfig) -> Step:
     if stored.status != "running":
         return End(stored.status)
     if stored.special is None:
-        return Consent(minutes=minutes.of_session(stored.plan, config, words))
+        asked = any(item in SPECIAL for trial in stored.plan for item in trial.items)
+        return Consent(minutes=minutes.of_session(stored.plan, config, words, stored.language), special=asked)
     tasks = {task.block: task for task in config.sequence()}
     for trial in stored.plan:
         page = _page(stored, tasks.get(trial.block), trial)
@@ -200,6 +205,10 @@ def next_step(stored: Stored, config: ExperimentConfig) -> Step:
         items = stored.reopened(trial) or stored.open(trial)
         if items:
             return _before(stored, config, tasks, trial) or _asked(stored, config, tasks.get(trial.block), trial, items)
+    if config.debrief is not None and DEBRIEF not in stored.seen:
+        return Page(DEBRIEF, *config.debrief.read(stored.language, stored.code))
+    if config.completion is not None:
+        return Page(LAST, *config.completion.read(stored.language, stored.code))
     return Page(LAST, words["end"]["title"], words["end"]["text"].format(code=stored.code))
 
 

@@ -52,7 +52,7 @@ def told(step: Step) -> Message:
     """
     match step:
         case Consent():
-            more: Message = {"minutes": step.minutes}
+            more: Message = {"minutes": step.minutes, "special": step.special}
         case SoundCheck():
             more = {}
         case Page():
@@ -87,7 +87,8 @@ def done(store: Store, stored: Stored, config: ExperimentConfig, step: Step, at:
     """Store what was done of a step; `did` holds what `told` asks for.
 
     consent: ``takes_part``, ``special``; level: ``gain_db``; headphones: ``given``; listen: ``records`` of ``[at, {...}]``;
-    ask: ``value``, ``choice``, ``response_time``, ``interaction``, or ``back``; form: ``answers``, these by item; a sound check may bring ``record``. Of any step
+    ask: ``value``, ``choice`` (of several options with ``;`` between them), ``said`` (free text), ``response_time``,
+    ``interaction``, or ``back``; form: ``answers``, these by item; a sound check may bring ``record``. Of any step
     ``{"stopped": true}`` ends the session.
     """
     if did.get("stopped"):
@@ -116,7 +117,9 @@ def done(store: Store, stored: Stored, config: ExperimentConfig, step: Step, at:
 
 
 def _answer(did: Message) -> Answer:
-    return Answer(did.get("value"), did.get("choice"), did.get("response_time"), did.get("interaction"))
+    return Answer(
+        did.get("value"), did.get("choice"), did.get("response_time"), did.get("interaction"), did.get("said")
+    )
 
 
 class Engine:

@@ -10,7 +10,9 @@ from typing import Any
 
 from analysis.config import AnalysisConfig
 from experiment.config import ExperimentConfig
-from experiment.minutes import answering, ears, reading
+from experiment.design import SPECIAL
+from experiment.minutes import answering, closing, ears, reading, written
+from experiment.tasks.own import QuestionsTask
 from experiment.tasks.pages import PageTask
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.ratings import RatingsTask
@@ -36,6 +38,7 @@ def problems(
     yield from _names([t.name for t in stimuli.tastes], asked, analysis)
     yield from _declared(asked, analysis)
     yield from _texts(asked)
+    yield from _logo(asked)
 
 
 def _names(tastes: list[str], asked: ExperimentConfig, analysis: AnalysisConfig) -> Iterator[str]:
@@ -69,7 +72,8 @@ def _declared(asked: ExperimentConfig, analysis: AnalysisConfig) -> Iterator[str
         items = len(ratings.adjectives) if ratings else 0
         if analysis.factors > max(1, (items - 1) // 2):
             yield f"analysis.factors = {analysis.factors}: {items} adjectives carry {max(1, (items - 1) // 2)} at most"
-    known = ["language", *DEMOGRAPHICS]
+    chosen = [i.name for t in asked.sequence() if isinstance(t, QuestionsTask) for i in t.items if i.kind == "choice"]
+    known = ["language", *DEMOGRAPHICS, *chosen]
     for group in analysis.groups:
         if group not in known:
             yield f"analysis.groups: nobody is asked for {group!r}{nearest(group, known)}"
@@ -82,14 +86,30 @@ def _texts(asked: ExperimentConfig) -> Iterator[str]:
 
     tasks = [task for task in asked.sequence() if task.heard]
     after = [item for task in tasks for item in getattr(task, "after", ())]
+    own = [i for task in asked.sequence() if isinstance(task, QuestionsTask) for i in task.items]
+    hints = {"multiple": ("several", "up_to"), "text": ("write", "may_write")}
+    needed = [text for kind, texts_of in hints.items() if any(i.kind == kind for i in own) for text in texts_of]
     for language in asked.languages:
         try:
-            missing = lacking(texts(language, asked.texts), [task.kind for task in tasks], after)
+            missing = lacking(texts(language, asked.texts), [task.kind for task in tasks], after, needed)
         except ExperimentError as error:
             yield f"experiment.languages: {error}"
             continue
         if missing:
             yield f"experiment.texts: the texts in {language!r} lack {missing}, which this study needs; see en.toml"
+
+
+def _logo(asked: ExperimentConfig) -> Iterator[str]:
+    """A picture that there is not, or that can't be shown."""
+    if asked.logo is None:
+        return
+    try:
+        head = asked.logo.read_bytes()[:8]
+    except OSError:
+        yield f"experiment.logo: {asked.logo} can't be read; it is named from where the study file lies"
+        return
+    if not head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+        yield f"experiment.logo: {asked.logo} is no PNG or JPEG"
 
 
 def _clips(stimuli: StimuliConfig, asked: ExperimentConfig, conditions: Conditions) -> Iterator[str]:
@@ -201,7 +221,12 @@ def met(
     found: dict[str, list[PlannedTrial]] = {}
     for trial in _plan(stimuli, asked, conditions, 0, group):
         found.setdefault(trial.block, []).append(trial)
-    parts = [Part("consent", 2, 0, 0, reading(words["consent"], ["title", "text", "special_title", "special_text"]))]
+    special = any(item in SPECIAL for item in asked.demographics)
+    parts = [
+        Part(
+            "consent", 1 + special, 0, 0, reading(words["consent"], ["title", "text", "special_title", "special_text"])
+        )
+    ]
     heard = 0
     for block, trials in found.items():
         task = None if block in RESERVED else asked.named(block)
@@ -215,12 +240,15 @@ def met(
             intro, read = 1, reading(words[task.kind], ["intro_title", "intro"])
         elif isinstance(task, PageTask):
             intro, read = 1, reading({"title": task.title[language], "text": task.text[language]}, ["title", "text"])
-        minutes = (answering(task.kind if task else block, questions) + clips * seconds) / 60 + read
+        words_of_own = sum(written(task, t.items) for t in trials)
+        asked_for = answering(task.kind if task else block, questions, words_of_own)
+        minutes = (asked_for + clips * seconds) / 60 + read
         asking = sum(_screens(task, t.items) for t in trials)
         parts.append(Part(block, asking + clips + intro, questions, clips, minutes))
     if asked.pause and heard > 1:
         parts.append(Part("pause", 1, 0, 0, reading(words["pause"], ["title", "text"])))
-    parts.append(Part("end", 1, 0, 0, reading(words["end"], ["title", "text"])))
+    last = 0.0 if asked.completion else reading(words["end"], ["title", "text"])
+    parts.append(Part("end", 1 + (asked.debrief is not None), 0, 0, last + closing(asked, language)))
     total = [sum(getattr(p, name) for p in parts) for name in ("screens", "questions", "clips", "minutes")]
     return [*parts, Part("all", *total)]
 

@@ -78,7 +78,11 @@ def _resolve(study: Study, path: Path) -> Study:
     ]
     study = study.model_copy(update={"models": study.models.model_copy(update={"conditions": conditions})})
     asked = study.experiment
-    found = {name: path.parent / there for name in ("texts", "effects") if (there := getattr(asked, name)) is not None}
+    found = {
+        name: path.parent / there
+        for name in ("texts", "effects", "logo")
+        if (there := getattr(asked, name)) is not None
+    }
     study = study.model_copy(update={"experiment": asked.model_copy(update=found)})
     if study.analysis.targets is not None:
         targets = path.parent / study.analysis.targets

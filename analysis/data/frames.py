@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ class StudyData:
     people : DataFrame
         One row a participant: `participant` (a number, not the code), `status`, `language`, the study's `group` where it has any, and
         the demographics: `age` as the year that stands for its band, and of special categories only what the study file's
-        `[analysis] groups` names.
+        `[analysis] groups` names; and what was chosen of the study's own questions with one answer.
     preference : DataFrame
         participant, trial, taste, over, under (the conditions compared, as the study declares them), first_model, clip_under,
         clip_over (the clip of each), answer, score (over the middle: `over` fits better).
@@ -217,7 +217,7 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     # What was heard a second time, unannounced, is for reliability alone.
     repeats = repeated(rows)
     rows = rows[~rows["repeated"].astype(bool)]
-    people = _people(rows)
+    people = _people(rows, own_choices(definition))
     conditions = Conditions.declared(definition)
     preference = _preference(rows, low, high, conditions)
     rows["response_time"] = pd.to_numeric(rows["response_time"])
@@ -284,10 +284,25 @@ def digest_of(frames: Iterable[pd.DataFrame]) -> str:
     return digest.hexdigest()
 
 
-def _people(rows: pd.DataFrame) -> pd.DataFrame:
+def own_choices(definition: dict[str, Any]) -> list[str]:
+    """Names of a study's own questions of which one option is chosen."""
+    from pydantic import ValidationError
+
+    from experiment.config import stored_config
+    from experiment.tasks.own import Choice, QuestionsTask
+
+    try:
+        tasks = stored_config(definition).sequence()
+    except ValidationError:
+        return []
+    return [i.name for t in tasks if isinstance(t, QuestionsTask) for i in t.items if isinstance(i, Choice)]
+
+
+def _people(rows: pd.DataFrame, own: Sequence[str] = ()) -> pd.DataFrame:
     import pandas as pd
 
-    asked = rows[rows["block"] == "demographics"].copy()
+    chosen = (rows["kind"] == "questions") & rows["item"].isin(own)
+    asked = rows[(rows["block"] == "demographics") | chosen].copy()
     # Of a study without groups people have no such column, as before there could be any.
     known = ["status", "language", *(["group"] if "group" in rows and rows["group"].notna().any() else [])]
     status = rows.groupby("participant")[known].first()

@@ -14,9 +14,10 @@ from experiment.config import ExperimentConfig
 from experiment.data.store import Store
 from experiment.data.tables import Stimulus, Trial
 from experiment.headphones import HeadphoneTrial
-from experiment.question import Answer, Question
+from experiment.question import JOINED, Answer, Question
 from experiment.session import run_session
 from experiment.tasks.identification import ITEM as NAMED
+from experiment.tasks.own import QuestionsTask
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.ratings import RatingsTask
 from experiment.tasks.task import RESERVED
@@ -44,6 +45,7 @@ SHARES: dict[str, dict[str, int]] = {
 # What a clip's effects are drawn with, beside its id: which question it is, never what that is called. The numbers of the
 # comparison and of the first twelve adjectives are those with which the default study's people have always answered.
 COMPARED, NAMING = 1055, 2
+WRITTEN = "simulated"
 RATED = (557, 552, 650, 457, 546, 312, 525, 771, 414, 893, 331, 418)
 
 
@@ -72,6 +74,7 @@ class Bot:
     def __init__(self, config: ExperimentConfig, effects: Effects, rng: np.random.Generator, clip_seed: int):
         self.gain_db = 0.0
         self.minutes = 0
+        self.special = True
         self.config, self.effects, self.rng, self.clip_seed = config, effects, rng, clip_seed
         p = effects.preference
         self.careless = bool(rng.random() < p.careless)
@@ -79,11 +82,12 @@ class Bot:
         self.slopes = int(rng.integers(2**32)) if p.taste_sd > 0 else 0
         self.style = rng.normal(0, effects.ratings.participant_sd)
         self.ear = rng.normal(0, effects.identification.participant_sd) if effects.identification.hits else 0.0
+        self._own_blocks = {t.block for t in config.sequence() if isinstance(t, QuestionsTask)}
         self._latent: dict[int, dict[str, float]] = {}
 
     def consent(self) -> tuple[bool, bool]:
         """Agree to everything."""
-        return True, True
+        return True, self.special
 
     def sound_check(self) -> dict[str, Any] | None:
         """Bots hear nothing."""
@@ -110,6 +114,8 @@ class Bot:
     def ask(self, question: Question, trial: Trial, progress: tuple[int, int]) -> Answer:
         """Answer from the effect model."""
         rt = float(self.rng.lognormal(0.8, 0.4))
+        if trial.block in self._own_blocks:
+            return self._own(question, rt)
         if question.kind == "number":
             age = round(float(np.clip(self.rng.gamma(6.0, 2.2) + 18.5, 19, 75)))
             return Answer(value=max(age, self.config.minimum_age), response_time=rt)
@@ -130,6 +136,20 @@ class Bot:
         if isinstance(task, PreferenceTask):
             return Answer(value=self._preference(question, trial, task.pairs), response_time=rt)
         return Answer(value=self._rating(question, trial, task.items), response_time=rt)
+
+    def _own(self, question: Question, rt: float) -> Answer:
+        """Anything alike of a study's own question; free text says that nobody wrote it."""
+        keys = [k for k in question.options or {} if k != question.alone]
+        if question.kind == "choice":
+            return Answer(choice=str(self.rng.choice(keys)), response_time=rt)
+        if question.kind == "number":
+            return Answer(value=float(self.rng.integers(question.low, question.high + 1)), response_time=rt)
+        if question.kind == "text":
+            return Answer(said=WRITTEN[: question.high], response_time=rt)
+        if question.alone and self.rng.random() < 1 / (len(keys) + 1):
+            return Answer(choice=question.alone, response_time=rt)
+        several = self.rng.choice(len(keys), int(self.rng.integers(question.low, question.high + 1)), replace=False)
+        return Answer(choice=JOINED.join(keys[i] for i in sorted(several)), response_time=rt)
 
     def fill(self, questions: Sequence[Question], trial: Trial, progress: tuple[int, int]) -> dict[str, Answer]:
         """Answer one after the other."""

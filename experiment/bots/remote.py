@@ -99,7 +99,7 @@ def _did(step: Message, presenter: Presenter, ear: Mapping[int, Stimulus], began
 
     match step["kind"]:
         case "consent":
-            presenter.minutes = int(step["minutes"])
+            presenter.minutes, presenter.special = int(step["minutes"]), bool(step["special"])
             takes_part, special = presenter.consent()
             return {"takes_part": takes_part, "special": special}
         case "page":

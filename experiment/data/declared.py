@@ -20,10 +20,11 @@ from experiment.errors import ExperimentError
 
 Texts = dict[str, dict[str, Any]]  # by language, as `experiment.texts` gives them
 # What differs from booth to booth, and how bots are told: nobody needs to declare it.
-ASIDE = {"texts", "font", "disk_gb", "design", "effects"}
+ASIDE = {"texts", "font", "disk_gb", "design", "effects", "logo"}
 TABLES = {"tasks", "preference", "ratings", "affect", "questionnaires"}  # `sequence` says what they come to
 LIMITS = {"minimum_age", "resume_hours", "replays", "dead_time", "target", "psytoolkit"}
 WORDS = {"words", "labels", "opposite", "title", "text", "question"}  # of a task, by language
+NOTICES = ("debrief", "completion")
 FREE = ("imported", "pilot")  # sessions of these kinds bind no study to a design
 SHOWN = 60  # characters of a text that a line tells
 
@@ -72,7 +73,9 @@ def number_of(s: Session, study_id: int) -> int | None:
 def structure(config: ExperimentConfig, languages: Iterable[str]) -> dict[str, Any]:
     """What of a study can't be amended: all but limits, words and languages; of tastes the order in which they are offered."""
     kept = set(languages)
-    said = config.model_dump(mode="json", exclude=ASIDE | TABLES | LIMITS | {"languages", "groups", "taste_words"})
+    said = config.model_dump(
+        mode="json", exclude=ASIDE | TABLES | LIMITS | {"languages", "groups", "taste_words", *NOTICES}
+    )
     said["level"].pop("days")
     tasks = [_wordless(task.model_dump(mode="json")) for task in config.sequence()]
     groups = [g.model_dump(mode="json", exclude={"quota"}) for g in config.groups]
@@ -95,7 +98,7 @@ def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[Change]:
     before, after = dict(_leaves(_amendable(old, kept))), dict(_leaves(_amendable(new, kept)))
     for where in dict.fromkeys([*before, *after]):
         if before.get(where) != after.get(where):
-            weight = "text" if where.split(".")[0] in ("tasks", "taste_words") else "limit"
+            weight = "text" if where.split(".")[0] in ("tasks", "taste_words", *NOTICES) else "limit"
             found.append(Change(where, before.get(where, ""), after.get(where, ""), weight))
     return found
 
@@ -142,6 +145,7 @@ def _amendable(config: ExperimentConfig, languages: list[str]) -> dict[str, Any]
         **said,
         "level": {"days": config.level.days},
         "groups": {g.name: {"quota": g.quota} for g in config.groups},
+        **{x: _words(told.model_dump(mode="json"), languages) for x in NOTICES if (told := getattr(config, x))},
         "tasks": {task.block: _words(task.model_dump(mode="json"), languages) for task in config.sequence()},
         "taste_words": {x: config.taste_words.get(x, {}) for x in languages},
     }

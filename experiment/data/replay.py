@@ -66,7 +66,7 @@ def timeline(store: Store, study_id: int, code: str) -> list[dict[str, Any]]:
 
 
 def _answered(answer: Response | Superseded, at: float | None, trial: Trial | None, more: str) -> dict[str, Any]:
-    given = answer.choice if answer.value is None else f"{answer.value:g}"
+    given = answer.choice or "(nothing or free text)" if answer.value is None else f"{answer.value:g}"
     took = "" if answer.response_time is None else f" after {answer.response_time:.1f} s"
     anew = ", given anew later" if isinstance(answer, Superseded) else ""
     detail = f"{given}{took}{anew}" + (f" ({more})" if more else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, MetaData, String, UniqueConstraint, false
+from sqlalchemy import JSON, CheckConstraint, DateTime, ForeignKey, MetaData, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from experiment.data.codes import same
@@ -197,7 +197,10 @@ class Trial(Base):
 
 
 class Response(Base):
-    """One answer. `value` is a number on the item's scale; `choice` the chosen option of a question."""
+    """One answer. `value` is a number on the item's scale; `choice` the chosen option of a question, or several of them.
+
+    `said` is free text, which may tell who somebody is: it is read only where it is asked for by its name.
+    """
 
     __tablename__ = "response"
     __table_args__ = (UniqueConstraint("trial_id", "item"),)
@@ -208,11 +211,15 @@ class Response(Base):
     choice: Mapped[str | None] = mapped_column(String(80))
     response_time: Mapped[float | None]
     answered_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+    said: Mapped[str | None] = mapped_column(Text, deferred=True)
     trial: Mapped[Trial] = relationship(back_populates="responses")
 
 
 class Superseded(Base):
-    """An answer that its giver went back to and gave anew: it stays as it was, and the later one, in `Response`, counts."""
+    """An answer that its giver went back to and gave anew: it stays as it was, and the later one, in `Response`, counts.
+
+    Free text that was taken back is not kept.
+    """
 
     __tablename__ = "superseded"
     id: Mapped[int] = mapped_column(primary_key=True)

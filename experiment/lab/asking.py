@@ -10,11 +10,10 @@ from typing import Any
 from experiment.data.tables import Trial
 from experiment.lab.choices import ERASE, listed
 from experiment.lab.widgets import Text
-from experiment.lab.window import GoingBack, Window
-from experiment.question import Answer, Back, Question
+from experiment.lab.window import ERASED, GoingBack, Window
+from experiment.question import JOINED, Answer, Back, Question
 
 GO_ON = ("return", "num_enter", "space")
-DIGITS = 3  # of a number, at most
 ONWARD = "\n"  # the button that confirms a choice: no option is named so
 
 
@@ -37,8 +36,12 @@ class Asking(Window):
     def _ask(self, question: Question, corner: str) -> Answer:
         focus = self.focus_losses
         parts = [self.compose.corner(corner)]
-        ask = {"choice": self._choice, "number": self._number, "slider": self._slider}.get(question.kind, self._steps)
-        value, choice, moves = ask(question, parts)
+        kinds = {"choice": self._choice, "multiple": self._multiple, "number": self._number, "slider": self._slider}
+        said = None
+        if question.kind == "text":
+            value, choice, (said, moves) = None, None, self._text(question, parts)
+        else:
+            value, choice, moves = kinds.get(question.kind, self._steps)(question, parts)
         took = time.monotonic() - self.shown_at
         usual = statistics.median(self.flips) if self.flips else 0.0
         interaction = {
@@ -48,7 +51,7 @@ class Asking(Window):
             "late_frames": sum(x > 2.5 * usual for x in self.flips),
             "dropped": self.dropped,
         }
-        return Answer(value=value, choice=choice, response_time=took, interaction=interaction)
+        return Answer(value, choice, took, interaction, said)
 
     def _choice(self, question: Question, corner: list[Text]) -> tuple[None, str, int]:
         assert question.options is not None
@@ -84,8 +87,69 @@ class Asking(Window):
                     b.selected = b.name == chosen
                 onward.enabled = True
 
+    def _multiple(self, question: Question, corner: list[Text]) -> tuple[None, str, int]:
+        """Options that are taken and given back, one by one; one that excludes the others takes their place."""
+        assert question.options is not None
+        names, chosen, moves = list(question.options), set[str](), 0
+        shown = self.compose.question(question, self.words)
+        *buttons, onward = shown.buttons
+        onward.name = ONWARD
+        at: int | None = None  # where the keyboard is
+        self.mark("multiple", item=question.item)
+        while True:
+            onward.enabled = (
+                chosen == {question.alone} or question.low <= len(chosen - {question.alone}) <= question.high
+            )
+            for i, b in enumerate(buttons):
+                b.selected, b.focus = b.name in chosen, i == at
+            clicked = self.frame([*corner, *shown.parts], shown.buttons)
+            pressed = [clicked] if clicked is not None else []
+            for key in self.typed():
+                if key in ("up", "down"):
+                    at = 0 if at is None else min(len(names) - 1, max(0, at + (1 if key == "down" else -1)))
+                elif key == "space" and at is not None:
+                    pressed.append(names[at])
+                elif key in GO_ON[:2]:
+                    pressed.append(ONWARD)
+                else:
+                    pressed += [b.name for b in buttons if key in (b.key, f"num_{b.key}")]
+            for name in pressed:
+                if name == ONWARD:
+                    if chosen == {question.alone} or question.low <= len(chosen - {question.alone}) <= question.high:
+                        return None, JOINED.join(n for n in names if n in chosen), moves
+                elif name in chosen:
+                    chosen, moves = chosen - {name}, moves + 1
+                elif name == question.alone:
+                    chosen, moves = {name}, moves + 1
+                elif len(chosen - {question.alone}) < question.high:
+                    chosen, moves = chosen - {question.alone} | {name}, moves + 1
+
+    def _text(self, question: Question, corner: list[Text]) -> tuple[str, int]:
+        """Words of one's own, as the system's keyboard layout has its letters; return goes on."""
+        shown = self.compose.question(question, self.words)
+        field, button = shown.field, shown.onward
+        assert field is not None
+        assert button is not None
+        moves = 0
+        self.mark("text", item=question.item)
+        while True:
+            long = len(" ".join(field.words.split()))
+            button.enabled = long >= question.low
+            clicked = self.frame([*corner, *shown.parts], shown.buttons)
+            self.typed()  # Esc asks, page up goes back
+            for letter in self.letters():
+                moves += 1
+                if letter == ERASED:
+                    field.words = field.words[:-1]
+                elif letter in "\r\n":
+                    clicked = button.name if len(" ".join(field.words.split())) >= question.low else clicked
+                elif letter.isprintable() and len(field.words) < question.high and field.takes(field.words + letter):
+                    field.words += letter
+            if clicked == button.name and button.enabled:
+                return " ".join(field.words.split()), moves
+
     def _number(self, question: Question, corner: list[Text]) -> tuple[float, None, int]:
-        typed, keys = "", 0
+        typed, keys, digits = "", 0, len(str(question.high))
         shown = self.compose.question(question, self.words)
         field, button = shown.entry, shown.onward
         assert field is not None
@@ -104,7 +168,7 @@ class Asking(Window):
                     typed = typed[:-1]
                 elif key in GO_ON[:2] and valid:
                     clicked = "next"
-                elif key.removeprefix("num_").isdigit() and len(typed) < DIGITS:
+                elif key.removeprefix("num_").isdigit() and len(typed) < digits:
                     typed += key.removeprefix("num_")
                 keys += 1
             if clicked == "next" and valid:

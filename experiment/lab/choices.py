@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from experiment.question import Question
+
 ERASE = "erase"  # takes back what was typed last
 Words = dict[str, Any]
 
@@ -61,6 +63,18 @@ def intervals() -> list[Choice]:
 def listed(options: dict[str, str]) -> list[Choice]:
     """Options, numbered from the top."""
     return [Choice(name, label, str(i + 1)) for i, (name, label) in enumerate(options.items())]
+
+
+def hint(question: Question, words: Words) -> str:
+    """What is said under a question of how it is answered; empty where that can be seen."""
+    if question.kind == "multiple":
+        every = len(question.options or {}) - bool(question.alone)
+        return str(
+            words.get("several", "") if question.high >= every else words.get("up_to", "").format(most=question.high)
+        )
+    if question.kind == "text":
+        return str(words.get("write", "") if question.low else words.get("may_write", ""))
+    return ""
 
 
 def number_pad(words: Words) -> list[Choice]:

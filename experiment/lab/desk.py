@@ -24,6 +24,7 @@ import numpy as np
 from experiment.errors import ExperimentError
 from experiment.lab.reading import Asked, Page, Phrases, Point
 from experiment.lab.window import DEAD_TIME
+from experiment.question import JOINED
 
 PROGRAMS = {
     "Xvfb": "xvfb",
@@ -32,10 +33,10 @@ PROGRAMS = {
     "parec": "pulseaudio-utils",
     "pactl": "pulseaudio-utils",
 }
-ASKING = ("headphones", "level", "choice", "number", "slider", "steps", "form")
+ASKING = ("headphones", "level", "choice", "multiple", "number", "text", "slider", "steps", "form")
 HESITATION = DEAD_TIME + 0.03  # s that the hand looks at a screen before it answers
-RATE = 48000
-SIZE = (1280, 800)
+WRITTEN = "Written by a hand."
+RATE, SIZE = 48000, (1280, 800)
 
 
 def missing_programs() -> list[str]:
@@ -199,6 +200,10 @@ class Hand:
             self._xdotool("key", {"left": "Left", "right": "Right", "return": "Return"}.get(key, key))
             time.sleep(0.06)
 
+    def write(self, words: str) -> None:
+        """Type words, letter by letter."""
+        self._xdotool("type", "--delay", "40", words)
+
     def answer(self, marker: dict[str, Any]) -> None:
         """Answer one screen by what stands there.
 
@@ -235,24 +240,37 @@ class Hand:
             value = int(self.rng.integers(asked.low, asked.high + 1))
             meant["value"] = float(value)
             self._point(page, asked, value)
+        elif asked.several is not None:
+            meant["choice"] = self._several(page, asked, asked.several)
+        elif asked.written:
+            self.write(WRITTEN[: asked.high])
         elif asked.answers:
             words = str(self.rng.choice([x for x in page.buttons if x in asked.answers]))
             answer = asked.answers[words]
             meant["choice" if isinstance(answer, str) else "value"] = answer
             self._choose(page, words, 1 if isinstance(answer, str) else round(min(map(float, asked.answers.values()))))
         else:
-            age = int(self.rng.integers(20, 70))
-            meant["value"] = float(age)
+            number = int(self.rng.integers(*((20, 70) if asked.item == "age" else (asked.low, asked.high + 1))))
+            meant["value"] = float(number)
             if self.keyboard:
-                self.press(*str(age))
+                self.press(*str(number))
             else:
-                for digit in str(age):
+                for digit in str(number):
                     self.click(page.button(digit))
             time.sleep(0.1)
         time.sleep(0.05)
         self._onward(page)
         if asked.item != "practice":
             self.given.append(meant)
+
+    def _several(self, page: Page, asked: Asked, counts: tuple[int, int]) -> str:
+        """Take some options, those of the list's end first; the answer has them in the list's order."""
+        words = [x for x in page.buttons if asked.answers.get(x, asked.alone) != asked.alone]
+        taken = self.rng.choice(len(words), int(self.rng.integers(max(1, counts[0]), counts[1] + 1)), replace=False)
+        for i in sorted(map(int, taken), reverse=True):
+            self._choose(page, words[i])
+            time.sleep(0.05)
+        return JOINED.join(str(asked.answers[words[i]]) for i in sorted(map(int, taken)))
 
     def _fill(self, page: Page) -> None:
         """Answer row by row: the step below the words that are meant, or as far from the end that says the low words."""

@@ -35,10 +35,12 @@ def every_screen(compose: Composer, config: ExperimentConfig, language: str) -> 
             yield compose.choose(title, part, choices.reading(w, i == 0))
         yield compose.choose(title, last, buttons)
 
+    notices = {"debrief": config.debrief, "end": config.completion}
     said: dict[str, tuple[str, str, list[choices.Choice]]] = {
         "consent": (w["consent"]["title"], w["consent"]["text"].replace("{minutes}", "100"), choices.consenting(w)),
         "sound": (w["sound"]["title"], w["sound"]["text"], choices.sound_heard(w)),
         "end": (w["end"]["title"], w["end"]["text"].format(code=A_CODE), on),
+        **{k: (*n.read(language, A_CODE), on) for k, n in notices.items() if n is not None},
         "pause": (w["pause"]["title"], w["pause"]["text"], on),
         "practice": (w["practice"]["title"], w["practice"]["text"], on),
         "too young": (w["too_young"]["title"], w["too_young"]["text"], on),
@@ -121,7 +123,7 @@ def tried(compose: Composer, config: ExperimentConfig, language: str) -> tuple[f
 def on_paper(config: ExperimentConfig, language: str, size: tuple[int, int] = NARROWEST) -> tuple[float, list[Tight]]:
     """The same for a screen of this many pixels, with nothing drawn."""
     pen = Pen(None, typeface(language, config.font), PaperRuler())
-    return tried(Composer(pen, Sheet.of(*size), config.text_size), config, language)
+    return tried(Composer(pen, Sheet.of(*size), config.text_size, config.logo), config, language)
 
 
 def minutes_of_arc(size: float, height_cm: float, distance_cm: float) -> float:

@@ -10,7 +10,8 @@ from typing import Any
 
 from experiment.data.tables import Trial
 from experiment.lab.asking import GO_ON, Asking
-from experiment.lab.composing import ASKED, PAD, Composer
+from experiment.lab.blocks import ASKED, PAD
+from experiment.lab.composing import Composer
 from experiment.lab.layout import FLOOR, GAP, SCALES, Block, within
 from experiment.lab.widgets import ACCENT, INK, MUTED, Button, Text
 from experiment.question import Answer, Question

@@ -15,6 +15,7 @@ from typing import Any
 from experiment.config import ExperimentConfig
 from experiment.errors import ExperimentError
 from experiment.items import every_question
+from experiment.lab.choices import hint
 from experiment.texts import texts
 
 Point = tuple[float, float]
@@ -30,8 +31,8 @@ def seen(widget: Any, size: tuple[int, int]) -> list[dict[str, Any]]:
             # A text is read as a whole, whatever lines it stands in.
             extent = [round(float(x)) for x in part.boundingBox]
             found.append({"text": str(part.says), "at": _pixels(part.pos, size), "size": extent})
-        elif hasattr(part, "radius"):
-            continue  # the slider's marker, which stands nowhere before the first touch
+        elif hasattr(part, "radius") or hasattr(part, "image"):
+            continue  # the slider's marker, which stands nowhere before the first touch; a logo
         elif hasattr(part, "start"):
             found.append({"line": [_pixels(part.start, size), _pixels(part.end, size)]})
         else:
@@ -116,7 +117,8 @@ def _rows(buttons: Sequence[tuple[str, Point]], words: Sequence[tuple[str, Point
 class Asked:
     """What a question means: the item, the taste asked about, and which answer the words stand for.
 
-    `answers` are words of buttons; a scale whose steps bear no words has `ends`, the words at `low` and at `high`.
+    `answers` are words of buttons, of which `several` may be taken (how many at least and at most); a scale whose steps bear no
+    words has `ends`, the words at `low` and at `high`; a number is from `low` to `high`, and what is `written` that many letters.
     """
 
     item: str
@@ -125,6 +127,9 @@ class Asked:
     ends: tuple[str, str] | None = None
     low: int = 0
     high: int = 0
+    several: tuple[int, int] | None = None
+    alone: str = ""
+    written: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,9 @@ class Phrases:
     progress : str
         How the progress is worded, with ``{done}`` and ``{total}``.
     questions : dict
-        By all words of a question's screen but for its buttons and the progress.
+        By all words of a question's screen but for its buttons, the progress and `hints`.
+    hints : frozenset of str
+        What is said of how one answers.
     """
 
     agree: str
@@ -147,6 +154,7 @@ class Phrases:
     play: str
     progress: str
     questions: dict[frozenset[str], Asked]
+    hints: frozenset[str] = frozenset()
 
     def asked(self, page: Page) -> Asked:
         """What a screen asks.
@@ -158,6 +166,7 @@ class Phrases:
         """
         # A field to type into holds no letters.
         words = frozenset(w for w, _ in page.words if self.counted(w) is None and any(map(str.isalpha, w)))
+        words -= self.hints
         if words not in self.questions:
             raise ExperimentError(f"no question that is known here says: {' | '.join(sorted(words))}")
         return self.questions[words]
@@ -190,12 +199,17 @@ def phrases(config: ExperimentConfig, language: str) -> Phrases:
     """What a reader of the study's own words knows; questions that a study words alike can't be told apart."""
     w = texts(language, config.texts)
     asked: dict[frozenset[str], Asked] = {}
+    hints: set[str] = set()
     for taste, q in every_question(config, language):
+        hints |= {hint(q, w)}
         above = {x for x in (q.text, q.word) if x} | ({w["practice"]["title"]} if q.item == "practice" else set())
         if q.kind == "choice":
             meant = Asked(q.item, answers={words: key for key, words in (q.options or {}).items()})
-        elif q.kind == "number":
-            meant = Asked(q.item)
+        elif q.kind == "multiple":
+            keys: dict[str, str | float] = {words: key for key, words in (q.options or {}).items()}
+            meant = Asked(q.item, answers=keys, several=(q.low, q.high), alone=q.alone)
+        elif q.kind in ("number", "text"):
+            meant = Asked(q.item, low=q.low, high=q.high, written=q.kind == "text")
         elif q.kind == "steps" and len(q.labels) == q.high - q.low + 1:
             meant = Asked(q.item, taste, answers={x: float(q.low + i) for i, x in enumerate(q.labels)})
         else:
@@ -203,4 +217,4 @@ def phrases(config: ExperimentConfig, language: str) -> Phrases:
             above |= set(ends)
             meant = Asked(q.item, taste, ends=ends, low=q.low, high=q.high)
         asked[frozenset(above)] = meant
-    return Phrases(w["agree"], w["yes"], w["next"], w["play"], w["progress"], asked)
+    return Phrases(w["agree"], w["yes"], w["next"], w["play"], w["progress"], asked, frozenset(hints))

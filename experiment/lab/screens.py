@@ -34,11 +34,13 @@ class Screens(Forms):
         folder: Path | None = None,
         dead_time: float | None = None,
         enlarged: float = 1.0,
+        logo: Path | None = None,
     ):
-        super().__init__(language, fullscreen, marker, font, folder, dead_time, enlarged)
+        super().__init__(language, fullscreen, marker, font, folder, dead_time, enlarged, logo)
         self.replays = replays
         self.gain_db = 0.0
         self.minutes = 0
+        self.special = True  # whether the study asks what needs a consent of its own
         self.failed: str | None = None  # what was wrong with a sound that ended the session
 
     def consent(self) -> tuple[bool, bool]:
@@ -49,6 +51,8 @@ class Screens(Forms):
             if "declined" in w:
                 self.page(w["declined"]["title"], w["declined"]["text"])
             return False, False
+        if not self.special:
+            return True, False
         asked = w["consent"]["special_title"], w["consent"]["special_text"]
         chosen, _ = self.pick("special", *asked, {"yes": w["yes"], "no": w["no"]})
         return True, chosen == "yes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from experiment.lab.layout import within
@@ -16,10 +17,12 @@ ACCENT = "#2A6F97"
 SOFT = "#DDE6EA"
 EDGE = "#7D8891"  # of what is quiet or not open yet
 WHITE = "#FFFFFF"
+RING = 0.006  # from a button's edge to the line that shows what the keyboard is at
 INSET = 0.012  # between a button's edge and its words
 UNDER = 0.058  # from a slider's line down to the words at its ends
 REACH = 0.06  # how far above and below its line a slider is touched
 ROOM = 1.15  # how wide a text may be, where there is as much
+CARET = "_"  # where one writes on
 UNBROKEN = 4.0  # the lines of a text are broken already: the window's own breaking at blanks is left nothing to do
 
 
@@ -113,15 +116,17 @@ class Button:
     enabled: bool = True
     selected: bool = False
     hover: bool = False
+    focus: bool = False
     parts: list[Any] = field(default_factory=list)
+    ring: Any = None
 
     def contains(self, point: tuple[float, float]) -> bool:
         """Whether a point lies on the button."""
         return abs(point[0] - self.x) <= self.width / 2 and abs(point[1] - self.y) <= self.height / 2
 
-    def state(self) -> tuple[bool, bool, bool]:
+    def state(self) -> tuple[bool, bool, bool, bool]:
         """What its look depends on."""
-        return self.enabled, self.selected, self.hover and self.enabled
+        return self.enabled, self.selected, self.hover and self.enabled, self.focus
 
     def draw(self) -> None:
         """Draw in its present state, over the former one."""
@@ -140,6 +145,85 @@ class Button:
         label.color = WHITE if filled else INK if self.enabled and not self.quiet else MUTED
         box.draw()
         label.draw()
+        if self.focus:
+            self._surround(WHITE if filled else INK)
+
+    def _surround(self, color: str) -> None:
+        """A line within the edge: what the keyboard is at."""
+        from psychopy import visual
+
+        if self.ring is None:
+            size = self.width - 2 * RING, self.height - 2 * RING
+            self.ring = visual.Rect(
+                self.pen.window, *size, pos=(self.x, self.y), fillColor=None, lineWidth=3, autoLog=False
+            )
+        self.ring.lineColor = color
+        self.ring.draw()
+
+
+@dataclass(eq=False)
+class Field:
+    """A box into which words are typed; it takes no more than there is room for."""
+
+    pen: Pen
+    x: float
+    y: float
+    width: float
+    height: float
+    size: float
+    words: str = ""
+    parts: list[Any] = field(default_factory=list)
+
+    def state(self) -> str:
+        """What its look depends on."""
+        return self.words
+
+    def takes(self, words: str) -> bool:
+        """Whether there is room for so much, and for where one writes on."""
+        return self.pen.takes(words + CARET, self.size, self.width - 2 * INSET)[1] <= self.height
+
+    def draw(self) -> None:
+        """Draw the box, what was typed, and where one writes on."""
+        from psychopy import visual
+
+        if not self.parts:
+            box = visual.Rect(
+                self.pen.window, self.width, self.height, pos=(self.x, self.y), fillColor=WHITE, lineColor=ACCENT,
+                lineWidth=1.5, autoLog=False,
+            )  # fmt: skip
+            self.parts = [box, Text(self.pen, CARET, self.x, self.y, self.size, self.width - 2 * INSET)]
+        box, label = self.parts
+        label.words = self.words + CARET
+        box.draw()
+        label.draw()
+
+
+@dataclass(eq=False)
+class Picture:
+    """A picture of so much height and width, e.g. a logo."""
+
+    pen: Pen
+    path: Path
+    y: float
+    width: float
+    height: float
+    parts: list[Any] = field(default_factory=list)
+
+    def state(self) -> None:
+        """It never changes."""
+
+    def draw(self) -> None:
+        """Draw it."""
+        from psychopy import visual
+
+        if not self.parts:
+            self.parts = [
+                visual.ImageStim(
+                    self.pen.window, image=str(self.path), pos=(0.0, self.y), size=(self.width, self.height),
+                    interpolate=True, autoLog=False,
+                )
+            ]  # fmt: skip
+        self.parts[0].draw()
 
 
 @dataclass(eq=False)

@@ -25,6 +25,7 @@ from experiment.texts import texts
 
 Marker = Callable[[dict[str, Any]], None]
 DEAD_TIME = 0.3  # s; a study may declare another
+BACKSPACE, ERASED = 0xFF08, "\b"  # as pyglet names the key, and as it is told here
 WINDOWED = (1280, 800)  # pixels of a window that does not fill the screen, where there are as many
 FRAMED = 0.92  # share of a smaller screen that a window takes: its frame and the desktop's bar have the rest
 
@@ -51,6 +52,8 @@ class Window:
         screen before. Neither does what comes while another window has the focus. Esc asks at any time.
     enlarged : float
         How much larger than usual letters are set, where there is room.
+    logo : path, optional
+        A picture over pages of text.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Window:
         folder: Path | None = None,
         dead_time: float | None = None,
         enlarged: float = 1.0,
+        logo: Path | None = None,
     ):
         self.words = texts(language, folder)
         self.marker = marker
@@ -75,15 +79,17 @@ class Window:
         self.keys = keyboard.Keyboard(backend="ptb")
         size = (int(self.window.size[0]), int(self.window.size[1]))
         self.pen = Pen(self.window, self.face, ScreenRuler(self.face, size[1]))
-        self.compose = Composer(self.pen, Sheet.of(*size), enlarged)
+        self.compose = Composer(self.pen, Sheet.of(*size), enlarged, logo)
         (self.stop_button,) = self.compose.foot(("stop", self.words["stop"]))
         self.back_button: Button | None = None  # where one may go back to the answer before
         self._presses: list[tuple[float, tuple[float, float]]] = []  # when, where
+        self._letters: list[tuple[float, str]] = []  # when, what
         self._grip = False  # the slider was pressed on this screen, and is held
         # Presses are taken from the window's events: a short click between two frames is not lost.
         self.window.winHandle.push_handlers(
-            on_mouse_press=self._on_press, on_activate=self._on_focus, on_deactivate=self._on_focus_lost
-        )
+            on_mouse_press=self._on_press, on_activate=self._on_focus, on_deactivate=self._on_focus_lost,
+            on_text=self._on_text, on_text_motion=self._on_motion,
+        )  # fmt: skip
         self._stopping = False  # the question whether to stop is not asked within itself
         self._seen: set[tuple[str, float]] = set()
         self._drawn: list[tuple[Any, Any]] = []  # what stands in the frame buffer: widgets and their states
@@ -198,6 +204,19 @@ class Window:
             width, height = self.window.size
             self._presses.append((self._now(), ((x - width / 2) / height, (y - height / 2) / height)))
 
+    def _on_text(self, text: str) -> None:
+        """Note letters as the system makes them of keys: by layout, dead keys, an input method."""
+        self._letters += [(self._now(), letter) for letter in text]
+
+    def _on_motion(self, motion: int) -> None:
+        if motion == BACKSPACE:
+            self._letters.append((self._now(), ERASED))
+
+    def letters(self) -> list[str]:
+        """Letters typed since the last call, `ERASED` for one that was taken back."""
+        written, self._letters = self._letters, []
+        return [letter for at, letter in written if self._counts(at)]
+
     def _on_focus(self) -> None:
         self._focused, self._focused_at = True, self._now()
 
@@ -262,6 +281,7 @@ class Window:
         finally:
             self.shown_at = shown_at
             self.dropped += dropped
+            self._letters = []  # what was typed meanwhile was for the screen in between
             self._opens = None
 
     def mark(self, name: str, **detail: Any) -> None:
@@ -269,6 +289,7 @@ class Window:
         self._last_flip = None
         self._opens = None
         self._grip = False
+        self._letters = []
         self.dropped = 0
         self.flips = []
         self._untold = {"screen": name, **detail}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,7 +17,7 @@ from experiment.question import Question
 
 Language = str
 STEPS = 11  # more buttons than these stand too close to be told apart
-DEMOGRAPHICS = (
+Personal = Literal[
     "sex",
     "age",
     "hearing_experience",
@@ -26,7 +26,8 @@ DEMOGRAPHICS = (
     "hearing_impairments",
     "taste_impairments",
     "device",
-)
+]
+DEMOGRAPHICS: tuple[Personal, ...] = get_args(Personal)
 AFTER = "affect"  # block of what is asked after a clip
 RESERVED = ("demographics", AFTER)
 

@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from string import Formatter
@@ -21,6 +21,10 @@ FOLDER = Path(__file__).parent
 LATER = (
     "back",
     "erase",
+    "several",
+    "up_to",
+    "write",
+    "may_write",
     "sure",
     "sound.call",
     "declined.",
@@ -35,6 +39,7 @@ LATER = (
 PLACEHOLDERS = {
     "progress": {"done", "total"},
     "sure": {"answer"},
+    "up_to": {"most"},
     "preference.question": {"taste"},
     "end.text": {"code"},
 }
@@ -152,12 +157,12 @@ def _string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def lacking(words: dict[str, Any], kinds: list[str], after: list[str]) -> str | None:
-    """The first of the texts that came later which some kinds of task, and questions after a clip, need and there is not."""
+def lacking(words: dict[str, Any], kinds: list[str], after: list[str], own: Iterable[str] = ()) -> str | None:
+    """The first of the texts that came later which some kinds of task, questions after a clip and `own` ones need and there is not."""
     named = {"parts.first"} if any("intro_title" not in words.get(kind, {}) for kind in kinds) else set()
     wanted = named | {f"affect.{item}.question" for item in after}
     asked = tuple(f"{kind}." for kind in kinds if f"{kind}." in LATER)
-    wanted |= {k for k in _keys(_read(FOLDER / "en.toml")) if k.startswith(asked)}
+    wanted |= {k for k in _keys(_read(FOLDER / "en.toml")) if k.startswith(asked)} | set(own)
     return min(wanted - _keys(words), default=None)
 
 

@@ -60,15 +60,21 @@ def import_(
 def export(
     *,
     format: Annotated[str, typer.Option("--format", help="csv, psychds, bids or psychopy")] = "csv",
+    free_text: Annotated[bool, typer.Option("--free-text", help="Free text too, which may tell who it is.")] = False,
     place: Place,
 ) -> None:
-    """Write answers for others: no codes, no special categories, ages in bands."""
+    """Write answers for others: no codes, no special categories, no free text, ages in bands."""
     from experiment.data.exports.write import export as run_export
+    from experiment.tasks.own import Free
 
     loaded = read_study(place.study)
     with open_store(place.db, new=False) as store:
-        path, data = run_export(store, loaded.name, format, place.out / loaded.name / "export")
+        path, data = run_export(store, loaded.name, format, place.out / loaded.name / "export", free_text)
     say(f"{data.answers} answers of {data.participants} participants in {path}")
+    if free_text:
+        say("free text is among them: read it before anybody else does, and take out what tells who somebody is")
+    elif any(isinstance(item, Free) for task in loaded.experiment.sequence() for item in getattr(task, "items", ())):
+        say("free text stays in the database (--free-text takes it along)")
     if data.small_cells:
         say(f"before publishing, look at answers that fewer than 5 people gave: {'; '.join(data.small_cells)}")
 

@@ -108,7 +108,7 @@ def _sit(
 
         asked = ready.config
         marker = mark if booth.markers else None
-        set_in = (asked.font, asked.texts, asked.dead_time, asked.text_size)
+        set_in = (asked.font, asked.texts, asked.dead_time, asked.text_size, asked.logo)
         screens = Screens(chosen, asked.replays, not booth.window, marker, *set_in)
         try:
             status = run_session(store, session_id, asked, screens, watched=True)

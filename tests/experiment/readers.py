@@ -152,7 +152,7 @@ PROGRESS = {"en": "{done} of {total}", "it": "{done} di {total}"}
 def reader(language: str, one_page: bool = False) -> Phrases:
     """A person who reads this language and knows the default study; or its replication, with all adjectives on one page."""
     ends = FIRST_SECOND[language]
-    asked = {frozenset([AGE[language]]): Asked("age")}
+    asked = {frozenset([AGE[language]]): Asked("age", low=1, high=110)}
     for item, (question, options) in CHOICES[language].items():
         asked[frozenset([question])] = Asked(item, answers=dict(options))
     asked[frozenset([*PRACTICE[language], *ends])] = Asked("practice", ends=ends, low=0, high=10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from typer.testing import CliRunner
 
 from experiment.config import ExperimentConfig
 from experiment.design import plan
+from experiment.tasks.own import QuestionsTask
+from experiment.tasks.pages import Notice
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.task import Clip
 from experiment.texts import FOLDER, lacking, texts
-from tastelab.check import Part, _counted, balance, met, remarks
+from tastelab.check import Part, _counted, balance, met, problems, remarks
 from tastelab.cli import app
 from tastelab.errors import UserError
 from tastelab.study import Study, load_study
@@ -177,6 +180,52 @@ def test_a_questionnaire_of_ones_own_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(DEFAULT + GOLD, encoding="utf-8")
     asked = load_study(tmp_path / "study.toml").experiment.questionnaires[0]
     assert [i.name for i in asked.items] == ["plays", "sings"]
+
+
+OWN = """
+[[experiment.tasks]]
+kind = "questions"
+name = "own"
+items = [
+  { kind = "text", name = "thoughts", question = { en = "What?" } },
+  { kind = "number", name = "years", question = { en = "How many?" } },
+]
+"""
+
+
+def test_questions_and_a_debrief_of_ones_own_are_met_and_counted(tmp_path: Path) -> None:
+    """A text takes 25 s, a number 5 s; 200 words of a debrief and its title a minute and a little."""
+    path, logo = tmp_path / "study.toml", tmp_path / "logo.png"
+    path.write_text(as_tasks(DEFAULT), encoding="utf-8")
+    logo.write_bytes(b"GIF89a")
+    plain = load_study(path)
+    before = {p.part: p for p in session_of(plain)}
+    words = " ".join(["word"] * 199)
+    asked = plain.experiment.model_copy(
+        update={
+            "tasks": [
+                *plain.experiment.tasks,
+                QuestionsTask.model_validate(tomllib.loads(OWN)["experiment"]["tasks"][0]),
+            ],
+            "debrief": Notice(title={"en": "Why"}, text={"en": words}),
+            "demographics": ["age"],
+        }
+    )
+    after = {p.part: p for p in met(plain.stimuli, asked, "en", conditions=plain.models.conditions)}
+    assert (after["own"].screens, after["own"].questions, after["own"].minutes) == (2, 2, 0.5)
+    assert after["end"].minutes - before["end"].minutes == pytest.approx(1.0)
+    assert (after["end"].screens, after["consent"].screens, before["consent"].screens) == (2, 1, 2)
+    assert list(problems(plain.stimuli, asked, plain.analysis, plain.models.conditions)) == []
+    for name, told in (
+        ("logo.png", "is no PNG or JPEG"),
+        ("none.png", "can't be read; it is named from where the study"),
+    ):
+        shown = asked.model_copy(update={"logo": tmp_path / name})
+        (problem,) = problems(plain.stimuli, shown, plain.analysis, plain.models.conditions)
+        assert told in problem
+    logo.write_bytes(b"\x89PNG\r\n\x1a\n and more")
+    shown = asked.model_copy(update={"logo": logo})
+    assert list(problems(plain.stimuli, shown, plain.analysis, plain.models.conditions)) == []
 
 
 def test_what_a_person_meets_is_what_the_plan_holds() -> None:

@@ -1,7 +1,7 @@
 """What leaves the database: one tidy table of answers, which every format writes.
 
 Codes never leave; participants are numbered anew in each export. Special-category answers (ethnicity, impairments) stay
-behind, ages are banded, and a withdrawn person is in none of them.
+behind, and so does free text, unless it is asked for; ages are banded, and a withdrawn person is in none of them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MEANINGS = {
     "first_model": "condition of the first clip, as the study file names it",
     "item": "what was asked: preference, an adjective, or a question (age in bands)",
     "value": "number on the item's scale; preference: low = first clip, high = second clip",
-    "choice": "option chosen",
+    "choice": "option chosen; of several, those chosen with ; between them",
     "response_time": "seconds from the question to the answer, monotonic clock",
 }
 COLUMNS = tuple(MEANINGS)
@@ -48,6 +48,8 @@ MORE = {
     "group": "group of the session",
     "repeated": "yes: the clip or pair was heard and answered for before, in the same block of the session",
 }
+SAID = "said"
+FREE = {SAID: "free text as it was typed, which may tell who somebody is"}
 FORMULA = ("=", "+", "-", "@", "\t")
 UNITS = {"response_time": "s"}
 NUMBERS = ("participant", "trial", "value", "response_time")
@@ -64,7 +66,7 @@ class Tidy:
     small_cells : list of str
         Answers that fewer than `SMALL_CELL` people share.
     more : tuple of str
-        Columns of `MORE` that this study has.
+        Columns of `MORE` that this study has, and `SAID` where free text leaves too.
     read : callable
         Rows of some sessions, given their numbers in order.
     sessions : dict of int to list of int
@@ -82,13 +84,13 @@ class Tidy:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the table: `COLUMNS`, and those of `MORE` that this study has."""
+        """Columns of the table: `COLUMNS`, and `more`."""
         return (*COLUMNS, *self.more)
 
     @property
     def meanings(self) -> dict[str, str]:
         """What each column means."""
-        return {c: MEANINGS.get(c) or MORE[c] for c in self.columns}
+        return {c: (MEANINGS | MORE | FREE)[c] for c in self.columns}
 
     def parts(self) -> Iterator[list[dict[str, Any]]]:
         """All rows in the order of the sessions, some sessions at a time."""
@@ -116,8 +118,11 @@ class Tidy:
         return dict(self.by_person())
 
 
-def tidy(store: Store, study: str) -> Tidy:
-    """A study's answers up to now; what is answered while they are written is left for the next time."""
+def tidy(store: Store, study: str, free: bool = False) -> Tidy:
+    """A study's answers up to now; what is answered while they are written is left for the next time.
+
+    Free text leaves where it is asked for (`free`) alone; else its answers stand there without a word of it.
+    """
     row = store.study(study)
     of_study = (SessionRow.study_id == row.id, SessionRow.status.in_(ANSWERED))
     with store.transaction() as s:
@@ -154,7 +159,7 @@ def tidy(store: Store, study: str) -> Tidy:
         "group": any(r[2] is not None for r in found),
         "repeated": any(r[4] for r in found),
     }
-    more = tuple(c for c in MORE if there[c])
+    more = (*(c for c in MORE if there[c]), *((SAID,) if free else ()))
 
     def read(some: Sequence[int]) -> list[dict[str, Any]]:
         query = (
@@ -162,6 +167,7 @@ def tidy(store: Store, study: str) -> Tidy:
                 SessionRow.participant_id, SessionRow.kind, SessionRow.status, SessionRow.language, SessionRow.group_name,
                 Trial.block, Trial.position, Trial.taste, Trial.first_id, Trial.second_id, Trial.repeated,
                 Response.item, Response.value, Response.choice, Response.response_time,
+                *((Response.said,) if free else ()),
             )
             .join(Trial, Trial.session_id == SessionRow.id)
             .join(Response, Response.trial_id == Trial.id)
@@ -214,6 +220,7 @@ def _row(r: Any, numbers: dict[int, int], clips: dict[int, Stimulus], more: Sequ
         "second": _told(second),
         "group": r.group_name,
         "repeated": "yes" if r.repeated else None,
+        SAID: r.said if SAID in more else None,
     }
     return row | {c: others[c] for c in more}
 

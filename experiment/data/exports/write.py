@@ -22,8 +22,10 @@ def formats() -> dict[str, Callable[[Tidy], Iterator[tuple[str, str]]]]:
     return {m.__name__.rsplit(".", 1)[1].removeprefix("tidy_"): m.files for m in (tidy_csv, psychds, bids, psychopy)}
 
 
-def export(store: Store, study: str, format: str, out: Path) -> tuple[Path, Tidy]:
+def export(store: Store, study: str, format: str, out: Path, free: bool = False) -> tuple[Path, Tidy]:
     """Write a study's answers to ``out/FORMAT``; what was there before is replaced at once, or not at all.
+
+    Free text is written too where it is asked for (`free`).
 
     Raises
     ------
@@ -38,7 +40,7 @@ def export(store: Store, study: str, format: str, out: Path) -> tuple[Path, Tidy
     target, partial = out / format, out / f".{format}.{os.getpid()}.partial"
     while True:
         before = store.do(number_of)
-        found = tidy(store, study)
+        found = tidy(store, study, free)
         shutil.rmtree(partial, ignore_errors=True)
         own_folder(partial)  # a format may have no file where nobody has answered yet
         there, folders = set(), {"."}

@@ -87,6 +87,10 @@ class Circle(Shape):
     pass
 
 
+class ImageStim(Shape):
+    pass
+
+
 class GlassWindow:
     """A window of 1280 x 800; each flip does the next of the things `todo`, which a person wants done frame by frame."""
 
@@ -130,8 +134,19 @@ class GlassWindow:
         self.handlers["on_mouse_press"](x, y, button, 0)
 
     def tap(self, key: str) -> None:
-        """A key that goes down and up between two frames."""
+        """A key that goes down and up between two frames; the system makes a letter of it, if it is one's."""
         self.released.append(SimpleNamespace(name=key, tDown=self.clock.now + BOOT))
+        letter = {"return": "\r", "num_enter": "\r", "space": " "}.get(key, key.removeprefix("num_"))
+        if len(letter) == 1:
+            self.handlers["on_text"](letter)
+
+    def type(self, words: str) -> None:
+        """Letters as the system makes them of keys; ``\\b`` is the key that takes one back."""
+        for letter in words:
+            if letter == "\b":
+                self.handlers["on_text_motion"](0xFF08)
+            else:
+                self.handlers["on_text"](letter)
 
     def words(self) -> list[str]:
         """All words that stand there now."""
@@ -212,7 +227,9 @@ class World:
         Sound.made, Sound.to_come = [], deque()
         World.now = self
         visual = ModuleType("psychopy.visual")
-        visual.__dict__.update(TextStim=TextStim, Rect=Rect, Line=Line, Circle=Circle, Window=self._window)
+        visual.__dict__.update(
+            TextStim=TextStim, Rect=Rect, Line=Line, Circle=Circle, ImageStim=ImageStim, Window=self._window
+        )
         event = ModuleType("psychopy.event")
         event.__dict__["Mouse"] = lambda win: SimpleNamespace(
             getPos=lambda: self.window.pointer, getPressed=lambda: [self.window.held, False, False]
@@ -286,6 +303,9 @@ class GlassHand(Hand):
     def press(self, *keys: str) -> None:
         for key in keys:
             self._later(lambda key=key: self.world.window.tap(key))  # type: ignore[misc]
+
+    def write(self, words: str) -> None:
+        self._later(lambda: self.world.window.type(words))
 
     def _later(self, what: Callable[[], None]) -> None:
         for _ in range(self.wait):
