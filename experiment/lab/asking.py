@@ -14,6 +14,7 @@ from experiment.lab.window import ERASED, GoingBack, Window
 from experiment.question import JOINED, Answer, Back, Question
 
 GO_ON = ("return", "num_enter", "space")
+SLOW, ACROSS = 8.0, 3.0  # ticks a second that a held arrow goes at least; s from end to end of long scales
 ONWARD = "\n"  # the button that confirms a choice: no option is named so
 
 
@@ -94,21 +95,20 @@ class Asking(Window):
         shown = self.compose.question(question, self.words)
         *buttons, onward = shown.buttons
         onward.name = ONWARD
-        at: int | None = None  # where the keyboard is
         self.mark("multiple", item=question.item)
         while True:
             onward.enabled = (
                 chosen == {question.alone} or question.low <= len(chosen - {question.alone}) <= question.high
             )
-            for i, b in enumerate(buttons):
-                b.selected, b.focus = b.name in chosen, i == at
+            for b in buttons:
+                b.selected = b.name in chosen
             clicked = self.frame([*corner, *shown.parts], shown.buttons)
             pressed = [clicked] if clicked is not None else []
             for key in self.typed():
                 if key in ("up", "down"):
-                    at = 0 if at is None else min(len(names) - 1, max(0, at + (1 if key == "down" else -1)))
-                elif key == "space" and at is not None:
-                    pressed.append(names[at])
+                    way = 1 if key == "down" else -1
+                    at = buttons.index(self.focus) + way if self.focus in buttons else 0
+                    self.focus = buttons[min(len(buttons) - 1, max(0, at))]
                 elif key in GO_ON[:2]:
                     pressed.append(ONWARD)
                 else:
@@ -141,10 +141,12 @@ class Asking(Window):
                 moves += 1
                 if letter == ERASED:
                     field.words = field.words[:-1]
+                elif self.focus is not None and letter in " \r\n":
+                    continue  # for the button that the keyboard is at
                 elif letter in "\r\n":
                     clicked = button.name if len(" ".join(field.words.split())) >= question.low else clicked
                 elif letter.isprintable() and len(field.words) < question.high and field.takes(field.words + letter):
-                    field.words += letter
+                    field.words, self.focus = field.words + letter, None
             if clicked == button.name and button.enabled:
                 return " ".join(field.words.split()), moves
 
@@ -188,10 +190,11 @@ class Asking(Window):
         assert slider is not None
         assert button is not None
         button.enabled = slider.value is not None
+        rate = max(SLOW, (slider.high - slider.low) / ACROSS)
         self.mark("slider", item=question.item)
         while True:
             clicked = self.frame([*corner, *shown.parts], shown.buttons, slider)
-            for key in self.typed():
+            for key in [*self.typed(), *self.held(rate)]:
                 if key in ("left", "right"):
                     slider.nudge(-1 if key == "left" else 1)
                 elif (

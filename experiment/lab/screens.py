@@ -102,7 +102,7 @@ class Screens(Forms):
             def tick(_: float, before: float | None = before) -> bool:
                 nonlocal chosen
                 clicked = self.frame(shown.parts, shown.buttons, slider)
-                for key in self.typed():
+                for key in [*self.typed(), *self.held(8.0)]:
                     if key in ("left", "right"):
                         slider.nudge(-1 if key == "left" else 1)
                     elif key in ("return", "space"):

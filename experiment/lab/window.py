@@ -26,6 +26,8 @@ from experiment.texts import texts
 Marker = Callable[[dict[str, Any]], None]
 DEAD_TIME = 0.3  # s; a study may declare another
 BACKSPACE, ERASED = 0xFF08, "\b"  # as pyglet names the key, and as it is told here
+ARROWS, SHIFTS = {0xFF51: "left", 0xFF53: "right"}, (0xFFE1, 0xFFE2)
+HOLD = 0.4  # s that an arrow is held before it counts again
 WINDOWED = (1280, 800)  # pixels of a window that does not fill the screen, where there are as many
 FRAMED = 0.92  # share of a smaller screen that a window takes: its frame and the desktop's bar have the rest
 
@@ -84,11 +86,19 @@ class Window:
         self.back_button: Button | None = None  # where one may go back to the answer before
         self._presses: list[tuple[float, tuple[float, float]]] = []  # when, where
         self._letters: list[tuple[float, str]] = []  # when, what
+        self._pending: list[tuple[float, Any]] = []  # presses (places) and keys (names) still to be answered
+        self._held: tuple[str, float, int] | None = None  # arrow, since when, how often it counted again
+        self._clicked = False  # a button was clicked in this frame
+        self._shift = False
+        self._live: list[Button] = []  # what can be pressed
+        self.focus: Button | None = None  # the button that the keyboard is at
+        self._tabbed = False  # it was brought there by Tab
         self._grip = False  # the slider was pressed on this screen, and is held
         # Presses are taken from the window's events: a short click between two frames is not lost.
         self.window.winHandle.push_handlers(
             on_mouse_press=self._on_press, on_activate=self._on_focus, on_deactivate=self._on_focus_lost,
             on_text=self._on_text, on_text_motion=self._on_motion,
+            on_key_press=self._on_key, on_key_release=self._on_key_up,
         )  # fmt: skip
         self._stopping = False  # the question whether to stop is not asked within itself
         self._seen: set[tuple[str, float]] = set()
@@ -147,7 +157,8 @@ class Window:
         stop, back = self.stop_button, self.back_button
         always = [] if self._stopping else [stop, *([back] if back else [])]
         for button in [*buttons, *always]:
-            button.hover = button.contains(point)
+            button.hover, button.focus = button.contains(point), button is self.focus
+        self._live = [b for b in (*buttons, *always) if b.enabled]
         self._draw([*parts, *buttons, *always])
         self.window.flip(clearBuffer=False)
         now = time.monotonic()
@@ -163,25 +174,39 @@ class Window:
             size = (int(self.window.size[0]), int(self.window.size[1]))
             self.marker({**told, "shown": [x for w, _ in self._drawn for x in seen(w, size)]})
         time.sleep(0.008)  # where nothing waits for the display (no vsync), do not draw as fast as can be
-        pressed, self._presses = self._presses, []
-        presses = [place for at, place in pressed if self._counts(at)]
-        if slider is not None:
-            for place in presses:
+        self._gather()
+        clicked, self._clicked = None, False
+        while clicked is None and self._pending and not isinstance(self._pending[0][1], str):
+            place = self._pending.pop(0)[1]
+            if slider is not None:
                 self._grip = slider.touch(place)
-            # Only what was taken hold of here is dragged; it stays in hand where the pointer leaves the line.
-            self._grip = self._grip and bool(self.mouse.getPressed()[0])
-            if self._grip:
-                slider.drag(point)
-        for place in presses:
             if stop.contains(place) and not self._stopping:
                 self._stop()
                 return None  # what was pressed before the question was asked is not an answer after it
             if back and back.contains(place) and not self._stopping:
                 raise GoingBack
             clicked = next((b.name for b in buttons if b.enabled and b.contains(place)), None)
-            if clicked is not None:
-                return clicked
-        return None
+        if slider is not None:
+            # Only what was taken hold of here is dragged; it stays in hand where the pointer leaves the line.
+            self._grip = self._grip and bool(self.mouse.getPressed()[0])
+            if self._grip:
+                slider.drag(point)
+        self._clicked = clicked is not None
+        return clicked
+
+    def _gather(self) -> None:
+        """Presses and keys since the last frame that can answer this screen, in the order in which they came."""
+        pressed, self._presses = self._presses, []
+        found: list[tuple[float, Any]] = [(at, place) for at, place in pressed if self._counts(at)]
+        # A key that went down and up between two frames counts as released, one still down does not; ask for both.
+        for key in [*self.keys.getKeys(waitRelease=True), *self.keys.getKeys(waitRelease=False)]:
+            # The release of a key that was reported before comes as the same press again.
+            if (key.name, key.tDown) not in self._seen:
+                self._seen.add((key.name, key.tDown))
+                # The keyboard reports keys whatever window they were typed into.
+                if (key.name == "escape" and self._focused) or self._counts(key.tDown):
+                    found.append((key.tDown, str(key.name)))
+        self._pending += sorted(found, key=lambda x: x[0])
 
     def _draw(self, widgets: list[Any]) -> None:
         """Draw what differs from what stands there: a part alone where it covers itself, else everything anew."""
@@ -221,7 +246,7 @@ class Window:
         self._focused, self._focused_at = True, self._now()
 
     def _on_focus_lost(self) -> None:
-        self._focused = False
+        self._focused, self._held, self._shift = False, None, False
         self.focus_losses += 1
 
     @staticmethod
@@ -238,23 +263,54 @@ class Window:
         return counts
 
     def typed(self) -> list[str]:
-        """Names of the keys pressed since the last call; Esc asks whether to stop."""
-        # A key that went down and up between two frames counts as released, one still down does not; ask for both.
-        pressed = [*self.keys.getKeys(waitRelease=True), *self.keys.getKeys(waitRelease=False)]
-        names = []
-        for key in pressed:
-            # The release of a key that was reported before comes as the same press again.
-            if (key.name, key.tDown) not in self._seen:
-                self._seen.add((key.name, key.tDown))
-                # The keyboard reports keys whatever window they were typed into.
-                if (key.name == "escape" and self._focused) or self._counts(key.tDown):
-                    names.append(str(key.name))
-        if "escape" in names and not self._stopping:
+        """The key that is next to be answered, if a key is; Esc, of which it is heard at once, asks whether to stop.
+
+        One input is answered a frame, so that each meets the screen as the one before left it. Tab goes from button to button;
+        blank and return press the one that it is at.
+        """
+        if not self._stopping and any(what == "escape" for _, what in self._pending):
             self._stop()
             return []
-        if "pageup" in names and self.back_button and not self._stopping:
+        if self._clicked or not self._pending or not isinstance(self._pending[0][1], str):
+            return []
+        name = self._pending.pop(0)[1]
+        if name == "pageup" and self.back_button and not self._stopping:
             raise GoingBack
-        return names
+        if name == "tab":
+            self._step(-1 if self._shift else 1)
+            return []
+        if self.focus in self._live and (name == "space" or (name in ("return", "num_enter") and self._tabbed)):
+            assert self.focus is not None
+            self._pending.insert(0, (0.0, (self.focus.x, self.focus.y)))
+            return []
+        return [name]
+
+    def _step(self, way: int) -> None:
+        """The next button, or the one before; round from the last to the first."""
+        live = self._live
+        at = live.index(self.focus) + way if self.focus in live else (0 if way > 0 else -1)
+        self.focus, self._tabbed = (live[at % len(live)] if live else None), True
+
+    def _on_key(self, symbol: int, modifiers: int) -> None:
+        if symbol in ARROWS:
+            self._held = (ARROWS[symbol], self._now(), 0)
+        self._shift = self._shift or symbol in SHIFTS
+
+    def _on_key_up(self, symbol: int, modifiers: int) -> None:
+        if self._held is not None and ARROWS.get(symbol) == self._held[0]:
+            self._held = None
+        self._shift = self._shift and symbol not in SHIFTS
+
+    def held(self, rate: float) -> list[str]:
+        """The arrow that is held down, as often as it counts once more by now: `rate` times a second, after `HOLD`."""
+        if self._held is None or self._opens is None or not self._focused:
+            return []
+        arrow, began, done = self._held
+        due = int((self._now() - began - HOLD) * rate)
+        if began < self._opens or due <= done:
+            return []
+        self._held = (arrow, began, due)
+        return [arrow] * (due - max(0, done))
 
     def _stop(self) -> None:
         """Ask once whether to end the session."""
@@ -281,6 +337,7 @@ class Window:
         finally:
             self.shown_at = shown_at
             self.dropped += dropped
+            self._pending, self._held, self.focus = [], None, None
             self._letters = []  # what was typed meanwhile was for the screen in between
             self._opens = None
 
@@ -290,6 +347,7 @@ class Window:
         self._opens = None
         self._grip = False
         self._letters = []
+        self._pending, self._held, self.focus, self._tabbed = [], None, None, False
         self.dropped = 0
         self.flips = []
         self._untold = {"screen": name, **detail}

@@ -22,6 +22,7 @@ from experiment.lab.reading import Page, Phrases, Point
 FRAME = 1 / 60
 STAMP = 500.0  # psychtoolbox's clock is another one than time.monotonic
 BOOT = -900.0  # and so is the one that keys are stamped by
+SYMBOLS = {"left": 0xFF51, "right": 0xFF53, "lshift": 0xFFE1}  # as pyglet calls keys
 LATE = 0.003  # s by which the glass sound card begins after the scheduled moment
 
 
@@ -139,6 +140,15 @@ class GlassWindow:
         letter = {"return": "\r", "num_enter": "\r", "space": " "}.get(key, key.removeprefix("num_"))
         if len(letter) == 1:
             self.handlers["on_text"](letter)
+
+    def hold(self, key: str) -> None:
+        """A key that goes down and stays there."""
+        self.down.append(SimpleNamespace(name=key, tDown=self.clock.now + BOOT))
+        self.handlers["on_key_press"](SYMBOLS[key], 0)
+
+    def let_go(self, key: str) -> None:
+        """What was held."""
+        self.handlers["on_key_release"](SYMBOLS[key], 0)
 
     def type(self, words: str) -> None:
         """Letters as the system makes them of keys; ``\\b`` is the key that takes one back."""

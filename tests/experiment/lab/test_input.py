@@ -271,3 +271,101 @@ def test_a_long_text_is_read_to_its_end_before_one_can_agree(glass: World) -> No
     assert read[3] == read[1]
     assert read[4] == read[2]
     assert " ".join([*forwards[:2], *read[4:]]).split() == long.split()
+
+
+def at_once(*todo: Callable[[], None]) -> Callable[[], None]:
+    """Several things within one frame."""
+
+    def all_of_it() -> None:
+        for what in todo:
+            what()
+
+    return all_of_it
+
+
+def test_what_comes_within_one_frame_counts_in_its_order(glass: World) -> None:
+    """Choose and confirm, by key or mouse or one and the other; two digits of a number; two arrows."""
+    screens = Screens("en", 0)
+
+    def later(what: Callable[[], None]) -> Callable[[], None]:
+        def after() -> None:
+            glass.clock.sleep(0.002)
+            what()
+
+        return after
+
+    one, on = key(glass, "2")[0], later(key(glass, "return")[0])
+    assert ask(screens, CHOICE, nothing, at_once(one, on)).choice == "blue"
+    assert ask(screens, STEPS, nothing, at_once(one, on)).value == 2.0
+    pressed, go = press(glass, "Blue"), later(press(glass, "Continue"))
+    assert ask(screens, CHOICE, nothing, at_once(pressed, go)).choice == "blue"
+    assert ask(screens, CHOICE, nothing, at_once(one, go)).choice == "blue"
+    assert ask(screens, CHOICE, nothing, at_once(pressed, on)).choice == "blue"
+    # What was first is first: a choice that is confirmed is not changed by what follows.
+    assert ask(screens, CHOICE, nothing, at_once(one, on, later(key(glass, "1")[0]))).choice == "blue"
+    digits = [later(k) for k in key(glass, "4", "7", "return")]
+    assert ask(screens, AGE, nothing, at_once(*digits)).value == 47.0
+    arrows = [later(k) for k in key(glass, "right", "right", "right", "return")]
+    assert ask(screens, SLIDER, nothing, at_once(*arrows)).value == 8.0
+    both = at_once(key(glass, "1")[0], later(key(glass, "2")[0]))
+    glass.window.todo.extend([nothing, both])
+    assert screens.choose("x", "Title", "", consenting(screens.words)) == "agree"
+    screens.close()
+
+
+def test_a_held_arrow_moves_the_marker_on(glass: World) -> None:
+    """Once at first, after .4 s eight ticks a second; on long scales a third of them a second; not once it is let go."""
+    screens = Screens("en", 0)
+    window = glass.window
+    hold, let_go = (lambda: window.hold("right")), (lambda: window.let_go("right"))
+    on = key(glass, "return")
+    short = [hold, *frames(0.3), let_go, *frames(1.0)]
+    assert ask(screens, SLIDER, *short, *on).value == 6.0
+    longer = [hold, *frames(0.4 + 3 / 8 + 0.03), let_go, *frames(1.0)]
+    assert ask(screens, SLIDER, *longer, *on).value == 9.0
+    wide = Question("preference", "slider", "Which?", low=0, high=300, labels=("this", "that"))
+    moved = ask(screens, wide, hold, *frames(1.4), let_go, *frames(1.0), *on).value
+    assert moved == pytest.approx(150 + 1 + 100, abs=4)
+    # What was held before the screen came, or while another window has the focus, moves nothing.
+    glass.window.todo.append(hold)
+    screens.frame([], [])
+    assert ask(screens, SLIDER, *frames(1.5), *key(glass, "left", "return")).value == 4.0
+    away = [
+        hold,
+        lambda: window.handlers["on_deactivate"](),
+        *frames(1.5),
+        lambda: window.handlers["on_activate"](),
+        *frames(0.1),
+    ]
+    assert ask(screens, SLIDER, *away, *on).value == 6.0
+    screens.close()
+
+
+def test_tab_goes_from_button_to_button(glass: World) -> None:
+    """Forwards and, with shift, backwards, round; a line shows where; blank and return press what it is at."""
+    screens = Screens("en", 0)
+    window, rings = glass.window, list[list[str]]()
+
+    def look() -> None:
+        found = []
+        for s, d in window.drawn:  # what is drawn later covers what was there before
+            if type(s).__name__ == "Rect":
+                found = [x for x in found if x != d["pos"]] + ([d["pos"]] if d["fillColor"] is None else [])
+        rings.append([d["says"] for _, d in window.drawn if "says" in d and d["pos"] in found])
+
+    seen = [nothing, look]
+    given = ask(screens, CHOICE, *seen, *key(glass, "tab"), *seen, *key(glass, "space"), *seen, *key(glass, "tab", "tab"), *seen, *key(glass, "return"))  # fmt: skip
+    assert given.choice == "red"
+    assert rings == [[], ["Red"], ["Red"], ["Continue"]]
+    # What can't be pressed yet is passed over; from the first button backwards comes the last.
+    shift = [lambda: window.hold("lshift"), *key(glass, "tab")]
+    rings.clear()
+    with pytest.raises(Stopped):
+        ask(screens, CHOICE, *shift, *seen, *key(glass, "space"), nothing, nothing, *key(glass, "1"))
+    assert rings == [["Stop"]]
+    window.let_go("lshift")
+    # A new screen has it nowhere.
+    rings.clear()
+    assert ask(screens, CHOICE, *seen, *key(glass, "1", "space")).choice == "red"
+    assert rings == [[]]
+    screens.close()
