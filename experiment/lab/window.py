@@ -27,6 +27,7 @@ Marker = Callable[[dict[str, Any]], None]
 DEAD_TIME = 0.3  # s; a study may declare another
 BACKSPACE, ERASED = 0xFF08, "\b"  # as pyglet names the key, and as it is told here
 ARROWS, SHIFTS = {0xFF51: "left", 0xFF53: "right"}, (0xFFE1, 0xFFE2)
+BOUNCE = 0.05  # s from a release to the press that a repeating key makes
 HOLD = 0.4  # s that an arrow is held before it counts again
 WINDOWED = (1280, 800)  # pixels of a window that does not fill the screen, where there are as many
 FRAMED = 0.92  # share of a smaller screen that a window takes: its frame and the desktop's bar have the rest
@@ -89,6 +90,7 @@ class Window:
         self._pending: list[tuple[float, Any]] = []  # presses (places) and keys (names) still to be answered
         self._held: tuple[str, float, int] | None = None  # arrow, since when, how often it counted again
         self._clicked = False  # a button was clicked in this frame
+        self._let_go: float | None = None  # when it was let go
         self._shift = False
         self._live: list[Button] = []  # what can be pressed
         self.focus: Button | None = None  # the button that the keyboard is at
@@ -293,17 +295,21 @@ class Window:
 
     def _on_key(self, symbol: int, modifiers: int) -> None:
         if symbol in ARROWS:
-            self._held = (ARROWS[symbol], self._now(), 0)
+            # Some systems repeat a held key as presses, or as releases and presses: it is the same hold.
+            again = self._held is not None and self._held[0] == ARROWS[symbol]
+            if not again or (self._let_go is not None and self._now() - self._let_go > BOUNCE):
+                self._held = (ARROWS[symbol], self._now(), 0)
+            self._let_go = None
         self._shift = self._shift or symbol in SHIFTS
 
     def _on_key_up(self, symbol: int, modifiers: int) -> None:
         if self._held is not None and ARROWS.get(symbol) == self._held[0]:
-            self._held = None
+            self._let_go = self._now()
         self._shift = self._shift and symbol not in SHIFTS
 
     def held(self, rate: float) -> list[str]:
         """The arrow that is held down, as often as it counts once more by now: `rate` times a second, after `HOLD`."""
-        if self._held is None or self._opens is None or not self._focused:
+        if self._held is None or self._let_go is not None or self._opens is None or not self._focused:
             return []
         arrow, began, done = self._held
         due = int((self._now() - began - HOLD) * rate)

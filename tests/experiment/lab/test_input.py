@@ -326,6 +326,16 @@ def test_a_held_arrow_moves_the_marker_on(glass: World) -> None:
     wide = Question("preference", "slider", "Which?", low=0, high=300, labels=("this", "that"))
     moved = ask(screens, wide, hold, *frames(1.4), let_go, *frames(1.0), *on).value
     assert moved == pytest.approx(150 + 1 + 100, abs=4)
+    # Where the system repeats a held key as presses, or as releases and presses, it is one hold all the same.
+    again = [
+        lambda: window.handlers["on_key_press"](0xFF53, 0),
+        nothing,
+        lambda: (let_go(), window.handlers["on_key_press"](0xFF53, 0)),
+    ]
+    repeated = [hold, *frames(0.3), *again * 12, *frames(0.2), let_go, *frames(1.0)]
+    assert ask(screens, wide, *repeated, *on).value == pytest.approx(
+        150 + 1 + (0.1 + 36 * (FRAME + PAUSE)) * 100, abs=12
+    )
     # What was held before the screen came, or while another window has the focus, moves nothing.
     glass.window.todo.append(hold)
     screens.frame([], [])
