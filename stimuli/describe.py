@@ -77,7 +77,7 @@ def describe_files(
     from models.errors import ModelError
     from models.sonicverse.load import load_captioner
     from models.sonicverse.pieces.windows import SHORTEST, describe_piece, windows
-    from models.sonicverse.pieces.wording import open_writer, reword, story
+    from models.sonicverse.pieces.wording import contradicted, open_writer, reword, story
 
     seconds = []
     for path in files:
@@ -118,10 +118,16 @@ def describe_files(
                 {"file": str(path), "start": s.start, "end": s.end, **listed, "caption": s.description.caption,
                  "probabilities": s.description.features}
             )  # fmt: skip
+            against = contradicted(s.description)
+            if against:
+                tables["segments"][-1]["contradicted"] = "; ".join(against)
         tables["dropped"] += [
             {"file": str(path), "start": d.start, "end": d.end, "reason": d.reason} for d in piece.dropped
         ]
     return tables
+
+
+AGAINST = "caption and heads contradict each other"
 
 
 def said(probabilities: dict[str, dict[str, float]]) -> list[tuple[str, float, bool]]:
@@ -157,7 +163,8 @@ def write_page(tables: dict[str, list[dict[str, Any]]], page: Path, captioner: s
                 "parts": [
                     {"time": f"{clock(s['start'])} to {clock(s['end'])}", "heard": said(s["probabilities"])} for s in parts
                 ],
-                "dropped": [f"Left out: {clock(d['start'])} to {clock(d['end'])}, {d['reason']}" for d in gone],
+                "dropped": [f"Left out: {clock(d['start'])} to {clock(d['end'])}, {d['reason']}" for d in gone]
+                + [f"{clock(s['start'])} to {clock(s['end'])}: {AGAINST} ({s['contradicted']})" for s in parts if "contradicted" in s],
             }
         )  # fmt: skip
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
@@ -182,6 +189,8 @@ def described_lines(tables: dict[str, list[dict[str, Any]]]) -> list[str]:
             ]
             lead = f"{clock(s['start'])}-{clock(s['end'])}  " if len(parts) > 1 else ""
             lines.append(f"    {lead}{', '.join(heard)}")
+            if "contradicted" in s:
+                lines.append(f"    {lead}{AGAINST} ({s['contradicted']})")
         lines += [
             f"    left out {clock(d['start'])}-{clock(d['end'])}: {d['reason']}"
             for d in tables["dropped"]

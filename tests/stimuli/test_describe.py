@@ -128,7 +128,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
     ],
     "segments": [
         {"file": "music/long one.mp3", "start": 0.0, "end": 40.0, "probabilities": {"mood": {"calm": 0.9, "sad": 0.2}}},
-        {"file": "music/long one.mp3", "start": 45.0, "end": 75.0, "probabilities": {"mood": {"calm": 0.1, "sad": 0.4}}},
+        {"file": "music/long one.mp3", "start": 45.0, "end": 75.0, "probabilities": {"mood": {"calm": 0.1, "sad": 0.4}}, "contradicted": "key: C major said, D minor heard"},
         {"file": "music/short.wav", "start": 0.0, "end": 4.0, "probabilities": {"mood": {"sad": 0.75}}},
     ],
     "dropped": [{"file": "music/long one.mp3", "start": 40.0, "end": 45.0, "reason": "silence"}],
@@ -141,6 +141,7 @@ def test_lines_for_a_person() -> None:
         "  First calm, then <loud>.",
         "    0:00-0:40  calm 0.90",
         "    0:45-1:15  (sad 0.40)",
+        "    0:45-1:15  caption and heads contradict each other (key: C major said, D minor heard)",
         "    left out 0:40-0:45: silence",
         "    worded by the language model: 1 of 2 parts; it changed the facts of the others",
         "music/short.wav (0:04)",
@@ -164,6 +165,8 @@ def test_the_page_plays_each_file_from_where_it_lies(tmp_path: Path) -> None:
     assert re.findall(r'class="time">([^<]*)<', long) == ["0:00 to 0:40", "0:45 to 1:15"]
     assert re.findall(r"<span>([^<]*)</span><meter", long) == ["calm", "(sad)"]
     assert "Left out: 0:40 to 0:45, silence" in long
+    assert "0:45 to 1:15: caption and heads contradict each other (key: C major said, D minor heard)" in long
+    assert "contradict" not in short
     assert re.findall(r"<span>([^<]*)</span><meter", short) == ["sad"]
     assert 'class="time"' not in short
     assert [p.name for p in (tmp_path / "pages").iterdir()] == ["described.html"]
@@ -181,7 +184,8 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def part(start: float, end: float, register: str) -> Segment:
         features = {"register": {"low": 0.9, "high": 0.1} if register == "low" else {"low": 0.2, "high": 0.8}}
-        return Segment(start, end, Description(f"It is {register}.", features))
+        word = "low and high" if end == 25 else register
+        return Segment(start, end, Description(f"It is {word}.", features))
 
     def describe_piece(captioner: Any, sounds: Any, seconds: float, progress: Any) -> Piece:
         assert captioner is made
@@ -220,15 +224,17 @@ def test_files_are_described_each_by_itself_and_long_ones_by_their_parts(heard: 
     assert tables["captions"] == [
         {"file": str(short), "seconds": 4.0, "caption": "So low.", "register": "low"},
         {
-            "file": str(long), "seconds": 25.0, "caption": "It begins (0:00): So low. From 0:15: So high.",
+            "file": str(long), "seconds": 25.0, "caption": "It begins (0:00): So low. From 0:15: So low and high.",
             "worded_by_writer": "1 of 2 parts",
         },
     ]  # fmt: skip
     assert [(Path(s["file"]).name, s["start"], s["end"], s["register"], s["caption"]) for s in tables["segments"]] == [
         ("short.wav", 0, 4.0, "low", "It is low."),
         ("long.wav", 0, 10, "low", "It is low."),
-        ("long.wav", 15, 25.0, "high", "It is high."),
+        ("long.wav", 15, 25.0, "high", "It is low and high."),
     ]
+    against = [s.get("contradicted") for s in tables["segments"]]
+    assert against == [None, None, "register: low said, high heard"]
     assert tables["segments"][2]["probabilities"] == {"register": {"low": 0.2, "high": 0.8}}
     assert tables["dropped"] == [{"file": str(long), "start": 10, "end": 15, "reason": "silence"}]
     describe_files([short], "mine", "none")

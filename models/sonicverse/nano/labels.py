@@ -119,7 +119,19 @@ def without_repeats(text: str) -> str:
         ]
         return _listed([item for item, own, before in zip(items, low, known, strict=True) if own not in before])
 
-    return re.sub(rf"\b{word}(?:, {word})*(?: and {word})?\b", once, text, flags=re.IGNORECASE)
+    text = re.sub(rf"\b{word}(?:, {word})*(?: and {word})?\b", once, text, flags=re.IGNORECASE)
+    return _key_once(text)
+
+
+def _key_once(text: str) -> str:
+    """A key that is named twice is named once, where the second time is no sentence of its own."""
+    for key in KEYS:
+        first = re.search(rf"\bin {re.escape(key)}\b", text, re.IGNORECASE)
+        if first:
+            after = first.end()
+            again = rf"(?<!\bis)(?:,| and)? in {re.escape(key)}(?=[,.;]|$| with| and)"
+            text = text[:after] + re.sub(again, "", text[after:])
+    return text
 
 
 def sentence(labels: dict[str, list[str]], rng: np.random.Generator) -> str:

@@ -15,6 +15,7 @@ import urllib.request
 from typing import Any, Protocol
 
 from models.errors import ModelError
+from models.sonicverse.captioner import Description
 from models.sonicverse.evaluation.attributes import named
 from models.sonicverse.nano.labels import HEADS
 from models.sonicverse.pieces.windows import Piece, clock
@@ -139,6 +140,21 @@ def faithful(sentence: str, caption: str) -> bool:
         if named(sentence, HEADS[head][0]) != named(caption, HEADS[head][0]):
             return False
     return set(re.findall(r"\d+", sentence)) <= set(re.findall(r"\d+", caption))
+
+
+COMPARED = ("instrument", "tempo", "register", "key", "articulation", "harmony")  # heads whose labels captions name
+
+
+def contradicted(description: Description) -> list[str]:
+    """What a caption names that its heads do not hear, a head at a time; the two are trained beside each other and may differ."""
+    out = []
+    for head in COMPARED:
+        if head in description.features:
+            said, heard = named(description.caption, tuple(description.features[head])), description.top(head)
+            strange = sorted(said - set(heard))
+            if strange:
+                out.append(f"{head}: {', '.join(strange)} said, {', '.join(heard) or 'nothing'} heard")
+    return out
 
 
 def reword(piece: Piece, writer: Writer | None) -> tuple[list[str], int]:

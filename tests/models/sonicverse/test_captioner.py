@@ -236,3 +236,17 @@ def test_voice_heads_learn_from_other_music_and_leave_the_rest() -> None:
         logits = model.head_logits({k: torch.from_numpy(v) for k, v in layers.items()})["vocals"]
     heard = (logits[:, 0] > logits[:, 1]).numpy()
     assert (heard == voice)[other].mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("text", "once"),
+    [
+        ("Slow music in C# major has a harp, legato, in C# major.", "Slow music in C# major has a harp, legato."),
+        ("In D minor, a piano plays low and in D minor with consonant harmony.", "In D minor, a piano plays low with consonant harmony."),
+        ("A harp in C# major in C# major, in C# major.", "A harp in C# major."),
+        ("A harp in C# major. It is in C# major.", "A harp in C# major. It is in C# major."),
+        ("A harp in C major, then in C# major.", "A harp in C major, then in C# major."),
+    ],
+)  # fmt: skip
+def test_a_key_is_named_once(text: str, once: str) -> None:
+    assert without_repeats(text) == once

@@ -20,7 +20,7 @@ from models.sonicverse.captioner import Description
 from models.sonicverse.load import load_captioner
 from models.sonicverse.nano.encoder import RATE
 from models.sonicverse.pieces.windows import HOP, TAIL, WINDOW, Piece, Segment, changes, clock, describe_piece, windows
-from models.sonicverse.pieces.wording import KEY, EndpointWriter, faithful, open_writer, reword, story
+from models.sonicverse.pieces.wording import KEY, EndpointWriter, contradicted, faithful, open_writer, reword, story
 
 
 @given(st.floats(1, 11_000, allow_nan=False))
@@ -155,6 +155,23 @@ def test_true_wordings_are_kept(sentence: str) -> None:
 def test_a_true_word_is_not_believed_of_another_caption() -> None:
     assert not faithful(TRUE[0], SAID.replace("legato, ", ""))
     assert not faithful(TRUE[0].replace("consonant", "not consonant"), SAID)
+
+
+def test_what_the_heads_do_not_hear_is_marked() -> None:
+    heard = {
+        "instrument": {"harp": 0.9, "strings": 0.6, "piano": 0.5, "flute": 0.1}, "tempo": {"slow": 0.8, "fast": 0.2},
+        "key": {"C# major": 0.4, "D minor": 0.6}, "register": {"low": 1.0, "high": 0.0}, "mood": {"calm": 0.1, "dark": 0.9},
+    }  # fmt: skip
+    assert (
+        contradicted(Description("A slow piece for harp in the low register, in D minor. It sounds calm.", heard)) == []
+    )
+    assert contradicted(Description("A fast piece for harp, piano and flute in C# major and D minor.", heard)) == [
+        "instrument: flute, piano said, harp, strings heard",
+        "tempo: fast said, slow heard",
+        "key: C# major said, D minor heard",
+    ]
+    nothing = {"instrument": {"harp": 0.5}}
+    assert contradicted(Description("Harp.", nothing)) == ["instrument: harp said, nothing heard"]
 
 
 def piece_of(*captions: str) -> Piece:
