@@ -107,3 +107,17 @@ def test_without_targets_there_is_no_part_and_a_bad_file_is_told_in_it(tmp_path:
     assert found.tables == []
     assert "has no column for salty, sour" in found.text[0]
     assert summary == found.text
+
+
+def test_each_table_stands_under_its_own_title_and_note(tmp_path: Path) -> None:
+    found, _ = part(tmp_path, TARGETS)
+    assert {t.name.removeprefix("agreement_"): t.title for t in found.tables} == {
+        "tests": "Ratings against targets", "correlations": "Word by word", "vectors": "Track by track", "pca": "Components",
+    }  # fmt: skip
+    notes = {t.name.removeprefix("agreement_"): t.note for t in found.tables}
+    assert "Mantel (1967)" in notes["tests"]
+    assert "Pearson" in notes["correlations"]
+    assert "plus one" in notes["vectors"]
+    assert "Principal components" in notes["pca"]
+    assert (found.name, found.title) == ("agreement", "Do the ratings follow their targets")
+    assert found.how == "tastelab analysis agreement --targets targets.csv"

@@ -157,3 +157,15 @@ def test_accuracy_stands_beside_its_own_chance(answers: pd.DataFrame) -> None:
     assert row["p"] == next(t["p"] for t in tests if (t["condition"], t["taste"]) == ("one", "bitter"))
     habit = found[("two", "sweet")]
     assert (habit["share"], habit["chance"], habit["p"], habit["state"]) == (1.0, 1.0, None, "one answer")
+
+
+def test_a_fit_without_curvature_is_told_and_gives_no_number(
+    answers: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import SimpleNamespace
+
+    for variance in (0.0, -1.0, np.nan, np.inf):
+        flat = SimpleNamespace(beta=np.array([1.0]), covariance=np.array([[variance]]), state="ok")
+        monkeypatch.setattr("analysis.identification.naming.fit_ordinal", lambda *_, flat=flat: flat)
+        row = naming(answers)[0]
+        assert (row["state"], row["effect"], row["p"], row["n"]) == ("not converged", None, None, 300)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 
 from analysis.config import AnalysisConfig
 from analysis.identification.analyse import TABLES, analyse
-from analysis.identification.section import told
+from analysis.identification.section import section, told
 from tests.analysis.identification.test_naming import sessions
+from tests.analysis.report.study import inputs, sketched
 
 TEST = {
     "condition": "base", "taste": "sweet", "effect": 1.25, "ci_low": 0.4, "ci_high": 2.1, "p": 0.001, "p_adjusted": 0.004,
@@ -79,3 +81,14 @@ def test_where_nothing_was_asked_all_is_empty() -> None:
     )
     tables = analyse(nothing, repeats, AnalysisConfig())
     assert {name for name, rows in tables.items() if rows} == {"reliability"}
+
+
+def test_the_part_and_its_tables_stand_under_their_own_names(tmp_path: Path) -> None:
+    with sketched():
+        made = section(inputs(tmp_path), [])
+    assert made is not None
+    assert (made.name, made.title) == ("identification", "Which taste the music calls up")
+    titles = {t.name.removeprefix("identification_"): t.title for t in made.tables}
+    assert titles["accuracy"] == "How often each taste was named for its own music"
+    assert titles["tests"] == "Is a taste named more for its own music"
+    assert titles["confusion"] == "Counts"

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.data.compared import Conditions
 from analysis.data.frames import KINDS
-from analysis.page.style import by_people, save, signed_map, style
+from analysis.page.style import by_people, colours, save, signed_map, style
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +89,14 @@ def test_a_map_of_correlations_runs_from_minus_one_to_one() -> None:
     assert [t.get_text() for t in axis.texts] == ["0.12"]
     assert "Pearson r" in [a.get_ylabel() for a in figure.axes]
     plt.close(figure)
+
+
+def test_a_condition_has_one_colour_by_its_declared_place() -> None:
+    """Grey, blue, green, pink, orange, light blue, yellow, and from the eighth on again."""
+    declared = Conditions(("base", "tuned"), {"base": "base", "tuned": "tuned"})
+    assert colours(declared, ["tuned"]) == {"base": "#68737C", "tuned": "#0072B2"}
+    found = colours(declared, ["film", "base"])
+    assert found == {"base": "#68737C", "tuned": "#0072B2", "film": "#009E73"}
+    names = tuple("abcdefgh")
+    many = list(colours(Conditions(names, {n: n for n in names}), names).values())
+    assert many[3:] == ["#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#68737C"]

@@ -435,3 +435,28 @@ def test_nothing_is_found_where_every_answer_is_the_middle_and_alpha_is_the_plan
         assert bool(found["sweet", "greater"][0]) is hit
         assert bool(found["all", "greater"][0]) is hit
         assert bool(found["any", "corrected"][0]) is hit
+
+
+def test_each_test_has_a_line_of_its_own_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pairs of conditions of one taste, two numbers of clips: four lines, none through another's points."""
+    from matplotlib.figure import Figure
+
+    kept: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path: kept.append(figure))
+    rows = [
+        {"taste": "all", "test": "mixed model", "alternative": "greater", "pair": pair, "clips": clips, "people": n, "plan": "robust",
+         "power": n / 100 + at, "ci_low": n / 100 + at - 0.01, "ci_high": n / 100 + at + 0.01}
+        for at, (pair, clips) in zip((0, 0.1, 0.2, 0.3), [("a - b", 5), ("a - c", 5), ("a - b", 9), ("a - c", 9)], strict=True)
+        for n in (10, 20)
+    ]  # fmt: skip
+    plot(rows, 0.05, tmp_path / "x" / "power.svg")
+    (figure,) = kept
+    lines = [
+        [(line.get_label(), [round(float(y), 2) for y in line.get_ydata()]) for line in axes.get_lines()[:2]]
+        for axes in figure.axes
+    ]
+    assert lines == [
+        [("all (greater), a - b", [0.1, 0.2]), ("all (greater), a - c", [0.2, 0.3])],
+        [("all (greater), a - b", [0.3, 0.4]), ("all (greater), a - c", [0.4, 0.5])],
+    ]
+    assert [axes.get_title() for axes in figure.axes] == ["5 pairs of clips a taste", "9 pairs of clips a taste"]

@@ -96,3 +96,11 @@ def test_too_few_answers_are_said() -> None:
     one = data.drop_duplicates("participant").assign(score=5.0)
     rows = moderators(one, people, 5.0, CONFIG)
     assert {(r["state"], r["p"], r["p_adjusted"]) for r in rows} == {("too few", None, None)}
+
+
+def test_ages_of_nine_people_are_too_few_and_those_of_ten_enough() -> None:
+    data, people = asked()
+    for known, rows in ((9, []), (10, ["a decade"])):
+        aged = people[["participant", "age"]].copy()
+        aged["age"] = [20.0 + k if k < known else np.nan for k in range(len(aged))]
+        assert [r["level"] for r in moderators(data, aged, 5.0, CONFIG)] == rows

@@ -79,3 +79,12 @@ def test_recovered_effects_name_what_was_declared(tmp_path: Path) -> None:
     ]
     assert section.tables[1].name == "recovery_ratings"
     assert section.tables[1].rows[0]["cells"] > 2
+
+
+def test_effects_that_others_followed_are_named_and_nothing_is_held_against_them(tmp_path: Path) -> None:
+    made = rest.recovered(inputs(tmp_path, followed=["own.toml", "other.toml"]), [])
+    assert made is not None
+    assert made.text == [
+        "The simulated participants followed the effects declared in own.toml and other.toml, which this report was not given (--effects)."
+    ]
+    assert made.tables == []

@@ -37,3 +37,11 @@ def test_nobody_who_finished_is_said(tmp_path: Path) -> None:
     ]  # fmt: skip
     none = replace(data, preference=data.preference.iloc[:0], ratings=data.ratings.iloc[:0])
     assert section(inputs(tmp_path, data=none), []) is None
+
+
+def test_the_chapter_shows_how_normal_the_scores_are(tmp_path: Path) -> None:
+    with sketched():
+        made = section(inputs(tmp_path), [])
+    assert made is not None
+    assert "qq" in [f.name for f in made.figures]
+    assert (made.name, made.title) == ("seed-paper", "As the seed paper did it")

@@ -243,3 +243,11 @@ def test_tables_of_sections_that_are_gone_do_not_stay(tmp_path: Path) -> None:
     write_report(tmp_path / "report.html", "T", "people", [], [one, two], "", {"data_sha256": "0"})
     write_report(tmp_path / "report.html", "T", "people", [], [two], "", {"data_sha256": "0"})
     assert [p.name for p in (tmp_path / "tables").iterdir()] == ["two.csv"]
+
+
+def test_the_seed_papers_tests_are_named_where_its_chapter_is(tmp_path: Path) -> None:
+    given = inputs(tmp_path)
+    said = "As in the seed paper, one-sample Wilcoxon signed-rank tests, a type-I analysis of variance and Tukey-Kramer"
+    ran = Section("seed-paper", "", tables=[Table("preference_tests", "", [{"p": 1.0}])])
+    assert said in methods(given, {}, [ran])
+    assert said not in methods(given, {}, [])
