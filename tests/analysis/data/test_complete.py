@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from analysis.data.complete import unfinished
+from analysis.data.planned import Planned
+from tests.analysis.report.study import answers
 from tests.analysis.seed_layout import CHOICES, DEMOGRAPHICS, RATINGS, person, write
 from tests.tastelab.conftest import call
 
@@ -212,3 +216,17 @@ def test_all_choices_without_demographics_are_not_in_the_papers_tests(ask) -> No
     found = ask([*full(), silent], "preference")["preference"]
     assert found["tests"][0]["n"] == 100
     assert found["flow"][0]["why"] == "1 without demographics"
+
+
+def test_a_file_of_choices_alone_is_finished_by_all_choices_and_one_of_ratings_by_all_ratings() -> None:
+    """What a survey did not ask leaves nobody unfinished; what it asked and somebody lacks does."""
+    data = replace(answers("imported"), planned=Planned(choices=4, clips=2, items=3))
+    people = data.people.assign(sex="female", hearing_experience="none", eating_experience="none", age=30.0)
+    data = replace(data, people=people)
+    assert unfinished(data) == set()
+    assert unfinished(replace(data, ratings=data.ratings.iloc[:0])) == set()
+    assert unfinished(replace(data, preference=data.preference.iloc[:0])) == set()
+    short = data.ratings[~((data.ratings["participant"] == 2) & (data.ratings["trial"] == 4))]
+    assert unfinished(replace(data, ratings=short)) == {2}
+    few = data.preference[~((data.preference["participant"] == 3) & (data.preference["trial"] == 0))]
+    assert unfinished(replace(data, preference=few)) == {3}

@@ -226,3 +226,12 @@ def test_one_person_has_means_and_a_line_for_what_can_not_be_computed() -> None:
         "analysis of variance: not computed, 4 ratings leave nothing to compare prompts and adjectives with (no residual); more "
         "people are needed"
     ]
+
+
+def test_answers_that_follow_from_the_terms_alone_leave_no_error_to_compare_with() -> None:
+    """Everybody gives one prompt 1 and the other 5: no residual, so no comparison, and none with an error of zero."""
+    frame = pd.DataFrame(
+        [{"prompt": p, "adjective": "sweet", "value": v} for p, v in (("a", 1.0), ("b", 5.0)) for _ in range(4)]
+    )
+    assert tukey(frame) == []
+    assert tukey(frame.assign(value=frame["value"] + [0, 1] * 4)) != []
