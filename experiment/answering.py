@@ -35,7 +35,7 @@ from experiment.data.tombstones import lay
 from experiment.data.withdrawal import erase
 from experiment.errors import ExperimentError
 from experiment.headphones import passed
-from experiment.items import consent_sha256
+from experiment.items import consent_more, consent_sha256
 from experiment.question import JOINED, Answer, Question
 from experiment.steps import LAST, NOT_PASSED, TOO_YOUNG, Ask, Form, Headphones, Stored
 from experiment.texts import texts
@@ -121,7 +121,8 @@ def agreed(
         return _kept_nothing(store, stored, REFUSED)
     if stored.special is not None:
         return stored
-    digest = consent_sha256(texts(stored.language, config.texts))
+    more = consent_more(config, stored.language)
+    digest = consent_sha256(texts(stored.language, config.texts), more)
 
     def write(s: Session) -> bool:
         lease.held(s, stored.session_id, stored.sitting)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from experiment.consent import ConsentConfig
 from experiment.tasks.after import Felt
 from experiment.tasks.identification import IdentificationTask
 from experiment.tasks.own import QuestionsTask
@@ -144,6 +145,8 @@ class ExperimentConfig(BaseModel):
         How clips are dealt to people. Studies that began under version 0.1 keep its design.
     demographics : list of str
         Which of the questions that ship about a person are asked, in this order; others are tasks of kind ``questions``.
+    consent : ConsentConfig
+        What stands under the text of the consent.
     debrief : Notice or None
         What is told when all is answered, e.g. what the study was about.
     completion : Notice or None
@@ -186,6 +189,7 @@ class ExperimentConfig(BaseModel):
     preference: PreferenceConfig | None = None
     ratings: RatingsConfig | None = None
     demographics: list[Personal] = list(DEMOGRAPHICS)
+    consent: ConsentConfig = ConsentConfig()
     debrief: Notice | None = None
     completion: Notice | None = None
     logo: Path | None = None
@@ -245,7 +249,12 @@ class ExperimentConfig(BaseModel):
             if strange or twice(self.psytoolkit.items):
                 wrong = strange[0] if strange else twice(self.psytoolkit.items)
                 raise ValueError(f"psytoolkit.items: {wrong!r} is not one of the adjectives, or stands there twice")
+        if self.consent.music == "debriefed" and self.debrief is None:
+            raise ValueError("consent.music = 'debriefed', and there is no [experiment.debrief] that tells it")
         for language in self.languages:
+            unsaid = self.consent.lacking(language)
+            if unsaid:
+                raise ValueError(f"consent.{unsaid} has no words in {language!r}")
             for task in self.sequence():
                 lacking = task.lacking(language)
                 if lacking:

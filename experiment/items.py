@@ -15,9 +15,15 @@ from experiment.tasks.task import AFTER, Reader
 from experiment.texts import texts
 
 
-def consent_sha256(words: dict[str, Any]) -> str:
-    """Fingerprint of the consent text shown."""
-    return hashlib.sha256(repr(sorted(words["consent"].items())).encode()).hexdigest()
+def consent_sha256(words: dict[str, Any], more: Sequence[str] = ()) -> str:
+    """Fingerprint of the consent text shown, with what a study file says under it."""
+    shown = [*sorted(words["consent"].items()), *more]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()
+
+
+def consent_more(config: ExperimentConfig, language: str) -> list[str]:
+    """Paragraphs under the text of the consent."""
+    return config.consent.paragraphs(language, texts(language, config.texts).get("told", {}))
 
 
 def reader(config: ExperimentConfig, language: str) -> Reader:

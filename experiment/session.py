@@ -59,12 +59,14 @@ class SoundFailed(Stopped):
 class Presenter(Protocol):
     """Whoever is asked. `minutes`, which a session takes about, is set before the consent, `gain_db` before the first sound.
 
-    `special`, set before the consent too, is whether the study asks special-category questions at all.
+    `asks_special`, set before the consent too, is whether the study asks special-category questions at all; `more` are
+    paragraphs under the consent's text.
     """
 
     gain_db: float
     minutes: int
-    special: bool
+    asks_special: bool
+    more: tuple[str, ...]
 
     def consent(self) -> tuple[bool, bool]:
         """Return whether the person agrees to take part, and to special-category questions."""
@@ -164,7 +166,8 @@ def perform(
 
     match step:
         case Consent():
-            presenter.minutes, presenter.special = step.minutes, step.special
+            presenter.minutes, presenter.asks_special = step.minutes, step.special
+            presenter.more = step.more
             takes_part, special = presenter.consent()
             return answering.agreed(store, stored, config, takes_part, special, now())
         case Page():

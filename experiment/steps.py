@@ -18,7 +18,7 @@ from experiment.config import ExperimentConfig
 from experiment.data.tables import Stimulus, Trial
 from experiment.design import SPECIAL
 from experiment.headphones import HeadphoneTrial, trials
-from experiment.items import practice_question, question, titles
+from experiment.items import consent_more, practice_question, question, titles
 from experiment.question import Question
 from experiment.tasks.pages import PageTask
 from experiment.tasks.preference import PreferenceTask
@@ -35,12 +35,13 @@ NOT_PASSED = "headphones_failed"
 @dataclass(frozen=True)
 class Consent:
     """Whether the person takes part, and answers special-category questions (where there are any: `special`); told how many
-    minutes it takes, about.
+    minutes it takes, about; `more` are paragraphs under the text.
     """
 
     id: str = "consent"
     minutes: int = field(default=0, compare=False)
     special: bool = field(default=True, compare=False)
+    more: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,8 @@ def next_step(stored: Stored, config: ExperimentConfig) -> Step:
         return End(stored.status)
     if stored.special is None:
         asked = any(item in SPECIAL for trial in stored.plan for item in trial.items)
-        return Consent(minutes=minutes.of_session(stored.plan, config, words, stored.language), special=asked)
+        takes = minutes.of_session(stored.plan, config, words, stored.language)
+        return Consent(minutes=takes, special=asked, more=tuple(consent_more(config, stored.language)))
     tasks = {task.block: task for task in config.sequence()}
     for trial in stored.plan:
         page = _page(stored, tasks.get(trial.block), trial)

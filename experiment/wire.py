@@ -52,7 +52,7 @@ def told(step: Step) -> Message:
     """
     match step:
         case Consent():
-            more: Message = {"minutes": step.minutes, "special": step.special}
+            more: Message = {"minutes": step.minutes, "special": step.special, "more": list(step.more)}
         case SoundCheck():
             more = {}
         case Page():

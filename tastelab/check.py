@@ -89,6 +89,7 @@ def _texts(asked: ExperimentConfig) -> Iterator[str]:
     own = [i for task in asked.sequence() if isinstance(task, QuestionsTask) for i in task.items]
     hints = {"multiple": ("several", "up_to"), "text": ("write", "may_write")}
     needed = [text for kind, texts_of in hints.items() if any(i.kind == kind for i in own) for text in texts_of]
+    needed += asked.consent.needed()
     for language in asked.languages:
         try:
             missing = lacking(texts(language, asked.texts), [task.kind for task in tasks], after, needed)

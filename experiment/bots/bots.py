@@ -74,7 +74,8 @@ class Bot:
     def __init__(self, config: ExperimentConfig, effects: Effects, rng: np.random.Generator, clip_seed: int):
         self.gain_db = 0.0
         self.minutes = 0
-        self.special = True
+        self.asks_special = True
+        self.more: tuple[str, ...] = ()
         self.config, self.effects, self.rng, self.clip_seed = config, effects, rng, clip_seed
         p = effects.preference
         self.careless = bool(rng.random() < p.careless)
@@ -87,7 +88,7 @@ class Bot:
 
     def consent(self) -> tuple[bool, bool]:
         """Agree to everything."""
-        return True, self.special
+        return True, self.asks_special
 
     def sound_check(self) -> dict[str, Any] | None:
         """Bots hear nothing."""

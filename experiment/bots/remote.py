@@ -99,7 +99,8 @@ def _did(step: Message, presenter: Presenter, ear: Mapping[int, Stimulus], began
 
     match step["kind"]:
         case "consent":
-            presenter.minutes, presenter.special = int(step["minutes"]), bool(step["special"])
+            presenter.minutes, presenter.asks_special = int(step["minutes"]), bool(step["special"])
+            presenter.more = tuple(step["more"])
             takes_part, special = presenter.consent()
             return {"takes_part": takes_part, "special": special}
         case "page":

@@ -74,7 +74,7 @@ def structure(config: ExperimentConfig, languages: Iterable[str]) -> dict[str, A
     """What of a study can't be amended: all but limits, words and languages; of tastes the order in which they are offered."""
     kept = set(languages)
     said = config.model_dump(
-        mode="json", exclude=ASIDE | TABLES | LIMITS | {"languages", "groups", "taste_words", *NOTICES}
+        mode="json", exclude=ASIDE | TABLES | LIMITS | {"languages", "groups", "taste_words", "consent", *NOTICES}
     )
     said["level"].pop("days")
     tasks = [_wordless(task.model_dump(mode="json")) for task in config.sequence()]
@@ -98,7 +98,7 @@ def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[Change]:
     before, after = dict(_leaves(_amendable(old, kept))), dict(_leaves(_amendable(new, kept)))
     for where in dict.fromkeys([*before, *after]):
         if before.get(where) != after.get(where):
-            weight = "text" if where.split(".")[0] in ("tasks", "taste_words", *NOTICES) else "limit"
+            weight = "text" if where.split(".")[0] in ("tasks", "taste_words", "consent", *NOTICES) else "limit"
             found.append(Change(where, before.get(where, ""), after.get(where, ""), weight))
     return found
 
@@ -145,6 +145,7 @@ def _amendable(config: ExperimentConfig, languages: list[str]) -> dict[str, Any]
         **said,
         "level": {"days": config.level.days},
         "groups": {g.name: {"quota": g.quota} for g in config.groups},
+        "consent": config.consent.model_dump(mode="json"),
         **{x: _words(told.model_dump(mode="json"), languages) for x in NOTICES if (told := getattr(config, x))},
         "tasks": {task.block: _words(task.model_dump(mode="json"), languages) for task in config.sequence()},
         "taste_words": {x: config.taste_words.get(x, {}) for x in languages},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import atan, degrees
 
 from experiment.config import ExperimentConfig
-from experiment.items import every_question, reader
+from experiment.items import consent_more, every_question, reader
 from experiment.lab import choices
 from experiment.lab.composing import Composed, Composer
 from experiment.lab.form import composed
@@ -35,9 +35,10 @@ def every_screen(compose: Composer, config: ExperimentConfig, language: str) -> 
             yield compose.choose(title, part, choices.reading(w, i == 0))
         yield compose.choose(title, last, buttons)
 
+    agreed_to = "\n\n".join([w["consent"]["text"].replace("{minutes}", "100"), *consent_more(config, language)])
     notices = {"debrief": config.debrief, "end": config.completion}
     said: dict[str, tuple[str, str, list[choices.Choice]]] = {
-        "consent": (w["consent"]["title"], w["consent"]["text"].replace("{minutes}", "100"), choices.consenting(w)),
+        "consent": (w["consent"]["title"], agreed_to, choices.consenting(w)),
         "sound": (w["sound"]["title"], w["sound"]["text"], choices.sound_heard(w)),
         "end": (w["end"]["title"], w["end"]["text"].format(code=A_CODE), on),
         **{k: (*n.read(language, A_CODE), on) for k, n in notices.items() if n is not None},

@@ -40,18 +40,19 @@ class Screens(Forms):
         self.replays = replays
         self.gain_db = 0.0
         self.minutes = 0
-        self.special = True  # whether the study asks what needs a consent of its own
+        self.more: tuple[str, ...] = ()  # paragraphs under the consent
+        self.asks_special = True  # whether the study asks what needs a consent of its own
         self.failed: str | None = None  # what was wrong with a sound that ended the session
 
     def consent(self) -> tuple[bool, bool]:
         """Ask for consent, once its text was read to the end; then, on a screen of another kind, for special categories."""
         w = self.words
-        told = w["consent"]["text"].replace("{minutes}", str(self.minutes))
+        told = "\n\n".join([w["consent"]["text"].replace("{minutes}", str(self.minutes)), *self.more])
         if self.choose("consent", w["consent"]["title"], told, consenting(w)) == "decline":
             if "declined" in w:
                 self.page(w["declined"]["title"], w["declined"]["text"])
             return False, False
-        if not self.special:
+        if not self.asks_special:
             return True, False
         asked = w["consent"]["special_title"], w["consent"]["special_text"]
         chosen, _ = self.pick("special", *asked, {"yes": w["yes"], "no": w["no"]})

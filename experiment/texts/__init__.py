@@ -29,6 +29,7 @@ LATER = (
     "sound.call",
     "declined.",
     "broken.",
+    "told.",
     "parts.",
     "identification.",
     "affect.liking.",
@@ -40,6 +41,8 @@ PLACEHOLDERS = {
     "progress": {"done", "total"},
     "sure": {"answer"},
     "up_to": {"most"},
+    "told.controller": {"controller"},
+    "told.approval": {"approval"},
     "preference.question": {"taste"},
     "end.text": {"code"},
 }

@@ -82,6 +82,9 @@ def check(
         tables[f"a_session{of}"] = [p.row() for p in met(loaded.stimuli, loaded.experiment, chosen, name, known)]
         tables[f"balance{of}"] = balance(loaded.stimuli, loaded.experiment, name, known)
     show("check", "study", None, tables, as_json, None)
+    empty = loaded.experiment.consent.empty()
+    if empty:
+        say(f"The consent does not say, in [experiment.consent]: {'; '.join(empty)}.", as_json)
     for sentence in [*remarks(loaded.experiment), *small]:
         say(sentence, as_json)
     say(

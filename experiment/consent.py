@@ -1,0 +1,72 @@
+"""What a study file says of consent beside its text: who answers for the data, who approved of the study, what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Words = dict[str, str]  # by language
+# What a person is to know, in this order, and how the empty ones are named.
+FIELDS = {
+    "controller": "who answers for the data (controller)",
+    "approval": "the number of an ethics approval (approval)",
+    "payment": "what people are paid, or that they are not (payment)",
+    "open_data": "whether answers are published (open_data)",
+    "music": 'whether people are told that machines made the music, or debriefed (music = "told" or "debriefed")',
+    "beyond": "what of this lab's own a withdrawal can't reach (beyond)",
+}
+
+
+class ConsentConfig(BaseModel):
+    """Paragraphs under the text of the consent.
+
+    Attributes
+    ----------
+    controller, approval : str
+        Who answers for the data, with an address; number, or name, of an ethics approval.
+    payment, open_data, beyond : dict
+        By language: what people are paid; what becomes of answers; what a withdrawal can't reach beside what the text says.
+    music : {"told", "debriefed"} or None
+        Whether the consent says that a machine made the music, or the debrief does.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    controller: str = ""
+    approval: str = ""
+    payment: Words = {}
+    open_data: Words = {}
+    music: Literal["told", "debriefed"] | None = None
+    beyond: Words = {}
+
+    def empty(self) -> list[str]:
+        """What is not said, in words."""
+        return [words for name, words in FIELDS.items() if not getattr(self, name)]
+
+    def lacking(self, language: str) -> str | None:
+        """The first of the fields with words that has none in a language."""
+        said = {name: getattr(self, name) for name in ("payment", "open_data", "beyond")}
+        return next((name for name, words in said.items() if words and not words.get(language, "").strip()), None)
+
+    def needed(self) -> list[str]:
+        """The texts that its fields stand in, or for."""
+        there = {"controller": self.controller, "approval": self.approval, "music": self.music == "told"}
+        return [f"told.{name}" for name, said in there.items() if said]
+
+    def paragraphs(self, language: str, told: Words) -> list[str]:
+        """What stands under the text; `told` are the texts that frame it.
+
+        Raises
+        ------
+        KeyError
+            If one of these is lacking.
+        """
+        found = [self.payment.get(language, ""), self.open_data.get(language, ""), self.beyond.get(language, "")]
+        if self.music == "told":
+            found.insert(0, told["music"])
+        if self.approval:
+            found.append(told["approval"].format(approval=self.approval))
+        if self.controller:
+            found.append(told["controller"].format(controller=self.controller))
+        return [x for x in found if x]
