@@ -12,7 +12,7 @@ import pytest
 
 from experiment.config import ExperimentConfig
 from experiment.data.allotment import free_row
-from experiment.design import period, plan
+from experiment.design import period, plan, with_repeats
 from experiment.errors import ExperimentError
 from experiment.tasks.task import Clip, PlannedTrial
 from tastelab.study import load_study
@@ -287,6 +287,20 @@ def test_repeats_come_late_are_marked_and_say_the_same() -> None:
         asked = block(everything, "affect")
         assert [(t.first, t.repeated, t.items) for t in asked] == [(t.first, t.repeated, ("liking",)) for t in trials]
     assert max(repeated.values()) <= 2
+
+
+def test_a_repeat_comes_anywhere_in_the_last_quarter() -> None:
+    """Of eight clips one of the first four, as seventh, eighth or ninth of nine."""
+    trials = [PlannedTrial("identification", "sweet", k, None, ("identification",)) for k in range(8)]
+    places: Counter[int] = Counter()
+    for seed in range(60):
+        made = with_repeats(trials, 1, Counter(), np.random.default_rng(seed))
+        (at,) = (i for i, t in enumerate(made) if t.repeated)
+        assert made[at].first in range(4)
+        assert [t for t in made if not t.repeated] == trials
+        places[at] += 1
+    assert set(places) == {6, 7, 8}
+    assert with_repeats(trials, 0, Counter(), np.random.default_rng(1)) == trials
 
 
 def test_parts_change_places_where_that_is_declared() -> None:

@@ -428,3 +428,20 @@ def test_ears_are_tried_in_order_before_the_first_clip_of_a_sitting(config: Expe
         update={"headphones": "off", "level": LevelConfig(), "sound_check": False, "practice": False}
     )
     assert next_step(begun_at([trial]), bare).id == "intro:preference"
+
+
+def test_one_goes_back_to_the_answer_before_and_not_out_of_a_trial(config: ExperimentConfig) -> None:
+    """And not at all where the study does without it; only of an age it is said that it may be too low."""
+    plan = [Trial(id=7, position=0, block="demographics", items=["sex", "age", "device"])]
+
+    def asked(*answered: str, back: bool = True) -> tuple[str, bool, int | None]:
+        study = config.model_copy(update={"back": back})
+        step = next_step(begun_at(plan, answered=frozenset((7, x) for x in answered)), study)
+        assert isinstance(step, Ask)
+        return step.question.item, step.question.back, step.question.doubt
+
+    assert asked() == ("sex", False, None)
+    assert asked("sex") == ("age", True, 18)
+    assert asked("sex", "age") == ("device", True, None)
+    assert asked("sex", back=False) == ("age", False, 18)
+    assert asked(back=False) == ("sex", False, None)
