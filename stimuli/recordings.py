@@ -47,11 +47,14 @@ def finite(audio: np.ndarray, rate: int, where: str, start: float = 0.0) -> np.n
 
 
 def settled(audio: np.ndarray) -> np.ndarray:
-    """Audio (samples,) or (samples, channels) without an offset that is no music: a loud one, or one with nothing beside it."""
+    """Audio (samples,) or (samples, channels) without an offset that is louder than the sound, or has nothing beside it.
+
+    A smaller one stays: it is in the file that is played, and what is measured of a clip is measured of that.
+    """
     if not len(audio):
         return audio
-    mean = audio.mean(axis=0, dtype=np.float64)
-    off = (np.abs(mean) > OFFSET) | (audio.std(axis=0, dtype=np.float64) < NOT_SOUND)
+    mean, deviation = audio.mean(axis=0, dtype=np.float64), audio.std(axis=0, dtype=np.float64)
+    off = (np.abs(mean) > np.maximum(OFFSET, deviation)) | (deviation < NOT_SOUND)
     return np.asarray(audio - np.where(off, mean, 0), dtype=audio.dtype) if off.any() else audio
 
 

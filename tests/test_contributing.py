@@ -202,8 +202,8 @@ def a_kind_of_task(copy: Copy) -> None:
     start, end = text.index("[experiment.preference]"), text.index("[analysis]")
     (copy.user / "study.toml").write_text(text[:start] + tasks + text[end:], encoding="utf-8")
     copy.add("experiment/tasks/tempo.py", TEMPO)
-    copy.change("experiment/config.py", "QuestionnaireTask | PageTask", "QuestionnaireTask | PageTask | TempoTask")
-    line = "from experiment.tasks.task import RESERVED"
+    copy.change("experiment/config.py", "QuestionsTask | PageTask", "QuestionsTask | PageTask | TempoTask")
+    line = "from experiment.tasks.task import DEMOGRAPHICS, RESERVED"
     copy.change("experiment/config.py", line, f"from experiment.tasks.tempo import TempoTask\n{line}")
     copy.change(
         "experiment/design.py", "RatingsTask | IdentificationTask", "RatingsTask | IdentificationTask | TempoTask"
@@ -272,7 +272,7 @@ print(json.dumps([language, said("demographics", "device").text, said("preferenc
 
 def a_question_about_the_person(copy: Copy) -> None:
     copy.study()
-    copy.change("experiment/tasks/task.py", '    "device",\n)', '    "device",\n    "handedness",\n)')
+    copy.change("experiment/tasks/task.py", '    "device",\n]', '    "device",\n    "handedness",\n]')
     for language, words in (("en", "Which hand?"), ("it", "Quale mano?")):
         file = f"experiment/texts/{language}.toml"
         copy.change(

@@ -199,8 +199,8 @@ def test_whoever_sits_at_the_booth_is_told_what_was_stored_and_how_to_go_on(
     assert first.startswith("session stopped: 2 of 36 answers stored; backup ")
     assert Path(first.rsplit(" ", 1)[1]).is_file()
     assert second == "go on with: tastelab experiment run --resume P1 " + " ".join(map(str, where))
-    # The screens are the study's: language, replays, window, markers, font, texts, and how long a screen can't be answered.
-    assert Sitting.given == ("en", 2, True, None, None, None, 0.7, 1.0)
+    # The screens are the study's: language, replays, window, markers, font, texts, how long a screen can't be answered, and logo.
+    assert Sitting.given == ("en", 2, True, None, None, None, 0.7, 1.0, None)
     monkeypatch.setattr(Sitting, "failed", "a sound did not play to its end (1.4 of 2.0 s)")
     said = call("experiment", "run", "--resume", "P1", *where)
     told = said.out.splitlines()[1]

@@ -286,7 +286,7 @@ def test_nano_is_the_same_on_both_engines() -> None:
 
 def test_a_misread_checkpoint_is_noticed_before_it_generates() -> None:
     from models.musicgen.engines import load_engine
-    from models.musicgen.generate import oracle_difference
+    from models.musicgen.oracle import oracle_difference
 
     checkpoint = find("nano-base")
     generator = MusicGenerator("nano-base", load_engine(checkpoint), checkpoint.sha256)

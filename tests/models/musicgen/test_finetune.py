@@ -140,7 +140,7 @@ def test_the_curve_goes_to_tensorboard(corpus: Path, base: Path, tmp_path: Path)
 @pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_weights(corpus: Path, base: Path, tmp_path: Path) -> None:
     """SIGKILL after the first checkpoint; the second run ends with the very weights of one that was left alone."""
-    settings = FinetuneSettings(epochs=16, batch=2)
+    settings = replace(PRESETS["paper"], epochs=16, batch=2)
     options = [
         "--corpus",
         str(corpus),
