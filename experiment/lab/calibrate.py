@@ -9,7 +9,7 @@ from experiment.config import LevelConfig
 from experiment.data.store import Store
 from experiment.data.tables import Calibration, utc_now
 from experiment.errors import ExperimentError
-from experiment.lab.playback import open_sound, play_through, reference_noise
+from experiment.lab.playback import open_sound, play_through, reference_noise, release
 from experiment.lab.station import output_device
 
 SECONDS = 8.0
@@ -44,7 +44,9 @@ def play_reference(gain_db: float = 0.0) -> None:
     def wait(_: float) -> None:
         time.sleep(0.02)
 
-    play_through(open_sound(reference_noise(SECONDS), gain_db=gain_db), SECONDS, wait)
+    player = open_sound(reference_noise(SECONDS), gain_db=gain_db)
+    play_through(player, SECONDS, wait)
+    release(player)
 
 
 def calibrate(

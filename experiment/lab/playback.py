@@ -165,6 +165,20 @@ def halt(player: Any) -> None:
         player.stop()
 
 
+def release(player: Any) -> None:
+    """Give a sound's stream back when it has been heard.
+
+    PsychoPy opens a stream of its own for every sound and closes none: after some dozens (fewer where they are long) the sound
+    server has none left, and a session could not go on.
+    """
+    track = getattr(player, "track", None)
+    if track is not None and hasattr(track, "close"):
+        track.close()
+    stream = getattr(getattr(player, "speaker", None), "stream", None)
+    if stream is not None:
+        stream.close()
+
+
 def reference_noise(seconds: float, lufs: float = -23.0) -> np.ndarray:
     """Pink noise (samples, 2) at 48 kHz of the clips' loudness, the same on both sides, always the same.
 
@@ -200,7 +214,9 @@ def play_tone(side: str, seconds: float = 0.8) -> None:
     def wait(_: float) -> None:
         time.sleep(0.01)
 
-    play_through(open_sound(np.stack(sides, axis=1).astype(np.float32)), seconds, wait)
+    player = open_sound(np.stack(sides, axis=1).astype(np.float32))
+    play_through(player, seconds, wait)
+    release(player)
 
 
 def two_chords() -> list[np.ndarray]:

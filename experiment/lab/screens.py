@@ -12,7 +12,7 @@ from experiment.data.tables import Stimulus
 from experiment.headphones import HeadphoneTrial
 from experiment.lab.choices import clip_heard, consenting, intervals, onward, play, sound_heard
 from experiment.lab.form import Forms
-from experiment.lab.playback import RATE, SLACK, open_sound, play_through, reference_noise, two_chords
+from experiment.lab.playback import RATE, SLACK, open_sound, play_through, reference_noise, release, two_chords
 from experiment.lab.widgets import Bar
 from experiment.lab.window import Interrupted, Marker
 from experiment.question import Question
@@ -111,7 +111,9 @@ class Screens(Forms):
                 chosen = chosen or clicked == "next"
                 return chosen or slider.value != before
 
-            self._through("level", open_sound(noise, RATE, gain), LEVEL_SECONDS, tick)
+            player = open_sound(noise, RATE, gain)
+            self._through("level", player, LEVEL_SECONDS, tick)
+            release(player)
         return gain
 
     def screen_headphones(self, test: str, trials: list[HeadphoneTrial]) -> list[int] | None:
@@ -140,7 +142,10 @@ class Screens(Forms):
             self.frame(parts, [])
             self.typed()  # Esc asks; other keys pressed meanwhile answer nothing later
 
-        return self._through("sounding", open_sound(audio, RATE, self.gain_db), seconds, tick)
+        player = open_sound(audio, RATE, self.gain_db)
+        record = self._through("sounding", player, seconds, tick)
+        release(player)
+        return record
 
     def _through(
         self, screen: str, player: Any, seconds: float, tick: Callable[[float], bool | None], **detail: Any
@@ -204,6 +209,7 @@ class Screens(Forms):
                     break
                 if self.choose("heard", title, "", clip_heard(self.words)) == "next":
                     break
+            release(player)
         return records
 
 

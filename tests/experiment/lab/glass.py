@@ -209,6 +209,8 @@ class Sound:
         self.track: Track | None = None
         self.played: list[float] = []
         self.stopped = 0
+        self.released = 0
+        self.speaker = SimpleNamespace(stream=SimpleNamespace(close=self._close))
         self.words: list[list[str]] = []
         self.window: GlassWindow | None = None
         Sound.made.append(self)
@@ -219,6 +221,9 @@ class Sound:
         self.track = Track(
             self, World.now.clock, when, *(Sound.to_come.popleft() if Sound.to_come else (math.inf, 0.0))
         )
+
+    def _close(self) -> None:
+        self.released += 1
 
     def stop(self) -> None:
         self.stopped += 1

@@ -221,6 +221,7 @@ def test_clips_are_heard_again_as_often_as_the_study_allows(glass: World, booth:
         one = [["listen", "One"], *[["heard", "One"]] * replays]
         assert asked == one + [[s, "Two"] for s, _ in one]
         assert [len(s.played) for s in glass.sounds] == [plays, plays]
+        assert [s.released for s in glass.sounds] == [1, 1]  # after the last time: a sound server has so many streams
 
 
 def test_esc_ends_a_clip_that_plays_after_it_was_asked(glass: World, booth: Prepared) -> None:
@@ -331,6 +332,7 @@ def test_headphones_are_screened_with_the_words_of_their_test(glass: World) -> N
             assert read[1::2] == [[f"{title} {k}/6"] for k in range(1, 7)]
             assert read[2::2] == [[readers.HEADPHONES[language][test]]] * 6
             assert [s.value is t.audio for s, t in zip(glass.sounds, drawn, strict=True)] == [True] * 6
+            assert [s.released for s in glass.sounds] == [1] * 6
 
 
 def test_practice_plays_the_high_chord_first(glass: World) -> None:
