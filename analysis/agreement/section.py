@@ -55,28 +55,29 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
 
 def follows(row: dict[str, Any], alpha: float) -> str:
     """Whether ratings lie nearer to their own targets than targets dealt anew would, as a sentence."""
+    claim = "on average the ratings of a track lie nearer to its own target than to one dealt at random"
+    told = f"mean distance {row['statistic']:.2f} (z-scores)" if row["p"] is not None else ""
+    return _claimed(row, alpha, claim, told, f"{row['n']} tracks, {row['permutations']:,} permutations")
+
+
+def alike(row: dict[str, Any], alpha: float) -> str:
+    """Whether tracks with like targets are rated alike, as a sentence."""
+    told = f"Mantel's r = {row['statistic']:.2f}" if row["p"] is not None else ""
+    return _claimed(row, alpha, "tracks with like targets are rated alike", told)
+
+
+def _claimed(row: dict[str, Any], alpha: float, claim: str, told: str, *more: str) -> str:
+    """A claim where the test's p carries it, else that it is not shown; where there is no p, why."""
     if row["p"] is None:
-        return f"Whether the ratings of {row['n']} tracks follow their targets can't be told: {row['state']}."
-    told = f"mean distance {row['statistic']:.2f} (z-scores), {sentences.p_value(row['p'])}, {row['n']} tracks, {row['permutations']:,} permutations"
-    if row["p"] < alpha:
-        return f"The ratings of a track lie nearer to its own target than to those of other tracks: {told}."
-    return f"It is not shown that the ratings of a track lie nearer to its own target than to those of other tracks: {told}."
+        return f"Whether {claim} can't be told: {row['state']}."
+    shown = f"{claim[0].upper()}{claim[1:]}" if row["p"] < alpha else f"It is not shown that {claim}"
+    return f"{shown}: {', '.join([told, sentences.p_value(row['p']), *more])}."
 
 
 def word_by_word(rows: list[dict[str, Any]]) -> str:
     """How mean ratings and targets go together over tracks, for each word, as a sentence."""
     told = ", ".join(f"{row['item']} {row['r']:.2f}" for row in rows)
     return f"Over tracks, ratings and targets correlate: {told}."
-
-
-def alike(row: dict[str, Any], alpha: float) -> str:
-    """Whether tracks with like targets are rated alike, as a sentence."""
-    if row["p"] is None:
-        return f"Whether tracks with like targets are rated alike can't be told: {row['state']}."
-    told = f"Mantel's r = {row['statistic']:.2f}, {sentences.p_value(row['p'])}"
-    if row["p"] < alpha:
-        return f"Tracks with like targets are rated alike: {told}."
-    return f"It is not shown that tracks with like targets are rated alike: {told}."
 
 
 def nearest(vectors: list[dict[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -27,7 +28,7 @@ class Option(BaseModel):
     words: dict[Language, str]
 
 
-class Asked(BaseModel):
+class Asked(BaseModel, ABC):
     """What each of a study's own questions has: its name in the data and its words per language."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,9 +36,9 @@ class Asked(BaseModel):
     name: Name
     question: dict[Language, str]
 
+    @abstractmethod
     def asks(self, language: Language) -> Question:
         """As it is shown."""
-        raise NotImplementedError
 
     def lacking(self, language: Language) -> str | None:
         """What it does not say in a language."""

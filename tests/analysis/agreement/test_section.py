@@ -25,10 +25,10 @@ def row_of(row: dict[str, Any], **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("p", "said"),
     [
-        (0.004, "The ratings of a track lie nearer to its own target than to those of other tracks: "),
+        (0.004, "On average the ratings of a track lie nearer to its own target than to one dealt at random: "),
         (
             0.0501,
-            "It is not shown that the ratings of a track lie nearer to its own target than to those of other tracks: ",
+            "It is not shown that on average the ratings of a track lie nearer to its own target than to one dealt at random: ",
         ),
         (0.05, "It is not shown that "),
     ],
@@ -48,7 +48,9 @@ def test_like_targets_and_what_cannot_be_told() -> None:
     assert alike(unknown, 0.05) == (
         "Whether tracks with like targets are rated alike can't be told: undefined: all tracks lie equally far apart."
     )
-    assert follows(unknown, 0.05).startswith("Whether the ratings of 20 tracks follow their targets can't be told")
+    assert follows(unknown, 0.05).startswith(
+        "Whether on average the ratings of a track lie nearer to its own target than to one dealt at random can't be told"
+    )
 
 
 def test_counts_of_tracks_and_words() -> None:
@@ -85,7 +87,7 @@ def part(folder: Path, values: dict[str, tuple[int, ...]], targets: str | None =
 
 def test_ratings_that_are_the_targets_follow_them_and_those_of_another_track_do_not(tmp_path: Path) -> None:
     found, summary = part(tmp_path, TARGETS)
-    assert found.text[0].startswith("The ratings of a track lie nearer to its own target")
+    assert found.text[0].startswith("On average the ratings of a track lie nearer to its own target")
     assert summary == [found.text[0]]
     assert found.text[1] == "Over tracks, ratings and targets correlate: salty 1.00, sour 1.00, sweet 1.00."
     assert found.text[2].startswith("Of 6 tracks 6 are")

@@ -77,7 +77,7 @@ def test_where_tracks_were_rated_against_targets_that_is_the_answer(tmp_path: Pa
     ]
     found = dict(first_screen(inputs(tmp_path), [told]).said)
     assert found["Question"] == ["Do the ratings of a track follow what it is meant to call up?"]
-    assert found["Answer"][0].startswith("The ratings of a track lie nearer to its own target")
+    assert found["Answer"][0].startswith("On average the ratings of a track lie nearer to its own target")
     assert found["Answer"][1:] == [
         "Over tracks, ratings and targets correlate: sweet 0.79.",
         "Of 2 tracks 1 is rated nearest to its own target; by chance it would be one.",

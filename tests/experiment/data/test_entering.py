@@ -21,6 +21,7 @@ from experiment.data.tables import Response, SessionRow, Stimulus, Trial
 from experiment.data.withdrawal import withdraw
 from stimuli.names import opaque
 from tests.experiment.data.generated import BAD, GOOD, ODD, lines
+from tests.postgres import Postgres
 
 
 @settings(
@@ -48,7 +49,7 @@ def test_of_a_thousand_rows_each_kind_is_there_and_half_reach_the_database() -> 
     assert 400 < sum(m.stored is not None for m in made) < 600
 
 
-def test_on_postgresql(postgres, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_on_postgresql(postgres: Postgres, tmp_path: Path) -> None:
     store = Store(postgres.database("generated"))
     try:
         found = imported(store, tmp_path, rows=120, each=60, seed=3)
@@ -131,7 +132,7 @@ def test_who_is_there_already_says_the_same_or_is_listed(alone: tuple[Store, int
     other = "the same participant is there with other answers"
     assert [x for _, _, x in first.done()] == ["imported", "imported", "already", other]
     with store.transaction() as s:
-        s.scalars(select(SessionRow).order_by(SessionRow.id)).first().versions = {}  # type: ignore[union-attr]
+        s.scalars(select(SessionRow).order_by(SessionRow.id).limit(1)).one().versions = {}
     withdraw(store, "b")
     again = Entering(store, study, "it")
     again.add(7, "a", "anything", [rated("one", sweet=2.0)], True)  # older versions did not note what the row said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import stat
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -125,7 +126,7 @@ def test_two_who_write_the_marker_at_once_lose_nothing(tmp_path: Path, monkeypat
     mine, theirs = entry("s", "P1"), entry("s", "P2")
     locked = tombstones.locked
 
-    def late(path: Path):  # type: ignore[no-untyped-def]
+    def late(path: Path) -> AbstractContextManager[None]:
         monkeypatch.setattr(tombstones, "locked", locked)
         write_marker(tmp_path, [theirs])
         return locked(path)
