@@ -88,7 +88,7 @@ def generate(
 
     A clip is made again when its prompt, seed, checkpoint, track or settings have changed, or its file has. Clip n always
     lies at place ``n % batch`` of a batch of one taste and one fixed shape, missing neighbours being dummies, so that on
-    one machine it is the same to the bit whether a set is made at once, in parts, or by several processes.
+    one machine and number of threads it is the same to the bit whether a set is made at once, in parts, or by several processes.
 
     Raises
     ------
