@@ -10,6 +10,8 @@ log=$(mktemp)
 TASTELAB_TESTS_SHARED=$(mktemp -d) # clips that all processes of the run hear, made once
 export TASTELAB_TESTS_SHARED
 desk=
+# Several processes at a time: more threads of each would but wait for each other.
+export OMP_NUM_THREADS=1
 
 finish() {
     [ -z "$desk" ] || kill -TERM "-$desk" 2>/dev/null # with its screens and sound cards

@@ -19,6 +19,12 @@ from tests.conftest import TASTES, write_small_study
 BOTS = 24
 
 
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command takes or leaves where one stands is the test's alone: not the project's, in which a study may have been run."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+
+
 @dataclass(frozen=True)
 class Said:
     """What one call of the command line came to."""
