@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -355,6 +356,8 @@ def drive(
         Raw float32 stereo file at 48 kHz to record into.
     on_marker : callable, optional
         Called with (count, marker, process) before a screen is answered, e.g. to take a picture or to pull the plug.
+    timeout : float
+        Seconds after which a session that does not end is ended; the report's errors say at which screen.
     keyboard : bool
         Answer by keyboard alone.
     """
@@ -363,7 +366,16 @@ def drive(
     markers: list[dict[str, Any]] = []
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=desk.environment)
-        deadline = time.monotonic() + timeout
+        late = False
+
+        def end() -> None:
+            nonlocal late
+            late = True
+            process.kill()
+
+        # Of a session that waits for ever nothing is heard: it is ended from beside.
+        watchdog = threading.Timer(timeout, end)
+        watchdog.start()
         try:
             assert process.stdout is not None
             for line in process.stdout:
@@ -374,11 +386,12 @@ def drive(
                 time.sleep(0.05)
                 if on_marker:
                     on_marker(len(markers), marker, process)
-                if process.poll() is not None or time.monotonic() > deadline:
+                if process.poll() is not None:
                     break
                 hand.answer(marker)
-            status = process.wait(max(1.0, deadline - time.monotonic()))
+            status = process.wait()
         finally:
+            watchdog.cancel()
             if process.poll() is None:
                 process.kill()
             if recorder is not None:
@@ -387,34 +400,7 @@ def drive(
                 recorder.wait(5)
         errors.seek(0)
         tail = errors.read()[-4000:]
+        if late:
+            where = markers[-1]["screen"] if markers else "no screen"
+            tail += f"\nit had not ended after {timeout:g} s; the last that was shown is: {where}"
     return DeskReport(status, hand.given, markers, capture, tail)
-
-
-def compare_capture(capture: np.ndarray, stimulus: np.ndarray, start: int = 0) -> tuple[float, int, float]:
-    """Find a stimulus in a recording and compare.
-
-    Parameters
-    ----------
-    capture, stimulus : ndarray
-        Mono float32 at the same rate, (samples,).
-    start : int
-        Where to begin looking.
-
-    Returns
-    -------
-    tuple
-        Correlation at the best place, that place in samples, largest absolute difference there.
-    """
-    part = capture[start:]
-    if len(part) < len(stimulus):
-        return 0.0, start, float("inf")
-    size = 1 << (len(part) + len(stimulus) - 1).bit_length()
-    spectrum = np.fft.rfft(part, size) * np.conj(np.fft.rfft(stimulus, size))
-    correlation = np.fft.irfft(spectrum, size)[: len(part) - len(stimulus) + 1]
-    power = np.concatenate([[0.0], np.cumsum(part.astype(np.float64) ** 2)])
-    energy = power[len(stimulus) :] - power[: -len(stimulus)]
-    norm = np.sqrt(np.maximum(energy, 1e-9) * float((stimulus.astype(np.float64) ** 2).sum()))
-    best = int(np.argmax(correlation / norm))
-    heard = part[best : best + len(stimulus)]
-    r = float(np.corrcoef(heard, stimulus)[0, 1]) if heard.std() > 0 else 0.0
-    return r, start + best, float(np.abs(heard - stimulus).max())

@@ -15,7 +15,8 @@ from experiment.data.connect import shown
 from experiment.data.queries import answers_of, last_status
 from experiment.data.store import Store
 from experiment.errors import ExperimentError
-from experiment.lab.desk import RATE, DeskReport, compare_capture, drive, virtual_desk
+from experiment.lab.desk import RATE, DeskReport, drive, virtual_desk
+from experiment.lab.hearing import compare_capture
 from experiment.lab.reading import phrases
 from stimuli.audio import load_mono
 

@@ -17,6 +17,7 @@ from experiment.lab.choices import Choice, reading, stopping
 from experiment.lab.composing import Composed, Composer
 from experiment.lab.layout import Sheet
 from experiment.lab.playback import halt
+from experiment.lab.pressing import Press, Presses
 from experiment.lab.reading import seen
 from experiment.lab.typefaces import ScreenRuler, Typeface, bring_fonts, typeface
 from experiment.lab.widgets import PAPER, Bar, Button, Pen, Slider
@@ -85,20 +86,19 @@ class Window:
         self.compose = Composer(self.pen, Sheet.of(*size), enlarged, logo)
         (self.stop_button,) = self.compose.foot(("stop", self.words["stop"]))
         self.back_button: Button | None = None  # where one may go back to the answer before
-        self._presses: list[tuple[float, tuple[float, float]]] = []  # when, where
+        self._presses = Presses(size, self._now)
         self._letters: list[tuple[float, str]] = []  # when, what
-        self._pending: list[tuple[float, Any]] = []  # presses (places) and keys (names) still to be answered
+        self._pending: list[tuple[float, Any]] = []  # presses and keys (names) still to be answered
         self._held: tuple[str, float, int] | None = None  # arrow, since when, how often it counted again
-        self._clicked = False  # a button was clicked in this frame
+        self._clicked = False  # a press was answered in this frame
         self._let_go: float | None = None  # when it was let go
         self._shift = False
         self._live: list[Button] = []  # what can be pressed
         self.focus: Button | None = None  # the button that the keyboard is at
         self._tabbed = False  # it was brought there by Tab
-        self._grip = False  # the slider was pressed on this screen, and is held
-        # Presses are taken from the window's events: a short click between two frames is not lost.
+        self._grip: Press | None = None  # what took hold of the slider on this screen
         self.window.winHandle.push_handlers(
-            on_mouse_press=self._on_press, on_activate=self._on_focus, on_deactivate=self._on_focus_lost,
+            **self._presses.handlers(), on_activate=self._on_focus, on_deactivate=self._on_focus_lost,
             on_text=self._on_text, on_text_motion=self._on_motion,
             on_key_press=self._on_key, on_key_release=self._on_key_up,
         )  # fmt: skip
@@ -178,28 +178,27 @@ class Window:
         time.sleep(0.008)  # where nothing waits for the display (no vsync), do not draw as fast as can be
         self._gather()
         clicked, self._clicked = None, False
-        while clicked is None and self._pending and not isinstance(self._pending[0][1], str):
-            place = self._pending.pop(0)[1]
-            if slider is not None:
-                self._grip = slider.touch(place)
+        while not self._clicked and self._pending and not isinstance(self._pending[0][1], str):
+            press = self._pending.pop(0)[1]
+            place = press.place
             if stop.contains(place) and not self._stopping:
                 self._stop()
                 return None  # what was pressed before the question was asked is not an answer after it
             if back and back.contains(place) and not self._stopping:
                 raise GoingBack
+            if slider is not None:
+                self._grip = press if slider.touch(place) else None
             clicked = next((b.name for b in buttons if b.enabled and b.contains(place)), None)
-        if slider is not None:
-            # Only what was taken hold of here is dragged; it stays in hand where the pointer leaves the line.
-            self._grip = self._grip and bool(self.mouse.getPressed()[0])
-            if self._grip:
-                slider.drag(point)
-        self._clicked = clicked is not None
+            self._clicked = clicked is not None or self._grip is press
+        if slider is not None and self._grip is not None:
+            # It goes where the pointer went that took hold of it, though that left the line, and stays where that let go.
+            slider.drag(self._grip.now)
+            self._grip = self._grip if self._grip.held else None
         return clicked
 
     def _gather(self) -> None:
         """Presses and keys since the last frame that can answer this screen, in the order in which they came."""
-        pressed, self._presses = self._presses, []
-        found: list[tuple[float, Any]] = [(at, place) for at, place in pressed if self._counts(at)]
+        found: list[tuple[float, Any]] = [(at, press) for at, press in self._presses.taken() if self._counts(at)]
         # A key that went down and up between two frames counts as released, one still down does not; ask for both.
         for key in [*self.keys.getKeys(waitRelease=True), *self.keys.getKeys(waitRelease=False)]:
             # The release of a key that was reported before comes as the same press again.
@@ -225,12 +224,6 @@ class Window:
             widget.draw()
         self._drawn = states
 
-    def _on_press(self, x: int, y: int, button: int, modifiers: int) -> None:
-        """Note where the left button went down, in the window's units."""
-        if button == 1:
-            width, height = self.window.size
-            self._presses.append((self._now(), ((x - width / 2) / height, (y - height / 2) / height)))
-
     def _on_text(self, text: str) -> None:
         """Note letters as the system makes them of keys: by layout, dead keys, an input method."""
         self._letters += [(self._now(), letter) for letter in text]
@@ -249,6 +242,7 @@ class Window:
 
     def _on_focus_lost(self) -> None:
         self._focused, self._held, self._shift = False, None, False
+        self._presses.lost()
         self.focus_losses += 1
 
     @staticmethod
@@ -283,7 +277,7 @@ class Window:
             return []
         if self.focus in self._live and (name == "space" or (name in ("return", "num_enter") and self._tabbed)):
             assert self.focus is not None
-            self._pending.insert(0, (0.0, (self.focus.x, self.focus.y)))
+            self._pending.insert(0, (0.0, Press.at((self.focus.x, self.focus.y))))
             return []
         return [name]
 
@@ -351,7 +345,7 @@ class Window:
         """A new screen begins: its clock starts at its first flip, and the marker is told what stands there then."""
         self._last_flip = None
         self._opens = None
-        self._grip = False
+        self._grip = None
         self._letters = []
         self._pending, self._held, self.focus, self._tabbed = [], None, None, False
         self.dropped = 0

@@ -18,7 +18,9 @@ from sqlalchemy import select
 
 from experiment.data.store import Store
 from experiment.data.tables import Event, Response, SessionRow, Trial
-from experiment.lab.desk import RATE, Desk, Hand, compare_capture, drive, virtual_desk
+from experiment.lab.desk import RATE, Desk, Hand, drive, virtual_desk
+from experiment.lab.hearing import compare_capture
+from experiment.lab.playback import LEAD
 from stimuli.audio import load_mono
 from stimuli.manifest import read_manifest
 from tests.experiment import readers
@@ -98,8 +100,10 @@ def sounding(report: Any) -> list[str]:
 
 
 def under_titles(report: Any) -> list[tuple[str, str]]:
-    """Each clip that was played and the title that stood there."""
-    return [(m["clip"], words(m)[0]) for m in report.markers if m["screen"] == "playing"]
+    """Each clip that was played and the title that stood there; what broke off, and was told so, is played again."""
+    following = [*(m["screen"] for m in report.markers[1:]), None]
+    shown = zip(report.markers, following, strict=True)
+    return [(m["clip"], words(m)[0]) for m, then in shown if m["screen"] == "playing" and then != "broken"]
 
 
 def test_a_killed_session_loses_nothing_and_goes_on(
@@ -124,11 +128,11 @@ def test_a_killed_session_loses_nothing_and_goes_on(
         capture = tmp_path / "capture.raw"
         reader = readers.reader("en")
         session = command(small_study_file, db, outputs, "--code", "d1")
-        first = drive(desk, session, rng, reader, capture, pull_the_plug, 200)
+        first = drive(desk, session, rng, reader, capture, pull_the_plug, 280)
         assert first.status == -signal.SIGKILL, first.errors
         assert stored(db) == given(first)  # every answer given before the kill is there, exactly
         assert len(given(first)) == 8 + 4 + 3
-        second = drive(desk, command(small_study_file, db, outputs, "--resume", "d1"), rng, reader, None, None, 200)
+        second = drive(desk, command(small_study_file, db, outputs, "--resume", "d1"), rng, reader, None, None, 280)
         assert second.status == 0, second.errors
     assert stored(db) == given(first) + given(second)
     assert len(stored(db)) == 8 + 4 + 2 * 12
@@ -147,15 +151,16 @@ def test_a_killed_session_loses_nothing_and_goes_on(
     assert under_titles(second) == clips_by_title(db)[2 * 4 :]
     heard = both.mean(axis=1)
     clips = {r.clip: r for r in read_manifest(stimuli_folder)}
-    played = [m["clip"] for m in first.markers if m["screen"] == "playing"]
+    played = [clip for clip, _ in under_titles(first)]
     assert len(played) == 2 * 4 + 1
-    start = 0
+    start, places = 0, []
     for name in played:
         stimulus = load_mono(stimuli_folder / clips[name].file, RATE)
         r, at, error = compare_capture(heard, stimulus, start)
         assert r > 0.999, name
         assert error < 1e-3, name
         start = at + len(stimulus) // 2
+        places.append(at / RATE)
 
     store = Store(db)
     with store.transaction() as s:
@@ -165,7 +170,15 @@ def test_a_killed_session_loses_nothing_and_goes_on(
         assert session.versions["psychopy"]
         onsets = list(s.scalars(select(Event).where(Event.name == "audio_onset")))
         assert len(onsets) >= len(played)
-        assert all(e.detail["driver"] and 0 <= e.detail["onset_delay"] < 0.5 for e in onsets)
+        # Stamped by the driver, never before the moment that was asked for, and when the recording heard it: as near as a
+        # scheduled sound came, which a machine that is busy with other things may begin late, and has to tell so.
+        assert all(e.detail["driver"] for e in onsets)
+        late = np.array([e.detail["onset_error"] for e in onsets])
+        assert min(late) > -0.02
+        assert [e.detail["onset_delay"] - e.detail["onset_error"] for e in onsets] == pytest.approx([LEAD] * len(late))
+        began = np.array([e.at for e in onsets[: len(places)]])
+        apart = (began - began[0]) - (np.array(places) - places[0])
+        assert np.abs(apart).max() < 0.05 + max(late)
         times = list(s.scalars(select(Response.response_time)))
         assert all(t is not None and t > 0 for t in times)
     store.close()

@@ -130,9 +130,27 @@ class GlassWindow:
 
     def click(self, point: Point, button: int = 1) -> None:
         """Point somewhere (pixels from the top left), press and release."""
+        self.take(point, button)
+        self.drop(point, button)
+
+    def take(self, point: Point, button: int = 1) -> None:
+        """Point somewhere and press."""
+        self.handlers["on_mouse_press"](*self._pointed(point), button, 0)
+        self.held = button == 1
+
+    def drag(self, point: Point) -> None:
+        """Point somewhere, with what is pressed kept down."""
+        self.handlers["on_mouse_drag"](*self._pointed(point), 0, 0, int(self.held), 0)
+
+    def drop(self, point: Point, button: int = 1) -> None:
+        """Point somewhere and let go."""
+        self.handlers["on_mouse_release"](*self._pointed(point), button, 0)
+        self.held = False
+
+    def _pointed(self, point: Point) -> Point:
         x, y = point[0], 800 - point[1]
         self.pointer = ((x - 640) / 800, (y - 400) / 800)
-        self.handlers["on_mouse_press"](x, y, button, 0)
+        return x, y
 
     def tap(self, key: str) -> None:
         """A key that goes down and up between two frames; the system makes a letter of it, if it is one's."""

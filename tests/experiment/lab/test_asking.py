@@ -80,32 +80,41 @@ def test_a_slider_is_answered_where_it_is_touched_and_dragged(glass: World) -> N
     def at(x: float, y: float = 464.0) -> Callable[[], None]:
         return lambda: window.click((x, y))
 
-    def hold(x: float) -> Callable[[], None]:
-        def drag() -> None:
-            window.pointer, window.held = ((x - 640) / 800, -0.08), True
+    def drag(x: float, y: float = 464.0) -> Callable[[], None]:
+        return lambda: window.drag((x, y))
 
-        return drag
-
-    def take(x: float) -> Callable[[], None]:
-        def press() -> None:
-            window.click((x, 464.0))
-            window.held = True
-
-        return press
-
-    def let_go() -> None:
-        window.held = False
-
+    take, let_go = lambda: window.take((376.0, 464.0)), lambda: window.drop((816.0, 500.0))
     go = at(*onward)
     assert ask(glass, SLIDER, at(200.0), lambda: None, go).value == 0.0
     assert ask(glass, SLIDER, at(1080.0 - 176 + 30), lambda: None, go).value == 8.0
     assert ask(glass, SLIDER, at(1100.0), lambda: None, go).value == 10.0
-    assert ask(glass, SLIDER, take(376.0), hold(552.0), hold(816.0), lambda: None, let_go, go).value == 7.0
+    assert ask(glass, SLIDER, take, drag(552.0), drag(816.0), lambda: None, let_go, go).value == 7.0
+    assert ask(glass, SLIDER, take, drag(552.0), drag(1000.0, 700.0), let_go, drag(300.0), go).value == 7.0
     # What was pressed elsewhere sets nothing where it is dragged over the line.
-    elsewhere = [at(640.0, 300.0), hold(552.0), hold(816.0), let_go]
+    elsewhere = [lambda: window.take((640.0, 300.0)), drag(552.0), drag(816.0), let_go]
     assert ask(glass, SLIDER, at(376.0), lambda: None, *elsewhere, go).value == 2.0
     # Beside the line nothing is touched.
     assert ask(glass, SLIDER, at(376.0), at(800.0, 540.0), at(1130.0), lambda: None, go).value == 2.0
+
+
+def test_a_slow_machine_stores_what_was_pressed(glass: World) -> None:
+    """Whatever of a click or drag lies between two frames: where the button is counts, not where the pointer was."""
+    window, onward = glass.window, (640.0, 640.0)
+    far, line, end = (1000.0, 700.0), (376.0, 464.0), (816.0, 500.0)
+
+    def slow(*did: Callable[[], None]) -> Callable[[], None]:
+        return lambda: [what() for what in did] and None
+
+    take, drag, let_go = lambda: window.take(line), lambda: window.drag(end), lambda: window.drop(end)
+    come, stay, go = lambda: window.drag(far), lambda: window.drop(line), lambda: window.click(onward)
+    assert ask(glass, SLIDER, come, slow(take), slow(stay, go)).value == 2.0
+    assert ask(glass, SLIDER, come, slow(take, stay, go)).value == 2.0
+    assert ask(glass, SLIDER, come, slow(take, drag), slow(let_go, go)).value == 7.0
+    assert ask(glass, SLIDER, come, slow(take, drag, let_go, go)).value == 7.0
+    assert ask(glass, SLIDER, slow(take, drag, let_go), slow(go), come).value == 7.0
+    # Who turns to another window with the button down lets go of the line.
+    away = slow(lambda: window.handlers["on_deactivate"](), lambda: window.handlers["on_activate"]())
+    assert ask(glass, SLIDER, take, away, drag, let_go, lambda: None, go).value == 2.0
 
 
 def test_steps_are_answered_by_click_number_or_arrows(glass: World) -> None:

@@ -1,9 +1,10 @@
-"""The desk's hand and ear: it answers by what it reads, and finds a stimulus in a recording."""
+"""The desk and its hand: it answers by what it reads."""
 
 from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from experiment.config import ExperimentConfig
 from experiment.errors import ExperimentError
 from experiment.lab import desk
-from experiment.lab.desk import Desk, Hand, compare_capture
+from experiment.lab.desk import Desk, Hand
 from experiment.lab.reading import Page, phrases
 from tests.experiment import readers
 
@@ -252,25 +253,6 @@ def test_the_studys_own_reader_knows_its_questionnaires_and_two_ended_scales(con
     assert (q1.item, q1.ends, q1.low, q1.high) == ("q1", ("no", "yes"), 1, 7)
 
 
-def test_a_stimulus_is_found_in_a_recording_as_it_is() -> None:
-    rng = np.random.default_rng(0)
-    stimulus = (0.2 * rng.standard_normal(4800)).astype(np.float32)
-    capture = np.zeros(48000, np.float32)
-    capture[3000:7800] = stimulus
-    capture[30000:34800] = stimulus
-    assert compare_capture(capture, stimulus) == (pytest.approx(1), 3000, 0)
-    assert compare_capture(capture, stimulus, 5000)[1] == 30000
-    softer = capture * 0.9
-    r, at, error = compare_capture(softer, stimulus)
-    assert (r, at) == (pytest.approx(1), 3000)
-    assert error == pytest.approx(0.1 * np.abs(stimulus).max(), rel=1e-4)
-    capture[3000:5000] = rng.standard_normal(2000) * 0.2
-    capture[30000:] = 0
-    assert compare_capture(capture, stimulus)[0] < 0.9
-    assert compare_capture(capture[:4000], stimulus) == (0.0, 0, float("inf"))
-    assert compare_capture(np.zeros(9000, np.float32), stimulus)[0] == 0.0
-
-
 def test_missing_programs_are_named_by_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk.shutil, "which", lambda name: None if name in ("parec", "pactl", "Xvfb") else "/usr/bin/x")
     assert desk.missing_programs() == ["pulseaudio-utils", "xvfb"]
@@ -410,3 +392,13 @@ def test_a_session_that_can_not_be_read_is_ended(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ExperimentError, match="no button says 'Continue'"):
         desk.drive(booth, [sys.executable, "-c", endless], np.random.default_rng(0), EN)
     assert started[0].wait(5) < 0
+
+
+def test_a_session_that_does_not_end_is_ended_and_it_is_said_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it says nothing more, and nothing is left to be read of it."""
+    monkeypatch.setattr(Hand, "click", lambda self, point: None)
+    silent = SESSION.replace("sys.exit(3)", "import time; time.sleep(60)")
+    booth = Desk(dict(os.environ), None)  # type: ignore[arg-type]
+    report = desk.drive(booth, [sys.executable, "-c", silent], np.random.default_rng(0), EN, timeout=0.6)
+    assert report.status == -signal.SIGKILL
+    assert report.errors == "something went wrong\n\nit had not ended after 0.6 s; the last that was shown is: heard"

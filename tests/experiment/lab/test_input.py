@@ -340,6 +340,8 @@ def test_a_held_arrow_moves_the_marker_on(glass: World) -> None:
     glass.window.todo.append(hold)
     screens.frame([], [])
     assert ask(screens, SLIDER, *frames(1.5), *key(glass, "left", "return")).value == 4.0
+    closed = Screens("en", 0, dead_time=0.3)
+    assert ask(closed, SLIDER, *frames(0.1), hold, *frames(1.5), *key(glass, "left", "return")).value == 4.0
     away = [
         hold,
         lambda: window.handlers["on_deactivate"](),
