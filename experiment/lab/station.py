@@ -25,6 +25,7 @@ from experiment.data.tables import Calibration, Participant, SessionRow, StudyRo
 from experiment.errors import ExperimentError
 from experiment.lab.finding import Check, State
 from experiment.lab.legible import check_words
+from experiment.lab.renderer import software_renderer
 
 RATE = 48000
 LOCKED = ("tastelab", "psychopy", "psychtoolbox")  # what a participant sees and hears depends on these
@@ -136,7 +137,7 @@ def check_screen(seconds: float = 0.7) -> list[Check]:
         usual = gaps[len(gaps) // 2]
         size = f"{window.size[0]:.0f} x {window.size[1]:.0f} window"
         screen = Check("screen", "ok", size)
-        software = _software_renderer()
+        software = software_renderer()
         if software or usual < 0.004:
             why = f"drawn in software ({software})" if software else f"{1 / usual:.0f} flips/s"
             found = f"not measurable: {why}, so nothing waits for the display"
@@ -156,14 +157,6 @@ def check_screen(seconds: float = 0.7) -> list[Check]:
         return [screen, refresh, _keyboard()]
     finally:
         window.close()
-
-
-def _software_renderer() -> str:
-    """Name of the software that draws the open window where no graphics card does, else nothing."""
-    from pyglet.gl import gl_info
-
-    name = str(gl_info.get_renderer()).split(" ")[0]
-    return name if name.lower() in ("llvmpipe", "softpipe", "swrast", "gdi") else ""
 
 
 def _keyboard() -> Check:

@@ -19,6 +19,7 @@ from experiment.lab.layout import Sheet
 from experiment.lab.playback import halt
 from experiment.lab.pressing import Press, Presses
 from experiment.lab.reading import seen
+from experiment.lab.renderer import ANEW, CARD, SOFTWARE, software_renderer
 from experiment.lab.typefaces import ScreenRuler, Typeface, bring_fonts, typeface
 from experiment.lab.widgets import PAPER, Bar, Button, Pen, Slider
 from experiment.session import Stopped
@@ -76,6 +77,7 @@ class Window:
         self.dead_time = DEAD_TIME if dead_time is None else dead_time
         self.face: Typeface = typeface(language, font)
         self.window = open_window(fullscreen)
+        self._software = bool(software_renderer())
         from psychopy import event
         from psychopy.hardware import keyboard
 
@@ -108,6 +110,7 @@ class Window:
         self.shown_at = time.monotonic()
         self.flips: list[float] = []  # s between the flips of the screen shown, for dropped frames
         self._last_flip: float | None = None
+        self._shown = 0.0  # when the window last showed what is drawn
         self.focus_losses = 0
         self._focused = True
         self._focused_at = -float("inf")
@@ -161,8 +164,13 @@ class Window:
         for button in [*buttons, *always]:
             button.hover, button.focus = button.contains(point), button is self.focus
         self._live = [b for b in (*buttons, *always) if b.enabled]
-        self._draw([*parts, *buttons, *always])
-        self.window.flip(clearBuffer=False)
+        drawn = self._draw([*parts, *buttons, *always])
+        if drawn or not self._software or self._last_flip is None or time.monotonic() - self._shown >= ANEW:
+            self.window.flip(clearBuffer=False)
+            self._shown = time.monotonic()
+        else:
+            # Software would take a good part of the processor to show again what stands there: it only listens.
+            self.window.winHandle.dispatch_events()
         now = time.monotonic()
         if self._opens is None:
             self._opens = self._now() + self.dead_time
@@ -175,7 +183,8 @@ class Window:
             told, self._untold = self._untold, None
             size = (int(self.window.size[0]), int(self.window.size[1]))
             self.marker({**told, "shown": [x for w, _ in self._drawn for x in seen(w, size)]})
-        time.sleep(0.008)  # where nothing waits for the display (no vsync), do not draw as fast as can be
+        # Where nothing waits for the display (no vsync), do not draw as fast as can be.
+        time.sleep(SOFTWARE if self._software else CARD)
         self._gather()
         clicked, self._clicked = None, False
         while not self._clicked and self._pending and not isinstance(self._pending[0][1], str):
@@ -209,8 +218,8 @@ class Window:
                     found.append((key.tDown, str(key.name)))
         self._pending += sorted(found, key=lambda x: x[0])
 
-    def _draw(self, widgets: list[Any]) -> None:
-        """Draw what differs from what stands there: a part alone where it covers itself, else everything anew."""
+    def _draw(self, widgets: list[Any]) -> bool:
+        """Draw what differs from what stands there: a part alone where it covers itself, else everything anew; whether any did."""
         states = [(w, w.state()) for w in widgets]
         same = len(states) == len(self._drawn) and all(
             a is b for (a, _), (b, _) in zip(states, self._drawn, strict=True)
@@ -223,6 +232,7 @@ class Window:
         for widget in changed:
             widget.draw()
         self._drawn = states
+        return bool(changed)
 
     def _on_text(self, text: str) -> None:
         """Note letters as the system makes them of keys: by layout, dead keys, an input method."""

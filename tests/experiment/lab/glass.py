@@ -102,7 +102,9 @@ class GlassWindow:
         self.drawn: list[tuple[Shape, dict[str, Any]]] = []
         self.todo: deque[Callable[[], None]] = deque()
         self.handlers: dict[str, Callable[..., None]] = {}
-        self.winHandle = SimpleNamespace(push_handlers=lambda **found: self.handlers.update(found))
+        self.winHandle = SimpleNamespace(
+            push_handlers=lambda **found: self.handlers.update(found), dispatch_events=self._happens
+        )
         self.pointer, self.held = (-0.79, 0.49), False
         self.down: list[SimpleNamespace] = []
         self.released: list[SimpleNamespace] = []
@@ -118,6 +120,9 @@ class GlassWindow:
             self.drawn = []
         self.flips += 1
         self.clock.now += FRAME
+        self._happens()
+
+    def _happens(self) -> None:
         self.idle = 0 if self.todo else self.idle + 1
         assert self.idle < 60_000, f"nobody answers: {[d.get('text') for _, d in self.drawn]}"
         if self.todo:
@@ -286,6 +291,7 @@ class World:
         for name in ("window", "asking", "form", "playback", "desk"):
             monkeypatch.setattr(f"experiment.lab.{name}.time", self.clock)
         monkeypatch.setattr("experiment.session.time", self.clock)
+        monkeypatch.setattr("experiment.lab.window.software_renderer", lambda: "")
         monkeypatch.setattr("experiment.lab.window.bring_fonts", lambda: None)
         monkeypatch.setattr("experiment.lab.window.ScreenRuler", Ruler)
         monkeypatch.setattr("experiment.lab.window.display_size", lambda: self.window.size)
