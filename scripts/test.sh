@@ -7,15 +7,18 @@ NONE=5 # pytest's status where the arguments choose no test
 failed=
 chosen=0
 log=$(mktemp)
+typed=$(mktemp)
 TASTELAB_TESTS_SHARED=$(mktemp -d) # clips that all processes of the run hear, made once
 export TASTELAB_TESTS_SHARED
 desk=
+types=
 # Several processes at a time: more threads of each would but wait for each other.
 export OMP_NUM_THREADS=1
 
 finish() {
     [ -z "$desk" ] || kill -TERM "-$desk" 2>/dev/null # with its screens and sound cards
-    rm -rf "$log" "$TASTELAB_TESTS_SHARED"
+    [ -z "$types" ] || kill -TERM "-$types" 2>/dev/null
+    rm -rf "$log" "$typed" "$TASTELAB_TESTS_SHARED"
 }
 trap finish EXIT
 trap 'exit 130' INT
@@ -34,13 +37,18 @@ ended() {
 # The sessions on the virtual desk mostly wait, as people do, but must not be kept waiting: everything else gives way to them.
 setsid "$BIN/python" -m pytest -m desk "$@" >"$log" 2>&1 &
 desk=$!
+# Where nothing of it is kept mypy takes a processor for a minute, while the tests do not need all of them.
+setsid nice "$BIN/mypy" >"$typed" 2>&1 &
+types=$!
 run ruff nice "$BIN/ruff" check .
-run mypy nice "$BIN/mypy"
 run lint-imports nice "$BIN/lint-imports"
 # Three at a time: many wait for processes of their own.
 status=0
 nice "$BIN/python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not desk" "$@" || status=$?
 ended tests "$status"
+wait "$types" || failed="$failed, mypy"
+types=
+cat "$typed"
 status=0
 wait "$desk" || status=$?
 desk=

@@ -43,17 +43,17 @@ def run_checks(
 
 ALL = [
     "ruff check .",
-    "mypy ",
     "lint-imports ",
     "python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m not desk",
+    "mypy ",
     "python -m pytest -m desk",
 ]
-DESK = ALL[-1]
+BESIDE = ALL[-2:]
 
 
 def in_order(calls: list[str]) -> list[str]:
-    """The calls, with that of the desk, which is made beside the others, at the end."""
-    return sorted(calls, key=lambda call: call.startswith(DESK))
+    """The calls, with those that are made beside the others at the end."""
+    return sorted(calls, key=lambda call: [call.startswith(b) for b in reversed(BESIDE)])
 
 
 def test_every_check_is_made_when_all_is_well(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_every_check_is_made_when_all_is_well(tmp_path: Path) -> None:
         ('*"not desk"*', "tests"),
         ('*"-m desk"*', "sessions on the desk"),
         ('ruff*|*"-m desk"*', "ruff, sessions on the desk"),
-        ("*", "ruff, mypy, lint-imports, tests, sessions on the desk"),
+        ("*", "ruff, lint-imports, tests, mypy, sessions on the desk"),
     ],
 )
 def test_what_fails_is_named_and_the_rest_is_tried(tmp_path: Path, failing: str, named: str) -> None:
@@ -83,7 +83,7 @@ def test_what_fails_is_named_and_the_rest_is_tried(tmp_path: Path, failing: str,
 def test_arguments_reach_both_runs_and_may_choose_nothing_in_one_of_them(tmp_path: Path) -> None:
     status, calls, _ = run_checks(tmp_path, '*"-m desk"*', 5, ("-k", "a b"))
     assert status == 0
-    assert in_order(calls)[-2:] == [f"{ALL[-2]} -k a b", f"{ALL[-1]} -k a b"]
+    assert in_order(calls)[2:] == [f"{ALL[2]} -k a b", ALL[3], f"{ALL[4]} -k a b"]
 
 
 def test_arguments_that_choose_no_test_at_all_are_no_success(tmp_path: Path) -> None:
@@ -92,14 +92,23 @@ def test_arguments_that_choose_no_test_at_all_are_no_success(tmp_path: Path) -> 
     assert "no test was chosen" in told
 
 
+def test_what_mypy_said_is_shown(tmp_path: Path) -> None:
+    status, _, _ = run_checks(tmp_path, '"mypy "*)echo "x.py:1: error"; exit 1;; nothing')
+    assert status == 1
+    assert "x.py:1: error" in (tmp_path / "said").read_text()
+
+
 def test_an_interruption_ends_the_desk_with_all_that_it_started(tmp_path: Path) -> None:
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts" / "test.sh", tmp_path / "scripts")
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
     for name in ("ruff", "mypy", "lint-imports", "python"):
-        # The desk starts something that lasts; the other tests are still running when the interruption comes.
-        text = '#!/bin/sh\ncase "$*" in *"-m desk"*) sleep 300 & echo $! > "$RECORD"; wait ;; *"not desk"*) sleep 20 ;; esac\n'
+        # The desk, and mypy, start something that lasts; the other tests are still running when the interruption comes.
+        text = (
+            '#!/bin/sh\ncase "$(basename "$0") $*" in mypy*|*"-m desk"*) sleep 300 & echo $! >> "$RECORD"; wait ;; '
+            '*"not desk"*) sleep 20 ;; esac\n'
+        )
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     record = tmp_path / "started"
@@ -108,15 +117,15 @@ def test_an_interruption_ends_the_desk_with_all_that_it_started(tmp_path: Path) 
         stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60
-    while not (record.exists() and record.read_text()):
+    while not (record.exists() and len(record.read_text().splitlines()) == 2):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    started = int(record.read_text())
     os.killpg(run.pid, signal.SIGTERM)
     assert run.wait(60) == 143
-    while Path(f"/proc/{started}").exists() and "zombie" not in Path(f"/proc/{started}/status").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    for started in map(int, record.read_text().splitlines()):
+        while Path(f"/proc/{started}").exists() and "zombie" not in Path(f"/proc/{started}/status").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_what_the_desk_said_is_shown(tmp_path: Path) -> None:
