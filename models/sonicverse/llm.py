@@ -34,8 +34,18 @@ def _package_directory() -> Path:
 def converted_smollm2() -> Path:
     """Return the directory of SmolLM2 as safetensors, converting the packaged GGUF on the first call (under 1 min)."""
     target = cache_directory() / CONVERTED
-    if (target / "config.json").exists():
-        return target
+    if not (target / "config.json").exists():
+        from filelock import FileLock
+
+        # Of several processes that want it on a fresh machine one converts; the others wait.
+        with FileLock(f"{target}.lock"):
+            if not (target / "config.json").exists():
+                _convert(target)
+    return target
+
+
+def _convert(target: Path) -> None:
+    """Write the packaged GGUF as safetensors."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
@@ -53,11 +63,8 @@ def converted_smollm2() -> Path:
     plain.load_state_dict(model.state_dict())
     plain.to(torch.float16).save_pretrained(partial)
     tokenizer.save_pretrained(partial)
-    if target.exists():
-        shutil.rmtree(partial, ignore_errors=True)
-    else:
-        os.replace(partial, target)
-    return target
+    shutil.rmtree(target, ignore_errors=True)  # what a former version left half-made
+    os.replace(partial, target)
 
 
 def load_llm(name: str = "smollm2", dtype: Any = torch.float32) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -65,9 +65,20 @@ def read_chorales(cache: Path, progress: Callable[[int, int], None] | None = Non
     progress : callable, optional
         Called with (done, total).
     """
-    if cache.exists():
-        rows = json.loads(cache.read_text())
-        return [Skeleton(**{**row, "melody": [tuple(n) for n in row["melody"]]}) for row in rows]
+    from filelock import FileLock
+
+    if not cache.exists():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        # Of several processes that want them on a fresh machine one reads, for a minute; the others wait for what it keeps.
+        with FileLock(f"{cache}.lock"):
+            if not cache.exists():
+                _read_all(cache, progress)
+    rows = json.loads(cache.read_text())
+    return [Skeleton(**{**row, "melody": [tuple(n) for n in row["melody"]]}) for row in rows]
+
+
+def _read_all(cache: Path, progress: Callable[[int, int], None] | None) -> None:
+    """Read all chorales that music21 brings, and keep their skeletons."""
     from music21 import converter, corpus
 
     paths = sorted(p for p in corpus.getComposer("bach") if str(p).endswith(".mxl"))
@@ -79,11 +90,9 @@ def read_chorales(cache: Path, progress: Callable[[int, int], None] | None = Non
             skeletons.append(skeleton)
         if progress:
             progress(i + 1, len(paths))
-    cache.parent.mkdir(parents=True, exist_ok=True)
     partial = cache.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(json.dumps([asdict(s) for s in skeletons]))
     os.replace(partial, cache)
-    return skeletons
 
 
 def _skeleton(score: Any, name: str) -> Skeleton | None:

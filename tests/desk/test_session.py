@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from experiment.data.store import Store
 from experiment.data.tables import Event, Response, SessionRow, Trial
-from experiment.lab.desk import RATE, Desk, Hand, drive, virtual_desk
+from experiment.lab.desk import HESITATION, RATE, Desk, Hand, drive, virtual_desk
 from experiment.lab.hearing import compare_capture
 from experiment.lab.playback import LEAD
 from stimuli.audio import load_mono
@@ -65,11 +65,16 @@ def clips_by_title(db: str) -> list[tuple[str, str]]:
     return found
 
 
-def ink(desk: Desk, marker: dict[str, Any]) -> dict[str, int]:
-    """How many different colours are on the screen where each text is said to stand."""
+def glance(desk: Desk) -> np.ndarray:
+    """What is on the screen, as numbers."""
     from PIL import ImageGrab
 
-    image = np.asarray(ImageGrab.grab(xdisplay=desk.environment["DISPLAY"]).convert("RGB")).astype(int)
+    return np.asarray(ImageGrab.grab(xdisplay=desk.environment["DISPLAY"]).convert("RGB"))
+
+
+def ink(desk: Desk, marker: dict[str, Any]) -> dict[str, int]:
+    """How many different colours are on the screen where each text is said to stand."""
+    image = glance(desk).astype(int)
     found = {}
     for part in marker["shown"]:
         if "text" in part and any(map(str.isalpha, part["text"])):
@@ -79,6 +84,27 @@ def ink(desk: Desk, marker: dict[str, Any]) -> dict[str, int]:
             near = image[max(0, y - reach) : y + reach, max(0, x - 60) : x + 60].reshape(-1, 3)
             found[part["text"]] = len(np.unique(near, axis=0))
     return found
+
+
+def stop_and_think_again(desk: Desk, hand: Hand) -> None:
+    """Esc, and 'no' once the question whether to stop stands there, however long that takes."""
+    asked = glance(desk)
+
+    def there_again() -> bool:
+        return bool((glance(desk) == asked).mean() > 0.999)
+
+    deadline = time.monotonic() + 60
+    hand.press("Escape")
+    while there_again():
+        assert time.monotonic() < deadline, "it is not asked whether to stop"
+        time.sleep(0.1)
+    while not there_again():
+        assert time.monotonic() < deadline, "'no' does not lead back"
+        time.sleep(2 * HESITATION)  # what comes sooner answers nothing
+        if not there_again():
+            hand.press("2")
+            time.sleep(HESITATION)
+    time.sleep(HESITATION)
 
 
 def tones(both: np.ndarray) -> list[np.ndarray]:
@@ -199,10 +225,7 @@ def test_a_whole_session_in_italian_by_keyboard_alone(
             asked += marker["screen"] in ("choice", "slider")
             if asked == 3 and marker["screen"] in ("choice", "slider"):
                 asked += 1
-                hand.press("Escape")
-                time.sleep(0.5)
-                hand.press("2")
-                time.sleep(0.5)
+                stop_and_think_again(desk, hand)
 
         session = command(small_study_file, db, outputs, "--code", "k1", "--language", "it")
         done = drive(desk, session, np.random.default_rng(6), reader, None, doubt, 300, keyboard=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,3 +78,23 @@ def test_chorales_are_read_once_and_those_beside_a_corpus_come_first(
     assert calls[1] == tmp_path / "chorales.json"
     assert read_chorales(calls[0]) == [one]
     assert os.listdir(tmp_path / "cache") == [calls[0].name]
+
+
+def test_of_two_that_want_them_at_once_one_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a fresh machine; the other waits for what is kept, which both get."""
+    from music21 import converter, corpus
+
+    parsed: list[str] = []
+
+    def parse(path: str, **_: object) -> SimpleNamespace:
+        parsed.append(path)
+        time.sleep(0.1)
+        return SimpleNamespace(parts=[])
+
+    monkeypatch.setattr(corpus, "getComposer", lambda name: ["a.mxl", "b.mxl", "c.krn"])
+    monkeypatch.setattr(converter, "parse", parse)
+    monkeypatch.setattr(scores, "_skeleton", lambda score, name: Skeleton(name, 0, "major", [(0.0, 1.0, 60)], [[48]]))
+    with ThreadPoolExecutor(2) as both:
+        first, second = both.map(read_chorales, [tmp_path / "new" / "kept.json"] * 2)
+    assert parsed == ["a.mxl", "b.mxl"]
+    assert first == second == [Skeleton(x, 0, "major", [(0.0, 1.0, 60)], [[48]]) for x in ("a", "b")]
