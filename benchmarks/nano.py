@@ -36,15 +36,15 @@ def fresh() -> list[dict[str, Any]]:
 
 
 def taste_set(split: str) -> list[dict[str, Any]]:
-    """The fine-tuning set's tracks: 100 of a minute from training pieces, or 60 of 15 s from held-out ones."""
-    from stimuli.dataset.taste import build_taste
+    """The fine-tuning set's tracks: 400 of 30 s of training tunes, or 120 of 15 s of held-out ones."""
+    from stimuli.dataset.pulse.tasting import build_pulse_taste
 
-    folder = WORK / f"taste-{split}"
+    folder = WORK / f"bands-taste-{split}"
     folder.mkdir(parents=True, exist_ok=True)
     metadata = folder / "metadata.jsonl"
     if not metadata.exists():
-        n, seconds, seed = (100, 60.0, 21) if split == "train" else (60, SECONDS, 23)
-        build_taste(folder, n, seconds, RATE, seed, split)
+        n, seconds, seed = (400, 30.0, 21) if split == "train" else (120, SECONDS, 23)
+        build_pulse_taste(folder, n, seconds, RATE, seed, split)
     return [json.loads(line) | {"folder": str(folder)} for line in metadata.read_text().splitlines()]
 
 

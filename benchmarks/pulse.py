@@ -23,7 +23,7 @@ from benchmarks.nano import RATE, SECONDS, WORK, Interval, mean_interval, read
 TOLERANCE = 0.04
 OCTAVES = (1 / 3, 1 / 2, 1.0, 2.0, 3.0)
 HEARD = 7.0  # seconds given
-CLIPS = 64
+CLIPS = 200
 BATCH = 16
 SEED = 9000
 OUT = Path(__file__).resolve().parent.parent / "docs" / "evidence" / "pulse.json"

@@ -17,6 +17,7 @@ TASTES = ("sweet", "sour", "salty", "bitter")
 UNSEEN = ("umami", "metallic", "astringent", "spicy")
 ABLATIONS = ("nano-taste", "nano-taste-paper", "nano-taste-wordless", "nano-taste-salty")
 CLIPS = 50
+CALIPER = 0.5  # standard deviations within which two clips are alike in pitch height and brightness
 TRAINED = Path(__file__).resolve().parent.parent / "outputs" / "training"
 
 
@@ -62,6 +63,27 @@ def checkpoint(name: str) -> str:
     return str(TRAINED / name) if (TRAINED / name).is_dir() else name
 
 
+def pitch_and_brightness(clip: np.ndarray) -> np.ndarray:
+    """Pitch height (MIDI) and log2 of the spectral centroid (Hz) of a mono clip."""
+    from stimuli.features import acoustic_features
+
+    found = acoustic_features(clip, RATE)
+    return np.array([found["pitch_height"], np.log2(found["centroid"])])
+
+
+def matched(own: np.ndarray, theirs: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of rows that are alike within `CALIPER` (standard deviations of both together) in every column, the nearest first."""
+    scale = np.concatenate([own, theirs]).std(axis=0)
+    apart = np.abs(own[:, None] - theirs[None]) / np.where(scale > 0, scale, 1)
+    distance = np.where((apart <= CALIPER).all(axis=2), (apart**2).sum(axis=2), np.inf)
+    pairs = []
+    while np.isfinite(distance).any():
+        i, j = (int(x) for x in np.unravel_index(distance.argmin(), distance.shape))
+        pairs.append((i, j))
+        distance[i], distance[:, j] = np.inf, np.inf
+    return pairs
+
+
 def taste() -> dict[str, Any]:
     """Share of clips that the classifier hears as the asked taste: base, fine-tuned, ablations; paired differences.
 
@@ -72,9 +94,10 @@ def taste() -> dict[str, Any]:
 
     judge, out = classifier()
     right: dict[tuple[str, str], np.ndarray] = {}
+    height: dict[tuple[str, str], np.ndarray] = {}
     for name in ("nano-base", *ABLATIONS):
         for kind in ("word", "full"):
-            hits = []
+            hits, where = [], []
             for k, (wanted, text) in enumerate(prompts(kind).items()):
                 seeds = list(range(9000 + 100 * k, 9000 + 100 * k + CLIPS))
                 try:
@@ -83,9 +106,10 @@ def taste() -> dict[str, Any]:
                     break
                 heard = judge.predict(np.stack([embedding(c) for c in clips]))
                 hits.append(heard == wanted)
+                where.append(np.stack([pitch_and_brightness(c) for c in clips]))
             if len(hits) < len(TASTES):
                 continue
-            right[name, kind] = np.stack(hits)
+            right[name, kind], height[name, kind] = np.stack(hits), np.stack(where)
             low, high = mean_interval(right[name, kind])
             out[f"{name}: {kind}"] = {
                 "accuracy": float(np.mean(hits)), "ci_low": low, "ci_high": high,
@@ -101,6 +125,20 @@ def taste() -> dict[str, Any]:
             "ci_low": 100 * low,
             "ci_high": 100 * high,
         }
+        pairs = np.concatenate(
+            [
+                np.array([[hits[t, i], right["nano-base", kind][t, j]] for i, j in matched(own, theirs)]).reshape(-1, 2)
+                for t, (own, theirs) in enumerate(zip(height[name, kind], height["nano-base", kind], strict=True))
+            ]
+        ).astype(float)
+        if len(pairs) > 1:
+            low, high = mean_interval(pairs[:, 0] - pairs[:, 1])
+            out[f"{name} minus nano-base, matched on pitch height and centroid: {kind}"] = {
+                "pairs": len(pairs),
+                "points": 100 * float((pairs[:, 0] - pairs[:, 1]).mean()),
+                "ci_low": 100 * low,
+                "ci_high": 100 * high,
+            }
     out["clips per taste, prompt and model"] = CLIPS
     return out
 

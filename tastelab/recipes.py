@@ -21,11 +21,11 @@ class NanoRecipe:
 
     steps: Annotated[int | None, typer.Option(min=1, help="Steps; default: the recipe's.")] = None
     batch: Annotated[int | None, typer.Option(min=1, help="Clips a step (base); default: the recipe's.")] = None
-    positions: Annotated[str, typer.Option(help="sin, rope or sin_rope (base).")] = "sin"
-    layers: Annotated[int, typer.Option(min=1, help="Of the transformer (base).")] = 5
+    positions: Annotated[str, typer.Option(help="sin, rope or sin_rope (base).")] = "rope"
+    layers: Annotated[int, typer.Option(min=1, help="Of the transformer (base).")] = 10
     width: Annotated[int, typer.Option(min=64, help="Of the transformer (base): a head for every 64.")] = 256
     codebooks: Annotated[
-        str | None, typer.Option(help="Weight of each codebook's loss (base), e.g. 3,2,1,0.5,0.25,0.25.")
+        str | None, typer.Option(help="Weight of each codebook's loss (base); default: 3,2,1.5,1,0.5,0.25.")
     ] = None
 
     def codebook_weights(self) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from models.musicgen.checkpoints import Checkpoint, find, read_parts
 from models.musicgen.language import LanguageConfig
 from models.musicgen.nano import described_in, save_language_model
 from models.musicgen.train_language import Texts, TrainSettings, load_training_set, train_language_model
+from models.musicgen.whole import WholeModel
 from models.training import Clip, Report
 from models.weights import WEIGHTS
 
@@ -183,6 +184,8 @@ def finetune(
     elif s.method == "conditioning":
         for name_, p in lm.named_parameters():
             p.requires_grad_(any(part in name_ for part in CONDITIONING))
+    if checkpoint.format == "nano" and s.method != "lora":
+        lm = WholeModel.of(lm, LanguageConfig(**described_in(checkpoint.directory)["language"]))
     per_epoch = s.updates or max(1, len(codes) // s.batch)
     training = TrainSettings(
         s.epochs * per_epoch,

@@ -6,6 +6,7 @@ states of a frozen MiniLM that ships inside a pinned package. Its vocabulary is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,22 @@ class LanguageConfig:
         return asdict(self)
 
 
+def text_states(
+    texts: Sequence[str | None], known: dict[str, torch.Tensor], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """States (texts, `TEXT_TOKENS`, 384) of frozen MiniLM and their mask, zeros where there is no text; `known` keeps what was read."""
+    from models.minilm import WIDTH, shared_minilm
+
+    states, mask = torch.zeros(len(texts), TEXT_TOKENS, WIDTH), torch.zeros(len(texts), TEXT_TOKENS)
+    for i, text in enumerate(texts):
+        if text:
+            if text not in known:
+                known[text] = shared_minilm().token_states(text, TEXT_TOKENS)
+            states[i, : len(known[text])] = known[text]
+            mask[i, : len(known[text])] = 1
+    return states.to(device), mask.to(device)
+
+
 def build_language_model(config: LanguageConfig) -> LMModel:
     """Build an untrained language model from audiocraft's own classes.
 
@@ -58,7 +75,7 @@ def build_language_model(config: LanguageConfig) -> LMModel:
     from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
     from audiocraft.modules.conditioners import ConditionFuser, ConditioningProvider, TextConditioner
 
-    from models.minilm import WIDTH, shared_minilm
+    from models.minilm import WIDTH
 
     class MiniLMConditioner(TextConditioner):
         """Token states of a frozen MiniLM, projected; empty text is all zeros."""
@@ -68,17 +85,8 @@ def build_language_model(config: LanguageConfig) -> LMModel:
             self._cache: dict[str, torch.Tensor] = {}
 
         def tokenize(self, x: list[str | None]) -> dict[str, torch.Tensor]:
-            states = torch.zeros(len(x), TEXT_TOKENS, WIDTH)
-            mask = torch.zeros(len(x), TEXT_TOKENS)
-            for i, text in enumerate(x):
-                if text:
-                    if text not in self._cache:
-                        self._cache[text] = shared_minilm().token_states(text, TEXT_TOKENS)
-                    known = self._cache[text]
-                    states[i, : len(known)] = known
-                    mask[i, : len(known)] = 1
-            device = self.output_proj.weight.device
-            return {"states": states.to(device), "mask": mask.to(device)}
+            states, mask = text_states(x, self._cache, self.output_proj.weight.device)
+            return {"states": states, "mask": mask}
 
         def forward(self, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
             projected = self.output_proj(inputs["states"].to(self.output_proj.weight))

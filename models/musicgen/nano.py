@@ -17,6 +17,8 @@ from models.weights import load_tensors, weights_directory
 if TYPE_CHECKING:
     from audiocraft.models.lm import LMModel
 
+    from models.musicgen.whole import WholeModel
+
 CODEC = "codec-nano"
 MOVING = ("embed_avg", "cluster_size")
 
@@ -63,7 +65,11 @@ def language_state(directory: Path) -> dict[str, torch.Tensor]:
 
 
 def save_language_model(
-    lm: LMModel, config: LanguageConfig, directory: Path, dtype: torch.dtype = torch.float16, over: str | None = None
+    lm: LMModel | WholeModel,
+    config: LanguageConfig,
+    directory: Path,
+    dtype: torch.dtype = torch.float16,
+    over: str | None = None,
 ) -> None:
     """Write a language model's weights as safetensors beside a JSON config that names its codec.
 

@@ -26,16 +26,17 @@ def sinusoids(positions: int, width: int) -> torch.Tensor:
 
 
 def rotations(positions: int, size: int) -> torch.Tensor:
-    """Turns of the pairs of a head (positions, size / 2), complex: neighbouring numbers are a pair, the first turns fastest."""
+    """Turns of the pairs of a head (positions, size / 2, 2), cosine and sine: neighbouring numbers are a pair, the first turns fastest."""
     frequencies = 1.0 / LONGEST_PERIOD ** (torch.arange(0, size, 2).float() / size)
     angles = torch.outer(torch.arange(positions).float(), frequencies)
-    return torch.polar(torch.ones_like(angles), angles)
+    return torch.stack((angles.cos(), angles.sin()), dim=-1)
 
 
 def turned(x: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
-    """Turn queries or keys (..., size) by `rotation`, (size / 2) complex; the type of `x` is kept."""
-    pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
-    return torch.view_as_real(pairs * rotation).reshape(x.shape).to(x.dtype)
+    """Turn queries or keys (..., size) by `rotation` (size / 2, 2), or by one for each step (steps, size / 2, 2); the type of `x` is kept."""
+    even, odd = x.float().unflatten(-1, (-1, 2)).unbind(-1)
+    cosine, sine = rotation.unbind(-1)
+    return torch.stack((even * cosine - odd * sine, even * sine + odd * cosine), dim=-1).flatten(-2).to(x.dtype)
 
 
 def settle_rotary(lm: Any) -> Any:

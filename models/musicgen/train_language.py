@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from models.errors import ModelError
 from models.loop import Loop, Task, train
+from models.musicgen.whole import WholeModel
 from models.training import Clip, Report, cosine, digest, fingerprint, load_state, read_corpus, read_segment, save_state
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from audiocraft.models.encodec import CompressionModel
     from audiocraft.models.lm import LMModel
 
+Trained = TypeVar("Trained", "LMModel", WholeModel)
 Texts = Sequence[Sequence[str]]
 Codes = Sequence[torch.Tensor]
 # Settings that a training can't change midway; its length, what is shown and how often it is saved can.
-NEW = {"ema_every": 1, "floor": 0.05, "word_dropout": 0.0}
+NEW = {"ema_every": 1, "floor": 0.05, "word_dropout": 0.0, "noise": 0.0}
 DECIDING = ("batch", "lr", "warmup", "weight_decay", "seed", "ema", "segment", "replay")
 
 
@@ -56,6 +58,9 @@ class TrainSettings:
         Share of the learning rate that the cosine ends at.
     word_dropout : float
         Share of the words that are left out of what is learned from, drawn anew each step (audiocraft's of T5); held-out texts are whole.
+    noise : float
+        Share of the codes that a nano model hears in place of a clip's own: another clip's, of the same codebook and frame. It learns
+        to go on from what is a little wrong, as what it draws itself is.
     """
 
     steps: int
@@ -77,12 +82,18 @@ class TrainSettings:
     ema_every: int = 1
     floor: float = 0.05
     word_dropout: float = 0.0
+    noise: float = 0.0
 
 
 @torch.no_grad()
-def encode_corpus(codec: CompressionModel, clips: list[Clip], cache: Path) -> list[torch.Tensor]:
-    """Return the codes (n_q, frames) of each clip, from `cache` where it is there."""
+def encode_corpus(codec: CompressionModel, clips: list[Clip], cache: Path, shift: int = 0) -> list[torch.Tensor]:
+    """Return the codes (n_q, frames) of each clip, from `cache` where it is there.
+
+    `shift` samples are left out at the beginning, and silence stands at the end for them: within a frame of the codec the same
+    music has other codes.
+    """
     made = {"corpus": fingerprint(clips), "codec": digest(codec.state_dict().values())}
+    made |= {"shift": str(shift)} if shift else {}
     state = load_state(cache, made)
     if state is not None:
         return [row.long() for row in state["codes"]]
@@ -90,6 +101,7 @@ def encode_corpus(codec: CompressionModel, clips: list[Clip], cache: Path) -> li
     rows = []
     for clip in clips:
         audio = read_segment(clip.path, float(clip.row["duration"]), int(codec.sample_rate), rng)
+        audio = np.pad(audio[shift:], (0, shift))
         wave = torch.from_numpy(audio)[None, None].expand(1, int(codec.channels), -1)
         rows.append(codec.encode(wave)[0][0].to(torch.int16))
     save_state(cache, {"codes": rows}, made)
@@ -102,8 +114,14 @@ def crop(codes: torch.Tensor, frames: int, draw: int) -> torch.Tensor:
     return codes[:, start : start + frames]
 
 
-def codebook_losses(lm: LMModel, codes: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
-    """Cross-entropy of each codebook, (n_q,), in nats, for codes (batch, n_q, frames)."""
+def codebook_losses(
+    lm: LMModel | WholeModel, codes: torch.Tensor, texts: Sequence[str], heard: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Cross-entropy of each codebook, (n_q,), in nats, for codes (batch, n_q, frames); `heard`: see `WholeModel`."""
+    if isinstance(lm, WholeModel):
+        return lm.codebook_losses(codes, texts, heard)
+    if heard is not None:
+        raise ModelError("codes are exchanged in the training of nano models only")
     from audiocraft.modules.conditioners import ConditioningAttributes
 
     conditions = [ConditioningAttributes(text={"description": text}) for text in texts]
@@ -119,13 +137,17 @@ def codebook_losses(lm: LMModel, codes: torch.Tensor, texts: Sequence[str]) -> t
 class _Losses(torch.nn.Module):
     """`codebook_losses` as a module's forward, which is what data-parallel wrappers wrap."""
 
-    def __init__(self, lm: LMModel, device: torch.device, half: bool, weights: torch.Tensor | None) -> None:
+    def __init__(
+        self, lm: LMModel | WholeModel, device: torch.device, half: bool, weights: torch.Tensor | None
+    ) -> None:
         super().__init__()
         self.lm, self.device, self.low, self.weights = lm, device, half, weights
 
-    def forward(self, codes: torch.Tensor, texts: Sequence[str]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def forward(
+        self, codes: torch.Tensor, texts: Sequence[str], *heard: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
-            losses = codebook_losses(self.lm, codes, texts)
+            losses = codebook_losses(self.lm, codes, texts, *heard)
         mean = losses.mean()
         learned = mean if self.weights is None else (losses * self.weights.to(losses.device)).sum()
         return learned, {"loss": mean.detach(), **{f"codebook_{k + 1}": v.detach() for k, v in enumerate(losses)}}
@@ -156,6 +178,12 @@ def _draw(
     return torch.stack([crop(codes[i], frames, int(d)) for i, d in zip(chosen, draws[1], strict=True)]), asked
 
 
+def exchanged(codes: torch.Tensor, share: float, draws: np.random.Generator) -> torch.Tensor:
+    """Codes (clips, n_q, frames) of which about that share are those of another clip at the same place."""
+    other = codes[torch.from_numpy(draws.permutation(len(codes)))]
+    return torch.where(torch.from_numpy(draws.random(codes.shape) < share), other, codes)
+
+
 def without_words(text: str, share: float, draws: np.random.Generator) -> str:
     """A text without about that share of its words, as audiocraft's T5 conditioner drops them."""
     return " ".join(word for word in text.split(" ") if draws.random() >= share)
@@ -168,7 +196,7 @@ class _Language(Task):
 
     def __init__(
         self,
-        lm: LMModel,
+        lm: LMModel | WholeModel,
         settings: TrainSettings,
         learned: tuple[Codes, Texts],
         replayed: tuple[Codes, Texts] | None,
@@ -186,9 +214,10 @@ class _Language(Task):
     def begin(self, step: int) -> None:
         """Dropout, and the dropping of conditions (audiocraft's own generators), depend on (seed, step) alone."""
         super().begin(step)
-        self.lm.cfg_dropout.rng.manual_seed(self.seed * 1_000_003 + step)
+        if not isinstance(self.lm, WholeModel):
+            self.lm.cfg_dropout.rng.manual_seed(self.seed * 1_000_003 + step)
 
-    def lots(self, step: int) -> list[tuple[torch.Tensor, list[str]]]:
+    def lots(self, step: int) -> list[tuple[Any, ...]]:
         """This process' share of the step's pieces and captions."""
         s = self.settings
         batch, asked = _draw(*self.learned, step, s.batch, s.seed, 1, self.frames)
@@ -198,7 +227,11 @@ class _Language(Task):
         if s.word_dropout:
             draws = np.random.default_rng([s.seed, step, 3])
             asked = [without_words(text, s.word_dropout, draws) for text in asked]
-        return [(batch[self.share].to(self.device), asked[self.share])]
+        heard: tuple[torch.Tensor, ...] = ()
+        if s.noise:
+            wrong = exchanged(batch, s.noise, np.random.default_rng([s.seed, step, 4]))
+            heard = (wrong[self.share].to(self.device),)
+        return [(batch[self.share].to(self.device), asked[self.share], *heard)]
 
     def rate(self, step: int) -> float:
         """Warm-up, then a cosine."""
@@ -232,7 +265,7 @@ class _Language(Task):
 
 
 def train_language_model(
-    lm: LMModel,
+    lm: Trained,
     codes: Codes,
     texts: Texts,
     state_path: Path,
@@ -240,7 +273,7 @@ def train_language_model(
     held_out: tuple[Codes, Texts] | None = None,
     report: Report | None = None,
     replay: tuple[Codes, Texts] | None = None,
-) -> LMModel:
+) -> Trained:
     """Train; continues from `state_path` if it is there, to the same losses as without a break.
 
     Batches, places, wordings and dropout depend on (seed, step) alone, on one process or many. The curve is written beside the
@@ -268,7 +301,7 @@ def train_language_model(
         shown = {k: v if isinstance(v, int | float | str) else str(v) for k, v in asdict(s).items() if v is not None}
         accelerator.init_trackers(state_path.stem, shown)
     trained = [p for p in lm.parameters() if p.requires_grad]
-    others = replay or ((), ())
+    others: tuple[Sequence[Any], Sequence[Any]] = replay or ((), ())
     made = {k: v for k, v in asdict(s).items() if k in DECIDING} | {
         "corpus": digest([*codes, *texts, *others[0], *others[1]]),
         "model": digest([trained[0], trained[-1], sum(p.numel() for p in trained)]),
@@ -276,13 +309,21 @@ def train_language_model(
     # What earlier versions did not know stands in a state where it is not as it was then.
     made |= {
         k: v
-        for k, v in (("ema_every", s.ema_every), ("floor", s.floor), ("word_dropout", s.word_dropout))
+        for k, v in (
+            ("ema_every", s.ema_every),
+            ("floor", s.floor),
+            ("word_dropout", s.word_dropout),
+            ("noise", s.noise),
+        )
         if v != NEW[k]
     }
     if s.codebooks:
         made["codebooks"] = s.codebooks
-    if lm.transformer.positional_embedding != "sin":
-        made["positions"] = lm.transformer.positional_embedding
+    positions = lm.config.positional_embedding if isinstance(lm, WholeModel) else lm.transformer.positional_embedding
+    if positions != "sin":
+        made["positions"] = positions
+    if isinstance(lm, WholeModel):
+        made["whole"] = True  # other draws of what is dropped than audiocraft's
     loop = Loop(
         s.steps, ema=s.ema, ema_every=s.ema_every, evaluate_every=s.evaluate_every, save_every=s.save_every, patience=s.patience, made=made,
         state=state_path, curve=state_path.with_suffix(".jsonl"),
@@ -313,7 +354,7 @@ def _check_tracker(name: str) -> None:
 
 
 @torch.no_grad()
-def evaluate(lm: LMModel, codes: torch.Tensor, texts: Sequence[str], batch: int = 16) -> float:
+def evaluate(lm: LMModel | WholeModel, codes: torch.Tensor, texts: Sequence[str], batch: int = 16) -> float:
     """Mean cross-entropy over codebooks, in nats, with conditions kept."""
     training = lm.training
     lm.eval()
@@ -325,7 +366,9 @@ def evaluate(lm: LMModel, codes: torch.Tensor, texts: Sequence[str], batch: int 
     return float(np.mean(total))
 
 
-def load_training_set(codec: CompressionModel, corpus: Path, cache: Path) -> tuple[Codes, Texts, list[Clip]]:
-    """Return codes, captions (all wordings) and clips of a corpus."""
+def load_training_set(
+    codec: CompressionModel, corpus: Path, cache: Path, shift: int = 0
+) -> tuple[Codes, Texts, list[Clip]]:
+    """Return codes (see `encode_corpus`), captions (all wordings) and clips of a corpus."""
     clips = read_corpus(corpus)
-    return encode_corpus(codec, clips, cache), [c.wordings for c in clips], clips
+    return encode_corpus(codec, clips, cache, shift), [c.wordings for c in clips], clips

@@ -159,19 +159,18 @@ def train_nano(
 
             done = train_nano_decoder(corpus, out, recipe.steps or DECODER_STEPS, report=report)
         elif what == "base":
-            from models.musicgen.language import LanguageConfig
-            from models.musicgen.recipe import BASE, train_nano_base
+            from models.musicgen.recipe import BASE, CONFIG, train_nano_base
 
             if held_out is None:
                 raise UserError("train-nano base needs --held-out CORPUS for its validation loss")
             if recipe.width % 64:
                 raise UserError(f"--width {recipe.width} is no multiple of 64, the width of a head")
-            config = LanguageConfig(
-                width=recipe.width, layers=recipe.layers, heads=recipe.width // 64, positional_embedding=recipe.positions,
+            config = replace(
+                CONFIG, width=recipe.width, layers=recipe.layers, heads=recipe.width // 64, positional_embedding=recipe.positions,
             )  # fmt: skip
             settings = replace(
                 BASE, steps=recipe.steps or BASE.steps, batch=recipe.batch or BASE.batch, seed=how.seed,
-                codebooks=recipe.codebook_weights(),
+                codebooks=recipe.codebook_weights() or BASE.codebooks,
             )  # fmt: skip
             corpora = [corpus, *(also or [])]
             done = train_nano_base(corpora, held_out, out, out / "codec-nano", config, settings, report)

@@ -129,8 +129,8 @@ def build(
     what: Annotated[
         str,
         typer.Argument(
-            help="base (no taste word), varied (of many sounds), pulse (bands that keep time), taste (graded ratings), sung (with --speech), "
-            "generated (with --captions) or tamd (with --tamd)."
+            help="base (no taste word), varied (of many sounds), pulse (bands that keep time), taste (graded ratings), pulse-taste (bands, graded "
+            "ratings), sung (with --speech), generated (with --captions) or tamd (with --tamd)."
         ),
     ],
     folder: Annotated[Path, typer.Argument(help="Where the corpus goes.")],
@@ -163,12 +163,15 @@ def build(
     from stimuli.dataset.build import build_base
     from stimuli.dataset.generated import build_generated
     from stimuli.dataset.pulse.build import build_pulse
+    from stimuli.dataset.pulse.tasting import build_pulse_taste
     from stimuli.dataset.sung import build_over, build_sung
     from stimuli.dataset.tamd import build_tamd
     from stimuli.dataset.taste import TASTES, build_taste
     from stimuli.dataset.varied import build_varied
 
-    rendered = {"base": build_base, "varied": build_varied, "pulse": build_pulse, "taste": build_taste}
+    rendered = {
+        "base": build_base, "varied": build_varied, "pulse": build_pulse, "taste": build_taste, "pulse-taste": build_pulse_taste,
+    }  # fmt: skip
     if what not in (*rendered, "sung", "generated", "tamd"):
         raise UserError(f"dataset {what!r} is not known; there are: {', '.join(rendered)}, sung, generated, tamd")
     if split not in ("train", "test"):

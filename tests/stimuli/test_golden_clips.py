@@ -1,7 +1,8 @@
-"""Clips of the default study's prompts are those that version 0.1 made of them: tokens, sound, caption and features.
+"""Clips of the default study's prompts are those that were made of them when the shipped models came: tokens, sound, caption, features.
 
-tests/golden/clips.json was written by the code of version 0.1 (commit 2981632): clip 0 of each taste and condition of
-`tests.conftest.write_small_study`. Whoever changes what clips sound like on purpose makes them anew, and says so in CHANGELOG.md.
+tests/golden/clips.json holds clip 0 of each taste and condition of `tests.conftest.write_small_study`. Tokens are audiocraft's own: drawn
+by its engine in float32, to which ours were equal. Sound, caption and features were written by the product then. Whoever changes what
+clips sound like on purpose makes them anew, and says so in CHANGELOG.md.
 """
 
 from __future__ import annotations

@@ -111,21 +111,21 @@ def test_nano_networks_by_their_recipes(asked: list[tuple[Any, ...]]) -> None:
     run("train-nano", "base", "--corpus", "c", "--held-out", "h", "--out", "o")
     run(
         "train-nano", "base", "--corpus", "c", "--held-out", "h", "--out", "o", "--also", "d", "--steps", "7", "--batch", "2", "--positions",
-        "rope", "--layers", "3", "--width", "128", "--codebooks", "3,1", "--seed", "4",
+        "sin", "--layers", "3", "--width", "128", "--codebooks", "3,1", "--seed", "4",
     )  # fmt: skip
     (_, corpora, held, out, codec, shape, plain, _, _), (_, more, _, _, _, other, changed, _, _) = asked
     assert (corpora, held, out, codec) == ([Path("c")], Path("h"), Path("o"), Path("o/codec-nano"))
-    assert (shape.width, shape.layers, shape.heads, shape.positional_embedding) == (256, 5, 4, "sin")
-    assert (plain.steps, plain.batch, plain.seed, plain.codebooks, plain.lr, plain.ema) == (
-        8000,
-        8,
-        0,
-        (),
-        1.5e-3,
-        0.998,
+    assert (shape.width, shape.layers, shape.heads, shape.positional_embedding, shape.dropout) == (
+        256,
+        10,
+        4,
+        "rope",
+        0.08,
     )
+    assert (plain.steps, plain.batch, plain.seed, plain.lr, plain.ema) == (11500, 64, 0, 1.5e-3, 0.999)
+    assert plain.codebooks == (3, 2, 1.5, 1, 0.5, 0.25)
     assert more == [Path("c"), Path("d")]
-    assert (other.width, other.layers, other.heads, other.positional_embedding) == (128, 3, 2, "rope")
+    assert (other.width, other.layers, other.heads, other.positional_embedding) == (128, 3, 2, "sin")
     assert (changed.steps, changed.batch, changed.seed, changed.codebooks) == (7, 2, 4, (3.0, 1.0))
 
 

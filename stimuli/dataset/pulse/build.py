@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from stimuli.dataset.build import WORDINGS, begin, save, write_metadata
-from stimuli.dataset.pulse.band import draw_band, draw_programs, play
+from stimuli.dataset.pulse.band import Band, draw_band, draw_programs, play
 from stimuli.dataset.pulse.captions import wordings
 from stimuli.dataset.pulse.sound import LEVELS, SHARES, opened, steadied
 from stimuli.dataset.render import Voicing, find_soundfont, render
 from stimuli.dataset.scores import key_name
 
 Progress = Callable[[int, int], None]
+FURTHER = 5  # captions of a clip beside the first: one that a model has by heart tells it of one clip alone
 STREAM = 90  # of random numbers, beside those of other corpora
 
 
@@ -32,18 +33,11 @@ def build_pulse(
     for k in range(n):
         rng = np.random.default_rng([seed, STREAM, k])
         band = draw_band(rng)
-        voicing = Voicing(
-            draw_programs(band, rng), int(rng.choice((0, 0, 8, 16))),
-            (112, int(rng.integers(70, 96)), int(rng.integers(90, 116)), int(rng.integers(80, 112))), find_soundfont(),
-        )  # fmt: skip
-        texts = wordings(band, WORDINGS, rng)
-        low, high = SHARES
-        share, room = float(np.exp(rng.uniform(np.log(low), np.log(high)))), float(rng.uniform(0.05, 0.5))
-        notes, made = play(band, seconds, split, rng)
+        voicing = draw_voicing(band, rng)
+        # The further ones from a generator of their own, so that clip k stays what it is whatever their number.
+        texts = wordings(band, WORDINGS, rng) + wordings(band, FURTHER, rng.spawn(1)[0])
         wav = out / "audio" / f"{k:05d}.wav"
-        if not wav.exists():
-            audio = render(notes, band.instruments, seconds, rate, room, voicing)
-            save(wav, steadied(opened(audio, rate, share), rate, LEVELS[band.dynamics]), rate)
+        made = heard(band, voicing, wav, seconds, rate, split, rng)
         rows.append(
             {
                 "path": f"audio/{wav.name}", "name": wav.stem, "title": f"band {k}", "artist": "composed by rule",
@@ -56,3 +50,24 @@ def build_pulse(
         if progress:
             progress(k + 1, n)
     return write_metadata(out, rows)
+
+
+def draw_voicing(band: Band, rng: np.random.Generator) -> Voicing:
+    """Draw programs, drum kit and volumes of a band."""
+    return Voicing(
+        draw_programs(band, rng), int(rng.choice((0, 0, 8, 16))),
+        (112, int(rng.integers(70, 96)), int(rng.integers(90, 116)), int(rng.integers(80, 112))), find_soundfont(),
+    )  # fmt: skip
+
+
+def heard(
+    band: Band, voicing: Voicing, wav: Path, seconds: float, rate: int, split: str, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Compose and, where `wav` is not there, play and write it; returns what was composed."""
+    low, high = SHARES
+    share, room = float(np.exp(rng.uniform(np.log(low), np.log(high)))), float(rng.uniform(0.05, 0.5))
+    notes, made = play(band, seconds, split, rng)
+    if not wav.exists():
+        audio = render(notes, band.instruments, seconds, rate, room, voicing)
+        save(wav, steadied(opened(audio, rate, share), rate, LEVELS[band.dynamics]), rate)
+    return made

@@ -25,10 +25,13 @@ KEEP = 0.8  # chance that an attribute is named
 
 def wordings(band: Band, n: int, rng: np.random.Generator) -> list[str]:
     """Word `n` captions of a band; the first says its tempo in figures."""
-    return [_worded(band, rng, exact=i == 0) for i in range(n)]
+    texts = [worded(band, rng, exact=i == 0) for i in range(n)]
+    return [text[0].upper() + text[1:] for text in texts]
 
 
-def _worded(band: Band, rng: np.random.Generator, exact: bool) -> str:
+def worded(band: Band, rng: np.random.Generator, exact: bool, keep: float = KEEP) -> str:
+    """Word one caption, without a capital; each attribute is named with probability `keep`, the tempo in figures where `exact`."""
+
     def pick(words: tuple[str, ...]) -> str:
         return str(rng.choice(words))
 
@@ -44,8 +47,7 @@ def _worded(band: Band, rng: np.random.Generator, exact: bool) -> str:
         drums if drums == "no drums" else "", f"in {key_name(band.tonic, band.mode)}" if rng.random() < 0.4 else f"{band.mode} key",
         METRES[style.beats] if rng.random() < 0.3 else "",
     ]  # fmt: skip
-    kept = [tempo] if exact or rng.random() < KEEP else []
-    kept += [w for w in others if w and rng.random() < KEEP]
+    kept = [tempo] if exact or rng.random() < keep else []
+    kept += [w for w in others if w and rng.random() < keep]
     order = rng.permutation(len(kept))
-    text = f"{pick(SETTINGS)}: " + ", ".join(kept[i] for i in order) + "." if kept else f"{pick(SETTINGS)}."
-    return text[0].upper() + text[1:]
+    return f"{pick(SETTINGS)}: " + ", ".join(kept[i] for i in order) + "." if kept else f"{pick(SETTINGS)}."

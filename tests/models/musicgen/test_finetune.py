@@ -220,7 +220,7 @@ def trained_as(preset: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
     given: list[Any] = []
     clips = [SimpleNamespace(wordings=("a tune",), row={})] * 40
-    monkeypatch.setattr(module, "find", lambda name: None)
+    monkeypatch.setattr(module, "find", lambda name: SimpleNamespace(format="audiocraft"))
     monkeypatch.setattr(module, "load_audiocraft", lambda _: (torch.nn.Linear(2, 2), SimpleNamespace(frame_rate=50)))
     monkeypatch.setattr(module, "load_training_set", lambda *_: ([torch.zeros(4, 2000)] * 40, None, clips))
     monkeypatch.setattr(module, "train_language_model", lambda *values: given.append(values))

@@ -349,10 +349,10 @@ transformer_lm:
         load_generator(str(tmp_path))
 
 
-def test_weights_are_safetensors_under_40_megabytes_with_cards() -> None:
+def test_weights_are_safetensors_under_64_megabytes_with_cards() -> None:
     files = [p for p in WEIGHTS.rglob("*") if p.is_file()]
     assert {p.suffix for p in files} <= {".safetensors", ".json", ".md", ".jsonl"}
-    assert sum(p.stat().st_size for p in files) < 40e6
+    assert sum(p.stat().st_size for p in files) < 64e6
     for folder in (p.parent for p in files if p.suffix == ".safetensors"):
         card = (folder / "README.md").read_text()
         for heading in ("Trained on", "What it can't do", "Licence"):

@@ -92,7 +92,7 @@ def test_a_turned_product_knows_the_distance_alone() -> None:
     """Su et al. 2021 (arXiv 2104.09864), section 3.2: pairs (2i, 2i + 1), turned by m * 10000^(-2i / d)."""
     turns = rotations(200, 8)
     expected = [math.cos(150 * 10000 ** (-2 * i / 8)) for i in range(4)]
-    assert turns[150].real.tolist() == pytest.approx(expected, abs=1e-4)
+    assert turns[150, :, 0].tolist() == pytest.approx(expected, abs=1e-4)
     generator = torch.Generator().manual_seed(0)
     q, k = torch.randn(8, generator=generator), torch.randn(8, generator=generator)
     products = [float(turned(q, turns[m]) @ turned(k, turns[n])) for m, n in ((9, 2), (107, 100), (199, 192))]

@@ -41,33 +41,48 @@ def test_the_codec_and_then_its_decoder(asked: list[tuple[Any, ...]]) -> None:
 def test_a_base_model_learns_its_corpora_and_is_held_against_48_clips_of_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    read: list[tuple[str, str]] = []
+    read: list[tuple[str, str, int]] = []
     learned: list[Any] = []
 
-    def load_training_set(codec: str, corpus: Path, cache: Path) -> tuple[list[str], list[list[str]], None]:
+    def load_training_set(
+        codec: str, corpus: Path, cache: Path, shift: int = 0
+    ) -> tuple[list[str], list[list[str]], None]:
         assert codec == "codec of k"
-        read.append((str(corpus), str(cache)))
+        read.append((str(corpus), str(cache), shift))
         return [f"{corpus}{i}" for i in range(60)], [[f"{corpus}{i} said"] for i in range(60)], None
 
     monkeypatch.setattr(recipe, "load_codec", lambda directory: f"codec of {directory}")
     monkeypatch.setattr(recipe, "load_training_set", load_training_set)
-    monkeypatch.setattr(recipe, "build_language_model", lambda config: ("built", config))
+    monkeypatch.setattr(recipe, "build_language_model", lambda config: "begun")
+    monkeypatch.setattr(recipe.WholeModel, "of", lambda begun, config: (begun, config))
     monkeypatch.setattr(recipe, "train_language_model", lambda *given, **named: learned.append((given, named)))
     saved: list[Any] = []
     monkeypatch.setattr(recipe, "save_language_model", lambda *given: saved.append(given))
     out = recipe.train_nano_base([Path("a"), Path("b"), Path("c")], Path("h"), Path("o"), Path("k"))
     assert out == Path("o/nano-base")
+    # Every corpus twice, the second time half a frame (of 640 samples) later.
     assert read == [
-        ("a", "o/state/codes-train.pt"), ("b", "o/state/codes-train-1.pt"), ("c", "o/state/codes-train-2.pt"),
-        ("h", "o/state/codes-test.pt"),
+        ("a", "o/state/codes-train.pt", 0), ("a", "o/state/codes-train-320.pt", 320),
+        ("b", "o/state/codes-train-1.pt", 0), ("b", "o/state/codes-train-1-320.pt", 320),
+        ("c", "o/state/codes-train-2.pt", 0), ("c", "o/state/codes-train-2-320.pt", 320),
+        ("h", "o/state/codes-test.pt", 0),
     ]  # fmt: skip
     ((model, codes, texts, state, settings), named) = learned[0]
-    assert codes == [f"{corpus}{i}" for corpus in "abc" for i in range(60)]
-    assert texts == [[f"{corpus}{i} said"] for corpus in "abc" for i in range(60)]
+    assert codes == [f"{corpus}{i}" for corpus in "aabbcc" for i in range(60)]
+    assert texts == [[f"{corpus}{i} said"] for corpus in "aabbcc" for i in range(60)]
     assert named["held_out"] == ([f"h{i}" for i in range(48)], [[f"h{i} said"] for i in range(48)])
     assert (str(state), settings) == ("o/state/base.pt", recipe.BASE)
-    # The card of nano-base: 8,000 steps of 8 clips at 1.5e-3, moving average 0.998.
-    assert (settings.steps, settings.batch, settings.lr, settings.warmup, settings.ema) == (8000, 8, 1.5e-3, 100, 0.998)
-    config = model[1]
-    assert (config.width, config.layers, config.heads) == (256, 5, 4)
+    # The card of nano-base: 11,500 steps of 64 clips at 1.5e-3, moving average 0.999, rotary positions, ten layers of width 256.
+    assert (settings.steps, settings.batch, settings.lr, settings.warmup, settings.ema) == (
+        11500,
+        64,
+        1.5e-3,
+        300,
+        0.999,
+    )
+    assert settings.codebooks == (3, 2, 1.5, 1, 0.5, 0.25)
+    begun, config = model
+    assert begun == "begun"
+    assert (config.width, config.layers, config.heads, config.positional_embedding) == (256, 10, 4, "rope")
+    assert (config.dropout, config.cfg_dropout, settings.weight_decay) == (0.08, 0.12, 0.1)
     assert saved == [(model, config, Path("o/nano-base"))]

@@ -299,6 +299,10 @@ def test_codes_of_a_corpus_are_made_once_and_anew_when_it_changes(tmp_path: Path
     again = encode_corpus(codec, clips, tmp_path / "codes.pt")
     assert len(codec.heard) == 2
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    later = encode_corpus(codec, clips, tmp_path / "later.pt", shift=20)
+    assert later[0].tolist() == [[*range(20, 100, 10), 0, 0]] * 2
+    with pytest.raises(ModelError, match="shift"):
+        encode_corpus(codec, clips, tmp_path / "codes.pt", shift=20)
     codec.book += 1
     with pytest.raises(ModelError, match="another codec"):
         encode_corpus(codec, clips, tmp_path / "codes.pt")

@@ -1,6 +1,6 @@
 """The same seed gives the same corpus for ever: clips as they were drawn by the code that made what the shipped models learned from.
 
-The digests were taken from the code as it stood when the shipped captioner was trained (of the pulse corpus: when it came), not from this one.
+The digests were taken from the code as it stood when the shipped captioner was trained (of the pulse corpora: what the shipped language models learned from), not from this one.
 Where one differs, `tastelab stimuli dataset build` no longer makes the corpora that the models' cards name. Sounds are left out.
 """
 
@@ -20,6 +20,7 @@ from stimuli.dataset.arrange import Note
 from stimuli.dataset.build import build_base
 from stimuli.dataset.pulse import build as pulse
 from stimuli.dataset.pulse.build import build_pulse
+from stimuli.dataset.pulse.tasting import build_pulse_taste
 from stimuli.dataset.render import Voicing
 from stimuli.dataset.sung import build_sung
 from stimuli.dataset.taste import build_taste
@@ -101,9 +102,10 @@ def sung_of(out: Path, *given: Any) -> Path:
         (build_taste, "aae6914566a13378", "6faeaffc4e4f5279"),
         (build_varied, "c44e66e94e6a0e48", "155ca9bc15be46e7"),
         (sung_of, "01747e86097bbb3a", "2569f2652d790857"),
-        (build_pulse, "d7bd897cd18fb4d3", "c4bf8b4027305f8e"),
+        (build_pulse, "aff38bdf05bd9c0d", "c4bf8b4027305f8e"),
+        (build_pulse_taste, "c4054650fb4fae55", "15962260713fd6ba"),
     ],
-    ids=["base", "taste", "varied", "sung", "pulse"],
+    ids=["base", "taste", "varied", "sung", "pulse", "pulse-taste"],
 )
 def test_a_seed_draws_what_it_always_drew(
     kind: Callable[..., Path], rows: str, sounds: str, folder: Path, played: list[Any]

@@ -62,7 +62,8 @@ def test_rows_are_read_as_any_corpus(corpus: Path) -> None:
         a = clip.row["attributes"]
         assert clip.row["bpm"] == a["bpm"]
         assert clip.row["key"].endswith(a["mode"])
-        assert len(clip.wordings) == 3
+        assert len(set(clip.wordings)) > 5
+        assert len(clip.wordings) == 8
         assert soundfile.info(clip.path).frames == SECONDS * RATE
 
 
