@@ -226,7 +226,8 @@ def _music(name: str, files: list[Finding], device: str) -> list[Finding]:
     logits, second = seconds
     out.append(Finding("step", "good", f"logits {logits:.1e} off audiocraft's"))
     same = "all" if second.same == second.codes else f"{second.same} of {second.codes}"
-    found = f"{SECONDS:g} s: {same} codes audiocraft's, sound {second.audio:.1e} of its peak off"
+    sound = "the same sound" if second.audio == 0 else f"sound {second.audio:.1e} of its peak off"
+    found = f"{SECONDS:g} s: {same} codes audiocraft's, {sound}"
     return [*out, Finding("audio", "good", found)]
 
 
