@@ -1,9 +1,9 @@
 """A nano MusicGen over whole clips, in plain torch: what a training computes, on the processor or on a card.
 
 Parameters are those of audiocraft's `LMModel`, by name and shape: a state of one is a state of the other, and their losses agree to
-within rounding. What a training pays for in audiocraft is left out: a mask as large as the square of the clip where torch has a
-causal kernel, a pattern built anew each step, texts that are read again. Where a clip's text is dropped for guidance it is dropped
-clip by clip, not for all of a step at once.
+within rounding. It needs torch alone, and on a card takes its causal kernel where audiocraft builds a mask as large as the square of the
+clip; on a processor a step takes as long as audiocraft's. Where a clip's text is dropped for guidance it is dropped clip by clip, not
+for all of a step at once.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,7 +66,9 @@ def test_a_whole_model_is_good_in_every_part(released: tuple[Path, Path], tmp_pa
         assert found["network"] == ("good", "16000 Hz, 4 codebooks, 25 frames a second")
         assert found["prompt"] == ("good", "5 tokens, 5 of them different")  # four words and the end
         assert found["step"][0] == "good"
-        assert found["audio"][1].startswith("0.2 s: all codes audiocraft's, sound ")
+        assert re.fullmatch(
+            r"0.2 s: all codes audiocraft's, (the same sound|sound [1-9]\.\de-\d\d of its peak off)", found["audio"][1]
+        )
     assert told(check_model(str(shards), "cpu"))["weights"][1].startswith("pytorch_model-00001-of-00002.bin and 1 more")
     assert told(check_model(str(clone), "cpu"))["beside"] == (
         "not tried",
