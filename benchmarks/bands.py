@@ -1,17 +1,16 @@
 """Does a nano MusicGen make bands as they are asked for? Attributes, steadiness, spectrum, drones, distance; tempo is pulse.py's.
 
-``python -m benchmarks.bands [MODEL ...]`` writes docs/evidence/bands.json. Each contrast asks for the same bands twice, with one
+``python -m benchmarks.bands [MODEL ...]`` prints it of shipped models or directories; ``python -m benchmarks.evidence bands`` writes
+docs/evidence/bands.json. Each contrast asks for the same bands twice, with one
 attribute turned, and gives the standardised difference (Cohen's d) of what is measured; beside it stands the same for the clips that
 are rendered for the very same bands. No prompt is one that a training or a choice of settings saw.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ import numpy as np
 from benchmarks.nano import RATE, SECONDS, WORK, interval, mean_interval, read
 from benchmarks.pulse import BATCH, held_out
 
-OUT = Path(__file__).resolve().parent.parent / "docs" / "evidence" / "bands.json"
 BANDS = 40  # a contrast
 CONTRAST_SECONDS = 10.0
 LEARNED_FROM = 60  # rendered clips a side, for the classifiers of instruments
@@ -215,8 +213,8 @@ def sound(model: Any, rows: Sequence[dict[str, Any]], sampling: Any = None) -> d
     return out
 
 
-def main(names: Sequence[str]) -> None:
-    """Measure models; print a table and write docs/evidence/bands.json."""
+def measurements(names: Sequence[str] = ("nano-base",), say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """Contrasts, and the sound of clips for 200 captions, of models."""
     from models.musicgen.generate import load_generator
 
     tables: dict[str, Any] = {}
@@ -224,14 +222,11 @@ def main(names: Sequence[str]) -> None:
         model = load_generator(name)
         tables[name] = {"contrasts": contrasts(model), "sound": sound(model, held_out(200))}
         for what, found in tables[name]["contrasts"].items():
-            print(
-                f"{name}, {what:34s} d {found['generated']['d']:+.2f}, rendered {found['rendered']['d']:+.2f}",
-                flush=True,
-            )
+            say(f"{name}, {what:34s} d {found['generated']['d']:+.2f}, rendered {found['rendered']['d']:+.2f}")
         for what, found in tables[name]["sound"].items():
-            print(f"{name}, {what}: {next(iter(found.values())):.3g}", flush=True)
-    OUT.write_text(json.dumps({"models": tables}, indent=1) + "\n")
+            say(f"{name}, {what}: {next(iter(found.values())):.3g}")
+    return {"bands": BANDS, "seconds": CONTRAST_SECONDS, "models": tables}
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["nano-base"])
+    measurements(sys.argv[1:] or ["nano-base"], lambda text: print(text, flush=True))

@@ -1,5 +1,7 @@
 """The long measurements that docs/evidence.md quotes: ``make evidence``. Resumable: a measurement that is there is not made again.
 
+pulse      does the model keep time: of music it hears and goes on with, and of a tempo in the caption
+bands      articulation, harmony, mode, players, dynamics, register as asked; steadiness, spectrum, drones, FAD
 music      FAD (YAMNet) of generated clips to held-out music, beside shuffled codes and white noise
 prompts    with the seed fixed, the prompt is swapped: do tempo, pitch height and brightness move the asked way
 asked      correlation of asked with measured attributes over 400 prompts, beside the same on rendered clips
@@ -48,6 +50,7 @@ import numpy as np
 
 from benchmarks import analysis as speed
 from benchmarks import (
+    bands,
     booths,
     calibration,
     captions,
@@ -58,6 +61,7 @@ from benchmarks import (
     habit,
     mixed,
     nano,
+    pulse,
     studies,
     taste,
     voices,
@@ -164,6 +168,8 @@ def prompts() -> dict[str, Any]:
 
 
 MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "pulse": pulse.measurements,
+    "bands": bands.measurements,
     "music": music,
     "prompts": prompts,
     "asked": nano.asked,

@@ -1,6 +1,7 @@
 """Does a nano MusicGen keep time? Of music that it hears and goes on with, and of a tempo that it is asked for.
 
-``python -m benchmarks.pulse [MODEL ...]`` writes docs/evidence/pulse.json. Both questions are put on clips of a corpus rendered at
+``python -m benchmarks.pulse [MODEL ...]`` prints it of shipped models or directories; ``python -m benchmarks.evidence pulse`` writes
+docs/evidence/pulse.json. Both questions are put on clips of a corpus rendered at
 known tempi. *Heard*: a model is given the codes of a clip's first seconds and goes on; the tempo of what it adds is measured.
 *Asked*: it is given the clip's caption alone. A clip agrees where the measured tempo is within 4 % of the true one; with octaves,
 of its half, third, double or triple too, which on short clips no tracker tells apart. Beside it stands the share that agree when the
@@ -26,7 +27,6 @@ HEARD = 7.0  # seconds given
 CLIPS = 200
 BATCH = 16
 SEED = 9000
-OUT = Path(__file__).resolve().parent.parent / "docs" / "evidence" / "pulse.json"
 Clips = Sequence[np.ndarray]
 Tracker = Callable[[np.ndarray], float]
 
@@ -116,14 +116,39 @@ def continuation(
     }
 
 
-def asked(model: Any, rows: Sequence[dict[str, Any]], sampling: Any = None) -> dict[str, Any]:
-    """Tempo of what a model makes of the captions of rendered clips alone."""
+def of_captions(model: Any, rows: Sequence[dict[str, Any]], sampling: Any = None) -> list[np.ndarray]:
+    """What a model makes of the captions of rendered clips alone."""
     made: list[np.ndarray] = []
     for at in range(0, len(rows), BATCH):
         prompts = [row["description"] for row in rows[at : at + BATCH]]
         seeds = [SEED + 500 + at + i for i in range(len(prompts))]
         made += list(model.generate(prompts, SECONDS, seeds, sampling)[:, 0])
-    return measured(made, np.array([row["bpm"] for row in rows], dtype=float))
+    return made
+
+
+def asked(model: Any, rows: Sequence[dict[str, Any]], sampling: Any = None) -> dict[str, Any]:
+    """Tempo of what a model makes of the captions of rendered clips alone."""
+    return measured(of_captions(model, rows, sampling), np.array([row["bpm"] for row in rows], dtype=float))
+
+
+def kept(name: str, clips: Clips) -> Path:
+    """Write clips as WAV files, for another witness (`benchmarks.witness`); returns their folder."""
+    from stimuli.dataset.build import save
+
+    folder = WORK / "pulse-clips" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, clip in enumerate(clips):
+        save(folder / f"{i:04d}.wav", clip, RATE)
+    return folder
+
+
+def heard_by(folder: Path, true: np.ndarray) -> dict[str, Any] | None:
+    """What another witness heard in a folder of clips (its tempocnn.json), beside the true tempi; None where it was not asked."""
+    path = folder / "tempocnn.json"
+    if not path.exists():
+        return None
+    said = json.loads(path.read_text(encoding="utf-8"))
+    return measured(list(np.arange(len(true))), true, lambda i: float(said[f"{int(i):04d}.wav"]))
 
 
 def held_out(n: int = CLIPS) -> list[dict[str, Any]]:
@@ -143,18 +168,23 @@ def line(name: str, found: Interval) -> str:
     )
 
 
-def main(names: Sequence[str]) -> None:
-    """Measure models on held-out bands; print a table and write docs/evidence/pulse.json."""
+def measurements(names: Sequence[str] = ("nano-base",), say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """Both questions put to models, on held-out bands."""
     from models.musicgen.generate import load_generator
 
     rows, tables = held_out(), {}
     for name in names:
         model = load_generator(name)
-        tables[name] = {**continuation(model, rows), "asked": asked(model, rows)}
+        true = np.array([row["bpm"] for row in rows], dtype=float)
+        made = of_captions(model, rows)
+        tables[name] = {**continuation(model, rows), "asked": measured(made, true)}
+        for kind, clips in (("asked", made), ("rendered", [read(row)[: round(SECONDS * RATE)] for row in rows])):
+            other = heard_by(kept(f"{Path(name).name}-{kind}", clips), true)
+            tables[name] |= {f"{kind}, TempoCNN": other} if other else {}
         for what, found in tables[name].items():
-            print(line(f"{name}, {what}", found["octaves"]), flush=True)
-    OUT.write_text(json.dumps({"heard_seconds": HEARD, "clips": len(rows), "models": tables}, indent=1) + "\n")
+            say(line(f"{name}, {what}", found["octaves"]))
+    return {"heard_seconds": HEARD, "clips": len(rows), "models": tables}
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["nano-base"])
+    measurements(sys.argv[1:] or ["nano-base"], lambda text: print(text, flush=True))
