@@ -50,14 +50,19 @@ def match_loudness(audio: np.ndarray, rate: int, target: float, peak: float) -> 
         raise StimulusError("the clip is silent; its loudness cannot be matched")
     out = np.asarray(audio, dtype=np.float64)
     total = 0.0
-    for _ in range(8):
+    ceiling = peak - 0.3
+    for attempt in range(12):
         gain = target - integrated_loudness(out, rate)
         out = out * 10 ** (gain / 20)
         total += gain
         if true_peak(out) <= peak and abs(integrated_loudness(out, rate) - target) < 0.1:
             break
         if true_peak(out) > peak:
-            out = limit(out, rate, peak - 0.3)
+            if (
+                attempt > 1 and abs(gain) < 0.05
+            ):  # the samples are as low as they were asked to be: what is too high lies between them
+                ceiling -= true_peak(out) - peak
+            out = limit(out, rate, ceiling)
     level = Level(integrated_loudness(out, rate), true_peak(out), total)
     if level.peak > peak or abs(level.loudness - target) > 0.5:
         raise StimulusError(
