@@ -62,6 +62,14 @@ def librosa_tempo(audio: np.ndarray) -> float:
     return estimate_tempo(librosa.resample(np.asarray(audio, dtype=np.float32), orig_sr=RATE, target_sr=OWN))
 
 
+def octave_chosen(audio: np.ndarray) -> float:
+    """librosa's tempo of a clip of `SECONDS`, or its half, third, double or triple: whichever a regression on rhythm is nearest to."""
+    from benchmarks.tempo import tempi
+
+    found, near = librosa_tempo(audio), tempi([audio], SECONDS, "pulse")[0]
+    return found * min(OCTAVES, key=lambda k: abs(np.log(found * k / near)))
+
+
 def measured(clips: Clips, true: np.ndarray, tracker: Tracker = librosa_tempo) -> dict[str, Any]:
     """What a tracker finds in clips of known tempo: with octaves, without, and the correlation of log tempi."""
     found = np.array([tracker(c) for c in clips])
@@ -178,7 +186,10 @@ def measurements(names: Sequence[str] = ("nano-base",), say: Callable[[str], Non
         true = np.array([row["bpm"] for row in rows], dtype=float)
         made = of_captions(model, rows)
         tables[name] = {**continuation(model, rows), "asked": measured(made, true)}
-        for kind, clips in (("asked", made), ("rendered", [read(row)[: round(SECONDS * RATE)] for row in rows])):
+        real = [read(row)[: round(SECONDS * RATE)] for row in rows]
+        for kind, clips in (("asked", made), ("rendered", real)):
+            tables[name][f"{kind}, octave chosen"] = measured(clips, true, octave_chosen)
+        for kind, clips in (("asked", made), ("rendered", real)):
             other = heard_by(kept(f"{Path(name).name}-{kind}", clips), true)
             tables[name] |= {f"{kind}, TempoCNN": other} if other else {}
         for what, found in tables[name].items():

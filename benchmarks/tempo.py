@@ -38,24 +38,25 @@ def rhythm(audio: np.ndarray) -> np.ndarray:
     return np.concatenate([np.interp(lags, np.arange(n), correlation), [np.log(onsets + 0.2)]])
 
 
-@lru_cache(maxsize=1)
-def estimator(seconds: float) -> Any:
-    """The regression, fitted on the first `seconds` of clips of pieces that no evaluation uses."""
+@lru_cache(maxsize=2)
+def estimator(seconds: float, kind: str = "base") -> Any:
+    """The regression, fitted on the first `seconds` of clips that no evaluation uses: of pieces (``"base"``), or bands (``"pulse"``)."""
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     from stimuli.dataset.build import build_base
+    from stimuli.dataset.pulse.build import build_pulse
 
-    folder = WORK / "tempo"
+    folder = WORK / ("tempo" if kind == "base" else f"tempo-{kind}")
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "metadata.jsonl").exists():
-        build_base(folder, CLIPS, SECONDS, RATE, 31, "train")
+        (build_base if kind == "base" else build_pulse)(folder, CLIPS, SECONDS, RATE, 31, "train")
     rows = [json.loads(x) | {"folder": str(folder)} for x in (folder / "metadata.jsonl").read_text().splitlines()]
     x = np.stack([rhythm(read(r)[: round(seconds * RATE)]) for r in rows])
     return make_pipeline(StandardScaler(), RidgeCV(ALPHAS)).fit(x, np.log([r["attributes"]["bpm"] for r in rows]))
 
 
-def tempi(clips: list[np.ndarray], seconds: float) -> np.ndarray:
+def tempi(clips: list[np.ndarray], seconds: float, kind: str = "base") -> np.ndarray:
     """Estimated BPM of clips."""
-    return np.exp(estimator(seconds).predict(np.stack([rhythm(c) for c in clips])))
+    return np.exp(estimator(seconds, kind).predict(np.stack([rhythm(c) for c in clips])))

@@ -58,9 +58,8 @@ def match_loudness(audio: np.ndarray, rate: int, target: float, peak: float) -> 
         if true_peak(out) <= peak and abs(integrated_loudness(out, rate) - target) < 0.1:
             break
         if true_peak(out) > peak:
-            if (
-                attempt > 1 and abs(gain) < 0.05
-            ):  # the samples are as low as they were asked to be: what is too high lies between them
+            # Where the samples are as low as was asked, what is too high lies between them.
+            if attempt > 1 and abs(gain) < 0.05:
                 ceiling -= true_peak(out) - peak
             out = limit(out, rate, ceiling)
     level = Level(integrated_loudness(out, rate), true_peak(out), total)

@@ -96,13 +96,19 @@ def test_peaks_are_tamed_and_the_level_is_kept(tmp_path: Path) -> None:
 
 def test_peaks_between_samples_count(tmp_path: Path) -> None:
     """At a quarter of the rate and 45 degrees the samples lie 3 dB under what a loudspeaker makes of them."""
-    (tmp_path / "clips").mkdir()
     audio = bursts(4)
     assert 20 * np.log10(np.abs(audio).max()) < oversampled_peak(audio[:, None]) - 2.5
+    _, heard = delivered(audio, 48000, tmp_path, study(loudness=-20.0, peak=-6.0))
+    assert oversampled_peak(heard) <= -6
+    assert lufs(heard) == pytest.approx(-20, abs=0.5)
+
+
+def test_what_no_limiter_reaches_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
     with pytest.raises(
-        StimulusError, match=r"loudness -20\.0 LUFS cannot be reached under -6\.0 dBTP \(got -\d+\.\d at"
+        StimulusError, match=r"loudness -17\.0 LUFS cannot be reached under -8\.0 dBTP \(got -1[67]\.\d at -5"
     ):
-        deliver(audio, 48000, study(loudness=-20.0, peak=-6.0), tmp_path, "clip")
+        deliver(bursts(4), 48000, study(loudness=-17.0, peak=-8.0), tmp_path, "clip")
     assert list((tmp_path / "clips").iterdir()) == []
 
 
