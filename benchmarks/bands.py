@@ -51,10 +51,10 @@ def band_of(k: int, attribute: str, value: Any) -> Any:
 
 def prompt(band: Any, k: int) -> str:
     """A caption that names all of a band."""
+    from stimuli.dataset.build import capital
     from stimuli.dataset.pulse.captions import worded
 
-    text = worded(band, np.random.default_rng([SEED + 1, k]), exact=True, keep=1.0)
-    return text[0].upper() + text[1:]
+    return capital(worded(band, np.random.default_rng([SEED + 1, k]), exact=True, keep=1.0))
 
 
 def rendered(k: int, attribute: str, value: Any, split: str = "test") -> np.ndarray:

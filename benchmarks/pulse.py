@@ -72,7 +72,11 @@ def octave_chosen(audio: np.ndarray) -> float:
 
 def measured(clips: Clips, true: np.ndarray, tracker: Tracker = librosa_tempo) -> dict[str, Any]:
     """What a tracker finds in clips of known tempo: with octaves, without, and the correlation of log tempi."""
-    found = np.array([tracker(c) for c in clips])
+    return judged(np.array([tracker(c) for c in clips]), true)
+
+
+def judged(found: np.ndarray, true: np.ndarray) -> dict[str, Any]:
+    """Found tempi beside the true ones: with octaves, without, and the correlation of their logarithms."""
     log_r = float(np.corrcoef(np.log(found), np.log(true))[0, 1]) if np.std(found) > 0 else 0.0
     return {"octaves": followed(found, true), "exact": followed(found, true, octaves=False), "log_correlation": log_r}
 
@@ -156,7 +160,7 @@ def heard_by(folder: Path, true: np.ndarray) -> dict[str, Any] | None:
     if not path.exists():
         return None
     said = json.loads(path.read_text(encoding="utf-8"))
-    return measured(list(np.arange(len(true))), true, lambda i: float(said[f"{int(i):04d}.wav"]))
+    return judged(np.array([said[f"{i:04d}.wav"] for i in range(len(true))]), true)
 
 
 def held_out(n: int = CLIPS) -> list[dict[str, Any]]:

@@ -197,6 +197,11 @@ def _tried(part: str, work: Callable[[], str]) -> Iterator[Finding]:
         yield Finding(part, "wrong", str(error))
 
 
+def apart(off: float) -> str:
+    """Words for how far a sound lies from another, as a share of its peak."""
+    return "the same sound" if off == 0 else f"sound {off:.1e} of its peak off"
+
+
 def _music(name: str, files: list[Finding], device: str) -> list[Finding]:
     """A MusicGen: read, a prompt, a step, a second beside audiocraft's own."""
     if any(f.state in ("missing", "wrong") for f in files):
@@ -226,8 +231,7 @@ def _music(name: str, files: list[Finding], device: str) -> list[Finding]:
     logits, second = seconds
     out.append(Finding("step", "good", f"logits {logits:.1e} off audiocraft's"))
     same = "all" if second.same == second.codes else f"{second.same} of {second.codes}"
-    sound = "the same sound" if second.audio == 0 else f"sound {second.audio:.1e} of its peak off"
-    found = f"{SECONDS:g} s: {same} codes audiocraft's, {sound}"
+    found = f"{SECONDS:g} s: {same} codes audiocraft's, {apart(second.audio)}"
     return [*out, Finding("audio", "good", found)]
 
 

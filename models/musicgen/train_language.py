@@ -25,7 +25,7 @@ Trained = TypeVar("Trained", "LMModel", WholeModel)
 Texts = Sequence[Sequence[str]]
 Codes = Sequence[torch.Tensor]
 # Settings that a training can't change midway; its length, what is shown and how often it is saved can.
-NEW = {"ema_every": 1, "floor": 0.05, "word_dropout": 0.0, "noise": 0.0}
+NEW = {"ema_every": 1, "floor": 0.05, "word_dropout": 0.0}
 DECIDING = ("batch", "lr", "warmup", "weight_decay", "seed", "ema", "segment", "replay")
 
 
@@ -58,9 +58,6 @@ class TrainSettings:
         Share of the learning rate that the cosine ends at.
     word_dropout : float
         Share of the words that are left out of what is learned from, drawn anew each step (audiocraft's of T5); held-out texts are whole.
-    noise : float
-        Share of the codes that a nano model hears in place of a clip's own: another clip's, of the same codebook and frame. It learns
-        to go on from what is a little wrong, as what it draws itself is.
     """
 
     steps: int
@@ -82,7 +79,6 @@ class TrainSettings:
     ema_every: int = 1
     floor: float = 0.05
     word_dropout: float = 0.0
-    noise: float = 0.0
 
 
 @torch.no_grad()
@@ -114,14 +110,10 @@ def crop(codes: torch.Tensor, frames: int, draw: int) -> torch.Tensor:
     return codes[:, start : start + frames]
 
 
-def codebook_losses(
-    lm: LMModel | WholeModel, codes: torch.Tensor, texts: Sequence[str], heard: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Cross-entropy of each codebook, (n_q,), in nats, for codes (batch, n_q, frames); `heard`: see `WholeModel`."""
+def codebook_losses(lm: LMModel | WholeModel, codes: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
+    """Cross-entropy of each codebook, (n_q,), in nats, for codes (batch, n_q, frames)."""
     if isinstance(lm, WholeModel):
-        return lm.codebook_losses(codes, texts, heard)
-    if heard is not None:
-        raise ModelError("codes are exchanged in the training of nano models only")
+        return lm.codebook_losses(codes, texts)
     from audiocraft.modules.conditioners import ConditioningAttributes
 
     conditions = [ConditioningAttributes(text={"description": text}) for text in texts]
@@ -143,11 +135,9 @@ class _Losses(torch.nn.Module):
         super().__init__()
         self.lm, self.device, self.low, self.weights = lm, device, half, weights
 
-    def forward(
-        self, codes: torch.Tensor, texts: Sequence[str], *heard: torch.Tensor
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def forward(self, codes: torch.Tensor, texts: Sequence[str]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
-            losses = codebook_losses(self.lm, codes, texts, *heard)
+            losses = codebook_losses(self.lm, codes, texts)
         mean = losses.mean()
         learned = mean if self.weights is None else (losses * self.weights.to(losses.device)).sum()
         return learned, {"loss": mean.detach(), **{f"codebook_{k + 1}": v.detach() for k, v in enumerate(losses)}}
@@ -176,12 +166,6 @@ def _draw(
     draws = np.random.default_rng([seed, step, stream]).integers(1 << 30, size=(2, len(chosen)))
     asked = [texts[i][int(w) % len(texts[i])] for i, w in zip(chosen, draws[0], strict=True)]
     return torch.stack([crop(codes[i], frames, int(d)) for i, d in zip(chosen, draws[1], strict=True)]), asked
-
-
-def exchanged(codes: torch.Tensor, share: float, draws: np.random.Generator) -> torch.Tensor:
-    """Codes (clips, n_q, frames) of which about that share are those of another clip at the same place."""
-    other = codes[torch.from_numpy(draws.permutation(len(codes)))]
-    return torch.where(torch.from_numpy(draws.random(codes.shape) < share), other, codes)
 
 
 def without_words(text: str, share: float, draws: np.random.Generator) -> str:
@@ -217,7 +201,7 @@ class _Language(Task):
         if not isinstance(self.lm, WholeModel):
             self.lm.cfg_dropout.rng.manual_seed(self.seed * 1_000_003 + step)
 
-    def lots(self, step: int) -> list[tuple[Any, ...]]:
+    def lots(self, step: int) -> list[tuple[torch.Tensor, list[str]]]:
         """This process' share of the step's pieces and captions."""
         s = self.settings
         batch, asked = _draw(*self.learned, step, s.batch, s.seed, 1, self.frames)
@@ -227,11 +211,7 @@ class _Language(Task):
         if s.word_dropout:
             draws = np.random.default_rng([s.seed, step, 3])
             asked = [without_words(text, s.word_dropout, draws) for text in asked]
-        heard: tuple[torch.Tensor, ...] = ()
-        if s.noise:
-            wrong = exchanged(batch, s.noise, np.random.default_rng([s.seed, step, 4]))
-            heard = (wrong[self.share].to(self.device),)
-        return [(batch[self.share].to(self.device), asked[self.share], *heard)]
+        return [(batch[self.share].to(self.device), asked[self.share])]
 
     def rate(self, step: int) -> float:
         """Warm-up, then a cosine."""
@@ -309,12 +289,7 @@ def train_language_model(
     # What earlier versions did not know stands in a state where it is not as it was then.
     made |= {
         k: v
-        for k, v in (
-            ("ema_every", s.ema_every),
-            ("floor", s.floor),
-            ("word_dropout", s.word_dropout),
-            ("noise", s.noise),
-        )
+        for k, v in (("ema_every", s.ema_every), ("floor", s.floor), ("word_dropout", s.word_dropout))
         if v != NEW[k]
     }
     if s.codebooks:

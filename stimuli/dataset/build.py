@@ -16,6 +16,7 @@ from stimuli.dataset.captions import caption, character
 from stimuli.dataset.render import render
 from stimuli.dataset.scores import Skeleton, chorales, key_name
 from stimuli.errors import StimulusError
+from stimuli.names import LIST
 
 TEST_EVERY = 12  # every twelfth piece is held out: splits are by piece, never by clip
 # Further wordings of the taste set: how much they keep (a little, or the taste alone), and whether they name every taste
@@ -123,8 +124,7 @@ def write_corpus(
             "description": text,
             "wordings": [text, *others],
             "wordings_without_taste": [
-                _capital(w.removeprefix(_capital(words)).strip())
-                for w, words in zip((text, *others), said, strict=True)
+                capital(w.removeprefix(capital(words)).strip()) for w, words in zip((text, *others), said, strict=True)
             ],
             "key": key,
             "bpm": a.bpm,
@@ -142,7 +142,8 @@ def write_corpus(
     return write_metadata(out, rows)
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """A text with a capital in front."""
     return text[:1].upper() + text[1:]
 
 
@@ -153,3 +154,12 @@ def write_metadata(folder: Path, rows: list[dict[str, Any]]) -> Path:
     partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
     os.replace(partial, metadata)
     return metadata
+
+
+def list_tastes(out: Path, tastes: dict[str, str]) -> None:
+    """Write ``audio/tracks.csv``, the tastes by file name: it makes a corpus' folder a condition of a study."""
+    partial = out / "audio" / f"{LIST}.partial"
+    partial.write_text(
+        "file,taste\n" + "".join(f"{name},{taste}\n" for name, taste in tastes.items()), encoding="utf-8"
+    )
+    os.replace(partial, out / "audio" / LIST)

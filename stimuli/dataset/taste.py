@@ -8,16 +8,14 @@ Spence 2015, reviewed with arXiv 2503.02823). The sizes are set here; ratings ca
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from stimuli.dataset.arrange import Attributes, draw_attributes
-from stimuli.dataset.build import begin, split_of, write_corpus
+from stimuli.dataset.build import begin, list_tastes, split_of, write_corpus
 from stimuli.dataset.scores import Skeleton, chorales
-from stimuli.names import LIST
 
 TASTES = ("sweet", "sour", "salty", "bitter")
 THRESHOLD = 25  # a taste whose rating passes this becomes a word of the caption, as in the seed study
@@ -139,8 +137,5 @@ def build_taste(
     metadata = write_corpus(out, n, seconds, rate, make, progress, graded)
     # Of all that lie there: an earlier run may have rendered more.
     there = sorted(path.name for path in (out / "audio").glob("*.wav"))
-    rows = [f"{name},{TASTES[int(Path(name).stem) % len(TASTES)]}\n" for name in there]
-    partial = out / "audio" / f"{LIST}.partial"
-    partial.write_text("file,taste\n" + "".join(rows), encoding="utf-8")
-    os.replace(partial, out / "audio" / LIST)
+    list_tastes(out, {name: TASTES[int(Path(name).stem) % len(TASTES)] for name in there})
     return metadata

@@ -38,6 +38,12 @@ def test_one_chord_throughout_is_a_drone_and_three_are_not() -> None:
     )
 
 
+def test_chords_that_are_near_are_two() -> None:
+    """C minor and E flat minor, C minor and A flat major: templates that are no triads take them for one."""
+    for one, other in (((60, 63, 67), (63, 66, 70)), ((60, 63, 67), (56, 60, 63))):
+        assert longest_chord(np.concatenate([chord(*one), chord(*other)] * 2)) == pytest.approx(1 / 2, abs=0.12)
+
+
 def test_a_standardised_difference_is_cohens() -> None:
     """By hand: means 4 and 1, variances 1 and 1 (n - 1): 3."""
     found = standardised(np.array([3.0, 4.0, 5.0]), np.array([0.0, 1.0, 2.0]))

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from models import checkup
-from models.checkup import Finding, check_model
+from models.checkup import Finding, apart, check_model
 from models.errors import ModelError
 from models.musicgen.checkpoints import find
 from models.musicgen.generate import load_generator
@@ -226,3 +226,8 @@ def test_the_command_shows_a_table_and_ends_with_two_where_something_is_missing(
     assert {"part": "tokenizer", "state": "missing", "found": "tokenizer.json or spiece.model"} in rows
     (folder / "model.safetensors").unlink()
     assert call("models", "check", folder).err.rstrip().endswith(", and 1 more")
+
+
+def test_a_sound_is_the_same_or_so_much_off() -> None:
+    assert apart(0.0) == "the same sound"
+    assert apart(3.21e-06) == "sound 3.2e-06 of its peak off"

@@ -38,15 +38,7 @@ def build_pulse(
         texts = wordings(band, WORDINGS, rng) + wordings(band, FURTHER, rng.spawn(1)[0])
         wav = out / "audio" / f"{k:05d}.wav"
         made = heard(band, voicing, wav, seconds, rate, split, rng)
-        rows.append(
-            {
-                "path": f"audio/{wav.name}", "name": wav.stem, "title": f"band {k}", "artist": "composed by rule",
-                "sample_rate": rate, "file_extension": "wav", "duration": seconds, "description": texts[0], "wordings": texts,
-                "key": key_name(band.tonic, band.mode), "bpm": band.bpm, "genre": band.style,
-                "instrument": ", ".join(dict.fromkeys(band.instruments)), "moods": [], "keywords": "",
-                "attributes": asdict(band), "composed": made,
-            }
-        )  # fmt: skip
+        rows.append(row_of(band, wav, seconds, rate, texts, made))
         if progress:
             progress(k + 1, n)
     return write_metadata(out, rows)
@@ -71,3 +63,16 @@ def heard(
         audio = render(notes, band.instruments, seconds, rate, room, voicing)
         save(wav, steadied(opened(audio, rate, share), rate, LEVELS[band.dynamics]), rate)
     return made
+
+
+def row_of(
+    band: Band, wav: Path, seconds: float, rate: int, texts: list[str], made: dict[str, Any], keywords: str = ""
+) -> dict[str, Any]:
+    """What the corpus' list says of a clip, in audiocraft's fields."""
+    return {
+        "path": f"audio/{wav.name}", "name": wav.stem, "title": f"band {int(wav.stem)}", "artist": "composed by rule",
+        "sample_rate": rate, "file_extension": "wav", "duration": seconds, "description": texts[0], "wordings": texts,
+        "key": key_name(band.tonic, band.mode), "bpm": band.bpm, "genre": band.style,
+        "instrument": ", ".join(dict.fromkeys(band.instruments)), "moods": [], "keywords": keywords,
+        "attributes": asdict(band), "composed": made,
+    }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.tempo import tempo_class
+from stimuli.dataset.build import capital
 from stimuli.dataset.captions import ARTICULATION_WORDS, DYNAMICS_WORDS, HARMONY_WORDS, REGISTER_WORDS, SETTINGS
 from stimuli.dataset.pulse.band import Band
 from stimuli.dataset.pulse.styles import STYLES
@@ -25,8 +26,7 @@ KEEP = 0.8  # chance that an attribute is named
 
 def wordings(band: Band, n: int, rng: np.random.Generator) -> list[str]:
     """Word `n` captions of a band; the first says its tempo in figures."""
-    texts = [worded(band, rng, exact=i == 0) for i in range(n)]
-    return [text[0].upper() + text[1:] for text in texts]
+    return [capital(worded(band, rng, exact=i == 0)) for i in range(n)]
 
 
 def worded(band: Band, rng: np.random.Generator, exact: bool, keep: float = KEEP) -> str:

@@ -9,21 +9,18 @@ mode and timbre still tell the tastes apart. The sizes are set here; ratings car
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stimuli.dataset.arrange import REGISTERS
-from stimuli.dataset.build import SHORT, WORDINGS, Progress, begin, write_metadata
+from stimuli.dataset.build import SHORT, WORDINGS, Progress, begin, capital, list_tastes, write_metadata
 from stimuli.dataset.pulse.band import Band, draw_band
-from stimuli.dataset.pulse.build import draw_voicing, heard
+from stimuli.dataset.pulse.build import draw_voicing, heard, row_of
 from stimuli.dataset.pulse.captions import worded
-from stimuli.dataset.scores import key_name
 from stimuli.dataset.taste import TASTES, taste_words
-from stimuli.names import LIST
 
 STREAM = 91  # of random numbers, beside those of other corpora
 NOISE = 6.0  # standard deviation of a rating about the rule's
@@ -99,21 +96,11 @@ def build_pulse_taste(
         texts, without = wordings(band, graded, rng)
         wav = out / "audio" / f"{k:05d}.wav"
         made = heard(band, voicing, wav, seconds, rate, split, rng)
-        rows.append(
-            {
-                "path": f"audio/{wav.name}", "name": wav.stem, "title": f"band {k}", "artist": "composed by rule",
-                "sample_rate": rate, "file_extension": "wav", "duration": seconds, "description": texts[0], "wordings": texts,
-                "wordings_without_taste": without, "key": key_name(band.tonic, band.mode), "bpm": band.bpm, "genre": band.style,
-                "instrument": ", ".join(dict.fromkeys(band.instruments)), "moods": [], "keywords": taste_words(graded),
-                "attributes": asdict(band), "composed": made, "ratings": graded,
-            }
-        )  # fmt: skip
+        row = row_of(band, wav, seconds, rate, texts, made, taste_words(graded))
+        rows.append(row | {"wordings_without_taste": without, "ratings": graded})
         if progress:
             progress(k + 1, n)
-    listed = "".join(f"{row['name']}.wav,{TASTES[k % len(TASTES)]}\n" for k, row in enumerate(rows))
-    partial = out / "audio" / f"{LIST}.partial"
-    partial.write_text("file,taste\n" + listed, encoding="utf-8")
-    os.replace(partial, out / "audio" / LIST)
+    list_tastes(out, {f"{row['name']}.wav": TASTES[k % len(TASTES)] for k, row in enumerate(rows)})
     return write_metadata(out, rows)
 
 
@@ -125,10 +112,6 @@ def wordings(band: Band, graded: dict[str, float], rng: np.random.Generator) -> 
     with_taste, without = [], []
     for i, (said, keep) in enumerate(kinds):
         text = worded(band, rng, exact=i == 0, keep=keep)
-        without.append(_capital(text))
-        with_taste.append(_capital(f"{said} {text}".strip()))
+        without.append(capital(text))
+        with_taste.append(capital(f"{said} {text}".strip()))
     return with_taste, without
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
