@@ -20,7 +20,6 @@ ABOUT = {
     "experiment/data/imports.py": "the seed paper's survey file",
     "stimuli/config.py": "version 0.1's source = 'given'",
     "analysis/preference/paper.py": "the seed paper's tests",
-    "analysis/agreement/agreement.py": "the follow-up's column names",
     "analysis/sound/correspondences.py": "published correspondences between tastes and sound",
     "analysis/report/write.py": "names of the report's own sections",
     "stimuli/dataset/taste.py": "the taste set of chorales, which embedded captioner and earlier taste models learned from",

@@ -8,42 +8,51 @@ track lies nearer to its own target than to others'.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.data.frames import settled
+from analysis.data.frames import StudyData, settled
+from analysis.data.worded import plain
 from analysis.errors import AnalysisError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PERMUTATIONS = 9999
-# Columns of the follow-up's published file of targets (targets.xlsx) are Italian; other names are taken as they are.
-ITALIAN = {"dolce": "sweet", "amaro": "bitter", "acido": "sour", "salato": "salty", "piccante": "spicy"}
 
 
-def read_targets(path: Path, items: list[str]) -> pd.DataFrame:
+def read_targets(path: Path, items: list[str], words: Mapping[str, str]) -> pd.DataFrame:
     """Read target vectors (xlsx or csv, one row a track): index = track, columns = `items` in that order.
+
+    A column is called as the item is, or by a word that people read for it (`words`: the study's, in any of its languages; the
+    follow-up's published file of targets has Italian columns).
 
     Raises
     ------
     AnalysisError
-        If the file is missing or a column is.
+        If the file is missing or a column is, or two columns say the same.
     """
     import pandas as pd
 
     if not path.exists():
         raise AnalysisError(f"targets {path} do not exist")
     table = pd.read_excel(path) if path.suffix.lower() in (".xlsx", ".xls") else pd.read_csv(path)
-    renamed = {c: ITALIAN.get(str(c).strip().lower(), str(c).strip().lower()) for c in table.columns}
-    table = table.rename(columns=renamed)
-    missing = [i for i in items if i not in table.columns]
+    own: dict[str, list[str]] = {}
+    for column in map(str, table.columns):
+        name = plain(column)
+        own.setdefault(name if name in items else words.get(name, name), []).append(column)
+    missing = [i for i in items if i not in own]
     if missing:
         raise AnalysisError(
             f"{path} has no column for {', '.join(missing)}; it has: {', '.join(map(str, table.columns))}"
         )
+    for item in items:
+        if len(own[item]) > 1:
+            raise AnalysisError(f"{path} has two columns for {item}: {', '.join(own[item])}; leave one out")
+    table = table.rename(columns=str).rename(columns={own[item][0]: item for item in items})
     names = [c for c in table.columns if c not in items and not pd.api.types.is_numeric_dtype(table[c])]
     if not names:
         raise AnalysisError(f"{path} has no column naming the tracks")
@@ -103,9 +112,10 @@ def target_distance(a: np.ndarray, b: np.ndarray, permutations: int, rng: np.ran
     return own, (hits + 1) / (permutations + 1)
 
 
-def against(ratings: pd.DataFrame, file: Path, permutations: int, seed: int) -> dict[str, list[dict[str, Any]]]:
-    """What `analyse` finds between ratings and the targets in a file, for the words that were rated."""
-    return analyse(ratings, read_targets(file, sorted(set(ratings["adjective"]))), permutations, seed)
+def against(data: StudyData, file: Path, permutations: int, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """What `analyse` finds between a study's ratings and the targets in a file, for what was rated."""
+    targets = read_targets(file, sorted(set(data.ratings["adjective"])), data.words)
+    return analyse(data.ratings, targets, permutations, seed)
 
 
 def analyse(

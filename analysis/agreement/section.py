@@ -34,7 +34,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     how = f"tastelab analysis agreement --targets {config.targets.name}"
     out = Section("agreement", "Do the ratings follow their targets", how=how)
     try:
-        found = against(data.ratings, config.targets, PERMUTATIONS, config.seed)
+        found = against(data, config.targets, PERMUTATIONS, config.seed)
     except AnalysisError as error:
         out.text = [f"Ratings and targets could not be compared: {error}."]
         summary.append(out.text[0])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.data.compared import Conditions
 from analysis.data.identified import IDENTIFIED, REPEATED, identified, nothing, repeated
 from analysis.data.planned import Planned, planned
+from analysis.data.worded import item_words
 from analysis.errors import AnalysisError
 from stimuli.names import told
 
@@ -62,6 +63,8 @@ class StudyData:
         How much a person was to answer.
     special : list of dict
         Counts of the special categories, over everybody with answers (`demographics`): whose they are is not kept.
+    words : dict
+        Names of what was rated by the study's words for it (`analysis.data.worded.item_words`).
     """
 
     study: str
@@ -79,6 +82,7 @@ class StudyData:
     conditions: Conditions = field(default_factory=Conditions)
     ends: tuple[float, float] = (0.0, 10.0)
     special: list[dict[str, Any]] = field(default_factory=list)
+    words: dict[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -229,7 +233,7 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
     coarse, special = coarsened(people, definition)
     return StudyData(
         study, kind, coarse, preference, ratings, affect, middle, sessions, digest, wanted, named, repeats,
-        conditions, (low, high), special,
+        conditions, (low, high), special, item_words(definition),
     )  # fmt: skip
 
 

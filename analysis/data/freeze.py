@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.data.compared import Conditions
 from analysis.data.frames import StudyData, coarsened, digest_of, slider_ends
 from analysis.data.planned import planned
+from analysis.data.worded import item_words
 from analysis.errors import AnalysisError
 from experiment.data.private import close_to_others, own_folder
 from models.conditions import EARLIER_PAIRS
@@ -100,6 +101,7 @@ def thaw(folder: Path) -> StudyData:
         planned=planned(described["definition"] or {}),
         conditions=Conditions.declared(described["definition"] or {}),
         ends=slider_ends(described["definition"] or {}),
+        words=item_words(described["definition"] or {}),
     )
 
 

@@ -252,7 +252,7 @@ def agreement(
     if file is None:
         raise UserError("which targets? give --targets FILE, or targets = FILE in [analysis] of the study file")
     data = load_answers(loaded, answers, shown)
-    tables = against(data.ratings, file, permutations or PERMUTATIONS, loaded.analysis.seed if seed is None else seed)
+    tables = against(data, file, permutations or PERMUTATIONS, loaded.analysis.seed if seed is None else seed)
     show("agreement", "paper", data.digest, tables, shown.as_json, shown.csv)
 
 

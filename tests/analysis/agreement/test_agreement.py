@@ -19,6 +19,7 @@ VEGAN = {
     "protest": (procrustes, (0.835307977942, 0.00183531746032), (0.643449025546, 0.190104166667)),
 }
 ITEMS = ["x", "y", "z"]
+ITALIAN = {"dolce": "sweet", "amaro": "bitter", "acido": "sour", "salato": "salty", "piccante": "spicy"}
 
 
 def answers(table: np.ndarray, spread: tuple[float, ...] = (0.5, 1.0, 3.0)) -> pd.DataFrame:
@@ -127,7 +128,7 @@ def test_targets_are_read_in_the_order_that_was_asked_for(tmp_path: Path) -> Non
     path.write_text(
         "n,Track, Dolce ,AMARO,acido,salato,piccante,other\n1,First One.mp3,1,2,3,4,5,9\n2,second,6,7,8,9,10,9\n"
     )
-    table = read_targets(path, ["bitter", "sweet", "spicy", "sour", "salty"])
+    table = read_targets(path, ["bitter", "sweet", "spicy", "sour", "salty"], ITALIAN)
     assert list(table.columns) == ["bitter", "sweet", "spicy", "sour", "salty"]
     assert table.loc["first_one"].tolist() == [2, 1, 5, 3, 4]
     assert table.loc["second"].tolist() == [7, 6, 10, 8, 9]
@@ -138,20 +139,33 @@ def test_targets_from_a_spreadsheet_are_those_of_the_text_file(tmp_path: Path) -
     frame.to_csv(tmp_path / "t.csv", index=False)
     frame.to_excel(tmp_path / "t.XLSX", index=False, engine="openpyxl")
     pd.testing.assert_frame_equal(
-        read_targets(tmp_path / "t.XLSX", ["sour", "sweet"]), read_targets(tmp_path / "t.csv", ["sour", "sweet"])
+        read_targets(tmp_path / "t.XLSX", ["sour", "sweet"], {}),
+        read_targets(tmp_path / "t.csv", ["sour", "sweet"], {}),
     )
 
 
 def test_what_is_missing_in_targets_is_named(tmp_path: Path) -> None:
     path = tmp_path / "targets.csv"
     with pytest.raises(AnalysisError, match="do not exist"):
-        read_targets(path, ["sweet"])
+        read_targets(path, ["sweet"], {})
     path.write_text("track,dolce,amaro\na,1,2\n")
-    with pytest.raises(AnalysisError, match="no column for sour; it has: track, sweet, bitter"):
-        read_targets(path, ["bitter", "sour", "sweet"])
+    with pytest.raises(AnalysisError, match="no column for sour; it has: track, dolce, amaro"):
+        read_targets(path, ["bitter", "sour", "sweet"], ITALIAN)
     path.write_text("dolce,amaro\n1,2\n")
     with pytest.raises(AnalysisError, match="no column naming the tracks"):
-        read_targets(path, ["bitter", "sweet"])
+        read_targets(path, ["bitter", "sweet"], ITALIAN)
+
+
+def test_columns_are_called_as_the_study_calls_what_was_rated(tmp_path: Path) -> None:
+    """By its name in the data before any language's word for it; no language is known but the study's."""
+    path = tmp_path / "targets.csv"
+    path.write_text("track,Süß,hot\na,1,2\n")
+    assert read_targets(path, ["sweet", "hot"], {"süß": "sweet", "hot": "spicy"}).loc["a"].tolist() == [1, 2]
+    with pytest.raises(AnalysisError, match="no column for sweet; it has: track, Süß, hot"):
+        read_targets(path, ["sweet", "hot"], {"dolce": "sweet"})
+    path.write_text("track,dolce,sweet\na,1,2\n")
+    with pytest.raises(AnalysisError, match="two columns for sweet: dolce, sweet; leave one out"):
+        read_targets(path, ["sweet"], ITALIAN)
 
 
 def test_four_common_tracks_are_needed() -> None:
@@ -200,7 +214,7 @@ def test_the_followups_49_people_as_their_authors_standardise(reference_data: Pa
         for value in wide[f"{track}_{k}"].dropna().to_numpy(float)
     ]
     data = pd.DataFrame(long, columns=["clip", "adjective", "value"])
-    targets = read_targets(folder / "target_vectors.xlsx", sorted(words.values()))
+    targets = read_targets(folder / "target_vectors.xlsx", sorted(words.values()), ITALIAN)
     rows = {r["test"]: r for r in analyse(data, targets, 999, 1)["tests"]}
     assert rows["mantel"]["statistic"] == pytest.approx(0.451914861654541, rel=1e-9)
     assert rows["procrustes"]["statistic"] == pytest.approx(0.715028858506027, rel=1e-9)

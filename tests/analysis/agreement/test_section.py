@@ -80,7 +80,7 @@ def part(folder: Path, values: dict[str, tuple[int, ...]], targets: str | None =
     lines = [f"{clip},{','.join(map(str, row))}" for clip, row in TARGETS.items()]
     file.write_text(targets or "\n".join(["track,sweet,sour,salty", *lines]) + "\n")
     given = inputs(folder, config=AnalysisConfig(targets=file, seed=1))
-    given.data = replace(given.data, ratings=rated(values))
+    given.data = replace(given.data, ratings=rated(values), words={"salzig": "salty"})
     summary: list[str] = []
     return section(given, summary), summary
 
@@ -109,6 +109,12 @@ def test_without_targets_there_is_no_part_and_a_bad_file_is_told_in_it(tmp_path:
     assert found.tables == []
     assert "has no column for salty, sour" in found.text[0]
     assert summary == found.text
+
+
+def test_targets_may_be_called_as_the_study_words_them(tmp_path: Path) -> None:
+    lines = [f"{clip},{','.join(map(str, row))}" for clip, row in TARGETS.items()]
+    found, _ = part(tmp_path, TARGETS, "\n".join(["track,sweet,sour,Salzig", *lines]) + "\n")
+    assert found.text[1] == "Over tracks, ratings and targets correlate: salty 1.00, sour 1.00, sweet 1.00."
 
 
 def test_each_table_stands_under_its_own_title_and_note(tmp_path: Path) -> None:

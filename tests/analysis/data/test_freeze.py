@@ -48,6 +48,14 @@ def test_everything_comes_back(data: StudyData, tmp_path: Path) -> None:
     assert datetime.fromisoformat(written["frozen_at"]).utcoffset() == timedelta(0)
 
 
+def test_a_snapshot_knows_the_words_of_its_study(data: StudyData, tmp_path: Path) -> None:
+    adjective = {"name": "hot", "words": {"en": "hot", "it": "caldo"}}
+    rated = {"kind": "ratings", "labels": {"en": ["no", "yes"], "it": ["no", "sì"]}, "adjectives": [adjective]}
+    whole = replace(data, digest=digest_of(getattr(data, n) for n in ("people", "preference", "ratings", "affect")))
+    back = thaw(freeze(whole, {"experiment": {"design": "0.2", "tasks": [rated]}}, tmp_path))
+    assert back.words == {"hot": "hot", "caldo": "hot"}
+
+
 @pytest.mark.parametrize("name", ["people", "preference", "ratings"])
 def test_a_change_in_any_frame_is_found(data: StudyData, tmp_path: Path, name: str) -> None:
     whole = replace(data, digest=digest_of(getattr(data, n) for n in ("people", "preference", "ratings", "affect")))

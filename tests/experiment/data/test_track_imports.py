@@ -89,7 +89,7 @@ def test_the_followup_study(store: Store, reference_data: Path) -> None:
     assert data.kind == "imported"
     assert data.ratings["clip"].nunique() == 20
     items = sorted(data.ratings["adjective"].unique())
-    targets = read_targets(reference_data / "followup-study" / "target_vectors.xlsx", items)
+    targets = read_targets(reference_data / "followup-study" / "target_vectors.xlsx", items, data.words)
     tests = {r["test"]: r for r in analyse(data.ratings, targets, 499, 0)["tests"]}
     assert tests["mantel"]["p"] < 0.01
     assert tests["procrustes"]["p"] < 0.01
