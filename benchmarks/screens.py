@@ -71,8 +71,8 @@ def words_of(language: str, count: int) -> str:
 
 def in_window(sizes: Sequence[tuple[int, int]], languages: Sequence[str], folder: str, enlarged: float) -> None:
     """In a process of its own: draw every screen and print, a line each, what stands on it."""
+    from experiment.choices import consenting
     from experiment.lab import window as window_
-    from experiment.lab.choices import consenting
     from experiment.lab.fitting import every_screen
     from experiment.lab.reading import seen
     from experiment.lab.window import Window

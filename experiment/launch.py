@@ -39,7 +39,6 @@ __all__ = [
     "prepare",
     "resume",
     "simulate",
-    "station_level",
     "versions",
 ]
 
@@ -170,16 +169,6 @@ def begin(
 def language_of(prepared: Prepared, session_id: int) -> str:
     """The language in which a session began: the one asked for, its group's, or the study's first."""
     return prepared.store.do(lambda s: s.get_one(SessionRow, session_id).language)
-
-
-def station_level(store: Store, config: ExperimentConfig, station: str) -> dict[str, Any] | None:
-    """The gain of a calibrated station, as a session's header keeps it."""
-    from experiment.lab.station import valid_calibration
-
-    found = valid_calibration(store, station) if config.level.by == "station" else None
-    if found is None:
-        return None
-    return {"by": "station", "gain_db": found.gain_db, "dba": config.level.dba, "device": found.device}
 
 
 def resume(

@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from experiment.choices import ERASE, listed
 from experiment.data.tables import Trial
-from experiment.lab.choices import ERASE, listed
 from experiment.lab.widgets import Text
 from experiment.lab.window import ERASED, GoingBack, Window
 from experiment.question import JOINED, Answer, Back, Question

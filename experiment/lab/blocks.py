@@ -7,15 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from experiment.lab.choices import Choice
+from experiment.choices import Choice
 from experiment.lab.layout import FIRST_FLOOR, FLOOR, GAP, SCALES, Block, Sheet, across, sized, stacked, within
-from experiment.lab.widgets import INK, INSET, MUTED, ROOM, Button, Pen, Picture, Text
+from experiment.lab.widgets import INSET, ROOM, Button, Pen, Picture, Text
+from experiment.looks import CORNER, FOOT, INK, LABEL, MUTED
 
 LOGO = 0.1  # height of a logo
-CORNER, FOOT = 0.0245, 0.0267  # letters of the progress, and of the ways to stop and back
 EDGE_Y = 0.4775  # how far from the middle the progress and the ways to stop and back begin
 BESIDE = 0.02  # between the ways to stop and back
-TITLE, ASKED, BODY, LABEL = 0.055, 0.042, 0.032, 0.03
 ROWS, ROW_GAP = 0.075, 0.012  # of a list of choices
 PAD = 0.0055  # above and below words in a box
 

@@ -9,17 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiment.lab.blocks import ASKED, BODY, LABEL, PAD, TITLE, Blocks
-from experiment.lab.choices import Choice, hint, listed, number_pad
+from experiment.choices import Choice, hint, listed, number_pad
+from experiment.lab.blocks import PAD, Blocks
 from experiment.lab.layout import GAP, SCALES, Block
 from experiment.lab.paging import paged
-from experiment.lab.widgets import INSET, MUTED, REACH, ROOM, Bar, Button, Field, Slider, Text
+from experiment.lab.widgets import INSET, REACH, ROOM, Bar, Button, Field, Slider, Text
+from experiment.looks import ASKED, BODY, LABEL, LONG_WORD, MANY, MUTED, TITLE, WORD
 from experiment.question import Question
 
 STEP, STEP_GAP = 0.24, 0.015
-WORD, LONG_WORD = 0.075, 0.04
 LETTER = 0.5  # width of a letter, about, in sizes of letters
-MANY = 20  # letters from which on a word is a long one
 
 
 @dataclass

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import atan, degrees
 
+from experiment import choices
 from experiment.config import ExperimentConfig
 from experiment.items import consent_more, every_question, reader
-from experiment.lab import choices
 from experiment.lab.composing import Composed, Composer
 from experiment.lab.form import composed
 from experiment.lab.layout import FLOOR, Sheet

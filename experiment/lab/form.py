@@ -10,10 +10,11 @@ from typing import Any
 
 from experiment.data.tables import Trial
 from experiment.lab.asking import GO_ON, Asking
-from experiment.lab.blocks import ASKED, PAD
+from experiment.lab.blocks import PAD
 from experiment.lab.composing import Composer
 from experiment.lab.layout import FLOOR, GAP, SCALES, Block, within
-from experiment.lab.widgets import ACCENT, INK, MUTED, Button, Text
+from experiment.lab.widgets import Button, Text
+from experiment.looks import ACCENT, ASKED, INK, MUTED
 from experiment.question import Answer, Question
 
 WORDS, OVER, DIGITS = 0.032, 0.026, FLOOR  # letters of the rows' words, of those over the steps, on the steps

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from experiment.errors import ExperimentError
+from experiment.headphones import RATE
+from experiment.tones import tone
 
-RATE = 48000
 LEAD = 0.08  # s ahead that a sound is scheduled
 TAIL = 0.1  # s that samples are under way after the driver took the last of them
 STALLED = 2.0  # s in which no sample leaves after which a sound is broken off
@@ -179,55 +178,12 @@ def release(player: Any) -> None:
         stream.close()
 
 
-def reference_noise(seconds: float, lufs: float = -23.0) -> np.ndarray:
-    """Pink noise (samples, 2) at 48 kHz of the clips' loudness, the same on both sides, always the same.
-
-    Its level is set by ITU-R BS.1770's K-weighted mean square without gating: stationary noise needs none.
-    """
-    from scipy.signal import sosfilt
-
-    n = round(seconds * RATE)
-    spectrum = np.fft.rfft(np.random.default_rng(23).standard_normal(n))
-    f = np.fft.rfftfreq(n, 1 / RATE)
-    spectrum *= np.where((f > 40) & (f < 16000), 1 / np.sqrt(np.maximum(f, 1)), 0)
-    noise = np.fft.irfft(spectrum, n)
-    # BS.1770-4, tables 1 and 2: shelf and high-pass at 48 kHz.
-    k_weighting = np.array(
-        [
-            [1.53512485958697, -2.69169618940638, 1.19839281085285, 1.0, -1.69065929318241, 0.73248077421585],
-            [1.0, -2.0, 1.0, 1.0, -1.99004745483398, 0.99007225036621],
-        ]
-    )
-    loudness = -0.691 + 10 * np.log10(2 * np.mean(sosfilt(k_weighting, noise) ** 2))
-    ramp = np.minimum(1, np.minimum(np.arange(n), np.arange(n)[::-1]) / (0.05 * RATE))
-    scaled = noise * ramp * 10 ** ((lufs - loudness) / 20)
-    return np.stack([scaled, scaled], axis=1).astype(np.float32)
-
-
 def play_tone(side: str, seconds: float = 0.8) -> None:
-    """Play 440 Hz at -20 dBFS on one side, ``"left"`` or ``"right"``."""
-    t = np.arange(round(seconds * RATE)) / RATE
-    tone = 0.1 * np.sin(2 * np.pi * 440 * t) * np.minimum(1, np.minimum(t, t[::-1]) / 0.05)
-    silence = np.zeros_like(tone)
-    sides = (tone, silence) if side == "left" else (silence, tone)
+    """Play a tone on one side, ``"left"`` or ``"right"``."""
 
     def wait(_: float) -> None:
         time.sleep(0.01)
 
-    player = open_sound(np.stack(sides, axis=1).astype(np.float32))
+    player = open_sound(tone(side, seconds))
     play_through(player, seconds, wait)
     release(player)
-
-
-def two_chords() -> list[np.ndarray]:
-    """Two broken chords (samples, 2) for the practice trial, 2 s each, one high and one low."""
-    out = []
-    for root in (523.25, 130.81):
-        x = np.zeros(2 * RATE)
-        for k, ratio in enumerate((1.0, 1.25, 1.5, 2.0)):
-            t = np.arange(len(x) - round(k * 0.25 * RATE)) / RATE
-            tone = sum(np.sin(2 * np.pi * root * ratio * h * t) / h**2 for h in (1, 2, 3))
-            x[len(x) - len(t) :] += 0.04 * tone * np.exp(-2.5 * t) * np.minimum(1, t / 0.01)
-        x[-2400:] *= np.linspace(1, 0, 2400)
-        out.append(np.stack([x, x], axis=1).astype(np.float32))
-    return out

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from experiment.choices import hint
 from experiment.config import ExperimentConfig
 from experiment.errors import ExperimentError
 from experiment.items import every_question
-from experiment.lab.choices import hint
 from experiment.texts import texts
 
 Point = tuple[float, float]

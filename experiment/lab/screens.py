@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from experiment.choices import clip_heard, consenting, intervals, onward, play, sound_heard
 from experiment.data.tables import Stimulus
 from experiment.headphones import HeadphoneTrial
-from experiment.lab.choices import clip_heard, consenting, intervals, onward, play, sound_heard
 from experiment.lab.form import Forms
-from experiment.lab.playback import RATE, SLACK, open_sound, play_through, reference_noise, release, two_chords
+from experiment.lab.playback import RATE, SLACK, open_sound, play_through, release
 from experiment.lab.widgets import Bar
 from experiment.lab.window import Interrupted, Marker
 from experiment.question import Question
 from experiment.session import SoundFailed
-
-LEVEL_SECONDS = 3.0
+from experiment.tones import LEVEL_SECONDS, SIDES, reference_noise, tone, two_chords
 
 
 class Screens(Forms):
@@ -67,16 +66,11 @@ class Screens(Forms):
     def sound_check(self) -> dict[str, Any] | None:
         """Play a tone left, right, then on both sides, until it is said to be heard so."""
         w = self.words["sound"]
-        t = np.arange(round(0.7 * RATE)) / RATE
-        ramp = np.minimum(1, np.minimum(t, t[::-1]) / 0.05)
-        tone = (0.1 * np.sin(2 * np.pi * 440 * t) * ramp).astype(np.float32)
-        none = np.zeros_like(tone)
-        sides = (("left", tone, none), ("right", none, tone), ("both", tone, tone))
         plays = 0
         while True:
-            for side, left, right in sides:
+            for side in SIDES:
                 shown = self.compose.sounding(w["title"], w[side])
-                record = self._play(np.stack([left, right], axis=1), shown.parts)
+                record = self._play(tone(side), shown.parts)
             plays += 1
             heard = self.choose("sound", w["title"], w["text"], sound_heard(self.words))
             if heard == "yes":

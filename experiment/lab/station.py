@@ -233,6 +233,14 @@ def valid_calibration(store: Store, station: str) -> Calibration | None:
         )
 
 
+def station_level(store: Store, config: ExperimentConfig, station: str) -> dict[str, Any] | None:
+    """The gain of a calibrated station, as a session's header keeps it."""
+    found = valid_calibration(store, station) if config.level.by == "station" else None
+    if found is None:
+        return None
+    return {"by": "station", "gain_db": found.gain_db, "dba": config.level.dba, "device": found.device}
+
+
 def check_calibration(store: Store | None, config: ExperimentConfig, station: str) -> Check:
     """The station's calibration, its device and its expiry."""
     if config.level.by != "station":

@@ -7,8 +7,9 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Protocol
 
+from experiment.looks import right_to_left
+
 FONT = "Noto Sans"  # ships with PsychoPy
-RIGHT_TO_LEFT = {"ar", "fa", "he", "ur"}
 # Scripts that Noto Sans has no letters for, and the fonts that systems commonly have for them.
 OTHER_FONTS = {
     "ja": "Noto Sans CJK JP",
@@ -34,7 +35,7 @@ class Typeface:
 def typeface(language: str, font: str | None = None) -> Typeface:
     """The typeface of a language; `font` (the study's) comes first."""
     code = language.split("-")[0].split("_")[0]
-    style = "Arabic" if code in ("ar", "fa", "ur") else "RTL" if code in RIGHT_TO_LEFT else "LTR"
+    style = "Arabic" if code in ("ar", "fa", "ur") else "RTL" if right_to_left(code) else "LTR"
     return Typeface(font or OTHER_FONTS.get(code, FONT), style)
 
 

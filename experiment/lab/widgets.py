@@ -9,14 +9,8 @@ from typing import Any
 from experiment.lab.layout import within
 from experiment.lab.lines import broken, longest
 from experiment.lab.typefaces import Ruler, Typeface
+from experiment.looks import ACCENT, EDGE, INK, MUTED, PAPER, SOFT, WHITE
 
-PAPER = "#F6F4EF"
-INK = "#1F2A33"
-MUTED = "#5A656E"
-ACCENT = "#2A6F97"
-SOFT = "#DDE6EA"
-EDGE = "#7D8891"  # of what is quiet or not open yet
-WHITE = "#FFFFFF"
 RING = 0.006  # from a button's edge to the line that shows what the keyboard is at
 INSET = 0.012  # between a button's edge and its words
 UNDER = 0.058  # from a slider's line down to the words at its ends

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from experiment.choices import Choice, reading, stopping
 from experiment.errors import ExperimentError
-from experiment.lab.choices import Choice, reading, stopping
 from experiment.lab.composing import Composed, Composer
 from experiment.lab.layout import Sheet
 from experiment.lab.playback import halt
@@ -21,7 +21,8 @@ from experiment.lab.pressing import Press, Presses
 from experiment.lab.reading import seen
 from experiment.lab.renderer import ANEW, CARD, SOFTWARE, software_renderer
 from experiment.lab.typefaces import ScreenRuler, Typeface, bring_fonts, typeface
-from experiment.lab.widgets import PAPER, Bar, Button, Pen, Slider
+from experiment.lab.widgets import Bar, Button, Pen, Slider
+from experiment.looks import PAPER
 from experiment.session import Stopped
 from experiment.texts import texts
 

@@ -79,7 +79,7 @@ def _sit(
     """Check the station, begin or resume a session, show it, and say what was stored."""
     from experiment import launch
     from experiment.data.backups import backup
-    from experiment.lab.station import refuse, station_checks
+    from experiment.lab.station import refuse, station_checks, station_level
     from experiment.session import run_session, unanswered
     from tastelab.withdrawing import at_this_booth
 
@@ -93,7 +93,7 @@ def _sit(
         if ready.otherwise:
             say(f"{place.study} says otherwise than what counts, and is not followed: {ready.otherwise[0].line()}")
             say(f"  ({len(ready.otherwise)} in all; 'tastelab study amend --note WHY' makes the study file count)")
-        level = launch.station_level(store, loaded.experiment, booth.station)
+        level = station_level(store, loaded.experiment, booth.station)
         if resume is not None:
             session_id, chosen = launch.resume(ready, resume, overridden, booth.station, level)
         else:

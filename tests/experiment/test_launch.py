@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from experiment import launch
 from experiment.bots.effects import load_effects
 from experiment.config import ExperimentConfig
 from experiment.data.store import Store
-from experiment.data.tables import Calibration, Participant, Response, SessionRow, Stimulus, Trial, utc_now
+from experiment.data.tables import Participant, Response, SessionRow, Stimulus, Trial, utc_now
 from experiment.errors import ExperimentError
 from experiment.launch import Prepared
 from stimuli.manifest import ClipRow
@@ -120,18 +119,6 @@ def test_rows_of_the_design_are_given_out_in_the_cells_of_its_period(booth: Prep
     person = launch.begin(booth, "c", "driven", "en", "x")
     with booth.store.transaction() as s:
         assert s.get_one(SessionRow, person).design_row == 0
-
-
-def test_a_stations_level_is_asked_for_where_the_study_wants_it(booth: Prepared) -> None:
-    now = utc_now()
-    with booth.store.transaction() as s:
-        s.add(Calibration(station="b1", device="card", level_dba=71.0, gain_db=-6.0, made_at=now,
-                          expires_at=now + timedelta(days=1)))  # fmt: skip
-    wanted = ExperimentConfig.model_validate(booth.config.model_dump() | {"level": {"by": "station", "dba": 65}})
-    found = launch.station_level(booth.store, wanted, "b1")
-    assert found == {"by": "station", "gain_db": -6.0, "dba": 65.0, "device": "card"}
-    assert launch.station_level(booth.store, wanted, "b2") is None
-    assert launch.station_level(booth.store, booth.config, "b1") is None
 
 
 def test_going_on_says_what_there_is(booth: Prepared) -> None:

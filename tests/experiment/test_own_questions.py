@@ -19,6 +19,7 @@ from experiment import answering, launch
 from experiment.bots.bots import Bot
 from experiment.bots.effects import load_effects
 from experiment.bots.remote import run_remote
+from experiment.choices import play
 from experiment.config import ExperimentConfig
 from experiment.data.exports.write import export
 from experiment.data.replay import timeline
@@ -26,7 +27,6 @@ from experiment.data.store import Store
 from experiment.data.tables import Response, Stimulus, Superseded, Trial
 from experiment.data.withdrawal import withdraw
 from experiment.errors import ExperimentError
-from experiment.lab.choices import play
 from experiment.lab.desk import WRITTEN
 from experiment.lab.reading import phrases
 from experiment.lab.screens import Screens

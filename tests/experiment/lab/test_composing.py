@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks.screens import HARDEST, LANGUAGES, LONG, SEVEN, SIZES, spoken, words_of
+from experiment.choices import Choice, consenting
 from experiment.config import ExperimentConfig
-from experiment.lab.choices import Choice, consenting
 from experiment.lab.composing import Composed, Composer
 from experiment.lab.fitting import every_screen
 from experiment.lab.layout import FLOOR, Sheet

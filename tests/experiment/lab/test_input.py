@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiment.choices import consenting
 from experiment.data.tables import Trial
-from experiment.lab.choices import consenting
 from experiment.lab.screens import Screens
 from experiment.question import Answer, Question
 from experiment.session import Stopped

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiment.lab.choices import Choice
+from experiment.choices import Choice
 from experiment.lab.renderer import software_renderer
 from experiment.lab.screens import Screens
 from tests.experiment.lab.glass import World

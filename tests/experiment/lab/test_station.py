@@ -422,3 +422,15 @@ def test_no_window_and_no_keyboard(screen: World, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys.modules["psychopy.visual"], "Window", broken, raising=False)
     (found,) = station.check_screen()
     assert (found.check, found.state, "no window can be opened" in found.found) == ("screen", "FAILED", True)
+
+
+def test_a_stations_level_is_asked_for_where_the_study_wants_it(booth: Prepared) -> None:
+    now = utc_now()
+    with booth.store.transaction() as s:
+        s.add(Calibration(station="b1", device="card", level_dba=71.0, gain_db=-6.0, made_at=now,
+                          expires_at=now + timedelta(days=1)))  # fmt: skip
+    wanted = ExperimentConfig.model_validate(booth.config.model_dump() | {"level": {"by": "station", "dba": 65}})
+    found = station.station_level(booth.store, wanted, "b1")
+    assert found == {"by": "station", "gain_db": -6.0, "dba": 65.0, "device": "card"}
+    assert station.station_level(booth.store, wanted, "b2") is None
+    assert station.station_level(booth.store, booth.config, "b1") is None

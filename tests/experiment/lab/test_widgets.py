@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from experiment.lab.typefaces import Typeface
-from experiment.lab.widgets import INK, MUTED, PAPER, Bar, Button, Pen, Slider, Text
+from experiment.lab.widgets import Bar, Button, Pen, Slider, Text
+from experiment.looks import INK, MUTED, PAPER
 from tests.experiment.lab.glass import Ruler, World
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from experiment.choices import Choice
 from experiment.data.tables import Trial
-from experiment.lab.choices import Choice
 from experiment.lab.reading import Page
 from experiment.lab.screens import Screens
 from experiment.lab.window import windowed
