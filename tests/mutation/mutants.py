@@ -7,8 +7,10 @@ those of its folder, and last the slow ones; with ``--map`` all tests that run t
 once for a commit). A fault that no test notices is a survivor; one that changes nothing counts as one too. docs/evidence/mutants.json
 has the rates with 95 % intervals (Wilson) and every survivor. It can be stopped and goes on where it was.
 
-With ``--only 'analysis/engines/*'`` it serves while tests are written: nothing is kept, any tree will do, and the tests are
-those beside the module, of its own name where there is such a file (or those named by ``--tests``).
+With ``--part 'experiment/tasks/*' experiment/design.py`` the same is done over the files that match, and what is found stands
+there among `parts`, with the commit that it is of. With ``--only 'analysis/engines/*'`` it serves while tests are written:
+nothing is kept, any tree will do, and the tests are those beside the module, of its own name where there is such a file (or
+those named by ``--tests``).
 """
 
 from __future__ import annotations
@@ -44,12 +46,16 @@ QUICK, SLOW = "not slow and not desk", "slow and not desk"  # leaving tests out 
 EVIDENCE = ROOT / "docs" / "evidence" / "mutants.json"
 
 
-def drawn(n: int, seed: str, only: str | None = None) -> list[Mutant]:
-    """Draw `n` different faults: a kind, then a place of that kind; the same for the same text and seed."""
+def drawn(n: int, seed: str, *only: str) -> list[Mutant]:
+    """Draw `n` different faults: a kind, then a place of that kind; the same for the same text and seed.
+
+    Where there are patterns, `only` in files that match one of them.
+    """
     by_kind: dict[str, list[Mutant]] = {}
     listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for file in sorted(listed.splitlines()):
-        if file.split("/")[0] in PACKAGES and "/migrations/" not in file and (only is None or fnmatch(file, only)):
+        wanted = not only or any(fnmatch(file, pattern) for pattern in only)
+        if file.split("/")[0] in PACKAGES and "/migrations/" not in file and wanted:
             for mutant in mutants(file, (ROOT / file).read_text(encoding="utf-8")):
                 by_kind.setdefault(mutant.kind, []).append(mutant)
     rng = random.Random(seed)
@@ -154,6 +160,33 @@ def rates(chosen: list[Mutant], known: dict[str, Any], by: Callable[[Mutant], st
     return rows
 
 
+def results(chosen: list[Mutant], known: dict[str, Any], by_file: bool) -> dict[str, Any]:
+    """Rates by file or by package, by kind, and every survivor."""
+    places = {"by_file": rates(chosen, known, lambda m: m.file)}
+    if not by_file:
+        places = {"by_package": rates(chosen, known, lambda m: m.file.split("/")[0])}
+    return {
+        **places,
+        "by_kind": rates(chosen, known, lambda m: m.kind),
+        "survivors": [
+            {"file": m.file, "line": m.line, "kind": m.kind, "old": short(m.old), "new": short(m.new)}
+            for m in chosen
+            if known[key(m)] is None
+        ],
+    }
+
+
+def beside_others(before: dict[str, Any], found: dict[str, Any], part: list[str]) -> dict[str, Any]:
+    """What the file says with a new result in it: of a part in its own place, of all code before what is known of parts."""
+    parts = list(before.get("parts", []))
+    if not part:
+        return found | ({"parts": parts} if parts else {})
+    new, places = {"of": part, **found}, [i for i, known in enumerate(parts) if known["of"] == part]
+    for i in places:
+        parts[i] = new
+    return before | {"parts": parts if places else [*parts, new]}
+
+
 def _git(*words: str) -> str:
     return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -162,7 +195,8 @@ def main() -> int:
     """Draw, run, and write down what survived."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=200, help="how many faults")
-    parser.add_argument("--only", help="faults of files that match this pattern; nothing is kept")
+    parser.add_argument("--part", nargs="+", default=[], help="faults of files that match one of these patterns")
+    parser.add_argument("--only", nargs="+", default=[], help="the same while tests are written; nothing is kept")
     parser.add_argument("--tests", nargs="*", help="with --only: tests to run instead of those beside the module")
     parser.add_argument("--seed", help="with --only: another draw")
     parser.add_argument(
@@ -173,7 +207,7 @@ def main() -> int:
     commit = _git("rev-parse", "HEAD")
     known: dict[str, Any] = {}
     if given.only:
-        chosen = drawn(given.n, given.seed or commit, given.only)
+        chosen = drawn(given.n, given.seed or commit, *given.only)
         run(
             chosen,
             lambda m: [
@@ -191,8 +225,9 @@ def main() -> int:
             "the tree differs from its commit: commit first, so that the faults are drawn after the tests\n"
         )
         return 2
-    chosen = drawn(given.n, commit)
-    kept = ROOT / ".pytest_cache" / f"mutants-{commit[:12]}-{given.n}.json"
+    chosen = drawn(given.n, commit, *given.part)
+    named = "-".join(pattern.replace("/", ".").replace("*", "all") for pattern in given.part)
+    kept = ROOT / ".pytest_cache" / f"mutants-{commit[:12]}-{given.n}{named[:100]}.json"
     if kept.exists():
         known.update(json.loads(kept.read_text(encoding="utf-8")))
     if given.map:
@@ -212,25 +247,19 @@ def main() -> int:
     finally:
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(json.dumps(known), encoding="utf-8")
-    survivors = [m for m in chosen if known[key(m)] is None]
-    by_package = rates(chosen, known, lambda m: m.file.split("/")[0])
-    told = {
+    run_as = {
         "commit": commit,
         "seed": "the commit's hash",
         "tests": "through the line" if given.map else "beside the module",
         "machine": f"{platform.processor() or platform.machine()}, Python {platform.python_version()}",
         "minutes": round((time.monotonic() - started) / 60, 1),
-        "by_package": by_package,
-        "by_kind": rates(chosen, known, lambda m: m.kind),
-        "survivors": [
-            {"file": m.file, "line": m.line, "kind": m.kind, "old": short(m.old), "new": short(m.new)}
-            for m in survivors
-        ],
     }
-    EVIDENCE.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    for row in by_package:
+    before = json.loads(EVIDENCE.read_text(encoding="utf-8")) if EVIDENCE.exists() else {}
+    found = run_as | results(chosen, known, by_file=bool(given.part))
+    EVIDENCE.write_text(json.dumps(beside_others(before, found, given.part), indent=1) + "\n", encoding="utf-8")
+    for row in found["by_file" if given.part else "by_package"]:
         sys.stdout.write(
-            f"{row['of']:<12} {row['noticed']:4d} of {row['faults']:4d}  {100 * row['rate']:.0f} % "
+            f"{row['of']:<36} {row['noticed']:4d} of {row['faults']:4d}  {100 * row['rate']:.0f} % "
             f"[{100 * row['low']:.0f}, {100 * row['high']:.0f}]\n"
         )
     return 0

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.mutants import drawn, noticed
+from tests.mutation.draw import Mutant
+from tests.mutation.mutants import beside_others, drawn, key, noticed, results
 from tests.mutation.tree import ROOT, Runner
 
 
@@ -46,3 +47,32 @@ def test_the_first_test_that_fails_ends_it(tmp_path: Path) -> None:
 def test_tests_that_were_killed_or_never_begun_notice_nothing(tmp_path: Path, status: int) -> None:
     with pytest.raises(RuntimeError, match=f"status {status} and names no test: 'no space left'"):
         put_in(tmp_path, (status, "no space left"))
+
+
+def test_what_is_known_of_a_part_stands_beside_what_is_known_of_all_code() -> None:
+    whole = beside_others({}, {"commit": "a"}, [])
+    assert whole == {"commit": "a"}
+    one = beside_others(whole, {"commit": "b"}, ["x/*"])
+    two = beside_others(one, {"commit": "c"}, ["y.py", "z.py"])
+    assert two == {"commit": "a", "parts": [{"of": ["x/*"], "commit": "b"}, {"of": ["y.py", "z.py"], "commit": "c"}]}
+    assert beside_others(two, {"commit": "d"}, ["x/*"])["parts"] == [
+        {"of": ["x/*"], "commit": "d"}, {"of": ["y.py", "z.py"], "commit": "c"},
+    ]  # fmt: skip
+    assert beside_others(two, {"commit": "e"}, []) == two | {"commit": "e"}
+
+
+def test_rates_are_told_by_file_or_package_with_every_survivor() -> None:
+    made = [Mutant(f, k, "sign", k, k + 1, "a", "b") for k, f in enumerate(("p/x.py", "p/x.py", "p/y.py", "q/z.py"))]
+    known = {key(m): "a test" if m.line != 1 else None for m in made}
+    found = results(made, known, by_file=True)
+    assert [(r["of"], r["faults"], r["noticed"]) for r in found["by_file"]] == [
+        ("p/x.py", 2, 1), ("p/y.py", 1, 1), ("q/z.py", 1, 1), ("all", 4, 3),
+    ]  # fmt: skip
+    assert [(s["file"], s["line"]) for s in found["survivors"]] == [("p/x.py", 1)]
+    packages = results(made, known, by_file=False)["by_package"]
+    assert [(r["of"], r["faults"], r["noticed"]) for r in packages] == [("p", 3, 2), ("q", 1, 1), ("all", 4, 3)]
+
+
+def test_faults_are_drawn_in_files_that_match_one_of_the_patterns() -> None:
+    files = {m.file for m in drawn(60, "a", "experiment/tasks/p*", "experiment/steps.py")}
+    assert files == {"experiment/tasks/pages.py", "experiment/tasks/preference.py", "experiment/steps.py"}
