@@ -10,7 +10,7 @@ import warnings
 import typer
 
 from tastelab.clash import clash
-from tastelab.commands import analysis, data, models, stimuli, study, top
+from tastelab.commands import analysis, data, init, models, stimuli, study, top
 from tastelab.context import tastelab_version
 from tastelab.errors import UserError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(init.init)
 app.command("doctor")(top.doctor)
 app.command("trace")(top.trace)
 app.add_typer(study.app, name="study", help="The whole way, from prompts to report.")
