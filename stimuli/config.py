@@ -24,7 +24,7 @@ class TasteConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, pattern=r"^[a-z][a-z_]*$")
+    name: str = Field(min_length=1, max_length=40, pattern=r"^[a-z][a-z_]*$")
     pitch: str = ""
     character: str = ""
     bpm: int | None = Field(default=None, ge=20, le=300)

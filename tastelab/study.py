@@ -25,8 +25,8 @@ class Study(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    title: str
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)
+    title: str = Field(max_length=200)
     models: ModelsConfig = ModelsConfig()
     stimuli: StimuliConfig
     experiment: ExperimentConfig

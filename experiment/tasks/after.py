@@ -8,7 +8,7 @@ from experiment.question import Question
 from experiment.tasks.task import Reader, scale_question
 
 Felt = Literal["valence", "arousal", "familiarity"]
-After = Literal["valence", "arousal", "familiarity", "liking", "quality"]
+After = Literal[Felt, "liking", "quality"]
 ITEMS: tuple[str, ...] = get_args(After)
 LOW, HIGH = 1, 9
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
 from experiment.question import Question
 from experiment.tasks.after import After
-from experiment.tasks.task import STEPS, Reader, Task, scale_question, twice
+from experiment.tasks.task import STEPS, ConditionName, Reader, Task, scale_question, twice
 
 ITEM: Final = "identification"
 KIND: Final = "identification"
 CONFIDENCE = "confidence"
 NONE = "none"
-Name = Annotated[str, Field(min_length=1, max_length=20)]
 
 
 class IdentificationTask(Task):
@@ -42,7 +41,7 @@ class IdentificationTask(Task):
 
     kind: Literal["identification"] = KIND
     clips: int = Field(default=8, ge=1, le=100)
-    conditions: list[Name] = Field(default=[])
+    conditions: list[ConditionName] = Field(default=[])
     none: bool = False
     confidence: bool | int = False
     after: list[After] = Field(default=[])

@@ -9,14 +9,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiment.question import JOINED, Question
-from experiment.tasks.task import DEMOGRAPHICS, RESERVED, Language, Reader, Task, twice
+from experiment.tasks.task import DEMOGRAPHICS, RESERVED, BlockName, ItemName, Language, Reader, Task, twice
 
 ROOM = 80  # characters in which an answer's options are kept
 OPTIONS = 14  # below each other that a screen has room for
 LETTERS = 500  # of free text that a screen has room for
 LARGEST = 9999  # number that can be typed
-PEOPLE = ("participant", "status", "language", "group", "kind")  # what else tables say of a person
-Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")]
+PEOPLE = {"participant", "status", "language", "group", "kind"}  # what else tables say of a person
 
 
 class Option(BaseModel):
@@ -24,7 +23,7 @@ class Option(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=20, pattern=r"^[a-z][a-z0-9_]*$")
+    name: BlockName
     words: dict[Language, str]
 
 
@@ -33,7 +32,7 @@ class Asked(BaseModel, ABC):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Name
+    name: ItemName
     question: dict[Language, str]
 
     @abstractmethod
@@ -159,7 +158,7 @@ class QuestionsTask(Task):
     """
 
     kind: Literal["questions"] = "questions"
-    name: str = Field(min_length=1, max_length=20, pattern=r"^[a-z][a-z0-9_]*$")
+    name: BlockName
     items: list[Item] = Field(min_length=1)
 
     @model_validator(mode="after")

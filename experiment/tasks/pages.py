@@ -5,16 +5,16 @@ from __future__ import annotations
 from string import Formatter
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from experiment.tasks.task import Language, Task
+from experiment.tasks.task import BlockName, Language, Task
 
 
 class PageTask(Task):
     """A title and a text per language; it has to have a name."""
 
     kind: Literal["page"] = "page"
-    name: str = Field(min_length=1, max_length=20, pattern=r"^[a-z][a-z0-9_]*$")
+    name: BlockName
     title: dict[Language, str]
     text: dict[Language, str]
 

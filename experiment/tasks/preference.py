@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiment.question import Question
 from experiment.tasks.after import After
-from experiment.tasks.task import Reader, Task, check_scale, twice
+from experiment.tasks.task import ConditionName, Reader, Task, check_scale, twice
 
 ITEM: Final = "preference"
 KIND: Final = "preference"
-Name = Annotated[str, Field(min_length=1, max_length=20)]
 
 
 class PreferenceConfig(BaseModel):
@@ -61,7 +60,7 @@ class PreferenceTask(Task, PreferenceConfig):
     tastes_named: ClassVar[bool] = True
 
     kind: Literal["preference"] = KIND
-    pairs: list[tuple[Name, Name]] = Field(min_length=1)
+    pairs: list[tuple[ConditionName, ConditionName]] = Field(min_length=1)
     match: Literal["number", "crossed"] = "number"
     repeats: int = Field(default=0, ge=0, le=20)
     after: list[After] = Field(default=[])

@@ -12,6 +12,8 @@ from experiment.tasks.task import (
     DEMOGRAPHICS,
     RESERVED,
     STEPS,
+    BlockName,
+    ItemName,
     Language,
     Reader,
     Task,
@@ -27,7 +29,7 @@ class QuestionnaireItem(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")
+    name: ItemName
     words: dict[Language, str]
     reverse: bool = False
 
@@ -37,7 +39,7 @@ class Questionnaire(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=20, pattern=r"^[a-z][a-z0-9_]*$")
+    name: BlockName
     question: dict[Language, str]
     labels: dict[Language, list[str]]
     low: int = 1
@@ -61,7 +63,7 @@ class QuestionnaireTask(Task, Questionnaire):
     """The task as `[[experiment.tasks]]` declares it; it has to have a name."""
 
     kind: Literal["questionnaire"] = "questionnaire"
-    name: str = Field(min_length=1, max_length=20, pattern=r"^[a-z][a-z0-9_]*$")
+    name: BlockName
 
     def asks(self, item: str, taste: str | None, reader: Reader) -> Question:
         """How far does a statement apply?"""

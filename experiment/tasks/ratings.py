@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiment.question import Question
 from experiment.tasks.after import After
 from experiment.tasks.preference import ITEM as COMPARED
-from experiment.tasks.task import STEPS, Language, Reader, Task, check_labels, check_scale, scale_question, twice
+from experiment.tasks.task import (
+    STEPS,
+    ConditionName,
+    Language,
+    Reader,
+    Task,
+    check_labels,
+    check_scale,
+    scale_question,
+    twice,
+)
 from models.conditions import EARLIER_COMPARED, EarlierName
 
-Name = Annotated[str, Field(min_length=1, max_length=20)]
 FORM = 14  # adjectives below each other that a screen has room for
 
 
@@ -25,7 +34,7 @@ class Adjective(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, pattern=r"^[a-z][a-z_]*$")
+    name: str = Field(min_length=1, max_length=60, pattern=r"^[a-z][a-z_]*$")  # as `ItemName`, without digits
     words: dict[Language, str]
     opposite: dict[Language, str] | None = None
 
@@ -85,7 +94,7 @@ class RatingsTask(Task, Scales):
     heard: ClassVar[bool] = True
 
     kind: Literal["ratings"] = "ratings"
-    conditions: list[Name] = Field(default=[])
+    conditions: list[ConditionName] = Field(default=[])
     after: list[After] = Field(default=[])
     shuffled: bool = True
     one_page: bool = False

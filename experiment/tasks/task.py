@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from experiment.question import Question
 
 Language = str
+# As long as the database keeps them (`experiment.data.tables`).
+ConditionName = Annotated[str, Field(min_length=1, max_length=20)]
+BlockName = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[a-z][a-z0-9_]*$")]
+ItemName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")]
 STEPS = 11  # more buttons than these stand too close to be told apart
 Personal = Literal[
     "sex",

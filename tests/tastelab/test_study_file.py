@@ -35,6 +35,10 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
         ("[experiment.preference]", "[experiment.preferenc]", "did you mean 'preference'"),
         ('title = "Music', "title = Music", "not valid TOML"),
         ('languages = ["en", "it"]', 'languages = ["en", "fr"]', "'fr'"),
+        # What a database keeps of names, which PostgreSQL would say when the study is begun.
+        ('name = "multimodal', f'name = "{"n" * 81}', "at most 80 characters"),
+        ('title = "Music', f'title = "{"Music" * 40}', "at most 200 characters"),
+        ('name = "sour"\npitch', f'name = "{"sour" * 11}"\npitch', "at most 40 characters"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_right_name(tmp_path: Path, old: str, new: str, told: str) -> None:

@@ -63,3 +63,7 @@ def test_what_can_not_be_run_is_refused(table: dict[str, Any], says: str) -> Non
     with pytest.raises(ValidationError, match=says):
         task(**table)
     assert task(clips=4, repeats=4).repeats == 4
+    assert (task(clips=1).clips, task(clips=100, repeats=20).repeats) == (1, 20)
+    for much in ({"clips": 101}, {"clips": 100, "repeats": 21}):
+        with pytest.raises(ValidationError, match="less than or equal to"):
+            task(**much)

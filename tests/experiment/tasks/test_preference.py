@@ -82,3 +82,7 @@ def test_what_can_not_be_run_is_refused(table: dict[str, Any], says: str) -> Non
     with pytest.raises(ValidationError, match=says):
         task(**table)
     assert task(trials=3, repeats=3, low=0, high=100).repeats == 3
+    assert (task(trials=1).trials, task(trials=100, repeats=20).repeats) == (1, 20)
+    for trials, repeats in ((0, 0), (101, 0), (100, 21)):
+        with pytest.raises(ValidationError, match="than or equal to"):
+            task(trials=trials, repeats=repeats)

@@ -33,6 +33,10 @@ def test_a_statement_stands_over_its_scale() -> None:
     assert task.lacking("en") is None
     assert task.lacking("it") == "item 'sings' of 'sounds' has no words in 'it'"
     assert task.lacking("fr") == "questionnaire 'sounds' has no question or labels in 'fr'"
+    for lone in ({"question": {"en": "Agree?"}}, {"labels": {"en": ["no", "yes"]}}):
+        half = QuestionnaireTask.model_validate(SOUNDS | lone)
+        assert half.lacking("it") == "questionnaire 'sounds' has no question or labels in 'it'"
+    assert [i.reverse for i in task.items] == [False, False]  # agreeing counts as it is said, unless it is declared
 
 
 def test_names_have_one_to_twenty_letters() -> None:

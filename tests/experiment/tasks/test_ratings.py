@@ -96,6 +96,12 @@ def test_what_can_not_be_run_is_refused(table: dict[str, Any], says: str) -> Non
     with pytest.raises(ValidationError, match=says):
         task(**table)
     assert task(clips=2, repeats=2, conditions=["a", "b"]).repeats == 2
+    assert task(clips=100, repeats=20).repeats == 20
+    long = [{**ADJECTIVES[0], "name": "w" * n} for n in (60, 61)]  # the database keeps 60 characters
+    assert task(adjectives=long[:1]).items == ("w" * 60,)
+    for much in ({"clips": 100, "repeats": 21}, {"adjectives": long[1:]}):
+        with pytest.raises(ValidationError, match=r"less than or equal to 20|at most 60 characters"):
+            task(**much)
 
 
 def test_version_0_1_names_models_once() -> None:
