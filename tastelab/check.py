@@ -124,7 +124,7 @@ def _clips(stimuli: StimuliConfig, asked: ExperimentConfig, conditions: Conditio
                 yield f"models.conditions: {c.name!r} has the prompts of {c.prompts_of}, and this study has one taste"
                 return
     try:
-        _planned_clips(stimuli, asked, conditions)
+        planned_clips(stimuli, asked, conditions)
     except StimulusError as error:
         yield f"models.conditions: {error}"
         return
@@ -164,10 +164,10 @@ def _plan(
 ) -> list[PlannedTrial]:
     from experiment.design import plan
 
-    return plan(asked, _planned_clips(stimuli, asked, conditions), row, group)
+    return plan(asked, planned_clips(stimuli, asked, conditions), row, group)
 
 
-def _planned_clips(stimuli: StimuliConfig, asked: ExperimentConfig, conditions: Conditions) -> list[Clip]:
+def planned_clips(stimuli: StimuliConfig, asked: ExperimentConfig, conditions: Conditions) -> list[Clip]:
     """The clips that there will be, as the design sees them.
 
     Tracks are those of their folder; where it is not there yet, as many as are heard at least, of every taste where they
@@ -276,7 +276,7 @@ def balance(
     sessions = (mine.quota if mine else asked.target) or SESSIONS
     plans = [_plan(stimuli, asked, conditions, row, group) for row in range(sessions)]
     heard = None if mine is None else mine.conditions
-    planned = _planned_clips(stimuli, asked, conditions)
+    planned = planned_clips(stimuli, asked, conditions)
     clips = {c.id: c for c in planned if heard is None or c.model in heard}
     rows: list[dict[str, Any]] = []
     for task in asked.sequence(group):

@@ -6,31 +6,30 @@ import errno
 import os
 import sys
 import warnings
+from pathlib import Path
 
 import typer
 
 from tastelab.clash import clash
-from tastelab.commands import analysis, data, init, models, stimuli, study, top
-from tastelab.context import tastelab_version
+from tastelab.commands import init, top
+from tastelab.context import say, tastelab_version
 from tastelab.errors import UserError
+from tastelab.hints import repeated
+from tastelab.rooms import Front
 
 INTERRUPTED = 130  # the status that shells give to what Ctrl-C ended
 
 app = typer.Typer(
     name="tastelab",
-    help="Psychophysics of music and taste: make stimuli, run sessions, draw conclusions.",
-    no_args_is_help=True,
+    help="Psychophysics of music and taste: make stimuli, run sessions, draw conclusions. Alone: where you are, what is next.",
+    cls=Front,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("init")(init.init)
 app.command("doctor")(top.doctor)
 app.command("trace")(top.trace)
-app.add_typer(study.app, name="study", help="The whole way, from prompts to report.")
-app.add_typer(stimuli.app, name="stimuli", help="Clips: generate, caption, measure, verify; training corpora.")
-app.add_typer(models.app, name="models", help="Networks: what is there, training, fine-tuning.")
-app.add_typer(data.app, name="experiment", help="Sessions with people and bots; their data.")
-app.add_typer(analysis.app, name="analysis", help="From answers and audio to tests, tables, figures, report.")
 
 
 def _show_version(value: bool) -> None:
@@ -41,9 +40,16 @@ def _show_version(value: bool) -> None:
 
 @app.callback()
 def _main(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """Psychophysics of music and taste."""
+    """Psychophysics of music and taste. Alone it says where you are, and what comes next."""
+    if context.invoked_subcommand is None:
+        from tastelab.whereabouts import told, whereabouts
+
+        for line in told(whereabouts(Path.cwd())):
+            say(line)
+        say("\nAll commands: tastelab --help")
 
 
 def user_errors() -> tuple[type[BaseException], ...]:
@@ -75,7 +81,7 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         status = INTERRUPTED
     except user_errors() as error:
-        sys.stderr.write(f"tastelab: {error}\n")
+        sys.stderr.write(f"tastelab: {repeated(str(error))}\n")
         sys.exit(2)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):

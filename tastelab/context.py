@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tastelab.errors import UserError
+from tastelab.hints import repeated
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 def tastelab_version() -> str:
     """Version of the installed tastelab."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("tastelab")
     except PackageNotFoundError:
@@ -140,7 +142,7 @@ def say(text: str, quiet: bool = False) -> None:
     if not quiet:
         from rich.console import Console
 
-        Console(highlight=False).print(text, soft_wrap=True, markup=False)
+        Console(highlight=False).print(repeated(text), soft_wrap=True, markup=False)
 
 
 def show(

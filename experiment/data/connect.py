@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
+from experiment.data.looking import SETTLED, looking, way
 from experiment.data.private import own_file
 from experiment.errors import ExperimentError
 
@@ -44,13 +44,11 @@ def look(path: Path) -> str:
         return "nothing"
     try:
         try:
-            # Without a log beside it nobody writes it, and looking leaves none there.
-            beside = path.with_name(f"{path.name}-wal").exists()
-            tables, revision = _tables(path, "mode=ro" if beside else "immutable=1")
+            tables, revision = _tables(path, way(path))
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 return "ours"  # whoever opens it waits for the lock and says what it is
-            tables, revision = _tables(path, "immutable=1")  # in a folder that can only be read
+            tables, revision = _tables(path, SETTLED)  # in a folder that can only be read
     except sqlite3.Error as error:
         raise ExperimentError(f"--db {path}: {error}") from None
     if tables and not tables >= OURS:
@@ -60,7 +58,7 @@ def look(path: Path) -> str:
 
 
 def _tables(path: Path, how: str) -> tuple[set[str], str | None]:
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=1.0)) as connection:
+    with looking(path, how) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables >= OURS:
             return tables, None

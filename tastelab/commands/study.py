@@ -44,7 +44,7 @@ def run(
     path = run_study(Run(loaded, place.study, place.db, place.out, participants, person, seed, quiet, effects=effects))
     say(f"\nReport: {path}   ({time.monotonic() - started:.0f} s)")
     say("Next:")
-    say(f"  a real session:            tastelab experiment run --code P001 --study {place.study}")
+    say(f"  a real session:            tastelab experiment run --code P001{place.repeated()}")
     say(
         "  with the released models:  tastelab models pull NAME (e.g. facebook/musicgen-small), NAME in [models] of the study file"
     )

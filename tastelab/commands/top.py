@@ -11,6 +11,7 @@ import typer
 
 from tastelab.context import open_store, read_study, say, show, stimuli_folder
 from tastelab.errors import UserError
+from tastelab.hints import repeated
 from tastelab.options import STATION, JsonOption, Place, StationOption, grouped
 
 if TYPE_CHECKING:
@@ -38,7 +39,14 @@ def doctor(
         for side in ("left", "right"):
             say(f"a tone on the {side} now", as_json)
             play_tone(side)
-    show("doctor", "paper", None, {"checks": [c.row() for c in found]}, as_json, None)
+    show(
+        "doctor",
+        "paper",
+        None,
+        {"checks": [{k: repeated(v) if isinstance(v, str) else v for k, v in c.row().items()} for c in found]},
+        as_json,
+        None,
+    )
     failed = [c.check for c in found if c.state == "FAILED"]
     if failed:
         raise UserError(f"not ready for a session: {', '.join(failed)}; the table says what to do")

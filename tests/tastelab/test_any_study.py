@@ -22,7 +22,7 @@ from experiment.data.store import Store
 from experiment.launch import Prepared
 from experiment.session import run_session, unanswered
 from stimuli.names import opaque
-from tastelab.check import _planned_clips
+from tastelab.check import planned_clips
 from tastelab.errors import UserError
 from tastelab.study import Study, load_study
 
@@ -147,7 +147,7 @@ def entered(store: Store, study: Study) -> Prepared:
     rows = [
         {"clip": opaque(1, c.model, c.taste, c.number), "taste": c.taste, "model": c.model, "number": c.number, "path": None,
          "sha256": f"{c.number:064d}"}
-        for c in _planned_clips(study.stimuli, study.experiment, study.models.conditions)
+        for c in planned_clips(study.stimuli, study.experiment, study.models.conditions)
     ]  # fmt: skip
     return Prepared(store, number, study.experiment, store.ensure_stimuli(number, rows))
 

@@ -158,7 +158,10 @@ def test_corpora_of_ones_own_material(asked: Asked, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["opera"], "dataset 'opera' is not known; there are: base, varied, pulse, taste, pulse-taste, sung, generated, tamd"),
+        (
+            ["opera"],
+            "dataset 'opera' is not known; there are: base, varied, pulse, taste, pulse-taste, sung, generated, tamd",
+        ),
         (["base", "--split", "dev"], "--split 'dev' is not known; there are: train, test"),
         (["tamd"], "dataset tamd and --tamd DIRECTORY go together"),
         (["base", "--tamd", "t"], "dataset tamd and --tamd DIRECTORY go together"),

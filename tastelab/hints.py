@@ -1,0 +1,64 @@
+"""Commands that a message tells somebody to run repeat the options that were given: a hint that drops --study leads elsewhere.
+
+Messages come from every floor, and none of them knows the command line. So the front door notes what was given, and whatever it
+prints has its hints, ``'tastelab ...'`` between quotation marks, completed.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+# What says where one is: it holds for the next command too, if that takes it.
+REPEATED = ("--study", "--db", "--out", "--kind", "--station", "--key")
+HINT = re.compile(r"'tastelab ([^']*)'")
+FILE = "file"  # a study file that a command takes without an option
+
+_now: tuple[Any, dict[str, str]] = (None, {})
+
+
+def begin(front: Any, words: Sequence[str]) -> None:
+    """Note the command line and the words that it was called with."""
+    global _now
+    _now = (front, given(words))
+
+
+def given(words: Sequence[str]) -> dict[str, str]:
+    """Options to be repeated, among the words of a command; a database's password is none."""
+    found = {}
+    for k, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name in REPEATED and (equals or k + 1 < len(words)):
+            found[name] = value if equals else words[k + 1]
+    if "@" in found.get("--db", ""):
+        from experiment.data.connect import shown
+
+        found["--db"] = shown(found["--db"])
+    return found
+
+
+def repeated(text: str) -> str:
+    """A message, its hints with the options that were given."""
+    return HINT.sub(lambda hint: f"'tastelab {_completed(hint[1])}'", text) if _now[1] else text
+
+
+def _completed(hint: str) -> str:
+    command, options = _now
+    words = hint.split()
+    for word in words:
+        commands = getattr(command, "commands", {})
+        if word not in commands:
+            break
+        command = commands[word]
+    if getattr(command, "commands", None):  # a group, or no command of ours
+        return hint
+    taken = {name for p in command.params for name in p.opts}
+    out = hint
+    for name, value in options.items():
+        if name in taken and name not in words:
+            out += f" {name} {shlex.quote(value)}"
+        elif name == "--study" and FILE in taken and not any(word.endswith(".toml") for word in words):
+            out += f" {shlex.quote(value)}"
+    return out
