@@ -138,7 +138,7 @@ class RatingsTask(Task, Scales):
         poles = {a.name: a.opposite is not None for a in self.adjectives}
         alike = next((i for i, item in enumerate(items) if poles[item] != poles[items[0]]), len(items))
         screens = -(-alike // FORM)
-        return list(items[: -(-alike // max(1, screens))])
+        return list(items[: -(-alike // screens)])
 
     def titles(self, reader: Reader) -> list[str]:
         """One clip."""
