@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from sqlalchemy import select
 
 from experiment import answering, launch
 from experiment.config import ExperimentConfig
+from experiment.data import tables
 from experiment.data.store import Store
-from experiment.data.tables import Event, Response, Screening, Superseded, Trial
+from experiment.data.tables import Event, Response, Screening, Seen, SessionRow, Sitting, Superseded, Tombstone, Trial
 from experiment.errors import ExperimentError
 from experiment.question import Answer, Back, Question
 from experiment.session import perform, run_session
-from experiment.steps import Ask, Consent, End, next_step
+from experiment.steps import Ask, Consent, End, Headphones, Stored, next_step
+from experiment.texts import texts
 from tests.experiment.test_forms import IN_ORDER, answers, at_a_form, paper
 from tests.experiment.test_steps import Killed, Listener, begun, count, entered, rows_of, short
 
@@ -228,3 +231,214 @@ def test_after_the_end_nothing_is_filled_in(tmp_path: Path, paper: ExperimentCon
     with pytest.raises(ExperimentError):
         answering.filled(prepared.store, stored, step, answers(step), 9.0)
     assert len(rows_of(prepared.store)) == 13
+
+
+def events_of(store: Store) -> list[tuple[str, float, int | None, dict[str, Any]]]:
+    """What happened, when, in the trial of which place."""
+    with store.transaction() as s:
+        query = select(Event, Trial.position).outerjoin(Trial, Trial.id == Event.trial_id).order_by(Event.id)
+        return [(e.name, e.at, position, e.detail) for e, position in s.execute(query)]
+
+
+def asked_in(stored: Stored, config: ExperimentConfig) -> Ask:
+    step = next_step(stored, config)
+    assert isinstance(step, Ask)
+    return step
+
+
+def test_each_step_is_kept_with_when_it_was_and_what_was_found(tmp_path: Path, short: ExperimentConfig) -> None:
+    prepared = entered(tmp_path, short)
+    store, session = prepared.store, begun(prepared)
+    stored = answering.started(store, session)
+    stored = answering.agreed(store, stored, short, True, True, 1.0)
+    step = asked_in(stored, short)
+    for _ in range(2):
+        after = answering.answered(store, stored, step, Answer(choice="female", interaction={"n": 3}), short, 2.0)
+    step = asked_in(after, short)
+    went = answering.back(store, after, step, 3.0)
+    assert went.reopened(step.trial) == ["sex"]
+    assert answering.back(store, stored, asked_in(stored, short), 3.5) == stored  # nothing is before the first
+    stored = answering.seen(store, went, "page:x", 4.0)
+    stored = answering.seen(store, stored, "sound", 5.0, "sound_check", plays=2)
+    assert {"page:x", "sound"} <= stored.seen
+    trial = stored.plan[1]
+    stored = answering.heard(store, stored, "heard:1", trial.id, [(6.0, {"clip": "a"}), (7.0, {"clip": "b"})])
+    test = Headphones("antiphase", (1, 2, 3))
+    right = [t.right for t in test.trials()]
+    stored = answering.screened(store, stored, test, right, True, 8.0)
+    stored = answering.stopped(store, stored, 9.0, {"clip": "a", "played": 0.5})
+    assert stored.status == "stopped"
+    assert events_of(store) == [
+        ("start", 0.0, None, {}),
+        ("answer", 2.0, 0, {"item": "sex", "n": 3}),
+        ("back", 3.0, 0, {"item": "sex"}),
+        ("sound_check", 5.0, None, {"plays": 2}),
+        ("audio_onset", 6.0, 1, {"clip": "a"}),
+        ("audio_onset", 7.0, 1, {"clip": "b"}),
+        ("sound_failed", 9.0, None, {"clip": "a", "played": 0.5}),
+        ("end", 9.0, None, {"status": "stopped"}),
+    ]
+    with store.transaction() as s:
+        (made,) = s.scalars(select(Screening))
+        assert (made.test, made.passed, made.detail) == ("antiphase", True, {"given": right, "right": right})
+        assert s.get_one(SessionRow, session).ended_at is not None
+    # It is over: nothing ends it another time, and what was complete stays so.
+    assert answering.stopped(store, replace(stored, status="complete"), 10.0).status == "complete"
+    assert events_of(store)[-1][1] == 9.0
+
+
+@pytest.mark.parametrize(("set_to", "kept"), [(3.0, 0.0), (0.0, 0.0), (-7.5, -7.5), (-24.0, -24.0), (-24.5, -24.0)])
+def test_the_level_is_kept_within_its_limits_and_with_its_sitting(
+    tmp_path: Path, short: ExperimentConfig, set_to: float, kept: float
+) -> None:
+    """Never louder than 0 dB, whatever comes; another sitting's is another."""
+    prepared = entered(tmp_path, short)
+    store, session = prepared.store, begun(prepared)
+    first = answering.started(store, session)
+    assert answering.level(store, first, -2.0, -24, 1.0).gain_db == -2.0
+    second = answering.started(store, session)
+    assert "level" not in second.seen
+    told = [answering.level(store, second, value, -24, 2.0) for value in (set_to, -1.0)]  # the same step, done twice
+    assert told[0].gain_db == kept
+    with store.transaction() as s:
+        own = {"by": "participant", "gain_db": kept}
+        assert s.get_one(SessionRow, session).calibration == own
+        sat = list(s.scalars(select(Sitting).order_by(Sitting.number)))
+        assert [(x.number, x.calibration) for x in sat] == [(1, {"by": "participant", "gain_db": -2.0}), (2, own)]
+        assert {x.station for x in sat} == {"station"}
+    assert events_of(store)[-1] == ("level", 2.0, None, {"gain_db": kept})
+    assert answering.read(store, session).gain_db == kept
+
+
+def test_where_nobody_hears_level_and_headphones_are_passed_over(tmp_path: Path, short: ExperimentConfig) -> None:
+    prepared = entered(tmp_path, short)
+    stored = answering.started(prepared.store, begun(prepared))
+    stored = answering.level(prepared.store, stored, None, -24, 1.0)
+    stored = answering.screened(prepared.store, stored, Headphones("huggins", (1, 2, 3)), None, True, 2.0)
+    assert (stored.seen, stored.gain_db, stored.passed, stored.status) == (
+        {"level", "headphones:huggins"}, None, {}, "running",
+    )  # fmt: skip
+    assert [e[0] for e in events_of(prepared.store)] == ["start"]
+    assert count(prepared.store, Screening) == 0
+
+
+def test_a_sitting_is_its_tokens_and_the_last_one_writes(tmp_path: Path, short: ExperimentConfig) -> None:
+    prepared = entered(tmp_path, short)
+    store, session, other = prepared.store, begun(prepared), begun(prepared, "another")
+    assert answering.sitting_of(store, session) is None
+    answering.started(store, other, "elsewhere")
+    found = [answering.started(store, session, token).sitting for token in ("one", "one", "two", "one")]
+    assert found == [1, 1, 2, 3]
+    assert answering.sitting_of(store, session) == "one"
+    assert answering.started(store, session).sitting == 4  # a booth, which has none
+    assert answering.sitting_of(store, session) is None
+    stored = answering.started(store, session, "three")
+    done = answering.seen(store, stored, "page:x", 0.0)
+    assert answering.started(store, session, "three").seen == done.seen == {"page:x"}
+    assert answering.started(store, session, "four").seen == frozenset()
+    answering.stopped(store, answering.read(store, session), 1.0)
+    # What is over is read, and begins no other sitting.
+    over = answering.started(store, session, "five")
+    assert (over.status, over.sitting) == ("stopped", 6)
+    with store.transaction() as s:
+        assert list(s.scalars(select(Sitting.number).where(Sitting.session_id == session))) == [1, 2, 3, 4, 5, 6]
+
+
+def test_consent_is_given_once_to_the_words_that_were_shown(tmp_path: Path, short: ExperimentConfig) -> None:
+    """In another window otherwise: the first counts. Its text's fingerprint is of all that stood there."""
+    prepared = entered(tmp_path, short)
+    store, session = prepared.store, begun(prepared)
+    stored = answering.started(store, session)
+    step = next_step(stored, short)
+    assert isinstance(step, Consent)
+    assert answering.agreed(store, stored, short, True, False, 0.0).special is False
+    assert answering.agreed(store, stored, short, True, True, 0.0).special is False
+    shown = repr([*sorted(texts("en")["consent"].items()), *step.more])
+    with store.transaction() as s:
+        (given,) = s.scalars(select(tables.Consent))
+        row = s.get_one(SessionRow, session)
+        assert (given.participant_id, given.study_id) == (row.participant_id, row.study_id)
+        assert (given.special_categories, given.text_sha256) == (False, hashlib.sha256(shown.encode()).hexdigest())
+
+
+def test_whoever_refuses_leaves_that_it_was_and_no_code(tmp_path: Path, short: ExperimentConfig) -> None:
+    prepared = entered(tmp_path, short)
+    store, session = prepared.store, begun(prepared)
+    stored = answering.started(store, session)
+    for _ in range(2):
+        after = answering.agreed(store, stored, short, False, True, 0.0)
+    assert (after.status, after.plan, after.answered) == ("refused", (), frozenset())
+    with store.transaction() as s:
+        (stone,) = s.scalars(select(Tombstone))
+        assert (stone.study, stone.outcome, stone.kinds) == ("s", "refused", ["bot"])
+        row = s.get_one(SessionRow, session)
+        assert (row.status, row.participant.code == "b") == ("refused", False)
+        assert row.ended_at is not None
+    assert (count(store, Trial), count(store, tables.Consent)) == (0, 0)
+
+
+@pytest.mark.parametrize(("age", "status"), [(18.0, "running"), (17.0, "too_young"), (None, "too_young")])
+def test_of_eighteen_years_one_is_old_enough(
+    tmp_path: Path, short: ExperimentConfig, age: float | None, status: str
+) -> None:
+    assert short.minimum_age == 18
+    prepared = entered(tmp_path, short)
+    stored = answering.started(prepared.store, begun(prepared))
+    stored = answering.agreed(prepared.store, stored, short, True, False, 0.0)
+    stored = answering.answered(prepared.store, stored, asked_in(stored, short), Answer(choice="male"), short, 1.0)
+    step = asked_in(stored, short)
+    assert step.question.item == "age"
+    after = answering.answered(prepared.store, stored, step, Answer(value=age, response_time=2.0), short, 2.0)
+    assert after.status == status
+    kept = [r[1:3] for r in rows_of(prepared.store)]
+    assert kept == ([("sex", None), ("age", 18.0)] if status == "running" else [])
+
+
+def test_only_a_test_that_is_required_ends_a_session(tmp_path: Path, short: ExperimentConfig) -> None:
+    prepared = entered(tmp_path, short)
+    test = Headphones("antiphase", (1, 2, 3))
+    wrong = [1 + t.right % 3 for t in test.trials()]
+    for code, required, status in (("one", False, "running"), ("two", True, "stopped")):
+        session = begun(prepared, code)
+        stored = answering.started(prepared.store, session)
+        after = answering.screened(prepared.store, stored, test, wrong, required, 5.0)
+        assert (after.status, after.passed, after.screenings) == (status, {"antiphase": False}, 1)
+        assert answering.read(prepared.store, session).status == status
+        assert ("headphones_failed" in answering.read(prepared.store, session).seen) is required
+    assert events_of(prepared.store)[-1] == ("end", 5.0, None, {"status": "stopped"})
+    assert count(prepared.store, Seen) == 3
+
+
+INSTRUMENTS = {"piano": "Piano", "voice": "Voice", "none": "None"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("voice;piano", "piano;voice"), ("piano", "piano"), ("none", "none"), (";piano;", "piano"), ("piano;voice;none", None),
+        ("piano;none", None), ("", None), (None, None), ("drums", None), ("piano;drums", None), ("piano;piano", None),
+    ],
+)  # fmt: skip
+def test_options_are_kept_in_the_questions_order_or_not_at_all(given: str | None, kept: str | None) -> None:
+    """From one to two, and none alone."""
+    question = Question("plays", "multiple", "What do you play?", INSTRUMENTS, 1, 2, alone="none")
+    if kept is None:
+        with pytest.raises(ExperimentError, match="plays: these options can't be chosen together"):
+            answering._possible(question, Answer(choice=given))
+    else:
+        assert answering._possible(question, Answer(choice=given, response_time=2.0)) == Answer(None, kept, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(" a\tlot \n of it ", "a lot of it"), ("abcdefghijkl", "abcdefghijkl"), ("ab", "ab"), ("a", None), ("abcdefghijklm", None)],
+)  # fmt: skip
+def test_a_text_is_one_line_of_its_length(given: str, kept: str | None) -> None:
+    question = Question("why", "text", "Why?", low=2, high=12)
+    if kept is None:
+        with pytest.raises(ExperimentError, match=f"why: a text of {len(given)} characters, 2 to 12 may be"):
+            answering._possible(question, Answer(said=given))
+    else:
+        assert answering._possible(question, Answer(said=given)).said == kept
+    assert answering._possible(replace(question, low=0), Answer(said=" \n")).said is None
+    assert answering._possible(replace(question, low=0), Answer()).said is None
