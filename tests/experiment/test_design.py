@@ -303,6 +303,54 @@ def test_a_repeat_comes_anywhere_in_the_last_quarter() -> None:
     assert with_repeats(trials, 0, Counter(), np.random.default_rng(1)) == trials
 
 
+@pytest.mark.parametrize(("count", "early"), [(1, {0}), (2, {0}), (3, {0}), (4, {0, 1}), (5, {0, 1})])
+def test_what_is_repeated_was_heard_in_the_first_half(count: int, early: set[int]) -> None:
+    """Of one clip, that one: it has no first half."""
+    trials = [PlannedTrial("fit", "sour", k, 10 + k, ("preference",)) for k in range(count)]
+    again: Counter[Any] = Counter()
+    for seed in range(8 * len(early)):
+        made = with_repeats(trials, 1, again, np.random.default_rng(seed))
+        (repeat,) = (t for t in made if t.repeated)
+        assert (repeat.block, repeat.taste, repeat.items) == ("fit", "sour", ("preference",))
+        assert repeat.second == 10 + (repeat.first or 0)
+    # Each as often as the others: whose turn it is is counted over people.
+    assert again == {(k, 10 + k): 8 for k in early}
+
+
+def test_a_session_has_what_is_asked_about_each_clip_of_a_pair_and_what_has_no_clips() -> None:
+    scale = {"question": {"en": "Agree?"}, "labels": {"en": ["no", "yes"]}}
+    tasks = [
+        {"kind": "questionnaire", "name": "sounds", **scale, "items": [{"name": n, "words": {"en": n}} for n in ("b", "a")]},
+        compared(trials=2, after=["quality", "liking"]),
+        {"kind": "questions", "name": "own", "items": [{"kind": "number", "name": "years", "question": {"en": "Years?"}}]},
+        {"kind": "page", "name": "bye", "title": {"en": "a"}, "text": {"en": "b"}},
+    ]  # fmt: skip
+    trials = plan(study(*tasks, demographics=[], minimum_age=0), clips(3), 0)
+    one, other = block(trials, "preference")
+    assert trials == [
+        PlannedTrial("sounds", None, None, None, ("b", "a")),
+        *(
+            t
+            for pair in (one, other)
+            for t in (pair, *(PlannedTrial("affect", pair.taste, c, None, ("quality", "liking")) for c in (pair.first, pair.second)))
+        ),
+        PlannedTrial("own", None, None, None, ("years",)),
+        PlannedTrial("bye", None, None, None, ()),
+    ]  # fmt: skip
+    asked = plan(study(*tasks, demographics=["age", "sex"]), clips(3), 0)
+    assert asked == [PlannedTrial("demographics", None, None, None, ("age", "sex")), *trials]
+
+
+def test_clips_heard_alone_are_of_other_prompts_where_there_are_enough() -> None:
+    """Clips of one number were made of one prompt: in the same session the other condition's comes from another."""
+    task = {"kind": "identification", "clips": 2}
+    pool = clips(4, TASTES[:1])
+    numbers = {c.id: c.number for c in pool}
+    for row in range(24):
+        one, other = (numbers[t.first or 0] for t in block(plan(study(task), pool, row), "identification"))
+        assert one != other
+
+
 def test_parts_change_places_where_that_is_declared() -> None:
     tasks = [
         {"kind": "page", "name": "hello", "title": {"en": "a"}, "text": {"en": "b"}},
