@@ -8,7 +8,8 @@ once for a commit). A fault that no test notices is a survivor; one that changes
 has the rates with 95 % intervals (Wilson) and every survivor. It can be stopped and goes on where it was.
 
 With ``--part 'experiment/tasks/*' experiment/design.py`` the same is done over the files that match, and what is found stands
-there among `parts`, with the commit that it is of. With ``--only 'analysis/engines/*'`` it serves while tests are written:
+there among `parts`, with the commit that it is of; with ``--own`` by the tests of the module's own name alone, which can but
+lower the rate. With ``--only 'analysis/engines/*'`` it serves while tests are written:
 nothing is kept, any tree will do, and the tests are those beside the module, of its own name where there is such a file (or
 those named by ``--tests``).
 """
@@ -202,6 +203,7 @@ def main() -> int:
     parser.add_argument(
         "--map", action="store_true", help="run all tests that run through the line, not those beside it"
     )
+    parser.add_argument("--own", action="store_true", help="run the tests of the module's own name alone")
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     commit = _git("rev-parse", "HEAD")
@@ -225,9 +227,11 @@ def main() -> int:
             "the tree differs from its commit: commit first, so that the faults are drawn after the tests\n"
         )
         return 2
+    if given.own and not given.part:
+        parser.error("--own is for a --part: of all code the rate is that of the tests beside the module")
     chosen = drawn(given.n, commit, *given.part)
     named = "-".join(pattern.replace("/", ".").replace("*", "all") for pattern in given.part)
-    kept = ROOT / ".pytest_cache" / f"mutants-{commit[:12]}-{given.n}{named[:100]}.json"
+    kept = ROOT / ".pytest_cache" / f"mutants-{commit[:12]}-{given.n}{named[:100]}{'-own' * given.own}.json"
     if kept.exists():
         known.update(json.loads(kept.read_text(encoding="utf-8")))
     if given.map:
@@ -239,6 +243,8 @@ def main() -> int:
 
         def groups(mutant: Mutant) -> list[Group]:
             quick = [(g, LIMIT, QUICK) for g in beside(mutant.file)]
+            if given.own:
+                return [(tests, 3 * LIMIT_OF_ONE, QUICK) for tests, _, _ in quick[:1]]
             return [*quick, ([*chain(*beside(mutant.file))], LIMIT, SLOW)]
 
     started = time.monotonic()
@@ -250,7 +256,7 @@ def main() -> int:
     run_as = {
         "commit": commit,
         "seed": "the commit's hash",
-        "tests": "through the line" if given.map else "beside the module",
+        "tests": "of its own name" if given.own else "through the line" if given.map else "beside the module",
         "machine": f"{platform.processor() or platform.machine()}, Python {platform.python_version()}",
         "minutes": round((time.monotonic() - started) / 60, 1),
     }
