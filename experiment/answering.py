@@ -109,7 +109,7 @@ def started(store: Store, session_id: int, token: str | None = None) -> Stored:
 def sitting_of(store: Store, session_id: int) -> str | None:
     """The token of the last sitting; None where it has none, or none has begun."""
     last = select(Event.detail).where(Event.session_id == session_id, Event.name == START).order_by(Event.id.desc())
-    found = store.do(lambda s: s.scalar(last.limit(1)))
+    found = store.do(lambda s: s.scalar(last))
     return None if found is None else found.get("token")
 
 
