@@ -39,9 +39,9 @@ class Consent:
     """
 
     id: str = "consent"
-    minutes: int = field(default=0, compare=False)
-    special: bool = field(default=True, compare=False)
-    more: tuple[str, ...] = field(default=(), compare=False)
+    minutes: int = 0
+    special: bool = True
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ from experiment.question import Answer, Back, Question
 from experiment.session import perform, run_session
 from experiment.steps import (
     Ask,
+    Consent,
     End,
+    Form,
     Headphones,
     Level,
     Listen,
@@ -445,3 +447,110 @@ def test_one_goes_back_to_the_answer_before_and_not_out_of_a_trial(config: Exper
     assert asked("sex", "age") == ("device", True, None)
     assert asked("sex", back=False) == ("age", False, 18)
     assert asked(back=False) == ("sex", False, None)
+
+
+def test_consent_says_how_long_it_takes_and_whether_something_special_is_asked() -> None:
+    """Two clips of 15 s and three answers of 5, 3 and 3 s are less than a minute; what is read on the way makes it more."""
+    tasks = [{"kind": "ratings", "clips": 2, **SCALES}]
+    asked = ExperimentConfig.model_validate(
+        {"tasks": tasks, "sound_check": False, "consent": {"controller": "the lab, Rome"}}
+    )
+    clips = [Stimulus(id=k, clip=f"c{k}", taste="sweet", model="a", number=k, seconds=15.0) for k in (1, 2)]
+    plan = [Trial(id=7, position=0, block="demographics", items=["sex"])]
+    plan += [Trial(id=k, position=k, block="ratings", items=["hot"], first=clips[k - 1]) for k in (1, 2)]
+
+    def consent(trials: list[Trial]) -> Consent:
+        step = next_step(begun_at(trials, special=None), asked)
+        assert isinstance(step, Consent)
+        return step
+
+    plain = consent(plan)
+    assert (plain.id, plain.special) == ("consent", False)
+    assert 2 <= plain.minutes <= 4
+    assert any("the lab, Rome" in paragraph for paragraph in plain.more)
+    plan[0].items = ["sex", "ethnicity"]
+    assert consent(plan).special is True
+    assert consent(plan * 9).minutes > plain.minutes
+
+
+def test_what_was_answered_on_one_page_is_not_asked_again_with_the_rest() -> None:
+    """All that is open on the screen; what one went back to stands before it, alone."""
+    asked = ExperimentConfig.model_validate({"tasks": [{"kind": "ratings", "clips": 1, "one_page": True, **SCALES}]})
+    plan = [Trial(id=9, position=4, block="ratings", items=["hot", "cold"])]
+    ready = frozenset({"intro:ratings", "sound"})
+    step = next_step(begun_at(plan, seen=ready), asked)
+    assert isinstance(step, Form)
+    assert (step.id, [q.item for q in step.questions], step.progress) == ("form:4:hot", ["hot", "cold"], (0, 2))
+    rest = next_step(begun_at(plan, seen=ready, answered=frozenset({(9, "hot")})), asked)
+    assert isinstance(rest, Form)
+    assert (rest.id, [q.item for q in rest.questions], rest.progress) == ("form:4:cold", ["cold"], (1, 2))
+    one = asked.model_copy(update={"tasks": (asked.tasks[0].model_copy(update={"one_page": False}),)})
+    alone = next_step(begun_at(plan, seen=ready), one)
+    assert isinstance(alone, Ask)
+    assert (alone.id, alone.question.item, alone.progress) == ("ask:4:hot", "hot", (0, 2))
+
+
+def test_going_back_asks_the_item_anew_until_it_is_answered_and_then_goes_on() -> None:
+    asked = ExperimentConfig.model_validate({"tasks": [{"kind": "ratings", "clips": 1, **SCALES}]})
+    plan = [Trial(id=9, position=4, block="ratings", items=["hot", "cold"])]
+    done, ready = frozenset({(9, "hot")}), frozenset({"intro:ratings", "sound"})
+    stored = begun_at(plan, seen=ready, answered=done)
+    assert stored.before(plan[0], "cold") == "hot"
+    assert stored.before(plan[0], "hot") is None
+    went = stored.having(stored.back(plan[0], "hot"))
+    assert "back:4:hot:0" in went.seen
+    assert next_step(went, asked).id == "ask:4:hot"
+    anew = replace(went, superseded={(9, "hot"): 1})
+    assert next_step(anew, asked).id == "ask:4:cold"
+    assert anew.back(plan[0], "hot") == "back:4:hot:1"
+    # What falls away without the consent to it is neither asked nor gone back to.
+    private = replace(
+        stored,
+        special=False,
+        plan=[Trial(id=9, position=4, block="demographics", items=["sex", "ethnicity", "device"])],
+    )
+    assert private.items(private.plan[0]) == private.open(private.plan[0]) == ["sex", "device"]
+
+
+def test_debrief_and_last_page_are_the_studys_own_where_it_has_them() -> None:
+    notice = {"title": {"en": "What it was"}, "text": {"en": "Music for {code}."}}
+    own = {"debrief": notice, "completion": {"title": {"en": "Done"}, "text": {"en": "Show {code}."}}}
+    asked = ExperimentConfig.model_validate({"tasks": [{"kind": "ratings", "clips": 1, **SCALES}]} | own)
+    assert next_step(begun_at([]), asked) == Page("debrief", "What it was", "Music for P1.")
+    told = begun_at([], seen=frozenset({"debrief"}))
+    assert next_step(told, asked) == Page("end", "Done", "Show P1.")
+    assert next_step(told, asked.model_copy(update={"completion": None})) == Page(
+        "end", texts("en")["end"]["title"], texts("en")["end"]["text"].format(code="P1")
+    )
+
+
+def test_a_break_and_an_introduction_come_between_parts_and_not_in_them() -> None:
+    """The break once a sitting, at the trial by which half is over, and only for whoever heard something in this sitting."""
+    tasks = [{"kind": "ratings", "name": name, "clips": 1, **SCALES} for name in ("one", "two")]
+    asked = ExperimentConfig.model_validate({"tasks": tasks, "sound_check": False})
+    clip = Stimulus(id=1, clip="c1", taste="sweet", model="a", number=0, seconds=10.0)
+    plan = [Trial(id=k, position=k, block=b, items=["hot"], first=clip) for k, b in ((1, "one"), (2, "two"))]
+    done = frozenset({(1, "hot")})
+
+    def comes(*seen: str, pause: bool = True, answered: frozenset[tuple[int, str]] = done) -> str:
+        study = asked.model_copy(update={"pause": pause})
+        return next_step(begun_at(plan, answered=answered, seen=frozenset(seen)), study).id
+
+    assert comes("intro:one", "heard:1") == "pause"
+    assert comes("intro:one", "heard:1", "pause") == "intro:two"
+    assert comes("intro:one", "heard:1", pause=False) == "intro:two"
+    assert comes() == "intro:two"  # who comes back after the half has rested
+    assert comes("intro:two") == "heard:2"
+    assert comes("intro:two", "heard:2") == "ask:2:hot"
+    assert comes("intro:one", answered=frozenset()) == "heard:1"
+    first, second = (next_step(begun_at(plan, answered=a), asked) for a in (frozenset[tuple[int, str]](), done))
+    assert isinstance(first, Page)
+    assert isinstance(second, Page)
+    assert (first.title, second.title) == ("First part", "Second part")
+    assert first.text == second.text == texts("en")["ratings"]["intro"]
+    assert comes("intro:one", "heard:1", pause=True) == "pause"
+    page = next_step(begun_at(plan, answered=done, seen=frozenset({"heard:1"})), asked)
+    assert page == Page("pause", texts("en")["pause"]["title"], texts("en")["pause"]["text"])
+    listen = next_step(begun_at(plan, answered=done, seen=frozenset({"intro:two"})), asked)
+    assert isinstance(listen, Listen)
+    assert (listen.clips, listen.titles, listen.trial) == ((clip,), ("Listen",), plan[1])
