@@ -96,5 +96,8 @@ if ! "$VENV/bin/python" -c 'import torchaudio' 2>/dev/null; then
 fi
 # What librosa has compiled is made now, by one process: two that begin at once on a fresh machine would spoil it.
 "$VENV/bin/python" -P -c 'from models.compiled import librosa; librosa()'
+# Likewise the captioner's language model as it is read, and for training corpora (the tests') the scores.
+"$VENV/bin/python" -P -c 'from models.sonicverse.llm import converted_smollm2; converted_smollm2()'
+[ -z "${1:-}" ] || "$VENV/bin/python" -P -c 'from pathlib import Path; from stimuli.dataset.scores import chorales; chorales(Path("nowhere"))'
 echo "$want" > "$STAMP"
 echo "Ready: $VENV/bin/tastelab --help"

@@ -38,7 +38,8 @@ def converted_smollm2() -> Path:
         from filelock import FileLock
 
         # Of several processes that want it on a fresh machine one converts; the others wait.
-        with FileLock(f"{target}.lock"):
+        # Who trains has a seed, of which a first time on a machine may draw no more than a second one.
+        with FileLock(f"{target}.lock"), torch.random.fork_rng(devices=[]):
             if not (target / "config.json").exists():
                 _convert(target)
     return target

@@ -29,7 +29,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_three_processes_at_once_on_a_fresh_machine(tmp_path: Path) -> None:
+def test_two_processes_at_once_on_a_fresh_machine(tmp_path: Path) -> None:
     begun = [
         subprocess.Popen(
             [sys.executable, "-c", USE],
@@ -38,10 +38,10 @@ def test_three_processes_at_once_on_a_fresh_machine(tmp_path: Path) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        for _ in range(3)
+        for _ in range(2)
     ]
     said = [(p.communicate(), p.returncode) for p in begun]
-    assert [status for _, status in said] == [0, 0, 0], [err for (_, err), _ in said]
+    assert [status for _, status in said] == [0, 0], [err for (_, err), _ in said]
     assert len({out for (out, _), _ in said}) == 1
     later = subprocess.run([sys.executable, "-c", USE], env=environment(tmp_path), text=True, capture_output=True)
     assert (later.returncode, later.stdout) == (0, said[0][0][0])

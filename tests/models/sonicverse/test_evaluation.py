@@ -153,11 +153,11 @@ def test_switches_of_features() -> None:
 
 @pytest.mark.slow
 def test_assess_on_a_small_corpus(tmp_path: Path) -> None:
-    """The whole way on eight rendered clips; a corpus without labels is named."""
+    """The whole way on five rendered clips; a corpus without labels is named."""
     from models.sonicverse.load import load_captioner
     from stimuli.dataset.build import build_base
 
-    build_base(tmp_path, 8, 4.0, 16000, 5, "test")
+    build_base(tmp_path, 5, 4.0, 16000, 5, "test")
     tables = assess(load_captioner(), tmp_path)
     assert {r["head"] for r in tables["heads"]} == set(HEADS) - {
         "gender",

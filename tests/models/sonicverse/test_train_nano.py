@@ -18,8 +18,8 @@ from stimuli.dataset.varied import build_varied
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("corpora")
-    build_base(folder / "base", 6, 4.0, 16000, 5)
-    build_varied(folder / "varied", 6, 4.0, 16000, 5)
+    build_base(folder / "base", 3, 3.0, 16000, 5)
+    build_varied(folder / "varied", 3, 3.0, 16000, 5)
     return [folder / "base", folder / "varied"]
 
 
