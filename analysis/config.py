@@ -10,7 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Hypothesis(BaseModel):
-    """A pre-declared direction for one taste: is the fine-tuned model preferred, the base model, or either."""
+    """A direction that is declared before the data for one taste: which condition of a pair fits it better.
+
+    Attributes
+    ----------
+    taste : str
+        A taste of the study, or ``all``.
+    alternative : {"greater", "less", "two-sided"}
+        Whether the first condition of a pair is expected to fit better, worse, or either.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,6 +30,15 @@ class Equivalence(BaseModel):
     """A pre-declared equivalence test: the mean score of a taste (or of "all") lies within `bound` points of the middle.
 
     `reason` says why a difference under the bound would not matter; it is printed beside the result.
+
+    Attributes
+    ----------
+    taste : str
+        A taste of the study, or ``all``.
+    bound : float
+        In points of the slider; under half of it.
+    reason : str
+        Why a smaller difference would not matter.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -87,6 +104,14 @@ class AnalysisConfig(BaseModel):
     groups : list of str
         Answers about people between whose two largest groups the factors are compared: language, sex, age (at its
         median), or another demographic item.
+    alpha : float
+        Level of the declared tests, after correction.
+    hypotheses : list of Hypothesis
+        Directions that are declared.
+    equivalence : list of Equivalence
+        Equivalence tests that are declared.
+    seed : int
+        Of bootstraps, permutations and random tables.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -41,6 +41,8 @@ class LevelConfig(BaseModel):
         Level in dB(A) that noise of the clips' loudness is to have (station).
     days : int
         How long a calibration is valid.
+    softest : int
+        How far a participant may turn it down, dB.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -116,6 +118,8 @@ class Group(BaseModel):
     quota : int or None
         How many complete sessions are wanted; who comes without being sent to a group goes where the smallest share of it
         is filled.
+    name : str
+        What stands in the data.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -179,6 +183,30 @@ class ExperimentConfig(BaseModel):
         Free space that `doctor` wants to see.
     effects : path or None
         What simulated people are told about this study's music; None: what is shipped for the default study.
+    languages : list of str
+        In which sessions may be held; the first is usual.
+    preference : PreferenceConfig or None
+        Version 0.1's way to declare a comparison of ``finetuned`` with ``base``.
+    ratings : RatingsConfig or None
+        Version 0.1's way to declare ratings.
+    questionnaires : list of Questionnaire
+        Version 0.1's way to declare questionnaires, which come first.
+    minimum_age : int
+        In years; whoever is younger is told so kindly, and nothing else is kept.
+    sound_check : bool
+        Whether three tones are played (left, right, both) before the first clip.
+    psytoolkit : ImportConfig or None
+        How a survey file is read.
+    seed : int
+        Of who hears what.
+    level : LevelConfig
+        How loud it is.
+    headphones_required : bool
+        Whether who does not pass the screening may go on.
+    practice : bool
+        Whether a comparison is practised first, on a taste that the study does not have.
+    pause : bool
+        Whether there is a break between the parts in which music is heard.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

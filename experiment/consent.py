@@ -23,10 +23,16 @@ class ConsentConfig(BaseModel):
 
     Attributes
     ----------
-    controller, approval : str
-        Who answers for the data, with an address; number, or name, of an ethics approval.
-    payment, open_data, beyond : dict
-        By language: what people are paid; what becomes of answers; what a withdrawal can't reach beside what the text says.
+    controller : str
+        Who answers for the data, with an address.
+    approval : str
+        Number, or name, of an ethics approval.
+    payment : dict
+        What people are paid, or that they are not; per language.
+    open_data : dict
+        What becomes of answers; per language.
+    beyond : dict
+        What a withdrawal can't reach beside what the text says; per language.
     music : {"told", "debriefed"} or None
         Whether the consent says that a machine made the music, or the debrief does.
     """

@@ -23,7 +23,17 @@ EARLIER_PAIRS = [(EARLIER_COMPARED, "base")]
 
 
 class Blend(BaseModel):
-    """Weights between those of two checkpoint conditions of one layout: `share` of the second, the rest of the first."""
+    """Weights between those of two checkpoint conditions of one layout: `share` of the second, the rest of the first.
+
+    Attributes
+    ----------
+    source : str
+        The condition whose weights a share of 0 would be.
+    to : str
+        The condition whose weights a share of 1 would be.
+    share : float
+        How much of the second is in it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
 

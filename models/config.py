@@ -48,6 +48,12 @@ class ModelsConfig(BaseModel):
         Where networks run: ``auto`` (a card where there is one), ``cpu``, ``cuda``, ``cuda:N``, ``mps`` (`models.devices`).
     batch : int, optional
         Clips of one prompt at a time; None takes 8, or what memory allows. Part of what a clip is made of.
+    top_k : int
+        Of how many likeliest codes the next one is drawn.
+    temperature : float
+        How freely it is drawn; under 1 the likeliest win more often.
+    guidance : float
+        How closely a prompt is followed (classifier-free guidance); 1 is not at all closer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -20,6 +20,18 @@ class TasteConfig(BaseModel):
         Quarter notes per minute.
     prompt : str
         The whole prompt, where the fields do not say enough; replaces them.
+    name : str
+        What stands in the data and in prompts; people read the words of ``[experiment.taste_words]``.
+    pitch : str
+        Register, e.g. ``high-pitched``.
+    character : str
+        How it is to sound, e.g. ``flowing, warm``.
+    articulation : str
+        E.g. ``legato, soft``.
+    harmony : str
+        E.g. ``consonant harmony``.
+    instruments : list of str
+        Named at the end of the prompt.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +63,14 @@ class StimuliConfig(BaseModel):
         Sampling rate of the delivered files in Hz; they are stereo.
     fade : float
         Length of the fades at both ends, seconds.
+    tastes : list of TasteConfig
+        The tastes, in the order of figures.
+    setting : str
+        What the music is for; stands in every prompt after the taste's words.
+    clips_per_taste : int
+        Clips of each taste and condition; the seed paper has 25.
+    seed : int
+        Of all clips: another one makes other clips.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

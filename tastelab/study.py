@@ -21,7 +21,23 @@ from tastelab.errors import UserError
 
 
 class Study(BaseModel):
-    """A study file: a name, a title and the tables of the four packages."""
+    """A study file: a name, a title and the tables of the four packages.
+
+    Attributes
+    ----------
+    name : str
+        Names the study in databases and folders: small letters, digits, ``-`` and ``_``.
+    title : str
+        What people read, in the window and over the report.
+    models : ModelsConfig
+        Networks and conditions.
+    stimuli : StimuliConfig
+        The clips.
+    experiment : ExperimentConfig
+        The sessions.
+    analysis : AnalysisConfig
+        Tests and what is declared before the data.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -19,7 +19,15 @@ PEOPLE = {"participant", "status", "language", "group", "kind"}  # what else tab
 
 
 class Option(BaseModel):
-    """One of several answers: its name in the data and its words per language."""
+    """One of several answers: its name in the data and its words per language.
+
+    Attributes
+    ----------
+    name : str
+        What stands in the data.
+    words : dict
+        What people read, per language.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -28,7 +36,17 @@ class Option(BaseModel):
 
 
 class Asked(BaseModel, ABC):
-    """What each of a study's own questions has: its name in the data and its words per language."""
+    """What each of a study's own questions has: its name in the data and its words per language.
+
+    Attributes
+    ----------
+    name : str
+        What stands in the data.
+    question : dict
+        What people read, per language.
+    kind : str
+        Which question it is.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,7 +63,13 @@ class Asked(BaseModel, ABC):
 
 
 class Optioned(Asked):
-    """A question with options."""
+    """A question with options.
+
+    Attributes
+    ----------
+    options : list of Option
+        The answers, in the order of the screen.
+    """
 
     options: list[Option] = Field(min_length=2, max_length=OPTIONS)
 
@@ -82,7 +106,15 @@ class Choice(Optioned):
 
 
 class Multiple(Optioned):
-    """From `least` to `most` of the options (None: all); `alone` is one that excludes all others, e.g. "none of these"."""
+    """From `least` to `most` of the options (None: all); `alone` is one that excludes all others, e.g. "none of these".
+
+    Attributes
+    ----------
+    least, most : int
+        How many are chosen; without `most`, as many as there are.
+    alone : str or None
+        An option that excludes all others.
+    """
 
     kind: Literal["multiple"] = "multiple"
     least: int = Field(default=1, ge=0)
@@ -118,7 +150,13 @@ class Multiple(Optioned):
 
 
 class Number(Asked):
-    """A whole number from `low` to `high`."""
+    """A whole number from `low` to `high`.
+
+    Attributes
+    ----------
+    low, high : int
+        Ends of what may be typed.
+    """
 
     kind: Literal["number"] = "number"
     low: int = Field(default=0, ge=0)
@@ -136,7 +174,15 @@ class Number(Asked):
 
 
 class Free(Asked):
-    """Words of one's own, `most` characters; they may be left out unless they are `required`."""
+    """Words of one's own, `most` characters; they may be left out unless they are `required`.
+
+    Attributes
+    ----------
+    most : int
+        Characters.
+    required : bool
+        Whether it may not be left empty.
+    """
 
     kind: Literal["text"] = "text"
     most: int = Field(default=200, ge=1, le=LETTERS)
@@ -155,6 +201,11 @@ class QuestionsTask(Task):
 
     Options, numbers and names of questions are part of the data, as those that every session asks (`DEMOGRAPHICS`) are; free
     text is kept apart from it and leaves the database only where that is asked for.
+
+    Attributes
+    ----------
+    items : list
+        The questions.
     """
 
     kind: Literal["questions"] = "questions"

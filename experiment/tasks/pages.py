@@ -11,7 +11,13 @@ from experiment.tasks.task import BlockName, Language, Task
 
 
 class PageTask(Task):
-    """A title and a text per language; it has to have a name."""
+    """A title and a text per language; it has to have a name.
+
+    Attributes
+    ----------
+    title, text : dict
+        What people read, per language.
+    """
 
     kind: Literal["page"] = "page"
     name: BlockName
@@ -26,7 +32,13 @@ class PageTask(Task):
 
 
 class Notice(BaseModel):
-    """What is read when all is answered: a title and a text per language, in which ``{code}`` stands for the person's code."""
+    """What is read when all is answered: a title and a text per language, in which ``{code}`` stands for the person's code.
+
+    Attributes
+    ----------
+    title, text : dict
+        What people read, per language.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -22,6 +22,17 @@ class PreferenceConfig(BaseModel):
     `replicate` gives the paper's design: tastes drawn at random, a clip may be heard again, the slider starts in the middle,
     adjectives stand on one page in the order of the study file. Else each taste comes once a round, every taste before every other
     equally often (``latin``), or in an order drawn with the study's seed.
+
+    Attributes
+    ----------
+    trials : int
+        Comparisons a person.
+    low, high : int
+        Ends of the slider.
+    replicate : bool
+        Whether it is the seed paper's own draw.
+    order : {"latin", "random"}
+        In which order tastes come.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,7 +50,7 @@ class PreferenceConfig(BaseModel):
 
 
 class PreferenceTask(Task, PreferenceConfig):
-    """The task as `[[experiment.tasks]]` declares it.
+    """Two clips of one taste, of two conditions: which fits the taste better? Answered on a slider.
 
     Attributes
     ----------

@@ -25,7 +25,17 @@ from experiment.tasks.task import (
 
 
 class QuestionnaireItem(BaseModel):
-    """One statement; `reverse` says that agreeing counts the other way."""
+    """One statement; `reverse` says that agreeing counts the other way.
+
+    Attributes
+    ----------
+    name : str
+        What stands in the data.
+    words : dict
+        The statement, per language.
+    reverse : bool
+        Whether agreeing counts the other way.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,7 +45,21 @@ class QuestionnaireItem(BaseModel):
 
 
 class Questionnaire(BaseModel):
-    """Statements rated on one scale, as version 0.1's `[[experiment.questionnaires]]` declares them."""
+    """Statements rated on one scale, as version 0.1's `[[experiment.questionnaires]]` declares them.
+
+    Attributes
+    ----------
+    name : str
+        What its answers are called in the data.
+    question : dict
+        What stands over each statement, per language.
+    labels : dict
+        Per language: a word for each step, or two for the ends.
+    low, high : int
+        Ends of the scale; 11 steps at most.
+    items : list of QuestionnaireItem
+        The statements.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,7 +84,7 @@ class Questionnaire(BaseModel):
 
 
 class QuestionnaireTask(Task, Questionnaire):
-    """The task as `[[experiment.tasks]]` declares it; it has to have a name."""
+    """Statements rated on one scale; the task has to have a name."""
 
     kind: Literal["questionnaire"] = "questionnaire"
     name: BlockName

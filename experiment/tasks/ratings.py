@@ -30,6 +30,15 @@ class Adjective(BaseModel):
     """One item of the semantic differential: its name in the data and its word per language.
 
     `opposite` makes it bipolar (cold - warm): that word stands at the low end, `words` at the high end.
+
+    Attributes
+    ----------
+    name : str
+        What stands in the data: small letters and ``_``.
+    words : dict
+        What people read, per language.
+    opposite : dict or None
+        What stands at the low end, per language.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,7 +49,19 @@ class Adjective(BaseModel):
 
 
 class Scales(BaseModel):
-    """What is rated of a clip: each adjective from `low` to `high`; `labels` word the steps per language."""
+    """What is rated of a clip: each adjective from `low` to `high`; `labels` word the steps per language.
+
+    Attributes
+    ----------
+    clips : int
+        Clips a person.
+    low, high : int
+        Ends of the scale; 11 steps at most.
+    labels : dict
+        Per language: a word for each step, or two for the ends.
+    adjectives : list of Adjective
+        What is rated.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,7 +84,13 @@ class Scales(BaseModel):
 
 
 class RatingsConfig(Scales):
-    """The task as version 0.1's `[experiment.ratings]` declares it."""
+    """The task as version 0.1's `[experiment.ratings]` declares it.
+
+    Attributes
+    ----------
+    models : list of str
+        Whose clips are rated.
+    """
 
     models: list[EarlierName] = [EARLIER_COMPARED]
 
@@ -75,7 +102,7 @@ class RatingsConfig(Scales):
 
 
 class RatingsTask(Task, Scales):
-    """The task as `[[experiment.tasks]]` declares it.
+    """One clip, and how much of each adjective is in it, on steps.
 
     Attributes
     ----------

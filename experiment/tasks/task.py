@@ -95,7 +95,15 @@ class Reader:
 
 
 class Task(BaseModel):
-    """One part of a session. Subclasses declare `kind` as a literal."""
+    """One part of a session. Subclasses declare `kind` as a literal.
+
+    Attributes
+    ----------
+    kind : str
+        Which task it is.
+    name : str
+        What its trials are called in the data; empty: as its kind. Small letters, digits and ``_``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     heard: ClassVar[bool] = False  # whether clips are heard in it, after an introduction

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tastelab.context import definition_of, open_store, read_study, say, show
+from tastelab.context import WIDTH, definition_of, open_store, read_study, say, show
 from tastelab.errors import UserError
 from tastelab.options import DB, STUDY, DbOption, EffectsOption, JsonOption, Place, QuietOption, grouped
 
@@ -91,6 +91,26 @@ def check(
         f"{file} can be run. Minutes are an estimate; each clip may be heard {_times(loaded.experiment.replays)} more.",
         as_json,
     )
+
+
+@app.command()
+def reference(
+    word: Annotated[str | None, typer.Argument(help="A table or a key; default: all of them.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a page of the guides.")] = False,
+) -> None:
+    """Every table and key of a study file: what it takes, its default, what it means."""
+    from tastelab.check import nearest
+    from tastelab.reference import about, lines, page, tables
+
+    found = tables() if word is None else about(tables(), word)
+    if not found:
+        known = sorted({k.name for t in tables() for k in t.keys})
+        raise UserError(f"no table or key of a study file is called {word!r}{nearest(str(word), known)}")
+    if markdown:
+        typer.echo(page(found), nl=False)
+        return
+    for line in lines(found, WIDTH):
+        say(line)
 
 
 @app.command()
