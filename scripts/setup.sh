@@ -13,7 +13,7 @@ PACKAGES="xvfb xauth xdotool libportaudio2 libasound2-plugins pulseaudio pulseau
 [ -z "${1:-}" ] || PACKAGES="$PACKAGES postgresql musescore-general-soundfont"
 # Evidence compares with R and its packages (where they are, the tests do too), and has recorded voices sing.
 [ "${1:-}" != evidence ] || PACKAGES="$PACKAGES r-base-core r-cran-psych r-cran-gparotation r-cran-lme4 r-cran-lmertest
- r-cran-ordinal r-cran-vegan r-cran-lavaan flite festival festvox-kdlpc16k festvox-itapc16k festvox-suopuhe-mv
+ r-cran-ordinal r-cran-vegan r-cran-lavaan r-cran-bradleyterry2 flite festival festvox-kdlpc16k festvox-itapc16k festvox-suopuhe-mv
  asterisk-core-sounds-en-g722 asterisk-core-sounds-fr-g722 asterisk-core-sounds-it-g722 asterisk-core-sounds-ru-g722
  asterisk-prompt-it-menardi-wav"
 

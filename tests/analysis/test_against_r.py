@@ -21,10 +21,11 @@ from analysis.factors.invariance import fit_groups
 from analysis.factors.polychoric import polychoric
 from analysis.factors.retention import adequacy, parallel_analysis, reduced_eigenvalues
 from analysis.factors.trust import congruence, omega
+from analysis.preference.bradley import bradley_terry
 from analysis.ratings.paper import anova, tukey
 from benchmarks.mixed import SHAPES, beside
 
-PACKAGES = ("psych", "GPArotation", "vegan", "lme4", "lmerTest", "ordinal", "lavaan")
+PACKAGES = ("psych", "GPArotation", "vegan", "lme4", "lmerTest", "ordinal", "lavaan", "BradleyTerry2")
 
 
 def _missing() -> str:
@@ -241,3 +242,25 @@ def test_published_correlations_give_rs_loadings(tmp_path: Path, reference_data:
     mine = extract(table.to_numpy(), tuple(table.index), 4).loadings
     assert np.abs(np.diag(congruence(mine, found))).min() > 0.9999
     assert mine == pytest.approx(found, abs=1e-3)
+
+
+@pytest.mark.parametrize("conditions", ["abc", "abcde"])
+def test_abilities(tmp_path: Path, conditions: str) -> None:
+    """Answers from 0 to 10 whose middle, 5, says nothing, of people who met the pairs unequally often."""
+    rng = np.random.default_rng(len(conditions))
+    first, second = zip(*(rng.choice(list(conditions), 2, replace=False) for _ in range(260)), strict=True)
+    better = np.array([ord(a) - ord(b) for a, b in zip(first, second, strict=True)])
+    score = np.clip(np.round(5 + 0.6 * better + rng.normal(0, 3, 260)), 0, 10)
+    d = pd.DataFrame({"over": first, "under": second, "score": score})
+    code = f"""library(BradleyTerry2)
+    n <- c({",".join(map(repr, conditions))}); d <- d[d$score != 5, ]; d$win <- as.numeric(d$score > 5)
+    d$over <- factor(d$over, n); d$under <- factor(d$under, n)
+    m <- BTm(cbind(win, 1 - win), over, under, data = d, refcat = n[1])
+    k <- length(n); C <- diag(k) - 1 / k; a <- BTabilities(m)[n, 'ability']
+    V <- matrix(0, k, k); V[-1, -1] <- vcov(m)
+    out('ability', C %*% a); out('error', sqrt(diag(C %*% V %*% C)))"""
+    found = r(tmp_path, d, code)
+    rows = bradley_terry(d.assign(taste="sweet", participant=0), 5.0)
+    assert [row["condition"] for row in rows] == list(conditions)
+    assert [row["ability"] for row in rows] == pytest.approx(found["ability"], rel=1e-5, abs=1e-7)
+    assert [row["standard_error"] for row in rows] == pytest.approx(found["error"], rel=1e-4)
