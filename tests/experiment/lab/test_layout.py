@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiment.lab.layout import Block, Sheet, across, sized, stacked, within
+from experiment.lab.layout import FIRST_FLOOR, FLOOR, SCALES, Block, Sheet, across, sized, stacked, within
 
 blocks = st.lists(st.tuples(st.floats(0.01, 0.5), st.floats(-0.6, 0.6)), min_size=1, max_size=7)
 
@@ -72,3 +72,23 @@ def test_what_would_leave_is_moved_in() -> None:
     assert within(-0.5, 0.4, 0.6) == pytest.approx(-0.4)
     assert within(0.1, 0.4, 0.6) == pytest.approx(0.1)
     assert within(0.1, 1.4, 0.6) == 0.0
+
+
+def test_what_is_shown_has_85_hundredths_of_the_height_between_progress_and_the_way_to_stop() -> None:
+    """Those stand at .455 above and below the middle and are .045 high, to .4325: a hair apart is .425."""
+    assert stacked([Block(0.85, 0.3)]) == pytest.approx([0.0])
+    assert stacked([Block(0.851, 0.0)]) is None
+    assert stacked([Block(0.1, 0.5)]) == pytest.approx([0.375])
+    assert stacked([Block(0.1, -0.5)]) == pytest.approx([-0.375])
+    assert stacked([Block(0.416, 0.0)] * 2) == pytest.approx([0.217, -0.217])  # .018 between them
+    assert stacked([Block(0.4165, 0.0)] * 2) is None
+    assert Block(0.1, 0.2).put(0.3) == 0.3
+    assert Block(0.1, 0.2).width == 0
+
+
+def test_scales_are_tried_from_the_usual_size_down_to_a_fifth() -> None:
+    """In steps of a twenty-fifth; the floor under letters is the last to give way."""
+    assert (SCALES[0], SCALES[1], SCALES[-1], len(SCALES)) == (1.0, 0.96, 0.2, 21)
+    assert list(SCALES) == sorted(set(SCALES), reverse=True)
+    assert sized(0.03, FIRST_FLOOR) == FLOOR == sized(FLOOR, 1.0)
+    assert sized(0.03, 0.25) == pytest.approx(FLOOR / 2)
