@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiment.consent import ConsentConfig
+from experiment.signals import TriggerConfig
 from experiment.tasks.after import Felt
 from experiment.tasks.identification import IdentificationTask
 from experiment.tasks.own import QuestionsTask
@@ -183,6 +184,8 @@ class ExperimentConfig(BaseModel):
         Free space that `doctor` wants to see.
     effects : path or None
         What simulated people are told about this study's music; None: what is shipped for the default study.
+    triggers : TriggerConfig or None
+        What other devices (EEG, eye trackers) are told of a session's events.
     languages : list of str
         In which sessions may be held; the first is usual.
     preference : PreferenceConfig or None
@@ -243,6 +246,7 @@ class ExperimentConfig(BaseModel):
     stations: dict[str, Seat] = {}
     disk_gb: float = Field(default=2.0, ge=0)
     effects: Path | None = None
+    triggers: TriggerConfig | None = None
     target: int | None = Field(default=None, ge=1)
     groups: list[Group] = []
     design: Literal["0.2", "0.1"] = "0.2"

@@ -85,8 +85,13 @@ def prepare(
     config = config.model_copy(update={"design": stored_config(store.study(name).definition).design})
     otherwise = told_otherwise(row, definition, read) if going_on and row is not None else []
     if otherwise and row is not None:
-        own = {"font": config.font, "disk_gb": config.disk_gb, "effects": config.effects, "design": config.design}
-        own["logo"] = config.logo
+        own: dict[str, Any] = {
+            "font": config.font,
+            "disk_gb": config.disk_gb,
+            "effects": config.effects,
+            "design": config.design,
+        }
+        own |= {"logo": config.logo, "triggers": config.triggers}
         config = stored_config(row.definition).model_copy(update=own | {"texts": kept(row.texts or read)})
     entries = [
         {

@@ -97,6 +97,11 @@ class Keys:
     passphrase: PassphraseOption = None
 
 
+TriggerPortOption = Annotated[
+    str | None, typer.Option("--trigger-port", metavar="PORT", help="This booth's serial port of a trigger box.")
+]
+
+
 @dataclass(frozen=True)
 class Booth:
     """Where and how a session is shown."""
@@ -110,6 +115,7 @@ class Booth:
         bool, typer.Option("--pilot", help="A trial of the study: no data of it, and binds no design.")
     ] = False
     driven: Annotated[bool, typer.Option("--driven", help="Mark as a test, not a person.", hidden=True)] = False
+    trigger_port: TriggerPortOption = None
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -20,7 +20,7 @@ from experiment.errors import ExperimentError
 
 Texts = dict[str, dict[str, Any]]  # by language, as `experiment.texts` gives them
 # What differs from booth to booth, and how bots are told: nobody needs to declare it.
-ASIDE = {"texts", "font", "disk_gb", "design", "effects", "logo"}
+ASIDE = {"texts", "font", "disk_gb", "design", "effects", "logo", "triggers"}
 TABLES = {"tasks", "preference", "ratings", "affect", "questionnaires"}  # `sequence` says what they come to
 LIMITS = {"minimum_age", "resume_hours", "replays", "dead_time", "target", "psytoolkit"}
 WORDS = {"words", "labels", "opposite", "title", "text", "question"}  # of a task, by language

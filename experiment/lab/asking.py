@@ -28,11 +28,13 @@ class Asking(Window):
             named = ("stop", self.words["stop"]), ("back", self.words.get("back", "\u2190"))
             self.back_button = self.compose.foot(*named)[1]
         try:
-            return self._ask(question, count)
+            answer = self._ask(question, count)
         except GoingBack:
             return Back()
         finally:
             self.back_button = None
+        self.triggers.send("answer", item=question.item)
+        return answer
 
     def _ask(self, question: Question, corner: str) -> Answer:
         focus = self.focus_losses

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from experiment.errors import ExperimentError
 from experiment.headphones import RATE
@@ -75,12 +75,27 @@ def open_sound(path_or_array: Any, rate: int = RATE, gain_db: float = 0.0) -> An
         ) from None
 
 
-def play_through(player: Any, seconds: float, tick: Callable[[float], bool | None]) -> dict[str, Any]:
+class Heard(Protocol):
+    """Who is told of a sound."""
+
+    def due(self, moment: float) -> None:
+        """It begins at a moment of the monotonic clock."""
+
+    def began(self, ago: float) -> None:
+        """It began so many seconds ago, by the driver where that tells."""
+
+    def over(self) -> None:
+        """It is over."""
+
+
+def play_through(
+    player: Any, seconds: float, tick: Callable[[float], bool | None], heard: Heard | None = None
+) -> dict[str, Any]:
     """Play to the end, calling ``tick(share)`` all the while; returns the onset as the driver stamped it, and how it went.
 
     The start is scheduled `LEAD` ahead, so that the driver, not this process, times it. It is over when the driver has taken
     all samples; where they stop leaving for `STALLED`, it is broken off. A tick that returns True ends the sound early; one
-    that raises leaves it stopped.
+    that raises leaves it stopped. `heard` is told when it is due, when it began and when it is over.
 
     Returns
     -------
@@ -92,15 +107,24 @@ def play_through(player: Any, seconds: float, tick: Callable[[float], bool | Non
     """
     from psychtoolbox import GetSecs
 
-    asked = GetSecs()
+    asked, at = GetSecs(), time.monotonic()
     player.play(when=asked + LEAD)
     started = time.monotonic()
     course = _Course(seconds, started + LEAD)
+    if heard is not None:
+        heard.due(at + LEAD)
+    untold = heard
     try:
         while not (tick(course.share) or course.over(_told(player), time.monotonic())):
-            pass
+            if untold is not None and course.onset is not None:
+                untold.began(GetSecs() - course.onset)
+                untold = None
     finally:
         halt(player)
+        if heard is not None:
+            if untold is not None and course.played > 0:  # where no driver tells, at the moment that was asked for
+                untold.began(GetSecs() - (asked + LEAD if course.onset is None else course.onset))
+            heard.over()
     onset = course.onset
     return {
         "onset_delay": None if onset is None else round(onset - asked, 5),

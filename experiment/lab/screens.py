@@ -142,7 +142,12 @@ class Screens(Forms):
         return record
 
     def _through(
-        self, screen: str, player: Any, seconds: float, tick: Callable[[float], bool | None], **detail: Any
+        self,
+        screen: str,
+        player: Any,
+        seconds: float,
+        tick: Callable[[float], bool | None],
+        clip: Stimulus | None = None,
     ) -> dict[str, Any]:
         """Play to the end. What was interrupted by the question whether to stop begins anew; so does, once, what broke off.
 
@@ -152,10 +157,11 @@ class Screens(Forms):
             If the sound broke off twice; the person is told to call the experimenter.
         """
         interrupted, broken = 0, list[dict[str, Any]]()
+        detail = {} if clip is None else {"clip": clip.clip}
         while True:
             self._sounding = player
             try:
-                record = play_through(player, seconds, tick)
+                record = play_through(player, seconds, tick, self.triggers.sounding(clip.id if clip else None))
             except Interrupted:
                 interrupted += 1
                 self.mark(screen, **detail)
@@ -196,7 +202,7 @@ class Screens(Forms):
                     self.frame(parts, [])
                     self.typed()  # Esc asks; other keys pressed while a clip plays answer nothing later
 
-                record = self._through("playing", player, float(clip.seconds), tick, clip=clip.clip)
+                record = self._through("playing", player, float(clip.seconds), tick, clip)
                 plays += 1
                 records.append({"clip": clip.clip, **record})
                 if plays > self.replays:

@@ -26,6 +26,7 @@ from experiment.errors import ExperimentError
 from experiment.lab.finding import Check, State
 from experiment.lab.legible import check_words
 from experiment.lab.renderer import software_renderer
+from experiment.signals import TriggerConfig
 
 RATE = 48000
 LOCKED = ("tastelab", "psychopy", "psychtoolbox")  # what a participant sees and hears depends on these
@@ -288,8 +289,29 @@ def check_versions(store: Store | None, study: str) -> Check:
     return Check("versions", "ok", words)
 
 
+def check_triggers(config: TriggerConfig, port: str | None) -> Check:
+    """Whether events can be sent to where the study, or this booth, sends them."""
+    from experiment.lab.triggers import Triggers
+
+    try:
+        Triggers(config, port).close()
+    except ExperimentError as error:
+        found, _, mend = str(error).partition("; ")
+        return Check("triggers", "FAILED", found, mend or "see docs/lab.md")
+    places = [f"stream {config.lsl!r}"] if config.lsl else []
+    return Check(
+        "triggers", "ok", ", ".join([*places, *([f"port {port or config.serial}"] if port or config.serial else [])])
+    )
+
+
 def station_checks(
-    url: str, study: str, config: ExperimentConfig, stimuli: Path, station: str, screen: bool = True
+    url: str,
+    study: str,
+    config: ExperimentConfig,
+    stimuli: Path,
+    station: str,
+    screen: bool = True,
+    port: str | None = None,
 ) -> Iterator[Check]:
     """All checks, in the order in which they are quickest to mend.
 
@@ -297,6 +319,8 @@ def station_checks(
     ----------
     screen : bool
         Whether to open a window for a moment.
+    port : str, optional
+        This booth's port of a trigger box, in place of the study's.
     """
     yield check_python()
     yield check_disk(stimuli, config.disk_gb)
@@ -307,6 +331,8 @@ def station_checks(
         yield from check_screen()
     if display.state == "ok":
         yield from check_words(config, station)
+    if config.triggers is not None:
+        yield check_triggers(config.triggers, port)
     database, store = check_database(url)
     yield database
     try:

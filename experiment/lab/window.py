@@ -20,6 +20,7 @@ from experiment.lab.playback import halt
 from experiment.lab.pressing import Press, Presses
 from experiment.lab.reading import seen
 from experiment.lab.renderer import ANEW, CARD, SOFTWARE, software_renderer
+from experiment.lab.triggers import Triggers
 from experiment.lab.typefaces import ScreenRuler, Typeface, bring_fonts, typeface
 from experiment.lab.widgets import Bar, Button, Pen, Slider
 from experiment.looks import PAPER
@@ -75,6 +76,7 @@ class Window:
     ):
         self.words = texts(language, folder)
         self.marker = marker
+        self.triggers = Triggers(None)  # what other devices are told
         self.dead_time = DEAD_TIME if dead_time is None else dead_time
         self.face: Typeface = typeface(language, font)
         self.window = open_window(fullscreen)
@@ -362,6 +364,9 @@ class Window:
         self.dropped = 0
         self.flips = []
         self._untold = {"screen": name, **detail}
+        self.window.callOnFlip(
+            self.triggers.send, "screen", screen=name, **{k: x for k, x in detail.items() if k == "item"}
+        )
 
 
 def open_window(fullscreen: bool) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -84,8 +85,12 @@ def _sit(
     from tastelab.withdrawing import at_this_booth
 
     loaded = read_study(place.study)
+    if booth.trigger_port is not None and loaded.experiment.triggers is None:
+        raise UserError(f"--trigger-port: {place.study} declares no [experiment.triggers]")
     folder = stimuli_folder(loaded, place.out)
-    checks = station_checks(place.db, loaded.name, loaded.experiment, folder, booth.station, screen=False)
+    checks = station_checks(
+        place.db, loaded.name, loaded.experiment, folder, booth.station, screen=False, port=booth.trigger_port
+    )
     overridden = refuse(checks, override, say)
     with open_store(place.db) as store:
         at_this_booth(store)
@@ -101,6 +106,7 @@ def _sit(
             session_id = launch.begin(ready, str(code), kind, language, booth.station, level, overridden, group)
             chosen = launch.language_of(ready, session_id)
         from experiment.lab.screens import Screens
+        from experiment.lab.triggers import Triggers
 
         def mark(marker: dict[str, Any]) -> None:
             sys.stdout.write(json.dumps(marker) + "\n")
@@ -110,10 +116,14 @@ def _sit(
         marker = mark if booth.markers else None
         set_in = (asked.font, asked.texts, asked.dead_time, asked.text_size, asked.logo)
         screens = Screens(chosen, asked.replays, not booth.window, marker, *set_in)
-        try:
+        silent = any(x.startswith("triggers:") for x in overridden)
+        with closing(screens), closing(Triggers(None if silent else asked.triggers, booth.trigger_port)) as triggers:
+            screens.triggers = triggers
+            if asked.triggers and not triggers.awaited():
+                say(f"nobody listens to the stream {asked.triggers.lsl!r} yet; the session goes on")
+            triggers.send("begin", session=session_id)
             status = run_session(store, session_id, asked, screens, watched=True)
-        finally:
-            screens.close()
+            triggers.send("over")
         expected, stored = unanswered(store, session_id)
         saved = backup(store)
     if status in OVER:

@@ -12,7 +12,7 @@ import typer
 from tastelab.context import open_store, read_study, say, show, stimuli_folder
 from tastelab.errors import UserError
 from tastelab.hints import repeated
-from tastelab.options import STATION, JsonOption, Place, StationOption, grouped
+from tastelab.options import STATION, JsonOption, Place, StationOption, TriggerPortOption, grouped
 
 if TYPE_CHECKING:
     from stimuli.manifest import ClipRow
@@ -24,6 +24,7 @@ def doctor(
     station: StationOption = STATION,
     tones: Annotated[bool, typer.Option("--tones", help="Play a tone left, then right.")] = False,
     screen: Annotated[bool, typer.Option("--screen/--no-screen", help="Open a window for a moment.")] = True,
+    trigger_port: TriggerPortOption = None,
     place: Place,
     as_json: JsonOption = False,
 ) -> None:
@@ -32,7 +33,7 @@ def doctor(
 
     loaded = read_study(place.study)
     folder = stimuli_folder(loaded, place.out)
-    found = list(station_checks(place.db, loaded.name, loaded.experiment, folder, station, screen))
+    found = list(station_checks(place.db, loaded.name, loaded.experiment, folder, station, screen, trigger_port))
     if tones:
         from experiment.lab.playback import play_tone
 

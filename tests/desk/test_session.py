@@ -6,6 +6,7 @@ loses nothing.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -17,12 +18,13 @@ import pytest
 from sqlalchemy import select
 
 from experiment.data.store import Store
-from experiment.data.tables import Event, Response, SessionRow, Trial
+from experiment.data.tables import Event, Response, SessionRow, Stimulus, Trial
 from experiment.lab.desk import HESITATION, RATE, Desk, Hand, drive, virtual_desk
 from experiment.lab.hearing import compare_capture
 from experiment.lab.playback import LEAD
 from stimuli.audio import load_mono
 from stimuli.manifest import read_manifest
+from tests.desk.listening import Box, Inlet
 from tests.experiment import readers
 
 pytestmark = pytest.mark.desk
@@ -137,6 +139,10 @@ def test_a_killed_session_loses_nothing_and_goes_on(
 ) -> None:
     db = f"sqlite:///{tmp_path / 'p.db'}"
     rng = np.random.default_rng(5)
+    box, inlet = Box(), Inlet(f"tastelab-desk-{os.getpid()}")
+    study = tmp_path / "study.toml"
+    told = f'[experiment.triggers]\nlsl = "{inlet.name}"\nserial = "{box.port}"\n'
+    study.write_text(small_study_file.read_text(encoding="utf-8") + told, encoding="utf-8")
     asked = 0
     drawn: dict[str, int] = {}
 
@@ -153,9 +159,10 @@ def test_a_killed_session_loses_nothing_and_goes_on(
     with virtual_desk() as desk:
         capture = tmp_path / "capture.raw"
         reader = readers.reader("en")
-        session = command(small_study_file, db, outputs, "--code", "d1")
+        session = command(study, db, outputs, "--code", "d1")
         first = drive(desk, session, rng, reader, capture, pull_the_plug, 280)
         assert first.status == -signal.SIGKILL, first.errors
+        inlet.close()
         assert stored(db) == given(first)  # every answer given before the kill is there, exactly
         assert len(given(first)) == 8 + 4 + 3
         second = drive(desk, command(small_study_file, db, outputs, "--resume", "d1"), rng, reader, None, None, 280)
@@ -205,9 +212,32 @@ def test_a_killed_session_loses_nothing_and_goes_on(
         began = np.array([e.at for e in onsets[: len(places)]])
         apart = (began - began[0]) - (np.array(places) - places[0])
         assert np.abs(apart).max() < 0.05 + max(late)
+        heard_of = [(at, said) for at, said in inlet.came if said["event"] == "onset" and "clip" in said]
+        named = {c.id: c.clip for c in s.scalars(select(Stimulus))}
+        assert [named[said["clip"]] for _, said in heard_of] == played
+        stamped = np.array([at for at, _ in heard_of])
+        assert np.abs((stamped - stamped[0]) - (np.array(places) - places[0])).max() < 0.05 + max(late)
         times = list(s.scalars(select(Response.response_time)))
         assert all(t is not None and t > 0 for t in times)
     store.close()
+    told_of(first, box, inlet)
+
+
+def told_of(report: Any, box: Box, inlet: Inlet) -> None:
+    """Every screen, sound and answer of a session that was killed is in the stream and has its byte, in one order."""
+    events = [said for _, said in inlet.came]
+    assert events[0]["event"] == "begin"
+    assert [e["screen"] for e in events if e["event"] == "screen"] == [m["screen"] for m in report.markers]
+    answered = [e["item"] for e in events if e["event"] == "answer"]
+    assert answered == [g["item"] for g in report.given]
+    kinds = {"begin": 1, "screen": 2, "onset": 3, "end": 4, "answer": 5}
+    sent = [(at, b) for at, b in box.came if b]
+    for kind, code in kinds.items():
+        moments = [at for at, b in sent if b == code]
+        stamps = [at for at, said in inlet.came if said["event"] == kind]
+        assert len(moments) == len(stamps), kind
+        # The layer's clock is this machine's monotonic one: a byte comes when its sample is stamped.
+        assert np.median(np.abs(np.array(moments) - np.array(stamps))) < 0.02, kind
 
 
 def test_a_whole_session_in_italian_by_keyboard_alone(

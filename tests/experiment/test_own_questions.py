@@ -241,6 +241,7 @@ def test_who_takes_a_text_back_leaves_nothing_of_it(ready: Callable[..., Prepare
     answering.answered(prepared.store, stored, anew, Answer(said=""), prepared.config, 2.0)
     with prepared.store.transaction() as s:
         assert s.scalar(select(func.count()).select_from(Superseded)) == 1
+    assert ("thoughts", None, None, None) in rows_of(prepared.store)
     prepared.store.close()
     whole = b"".join(p.read_bytes() for p in tmp_path.glob("p0.db*"))
     assert b"thoughts" in whole

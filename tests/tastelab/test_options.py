@@ -64,6 +64,7 @@ def test_the_fields_are_options_in_the_place_of_the_group_and_checked_by_their_t
         (Booth, ["--station", "b2"], Booth("b2", False, False, False)),
         (Booth, ["--station", "b2", "--window", "--markers", "--driven"], Booth("b2", True, True, False, True)),
         (Booth, ["--station", "b2", "--pilot"], Booth("b2", pilot=True)),
+        (Booth, ["--trigger-port", "COM3"], Booth(trigger_port="COM3")),
     ],
 )
 def test_groups_are_what_the_guides_say(

@@ -110,6 +110,7 @@ class GlassWindow:
         self.released: list[SimpleNamespace] = []
         self.open, self.flips, self.idle, self.draws = True, 0, 0, 0
         self.options: dict[str, Any] = {}
+        self.after: list[tuple[Callable[..., None], tuple[Any, ...], dict[str, Any]]] = []
 
     def clearBuffer(self) -> None:
         self.drawn = []
@@ -120,7 +121,13 @@ class GlassWindow:
             self.drawn = []
         self.flips += 1
         self.clock.now += FRAME
+        for function, given, named in self.after:
+            function(*given, **named)
+        self.after = []
         self._happens()
+
+    def callOnFlip(self, function: Callable[..., None], *given: Any, **named: Any) -> None:
+        self.after.append((function, given, named))
 
     def _happens(self) -> None:
         self.idle = 0 if self.todo else self.idle + 1
