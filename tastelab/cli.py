@@ -14,7 +14,8 @@ from tastelab.clash import clash
 from tastelab.commands import init, top
 from tastelab.context import say, tastelab_version
 from tastelab.errors import UserError
-from tastelab.hints import repeated
+from tastelab.extras import missing
+from tastelab.hints import repeated, room
 from tastelab.rooms import Front
 
 INTERRUPTED = 130  # the status that shells give to what Ctrl-C ended
@@ -82,6 +83,12 @@ def main() -> None:
         status = INTERRUPTED
     except user_errors() as error:
         sys.stderr.write(f"tastelab: {repeated(str(error))}\n")
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        told = missing(error.name or "", room())
+        if told is None:
+            raise
+        sys.stderr.write(f"tastelab: {told}\n")
         sys.exit(2)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):

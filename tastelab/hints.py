@@ -17,12 +17,18 @@ HINT = re.compile(r"'tastelab ([^']*)'")
 FILE = "file"  # a study file that a command takes without an option
 
 _now: tuple[Any, dict[str, str]] = (None, {})
+_words: Sequence[str] = ()
 
 
 def begin(front: Any, words: Sequence[str]) -> None:
     """Note the command line and the words that it was called with."""
-    global _now
-    _now = (front, given(words))
+    global _now, _words
+    _now, _words = (front, given(words)), tuple(words)
+
+
+def room() -> str | None:
+    """The first word that the command line was called with: a room, or a command of its own."""
+    return next((word for word in _words if not word.startswith("-")), None)
 
 
 def given(words: Sequence[str]) -> dict[str, str]:

@@ -149,7 +149,7 @@ def snapshots(store: Store, stone: Tombstone, place: Place) -> str:
         from analysis.data.freeze import freeze
         from analysis.errors import AnalysisError
     except ImportError as error:
-        raise NotYetError(f"{error}; pip install 'tastelab[analysis]' and run this again") from None
+        raise NotYetError(f'{error}; pip install "tastelab[analysis]" and run this again') from None
     definition = store.study(stone.study).definition
     for kind in sorted({str((_read(p / "snapshot.json", FOLDER) or {})["kind"]) for p in old}):
         try:

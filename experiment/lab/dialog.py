@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from experiment.errors import ExperimentError
+from experiment.lab.station import check_display
 
 NEW, EMPTIEST, OWN = "a new session", "the emptiest", "the group's"
 
@@ -73,6 +74,9 @@ def _shown(
     reason: str | None,
 ) -> dict[str, str] | None:
     """Show it once, filled in as before."""
+    display = check_display()
+    if display.state != "ok":  # without one Qt does not say so: it ends the process
+        raise ExperimentError(f"no dialog can be opened: {display.found}; {display.mend}")
     try:
         from psychopy import gui
 

@@ -270,7 +270,7 @@ def check_versions(store: Store | None, study: str) -> Check:
         try:
             now[name] = version(name)
         except PackageNotFoundError:
-            return Check("versions", "FAILED", f"{name} is not installed", "pip install 'tastelab[lab]'")
+            return Check("versions", "FAILED", f"{name} is not installed", 'pip install "tastelab[lab]"')
     first: dict[str, Any] = {}
     if store is not None:
         with store.transaction() as s:

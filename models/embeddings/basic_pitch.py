@@ -30,7 +30,7 @@ SHARPNESS = 12.0  # of the softmax that turns 24 correlations into a soft label
 
 @lru_cache(maxsize=1)
 def _session() -> InferenceSession:
-    return open_packaged("basic_pitch", "saved_models/icassp_2022/nmp.onnx", "basic-pitch==0.4.0")
+    return open_packaged("basic_pitch", "saved_models/icassp_2022/nmp.onnx", "basic-pitch")
 
 
 def notes(audio: np.ndarray) -> np.ndarray:

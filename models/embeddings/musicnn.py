@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.embeddings.tensor_bundle import read_tensor_bundle
-from models.errors import ModelError
+from models.errors import package_missing
 
 RATE = 16000
 PATCH = 187  # frames of 256 samples: 3 s
@@ -108,7 +108,7 @@ def load_musicnn(training_set: str = "MTT") -> MusiCNN:
     """Load the packaged checkpoint ``"MTT"`` or ``"MSD"``."""
     spec = find_spec("musicnn")
     if spec is None or spec.origin is None:
-        raise ModelError("package musicnn is missing; run 'make setup' or pip install tastelab[models]")
+        raise package_missing("musicnn")
     folder = Path(spec.origin).parent / f"{training_set}_musicnn"
     return MusiCNN(read_tensor_bundle(folder / ".index", folder / ".data-00000-of-00001"))
 

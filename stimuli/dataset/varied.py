@@ -113,7 +113,7 @@ def build_varied(
         If a soundfont or pedalboard is missing.
     """
     if find_spec("pedalboard") is None:
-        raise StimulusError("package pedalboard is missing; pip install tastelab[training]")
+        raise StimulusError('package pedalboard is missing: pip install "tastelab[training]"')
     fonts = soundfonts()
     pieces = chorales(out.parent)
     chosen = [p for i, p in enumerate(pieces) if split_of(i) == split]

@@ -44,6 +44,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     psychopy = ModuleType("psychopy")
     psychopy.__dict__["gui"] = SimpleNamespace(Dlg=Dlg)
     monkeypatch.setitem(sys.modules, "psychopy", psychopy)
+    monkeypatch.setenv("DISPLAY", ":0")
     return told
 
 
@@ -108,3 +109,15 @@ def test_no_display_is_one_line(shown: dict[str, Any]) -> None:
     sys.modules["psychopy"].__dict__["gui"].Dlg = broken
     with pytest.raises(ExperimentError, match=r"no dialog can be opened \(RuntimeError\)"):
         ask("Study", ["en"], "b1", [])
+
+
+def test_without_a_display_it_is_said_before_qt_ends_the_process(
+    shown: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(
+        ExperimentError, match="no dialog can be opened: no display; run this on the booth's own screen"
+    ):
+        ask("Title", ["en"], "booth", [], [])
