@@ -15,7 +15,16 @@ from experiment.question import JOINED, Answer, Back, Question
 
 GO_ON = ("return", "num_enter", "space")
 SLOW, ACROSS = 8.0, 3.0  # ticks a second that a held arrow goes at least; s from end to end of long scales
+TYPING = 1.0  # s in which the next digit belongs to the number before it
 ONWARD = "\n"  # the button that confirms a choice: no option is named so
+
+
+def written(before: str, digit: str, high: float) -> str:
+    """A number that is being typed, with its next digit: where that leads over `high`, or the number is 0, it begins anew."""
+    longer = before + digit
+    if before not in ("", "0") and int(longer) <= high:
+        return longer
+    return digit if int(digit) <= high else ""
 
 
 class Asking(Window):
@@ -193,17 +202,20 @@ class Asking(Window):
         assert button is not None
         button.enabled = slider.value is not None
         rate = max(SLOW, (slider.high - slider.low) / ACROSS)
+        typed, typed_at = "", 0.0
         self.mark("slider", item=question.item)
         while True:
             clicked = self.frame([*corner, *shown.parts], shown.buttons, slider)
             for key in [*self.typed(), *self.held(rate)]:
                 if key in ("left", "right"):
+                    typed = ""
                     slider.nudge(-1 if key == "left" else 1)
-                elif (
-                    key.removeprefix("num_").isdigit()
-                    and slider.low <= int(key.removeprefix("num_")) <= slider.high <= 10
-                ):
-                    slider.put(float(key.removeprefix("num_")))
+                elif key.removeprefix("num_").isdigit():
+                    now = time.monotonic()
+                    typed = written(typed if now - typed_at < TYPING else "", key.removeprefix("num_"), slider.high)
+                    typed_at = now
+                    if typed and int(typed) >= slider.low:
+                        slider.put(float(typed))
                 elif key in GO_ON and slider.value is not None:
                     clicked = "next"
             button.enabled = slider.value is not None

@@ -117,6 +117,30 @@ def test_a_slow_machine_stores_what_was_pressed(glass: World) -> None:
     assert ask(glass, SLIDER, take, away, drag, let_go, lambda: None, go).value == 2.0
 
 
+def test_a_number_may_be_typed_on_a_slider_of_any_length(glass: World) -> None:
+    """Digits within a second make one number; one that would lead past the end, or comes later, begins another."""
+    hundred = replace(SLIDER, high=100)
+
+    def value(question: Question, *names: str) -> float | None:
+        press = {"...": lambda: glass.clock.sleep(1.1)}
+        return ask(glass, question, *(press.get(n, lambda n=n: glass.window.tap(n)) for n in (*names, "return"))).value
+
+    assert value(hundred, "7") == 7
+    assert value(hundred, "7", "3") == 73
+    assert value(hundred, "num_1", "0", "num_0") == 100
+    assert value(hundred, "7", "3", "5") == 5
+    assert value(hundred, "7", "...", "3") == 3
+    assert value(hundred, "0", "7") == 7
+    assert value(hundred, "7", "3", "left") == 72
+    assert value(hundred, "7", "left", "3") == 3
+    assert value(SLIDER, "1", "0") == 10
+    assert value(SLIDER, "3", "8") == 8
+    assert value(replace(SLIDER, low=20, high=40), "3", "1") == 31
+    assert (
+        value(replace(SLIDER, low=1, high=7), "9", "right", "8") == 5
+    )  # what is no number of this scale moves nothing
+
+
 def test_steps_are_answered_by_click_number_or_arrows(glass: World) -> None:
     window = glass.window
 
