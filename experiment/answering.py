@@ -253,11 +253,11 @@ def filled(store: Store, stored: Stored, step: Form, answers: Mapping[str, Answe
     Raises
     ------
     ExperimentError
-        If one of them has another answer already.
+        If one of them has another answer already, or this can't be one.
     KeyError
         If there is no answer to one of them.
     """
-    given = {q.item: answers[q.item] for q in step.questions}
+    given = {q.item: _possible(q, answers[q.item]) for q in step.questions}
     trial = step.trial.id
 
     def write(s: Session) -> str | None:
@@ -284,13 +284,21 @@ def _alike(old: Response, answer: Answer) -> bool:
 
 
 def _possible(question: Question, answer: Answer) -> Answer:
-    """Several options in the order of the question, free text in one line and without what no letter is.
+    """An answer as it is stored: several options in the order of the question, free text in one line and without what no letter is.
 
     Raises
     ------
     ExperimentError
         If it can't be an answer to the question; free text is not told.
     """
+    if question.kind in ("number", "slider", "steps"):
+        value = answer.value
+        if value is None or not question.low <= value <= question.high or value != int(value):
+            raise ExperimentError(
+                f"{question.item}: {value!r} is no whole number from {question.low} to {question.high}"
+            )
+    if question.kind == "choice" and answer.choice not in (question.options or {}):
+        raise ExperimentError(f"{question.item}: {answer.choice!r} is none of its options")
     if question.kind == "multiple":
         chosen = [x for x in (answer.choice or "").split(JOINED) if x]
         known = [x for x in question.options or {} if x in chosen]

@@ -77,6 +77,36 @@ class Seat(BaseModel):
     height: float = Field(ge=5, le=300)
 
 
+Outcome = Literal["complete", "stopped", "refused", "too_young", "screened_out", "full"]
+
+
+class WebConfig(BaseModel):
+    """The study at a link.
+
+    Attributes
+    ----------
+    entry : {"open", "invited", "panel"}
+        Who may begin: everybody who has the study's link; who has a link of one's own (`tastelab experiment links`); who comes
+        from a panel.
+    panel : str or None
+        The name of the parameter in which a panel sends a person's id, e.g. ``PROLIFIC_PID``; it is kept as a keyed hash.
+    returns : dict
+        Of each outcome the panel's code, or the address to which one goes back (``https://...``).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    entry: Literal["open", "invited", "panel"] = "open"
+    panel: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")
+    returns: dict[Outcome, Annotated[str, Field(pattern=r"^(https://[^\s\"<>]{1,300}|[A-Za-z0-9_-]{1,60})$")]] = {}
+
+    @model_validator(mode="after")
+    def _from_where(self) -> WebConfig:
+        if (self.entry == "panel") != (self.panel is not None):
+            raise ValueError('entry = "panel" and panel, the name of its parameter, go together')
+        return self
+
+
 class ImportConfig(BaseModel):
     """How a survey CSV is read.
 
@@ -210,6 +240,8 @@ class ExperimentConfig(BaseModel):
         Whether a comparison is practised first, on a taste that the study does not have.
     pause : bool
         Whether there is a break between the parts in which music is heard.
+    web : WebConfig
+        Who may take part at a link, and where people go from there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -247,6 +279,7 @@ class ExperimentConfig(BaseModel):
     disk_gb: float = Field(default=2.0, ge=0)
     effects: Path | None = None
     triggers: TriggerConfig | None = None
+    web: WebConfig = WebConfig()
     target: int | None = Field(default=None, ge=1)
     groups: list[Group] = []
     design: Literal["0.2", "0.1"] = "0.2"

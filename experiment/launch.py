@@ -91,7 +91,7 @@ def prepare(
             "effects": config.effects,
             "design": config.design,
         }
-        own |= {"logo": config.logo, "triggers": config.triggers}
+        own |= {"logo": config.logo, "triggers": config.triggers, "web": config.web}
         config = stored_config(row.definition).model_copy(update=own | {"texts": kept(row.texts or read)})
     entries = [
         {
@@ -132,10 +132,12 @@ def begin(
     overrides: list[str] | None = None,
     group: str | None = None,
     told: dict[str, str] | None = None,
+    files: bool = True,
 ) -> int:
     """Begin a session; its files are checked against their hashes first. Returns the session's id.
 
-    `told` is what its header says beside the versions: of simulated people which effects they follow.
+    `told` is what its header says beside the versions: of simulated people which effects they follow. Without `files` they are
+    not checked: whoever plays copies of them has checked these.
 
     Raises
     ------
@@ -149,7 +151,7 @@ def begin(
         raise ExperimentError(f"--language {language!r}: this study declares {', '.join(config.languages)}")
     if group is not None and not config.groups:
         raise ExperimentError(f"--group {group!r}: this study has no groups")
-    if kind != "bot":
+    if files and kind != "bot":
         check_files(prepared.stimuli)
     clips = prepared.clips
     return prepared.store.begin(
@@ -182,6 +184,7 @@ def resume(
     overrides: list[str] | None = None,
     station: str | None = None,
     calibration: dict[str, Any] | None = None,
+    anywhere: bool = False,
 ) -> tuple[int, str]:
     """Return the id and the language of a participant's unfinished session, made running again.
 
@@ -191,6 +194,8 @@ def resume(
         Where it goes on; what belongs to the station that it ran at before (its gain) is left there.
     calibration : dict or None
         How the level of this station was set.
+    anywhere : bool
+        Whether it may be taken over from where it runs.
 
     Raises
     ------
@@ -210,7 +215,7 @@ def resume(
         if row.status not in ("running", "stopped"):
             raise ExperimentError(f"the session of participant {code} is {row.status}; there is nothing to go on with")
         where = lease.elsewhere(row)
-        if where is not None:
+        if where is not None and not anywhere:
             raise ExperimentError(
                 f"the session of participant {code} {where}; end it there (Esc), or wait until nothing was heard of it for "
                 f"{lease.LEASE / 60:.0f} minutes"

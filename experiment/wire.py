@@ -89,10 +89,10 @@ def done(store: Store, stored: Stored, config: ExperimentConfig, step: Step, at:
     consent: ``takes_part``, ``special``; level: ``gain_db``; headphones: ``given``; listen: ``records`` of ``[at, {...}]``;
     ask: ``value``, ``choice`` (of several options with ``;`` between them), ``said`` (free text), ``response_time``,
     ``interaction``, or ``back``; form: ``answers``, these by item; a sound check may bring ``record``. Of any step
-    ``{"stopped": true}`` ends the session.
+    ``{"stopped": true}`` ends the session; `failed` says beside it of a sound that could not be played.
     """
     if did.get("stopped"):
-        return answering.stopped(store, stored, at)
+        return answering.stopped(store, stored, at, did.get("failed"))
     match step:
         case Consent():
             return answering.agreed(store, stored, config, bool(did["takes_part"]), bool(did["special"]), at)
@@ -125,10 +125,7 @@ def _answer(did: Message) -> Answer:
 class Engine:
     """Answers messages about the sessions of one database.
 
-    Parameters
-    ----------
-    store : Store
-        Sessions are begun elsewhere (`experiment.launch.begin`); here they are run.
+    Sessions are begun elsewhere (`experiment.launch.begin`); here they are run.
     """
 
     def __init__(self, store: Store):

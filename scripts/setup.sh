@@ -9,8 +9,8 @@ want=$(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1
 PACKAGES="xvfb xauth xdotool libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils libxcb-icccm4 libxcb-keysyms1
  libxcb-cursor0 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxkbcommon-x11-0 libgl1 libgl1-mesa-dri libglu1-mesa libegl1
  libsndfile1 libatomic1 fluidsynth fluid-soundfont-gm"
-# The tests start a database server of their own, and render with a second soundfont (training of the captioner).
-[ -z "${1:-}" ] || PACKAGES="$PACKAGES postgresql musescore-general-soundfont"
+# The tests start a database server of their own, open a browser, and render with a second soundfont (training of the captioner).
+[ -z "${1:-}" ] || PACKAGES="$PACKAGES postgresql musescore-general-soundfont chromium"
 # Evidence compares with R and its packages (where they are, the tests do too), and has recorded voices sing.
 [ "${1:-}" != evidence ] || PACKAGES="$PACKAGES r-base-core r-cran-psych r-cran-gparotation r-cran-lme4 r-cran-lmertest
  r-cran-ordinal r-cran-vegan r-cran-lavaan r-cran-bradleyterry2 flite festival festvox-kdlpc16k festvox-itapc16k festvox-suopuhe-mv

@@ -17,6 +17,10 @@ from experiment.errors import ExperimentError
 HOLDING = ("running", "complete")  # sessions of these states hold their places
 
 
+class FullError(ExperimentError):
+    """As many sessions as are wanted are complete or running."""
+
+
 @dataclass(frozen=True)
 class Places:
     """What places a study has to give.
@@ -53,7 +57,7 @@ def allot(s: Session, study_id: int, kind: str, places: Places) -> tuple[Group |
 
     Raises
     ------
-    ExperimentError
+    FullError
         If the study, or the group, is full.
     """
     held = Counter(
@@ -64,7 +68,7 @@ def allot(s: Session, study_id: int, kind: str, places: Places) -> tuple[Group |
         )
     )
     if places.capped and places.target is not None and held.total() >= places.target:
-        raise ExperimentError(f"the study is full: {_held(s, study_id, kind, None, places.target)}")
+        raise FullError(f"the study is full: {_held(s, study_id, kind, None, places.target)}")
     if not places.groups:
         return None, free_row(taken_rows(s, study_id, kind), places.period)
     if places.group is not None:
@@ -79,8 +83,8 @@ def allot(s: Session, study_id: int, kind: str, places: Places) -> tuple[Group |
     if not open_ones:
         full = wanted[0] if places.group is not None else None
         if full is None:
-            raise ExperimentError("the study is full: every group has its quota, complete or running")
-        raise ExperimentError(f"group {full.name} is full: {_held(s, study_id, kind, full.name, full.quota or 0)}")
+            raise FullError("the study is full: every group has its quota, complete or running")
+        raise FullError(f"group {full.name} is full: {_held(s, study_id, kind, full.name, full.quota or 0)}")
     shares = all(g.quota is not None for g in places.groups)
     chosen = min(open_ones, key=lambda g: held[g.name] / (g.quota or 1) if shares else held[g.name])
     return chosen, free_row(taken_rows(s, study_id, kind, chosen.name), places.period)

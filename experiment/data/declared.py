@@ -20,7 +20,7 @@ from experiment.errors import ExperimentError
 
 Texts = dict[str, dict[str, Any]]  # by language, as `experiment.texts` gives them
 # What differs from booth to booth, and how bots are told: nobody needs to declare it.
-ASIDE = {"texts", "font", "disk_gb", "design", "effects", "logo", "triggers"}
+ASIDE = {"texts", "font", "disk_gb", "design", "effects", "logo", "triggers", "web"}
 TABLES = {"tasks", "preference", "ratings", "affect", "questionnaires"}  # `sequence` says what they come to
 LIMITS = {"minimum_age", "resume_hours", "replays", "dead_time", "target", "psytoolkit"}
 WORDS = {"words", "labels", "opposite", "title", "text", "question"}  # of a task, by language
@@ -131,6 +131,7 @@ def used(words: dict[str, Any], config: ExperimentConfig) -> dict[str, Any]:
         "level": config.level.by == "participant",
         "headphones": config.headphones != "off",
         "affect": bool(felt),
+        "web": False,  # what a browser says around the session
     }
     kept = {k: v for k, v in words.items() if optional.get(k, True)}
     if "affect" in kept:

@@ -280,6 +280,30 @@ class Calibration(Base):
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
+class Link(Base):
+    """A link to a study, and the session that was begun by it; its token stands here as a hash alone.
+
+    Attributes
+    ----------
+    digest : str
+        SHA-256 of the token (hex).
+    entry : {"open", "invited", "panel"}
+        Made when somebody began by the link for all, beforehand for one person, or by a panel's parameters.
+    code : str or None
+        Under which its session is to begin; None once it has.
+    """
+
+    __tablename__ = "link"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    entry: Mapped[str] = mapped_column(String(10))
+    code: Mapped[str | None] = mapped_column(String(40))
+    group_name: Mapped[str | None] = mapped_column(String(20))
+    session_id: Mapped[int | None] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"), index=True)
+    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=utc_now)
+
+
 class Tombstone(Base):
     """That somebody's answers to a study were deleted, and why; the code stands in it as a keyed hash (`tombstones`).
 

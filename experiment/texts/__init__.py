@@ -35,6 +35,7 @@ LATER = (
     "affect.liking.",
     "affect.quality.",
     "ratings.question_all",
+    "web.",
 )
 # What is filled in when a text is shown.
 PLACEHOLDERS = {
@@ -45,6 +46,8 @@ PLACEHOLDERS = {
     "told.approval": {"approval"},
     "preference.question": {"taste"},
     "end.text": {"code"},
+    "web.code": {"code"},
+    "web.panel_code": {"code"},
 }
 
 

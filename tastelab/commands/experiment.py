@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import closing
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,18 +28,24 @@ from tastelab.context import (
 from tastelab.errors import UserError
 from tastelab.options import (
     DB,
+    OUT,
     STATION,
     STUDY,
     Booth,
     DbOption,
     EffectsOption,
     JsonOption,
+    OutOption,
     Place,
     QuietOption,
     StationOption,
     StudyOption,
     grouped,
 )
+
+if TYPE_CHECKING:
+    from experiment.data.store import Store
+    from tastelab.study import Study
 
 app = typer.Typer(no_args_is_help=True)
 OVER = {
@@ -252,3 +261,108 @@ def discard_pilots(study: StudyOption = STUDY, db: DbOption = DB) -> None:
         if n
         else "no pilots"
     )
+
+
+KeyFileOption = Annotated[Path, typer.Option("--server-key", help="The server's key file; made at the first use.")]
+
+
+@app.command()
+@grouped
+def serve(
+    *,
+    host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen at.")] = 8000,
+    url: Annotated[
+        str | None, typer.Option("--url", help="How people reach it, e.g. https://study.example.org.")
+    ] = None,
+    lab: Annotated[bool | None, typer.Option("--lab/--no-lab", help="The experimenter's page, /lab.")] = None,
+    pilot: Annotated[bool, typer.Option("--pilot", help="Trials of the study: no data of it.")] = False,
+    key: KeyFileOption = Path("tastelab-server.key"),
+    place: Place,
+) -> None:
+    """Give the study to people with a browser; answers go to the same database as a booth's."""
+    from experiment.session import check_files
+    from experiment.texts import texts
+    from experiment.web.links import keyed, secret
+    from experiment.web.serving import at_home, check_installed
+    from experiment.web.serving import serve as run_server
+    from experiment.web.site import Site
+    from tastelab.withdrawing import at_this_booth
+
+    check_installed()
+    loaded = read_study(place.study)
+    for language in loaded.experiment.languages:
+        if "web" not in texts(language, loaded.experiment.texts):
+            raise UserError(f"the texts in {language!r} have no table [web], which a browser shows; see en.toml")
+    known = (url or f"http://{host if at_home(host) else 'localhost'}:{port}").rstrip("/")
+    if not re.fullmatch(r"https?://[^/\s?#]+", known):
+        raise UserError(f"--url {known!r} is no address such as https://study.example.org")
+    with open_store(place.db) as store:
+        at_this_booth(store)
+        ready = prepared(store, loaded, place.out)
+        check_files(ready.stimuli)
+        own = secret(key)
+        kind = "pilot" if pilot else "person"
+        site = Site(ready, own, kind, known, lambda: at_this_booth(store))
+        try:
+            entry = loaded.experiment.web
+            begin = {"open": known, "panel": f"{known}/?{entry.panel}=..."}.get(entry.entry)
+            say(
+                f"people begin at {begin}" if begin else "people begin by links of their own: tastelab experiment links"
+            )
+            shown = (at_home(host) and url is None) if lab is None else lab
+            if shown:
+                say(f"the experimenter's page is {known}/lab; its key: {keyed(own, 'lab')}")
+            say("Ctrl-C ends it; what was answered is stored, and people go on when it is there again")
+            run_server(site, host, port, _day(store, loaded, own) if shown else None)
+        finally:
+            site.close()
+
+
+def _day(store: Store, study: Study, key: bytes) -> Callable[[str], dict[str, Any] | None]:
+    """What the experimenter's page shows whoever has its key: numbers, and what wants a look; nobody by a code."""
+    import hmac
+
+    from experiment.data.queries import status_rows
+    from experiment.web.links import keyed
+    from tastelab.watch import problem, so_far
+
+    def look(given: str) -> dict[str, Any] | None:
+        if not hmac.compare_digest(given.encode(), keyed(key, "lab").encode()):
+            return None
+        now = datetime.now(UTC)
+        rows = [r for r in status_rows(store, study.name) if r["kind"] != "bot"]
+        problems = [
+            {"where": r["station"], "answers": r["answers"], "expected": r["expected"], "look_at": said}
+            for r in rows
+            if (said := problem(r, now))
+        ]
+        return {"title": study.title, "so_far": so_far(rows, study.experiment.target), "to_look_at": problems}
+
+    return look
+
+
+@app.command()
+def links(
+    n: Annotated[int, typer.Option("-n", min=1, max=10000, help="How many people.")],
+    url: Annotated[str, typer.Option("--url", help="How people reach the server.")] = "http://127.0.0.1:8000",
+    group: Annotated[str | None, typer.Option("--group", help="Their group, if not the emptiest.")] = None,
+    csv: Annotated[Path, typer.Option("--csv", help="Where codes and links are written.")] = Path("links.csv"),
+    study: StudyOption = STUDY,
+    db: DbOption = DB,
+    out: OutOption = OUT,
+) -> None:
+    """Make a link a person; who opens one begins, or goes on with, the session of its code."""
+    from experiment.data.private import write_own
+    from experiment.web.links import invite
+
+    loaded = read_study(study)
+    if group is not None and group not in {g.name for g in loaded.experiment.groups}:
+        raise UserError(f"--group {group!r}: the study has no such group")
+    if csv.exists():
+        raise UserError(f"--csv {csv} is there already; its links may be in use. Choose another name")
+    with open_store(db) as store:
+        made = invite(store, prepared(store, loaded, out).study_id, n, group)
+    rows = [f"{code},{url.rstrip('/')}/p/{token}" for code, token in made]
+    write_own(csv, "\n".join(["code,link", *rows]) + "\n")
+    say(f"{n} links in {csv}, for you alone: whoever has a link is the person")

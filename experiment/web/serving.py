@@ -1,0 +1,64 @@
+"""A site on a port: no access log, no address of anybody in any other, and an orderly end."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+from experiment.errors import ExperimentError
+from experiment.web.application import application
+from experiment.web.site import Site
+
+NEEDED = ("starlette", "uvicorn")
+
+
+def check_installed() -> None:
+    """Refuse to begin without the extra."""
+    from importlib.util import find_spec
+
+    lacking = [name for name in NEEDED if find_spec(name) is None]
+    if lacking:
+        raise ExperimentError(f"{lacking[0]} is not installed; pip install 'tastelab[web]'")
+
+
+def at_home(host: str) -> bool:
+    """Whether a host can be reached from this computer alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def serve(site: Site, host: str, port: int, lab: Callable[[str], dict[str, Any] | None] | None = None) -> None:
+    """Serve until Ctrl-C, or until the process is told to end.
+
+    Raises
+    ------
+    ExperimentError
+        If the port is taken.
+    """
+    import socket
+
+    import uvicorn
+
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        place = socket.socket(family)
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place.bind((host, port))
+    except OSError as error:
+        raise ExperimentError(f"--host {host} --port {port}: {error.strerror}; choose another --port") from None
+    options = uvicorn.Config(
+        application(site, lab),
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=5,
+    )
+    with place:
+        uvicorn.Server(options).run([place])

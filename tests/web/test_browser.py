@@ -1,0 +1,221 @@
+"""A real Chromium takes part: it hears clips, answers, is reloaded, loses the network and comes back; the rows are those of a booth."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from experiment.data.store import Store
+from experiment.data.tables import Event, Response, SessionRow
+from experiment.launch import Prepared
+from experiment.web.application import application
+from experiment.web.site import Site
+from tests.experiment.test_own_questions import config as own_config
+from tests.experiment.test_steps import rows_of
+from tests.experiment.web.visitor import KEY, written
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this computer (apt-get install chromium)")
+SHOWN = "[data-open]"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    """One pair compared, one clip rated, of half a second; all else of a session."""
+    folder = tmp_path_factory.mktemp("web")
+    scales = {"low": 1, "high": 5, "labels": {x: ["1", "2", "3", "4", "5"] for x in ("en", "it")}}
+    ratings = {
+        "kind": "ratings",
+        "clips": 1,
+        **scales,
+        "adjectives": [{"name": "hot", "words": {"en": "warm", "it": "caldo"}}],
+    }
+    tasks = [{"kind": "preference", "trials": 1, "pairs": [["b", "a"]]}, ratings]
+    asked = own_config(tasks=tasks, demographics=["sex", "age"], practice=False, pause=False, replays=1, debrief=None)
+    store = Store(f"sqlite:///{folder / 'p.db'}")
+    study = store.ensure_study("s", "A study of two", {"experiment": asked.model_dump(mode="json")})
+    rows = [
+        {"clip": f"{taste}-{m}-{n}", "taste": taste, "model": m, "number": n, "path": None, "sha256": None}
+        for taste in ("sweet", "sour")
+        for m in "ab"
+        for n in range(3)
+    ]
+    found = Prepared(store, study, asked, store.ensure_stimuli(study, rows))
+    written(folder, found, 0.5)
+    yield found
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def address(prepared: Prepared) -> Iterator[str]:
+    import uvicorn
+
+    site = Site(prepared, KEY, "person", "http://localhost")
+    server = uvicorn.Server(
+        uvicorn.Config(application(site), port=0, log_level="error", access_log=False, lifespan="off")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    site.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    yield site.url
+    server.should_exit = True
+    thread.join()
+    site.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+class Hand:
+    """Somebody at the browser."""
+
+    def __init__(self, page: Any):
+        self.page = page
+        self.wrong: list[str] = []
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
+
+    def at(self, words: str) -> None:
+        """Wait until a screen that says this can be answered."""
+        self.page.wait_for_function(
+            "words => document.querySelector('[data-open]') && document.querySelector('.middle')?.innerText.includes(words)",
+            arg=words,
+        )
+
+    def press(self, words: str) -> None:
+        self.page.get_by_role("button", name=words, exact=True).click()
+
+    def take(self, words: str) -> None:
+        self.page.get_by_role("radio", name=words, exact=True).click()
+        self.press("Continue")
+
+    def hear(self, title: str) -> None:
+        """Play a clip to its end."""
+        self.at(title)
+        self.press("Play")
+        self.page.get_by_role("button", name="Listen again").wait_for()
+        self.at(title)
+        self.press("Continue")
+
+
+def test_a_session_with_mouse_and_keyboard_over_a_reload_and_without_network(
+    prepared: Prepared, address: str, chromium: Any
+) -> None:
+    context = chromium.new_context(viewport={"width": 900, "height": 700}, locale="en-GB")
+    page = context.new_page()
+    hand = Hand(page)
+    page.goto(address)
+    hand.at("Before you begin")
+    assert page.evaluate("document.documentElement.lang") == "en"
+    hand.press("Begin")
+    hand.at("You will listen")
+    page.get_by_role("button", name="I agree", exact=True).dblclick()  # the second click answers nothing
+    hand.at("What is your sex?")
+    assert rows_of(prepared.store) == []
+    hand.take("female")
+    hand.at("How old are you?")
+    page.keyboard.type("17")
+    page.keyboard.press("Enter")
+    page.locator("dialog").get_by_role("button", name="No", exact=True).wait_for()
+    page.wait_for_timeout(320)
+    page.keyboard.press("2")
+    page.reload()  # the same step, the same sitting
+    hand.at("How old are you?")
+    context.set_offline(True)
+    page.keyboard.type("34")
+    page.keyboard.press("Enter")
+    page.get_by_text("Your answers are safe on this device").wait_for()
+    assert [r[1] for r in rows_of(prepared.store)] == ["sex"]
+    context.set_offline(False)
+    hand.at("Sound check")
+    hand.press("Play")
+    hand.at("Did you hear all three")
+    hand.press("Yes")
+    hand.at("First part")
+    hand.press("Continue")
+    hand.hear("First piece")
+    hand.hear("Second piece")
+    hand.at("better?")
+    assert page.get_by_role("button", name="Continue").is_disabled()
+    page.keyboard.press("7")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    hand.at("Second part")
+    page.keyboard.press(" ")
+    hand.hear("Listen")
+    hand.at("warm")
+    page.keyboard.press("Escape")
+    page.locator("dialog").wait_for()
+    page.wait_for_timeout(320)
+    page.keyboard.press("2")
+    page.wait_for_timeout(320)
+    page.get_by_role("radio", name="4").click()
+    page.keyboard.press("Enter")
+    hand.at("Done")
+    hand.press("Continue")
+    page.get_by_role("button", name="Withdraw", exact=True).wait_for()
+    page.close()
+    context.close()
+    assert hand.wrong == ["Failed to load resource: net::ERR_INTERNET_DISCONNECTED"] * len(hand.wrong)
+    given = [(item, value, choice) for _, item, value, choice, _ in rows_of(prepared.store)]
+    assert given == [("sex", None, "female"), ("age", 34.0, None), ("preference", 8.0, None), ("hot", 4.0, None)]
+    with prepared.store.transaction() as s:
+        (row,) = s.scalars(select(SessionRow))
+        assert (row.status, row.kind, row.sitting, row.language) == ("complete", "person", 1, "en")
+        took = [float(x or 0) for x in s.scalars(select(Response.response_time))]
+        assert all(0.3 < x < 20 for x in took)
+        heard = [e.detail for e in s.scalars(select(Event).where(Event.name == "audio_onset"))]
+        assert len(heard) == 3
+        assert all(x["whole"] and x["played"] == pytest.approx(0.5, abs=0.03) and x["underruns"] == 0 for x in heard)
+        answers = {e.detail["item"]: e.detail for e in s.scalars(select(Event).where(Event.name == "answer"))}
+        assert answers["preference"]["moves"] == 2
+        assert answers["hot"]["moves"] == 1
+
+
+def test_what_comes_too_early_answers_nothing_and_a_text_is_read_to_its_end(
+    prepared: Prepared, address: str, chromium: Any
+) -> None:
+    """On a small phone, in Italian: the consent is longer than the screen; keys before its end, or at once, agree to nothing."""
+    context = chromium.new_context(viewport={"width": 360, "height": 340}, locale="it-IT", has_touch=True)
+    page = context.new_page()
+    hand = Hand(page)
+    page.goto(address)
+    hand.at("Prima di iniziare")
+    hand.press("Inizia")
+    page.get_by_text("brevi brani").wait_for()
+    page.keyboard.press("1")
+    hand.at("brevi brani")
+    page.keyboard.press("1")
+    assert page.get_by_role("button", name="Acconsento", exact=True).is_disabled()
+    page.get_by_role("button", name="Acconsento", exact=True).scroll_into_view_if_needed()
+    page.wait_for_selector("[data-name=agree]:enabled")
+    page.get_by_role("button", name="Acconsento", exact=True).tap()
+    page.get_by_text("Qual è il tuo sesso").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert hand.wrong == []
+    # A second window is told; there it goes on, and the first one is told.
+    other = context.new_page()
+    other.goto(address)
+    Hand(other).at("aperta altrove")
+    other.get_by_role("button", name="Continua qui").click()
+    other.get_by_text("Qual è il tuo sesso").wait_for()
+    page.wait_for_selector(SHOWN)
+    page.get_by_role("radio").first.click()
+    page.locator("[data-name=next]").click()
+    page.get_by_text("continua altrove").wait_for()
+    context.close()
