@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiment.consent import ConsentConfig
+from experiment.entrance import WebConfig
 from experiment.signals import TriggerConfig
 from experiment.tasks.after import Felt
 from experiment.tasks.identification import IdentificationTask
@@ -75,36 +76,6 @@ class Seat(BaseModel):
 
     distance: float = Field(ge=20, le=500)
     height: float = Field(ge=5, le=300)
-
-
-Outcome = Literal["complete", "stopped", "refused", "too_young", "screened_out", "full"]
-
-
-class WebConfig(BaseModel):
-    """The study at a link.
-
-    Attributes
-    ----------
-    entry : {"open", "invited", "panel"}
-        Who may begin: everybody who has the study's link; who has a link of one's own (`tastelab experiment links`); who comes
-        from a panel.
-    panel : str or None
-        The name of the parameter in which a panel sends a person's id, e.g. ``PROLIFIC_PID``; it is kept as a keyed hash.
-    returns : dict
-        Of each outcome the panel's code, or the address to which one goes back (``https://...``).
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    entry: Literal["open", "invited", "panel"] = "open"
-    panel: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")
-    returns: dict[Outcome, Annotated[str, Field(pattern=r"^(https://[^\s\"<>]{1,300}|[A-Za-z0-9_-]{1,60})$")]] = {}
-
-    @model_validator(mode="after")
-    def _from_where(self) -> WebConfig:
-        if (self.entry == "panel") != (self.panel is not None):
-            raise ValueError('entry = "panel" and panel, the name of its parameter, go together')
-        return self
 
 
 class ImportConfig(BaseModel):

@@ -14,12 +14,13 @@ from datetime import UTC
 from sqlalchemy.orm import Session
 
 from experiment import answering, choices, launch, wire
-from experiment.config import ExperimentConfig, Outcome
+from experiment.config import ExperimentConfig
 from experiment.data import lease
 from experiment.data.allotment import FullError
 from experiment.data.store import Store
 from experiment.data.tables import SessionRow, StudyRow, utc_now
 from experiment.data.withdrawal import withdraw
+from experiment.entrance import Outcome
 from experiment.errors import ExperimentError
 from experiment.launch import Prepared
 from experiment.steps import NOT_PASSED, TOO_YOUNG, End, Listen, Step, Stored, next_step

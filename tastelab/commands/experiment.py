@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from contextlib import closing
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
