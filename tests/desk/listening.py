@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import threading
 import time
 import tty
+from pathlib import Path
 from typing import Any
+
+
+def at_home() -> None:
+    """Streams of this process, and of those that it begins, are looked for on this machine alone: networks may pass no multicast.
+
+    Before the first of them: the layer reads its settings once.
+    """
+    if "LSLAPICFG" not in os.environ:
+        settings = Path(tempfile.mkdtemp(prefix="tastelab-lsl-")) / "lsl_api.cfg"
+        settings.write_text("[multicast]\nResolveScope = machine\n[lab]\nKnownPeers = {127.0.0.1}\n", encoding="utf-8")
+        os.environ["LSLAPICFG"] = str(settings)
 
 
 class Box:
@@ -41,6 +54,7 @@ class Inlet:
     """Hears a stream from when it is there on: every event, and the moment that it was stamped with."""
 
     def __init__(self, name: str) -> None:
+        at_home()
         self.name = name
         self.came: list[tuple[float, dict[str, Any]]] = []
         self._ended = False

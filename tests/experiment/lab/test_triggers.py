@@ -20,7 +20,7 @@ from experiment.lab.triggers import Triggers
 from experiment.launch import Prepared
 from experiment.question import Back, Question
 from experiment.signals import Event, TriggerConfig
-from tests.desk.listening import Box
+from tests.desk.listening import Box, at_home
 from tests.experiment import readers
 from tests.experiment.lab.glass import FRAME, GlassHand, Sound, World
 
@@ -57,6 +57,7 @@ def test_an_onset_is_written_at_its_moment_and_not_when_it_was_asked_for(box: Bo
 
 def test_the_stream_has_every_event_at_its_moment() -> None:
     pylsl = pytest.importorskip("pylsl", reason="pylsl is missing: there is no stream to listen to")
+    at_home()
     name = f"tastelab-test-{os.getpid()}"
     triggers = Triggers(TriggerConfig(lsl=name))
     assert not triggers.awaited(0.05)
