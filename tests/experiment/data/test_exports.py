@@ -218,7 +218,12 @@ def test_psychopy(db: Store, tmp_path: Path) -> None:
             )
             assert renamed == (told["value"], told["choice"], told["response_time"], told["trial"], told["participant"])
             assert (row["trials.thisRepN"], row["session"], row["expName"]) == ("0", "001", "s")
-        assert list(rows[0])[:4] == ["trials.thisN", "trials.thisTrialN", "trials.thisRepN", "block"]
+        # Loop counters, what was heard, what was answered, and last what PsychoPy calls the session's info.
+        assert list(rows[0]) == [
+            "trials.thisN", "trials.thisTrialN", "trials.thisRepN", "block", "taste", "first_clip", "second_clip",
+            "first_model", "item", "slider.response", "key_resp.keys", "rt", "participant", "session", "expName",
+            "psychopyVersion", "language", "kind", "status",
+        ]  # fmt: skip
 
 
 def test_an_unknown_format_names_the_known_and_leaves_nothing(db: Store, tmp_path: Path) -> None:
