@@ -236,6 +236,18 @@ def test_crossed_pairs_meet_every_other_clip() -> None:
     assert all(abs(more) <= 1 for more in side.values())
 
 
+@pytest.mark.parametrize(("n", "trials", "tastes", "tasks"), [(3, 4, 2, 1), (5, 2, 1, 2), (8, 3, 1, 2)])
+def test_crossed_pairs_hear_no_clip_twice_and_none_with_its_own(n: int, trials: int, tastes: int, tasks: int) -> None:
+    """Whose turn it is to be crossed with may have been heard before, in the same task or another; then another one comes."""
+    pool = clips(n, TASTES[:tastes])
+    known = {c.id: c for c in pool}
+    config = study(*({**compared(match="crossed", trials=trials), "name": f"task{k}"} for k in range(tasks)))
+    for row in range(48):
+        heard = [t for t in plan(config, pool, row) if t.first]
+        assert len({c for t in heard for c in (t.first, t.second)}) == 2 * trials * tasks
+        assert all(known[t.first or 0].number != known[t.second or 0].number for t in heard)
+
+
 def test_a_pair_named_twice_is_heard_twice_as_often() -> None:
     pairs = [["alpha", "beta"], ["alpha", "beta"], ["alpha", "gamma"]]
     config = study({"kind": "preference", "pairs": pairs, "trials": 12})
