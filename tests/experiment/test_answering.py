@@ -217,7 +217,7 @@ def test_the_same_again_changes_nothing_and_another_answer_is_refused(tmp_path: 
     for _ in range(2):
         answering.filled(prepared.store, stored, step, answers(step), 9.0)
     before = rows_of(prepared.store)
-    for other in (Answer(5.0, response_time=2.0), Answer(2.0, response_time=2.5), Answer(None, "x", 2.0)):
+    for other in (Answer(5.0, response_time=2.0), Answer(2.0, response_time=2.5), Answer(2.0, "x", 2.0)):
         with pytest.raises(ExperimentError, match="sweet was answered already, otherwise"):
             answering.filled(prepared.store, stored, step, answers(step, sweet=other), 9.0)
     assert rows_of(prepared.store) == before
@@ -377,10 +377,8 @@ def test_whoever_refuses_leaves_that_it_was_and_no_code(tmp_path: Path, short: E
     assert (count(store, Trial), count(store, tables.Consent)) == (0, 0)
 
 
-@pytest.mark.parametrize(("age", "status"), [(18.0, "running"), (17.0, "too_young"), (None, "too_young")])
-def test_of_eighteen_years_one_is_old_enough(
-    tmp_path: Path, short: ExperimentConfig, age: float | None, status: str
-) -> None:
+@pytest.mark.parametrize(("age", "status"), [(18.0, "running"), (17.0, "too_young")])
+def test_of_eighteen_years_one_is_old_enough(tmp_path: Path, short: ExperimentConfig, age: float, status: str) -> None:
     assert short.minimum_age == 18
     prepared = entered(tmp_path, short)
     stored = answering.started(prepared.store, begun(prepared))
@@ -442,3 +440,18 @@ def test_a_text_is_one_line_of_its_length(given: str, kept: str | None) -> None:
         assert answering._possible(question, Answer(said=given)).said == kept
     assert answering._possible(replace(question, low=0), Answer(said=" \n")).said is None
     assert answering._possible(replace(question, low=0), Answer()).said is None
+
+
+@pytest.mark.parametrize("kind", ["number", "slider", "steps"])
+def test_numbers_are_whole_and_on_their_scale(kind: str) -> None:
+    question = Question("x", kind, "?", low=-2, high=4)
+    for good in (-2.0, 0.0, 4.0):
+        assert answering._possible(question, Answer(good)) == Answer(good)
+    for bad in (-3.0, 5.0, 1.5, None, float("nan"), float("inf")):
+        with pytest.raises(ExperimentError, match="is no whole number from -2 to 4"):
+            answering._possible(question, Answer(bad))
+    one = Question("diet", "choice", "?", INSTRUMENTS)
+    assert answering._possible(one, Answer(choice="piano")).choice == "piano"
+    for other in ("Piano", "", None):
+        with pytest.raises(ExperimentError, match="is none of its options"):
+            answering._possible(one, Answer(choice=other))
