@@ -143,16 +143,14 @@ def shown(
         "turn": turn(stored),
         "gain_db": stored.gain_db,
         **around(stored.language, config),
-        "ahead": _ahead(step, stored, at),
+        "ahead": _ahead(step, stored, config, at),
     }
     match step:
         case Consent():
             body = "\n\n".join([w["consent"]["text"].replace("{minutes}", str(step.minutes)), *step.more])
             more = _page(w["consent"]["title"], body, choices.consenting(w))
-            declined = w.get("declined")
             asked = {"yes": w["yes"], "no": w["no"]}
             title, text = w["consent"]["special_title"], w["consent"]["special_text"]
-            more["declined"] = declined and _page(declined["title"], declined["text"], [choices.onward(w)])
             more["special"] = {"title": title, "text": text, **_listed(asked)} if step.special else None
         case Page():
             text = w["web"]["headphones_failed"] if step.id == f"page:{NOT_PASSED}" else step.text
@@ -242,8 +240,12 @@ def question(asked: Question, words: dict[str, Any]) -> Shown:
     return told
 
 
-def _ahead(step: Step, stored: Stored, at: Addresses) -> list[str]:
-    """Sounds of the next trial that is heard, to be fetched while this step is done."""
+def _ahead(step: Step, stored: Stored, config: ExperimentConfig, at: Addresses) -> list[str]:
+    """Sounds that come next, to be fetched while this step is done: those before the first clip, or of the next trial that is heard."""
+    first: list[Sound] = [("tone", side) for side in tones.SIDES] if config.sound_check else []
+    first += [("noise",)] if config.level.by == "participant" else []
+    if first and "level" not in stored.seen and not any(x.startswith("heard:") for x in stored.seen):
+        return [at.of(sound) for sound in first]
     trial = getattr(step, "trial", None)
     now = trial.position if trial is not None else -1
     for later in stored.plan:

@@ -6,10 +6,7 @@ import { begin, did, open, start, withdraw } from "./net.js";
 import { choose, dialog, el, leave, Stopped, untilStopped } from "./screen.js";
 
 async function consent(told) {
-  if ((await choose(told, told))[0] === "decline") {
-    if (told.declined) await choose(told, told.declined);
-    return { takes_part: false, special: false };
-  }
+  if ((await choose(told, told))[0] === "decline") return { takes_part: false, special: false };
   if (told.special === null) return { takes_part: true, special: false };
   const asked = { text: told.special.text, options: told.special.options, word: "", hint: "" };
   const { chosen } = await pick(told, asked, "", null, told.special.title);
@@ -98,7 +95,7 @@ async function notice(told) {
     });
     head.unshift(el("div", { class: "languages", role: "group" }, ...some));
   }
-  const [name] = await choose(told, { ...told, head, more: [...more, ...own(told)] });
+  const [name] = await choose(told, { ...told, head, more, after: own(told) });
   if (name === "begin") return begin(told.language);
   return open({ [name]: true });
 }

@@ -132,7 +132,7 @@ export function whileSounding(interrupt) {
 
 export function dialog(told, text, buttons, title = "") {
   return new Promise((resolve) => {
-    const box = el("dialog", { "aria-label": title || text }, title ? el("h1", {}, title) : null, el("p", { dir: "auto" }, text));
+    const box = el("dialog", { "aria-label": title || text }, title ? el("h1", { dir: "auto" }, title) : null, el("p", { dir: "auto" }, text));
     const row = el("div", { class: "row" });
     const opens = performance.now() + 1000 * told.dead_time;
     let from = opens;
@@ -151,6 +151,7 @@ export function dialog(told, text, buttons, title = "") {
     box.append(row);
     document.body.append(box);
     box.showModal();
+    (row.querySelector(".primary") ?? box).focus(); // what return answers keeps things as they are
   });
 }
 
@@ -167,7 +168,7 @@ async function ask(screen) {
 
 const KEYS = { space: [" ", "Enter"], return: ["Enter"] };
 
-export function choose(told, { title = "", text = "", buttons, corner = "", more = [], head = [] }) {
+export function choose(told, { title = "", text = "", buttons, corner = "", more = [], head = [], after = [] }) {
   return new Promise((resolve) => {
     const screen = new Screen(told, { corner });
     let read = !text;
@@ -190,6 +191,6 @@ export function choose(told, { title = "", text = "", buttons, corner = "", more
       return Boolean(found);
     };
     const said = text ? paragraphs(text) : null;
-    screen.middle.append(...head, title ? el("h1", { dir: "auto" }, title) : "", ...(said ? [said, end] : []), ...more, el("div", { class: "row" }, ...nodes));
+    screen.middle.append(...head, title ? el("h1", { dir: "auto" }, title) : "", ...(said ? [said, end] : []), ...more, el("div", { class: "row" }, ...nodes), ...after);
   });
 }

@@ -1,0 +1,71 @@
+"""Tokens: random, made by this server alone, kept as a hash."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from experiment.data.store import Store
+from experiment.data.tables import Link
+from experiment.errors import ExperimentError
+from experiment.web import links
+
+KEY, OTHER = bytes(32), bytes([1]) * 32
+
+
+def test_the_server_s_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "server.key"
+    key = links.secret(path)
+    assert len(key) == 32
+    assert links.secret(path) == key
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text("hello")
+    with pytest.raises(ExperimentError, match="is no key of a server"):
+        links.secret(path)
+
+
+def test_a_token_shows_which_server_made_it_and_for_whom() -> None:
+    token = links.made_for(KEY, "panel", "1", "5f0")
+    assert links.TOKEN.fullmatch(token)
+    assert links.made_for(KEY, "panel", "1", "5f0") == token
+    others = [
+        links.made_for(KEY, "panel", "1", "5f1"), links.made_for(KEY, "panel", "2", "5f0"),
+        links.made_for(KEY, "open", "1", "5f0"), links.made_for(OTHER, "panel", "1", "5f0"),
+    ]  # fmt: skip
+    assert len({token, *others}) == 5
+    assert links.entry_of(KEY, token) == "panel"
+    assert links.entry_of(KEY, others[2]) == "open"
+    assert links.entry_of(OTHER, token) is None
+    body, sign = token.split(".")
+    assert links.entry_of(KEY, body) is None
+    assert links.entry_of(KEY, f"{body[::-1]}.{sign}") is None
+
+
+def test_a_token_is_kept_once_as_a_hash_with_a_code(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    study = store.ensure_study("s", "S", {})
+    made = links.invite(store, study, 3, "g")
+    assert len({code for code, _ in made}) == 3
+    assert len({token for _, token in made}) == 3
+    code, token = made[0]
+    assert links.enter(store, study, token, "invited") == code
+    found = links.find(store, study, token)
+    assert found is not None
+    assert (found.session, found.status, found.code, found.group) == (None, None, code, "g")
+    assert links.find(store, study + 1, token) is None
+    assert links.find(store, study, None) is None
+    assert links.find(store, study, "' OR 1=1 --") is None
+    with store.transaction() as s:
+        rows = s.scalars(select(Link)).all()
+        assert [r.digest for r in rows] == [hashlib.sha256(t.encode()).hexdigest() for _, t in made]
+    store.close()
+
+
+def test_a_session_whose_acknowledgement_was_lost_is_found(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    study = store.ensure_study("s", "S", {})
+    assert links.begun_under(store, study, "abcd234", lambda code: len(code)) == 7
+    store.close()

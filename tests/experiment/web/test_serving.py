@@ -1,0 +1,49 @@
+"""Where a server listens, and what it says when it can't."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from experiment.errors import ExperimentError
+from experiment.web import serving
+
+
+@pytest.mark.parametrize(
+    ("host", "home"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("192.168.1.4", False),
+        ("lab.example", False),
+    ],
+)
+def test_which_addresses_are_of_this_computer_alone(host: str, home: bool) -> None:
+    assert serving.at_home(host) is home
+
+
+def test_a_port_that_is_taken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        site: Any = None
+        with pytest.raises(ExperimentError, match=f"--port {port}: .*choose another"):
+            serving.serve(site, "127.0.0.1", port)
+
+
+def test_no_address_of_anybody_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    import uvicorn
+
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(uvicorn, "Config", lambda app, **options: asked.update(options))
+    monkeypatch.setattr(uvicorn, "Server", lambda _: type("S", (), {"run": lambda self, sockets: None})())
+    monkeypatch.setattr(serving, "application", lambda site, lab: None)
+    site: Any = None
+    serving.serve(site, "127.0.0.1", 0)
+    assert asked["access_log"] is False
+    assert asked["proxy_headers"] is False
