@@ -306,7 +306,10 @@ class Site:
         known, stored = self._held(token, tab)
         assert known.session is not None
         session = known.session
-        self.store.do(lambda s: lease.held(s, session, stored.sitting))
+        try:
+            self.store.do(lambda s: lease.held(s, session, stored.sitting))
+        except lease.LostError:
+            raise Refused(409, "this session goes on in another window") from None
         return {"kind": "alive"}
 
     def withdraw(self, token: str | None) -> Shown:

@@ -2,6 +2,7 @@
 
 import { dialog, el, Screen } from "./screen.js";
 
+const TYPING = 1000; // ms in which the next digit belongs to the number before it
 const onward = (key) => key === "Enter" || key === " ";
 
 function asked(screen, question, ...more) {
@@ -183,10 +184,18 @@ export function slider(told, question, corner, back) {
     const next = confirming(screen, told, go);
     const scale = line(screen, question, () => { next.disabled = false; });
     next.disabled = scale.value() === null;
+    let typed = "";
+    let typedAt = 0;
     screen.keys = (key) => {
-      if (key === "ArrowLeft" || key === "ArrowRight") scale.nudge(key === "ArrowLeft" ? -1 : 1);
-      else if (/^[0-9]$/.test(key) && Number(key) >= question.low && question.high <= 10 && Number(key) <= question.high) scale.put(Number(key));
-      else if (onward(key)) go();
+      if (key === "ArrowLeft" || key === "ArrowRight") { typed = ""; scale.nudge(key === "ArrowLeft" ? -1 : 1); }
+      else if (/^[0-9]$/.test(key)) {
+        // A number is typed digit by digit; where the next one leads over the end, it begins anew.
+        const before = performance.now() - typedAt < TYPING ? typed : "";
+        const longer = before + key;
+        typed = Number(before) > 0 && Number(longer) <= question.high ? longer : Number(key) <= question.high ? key : "";
+        typedAt = performance.now();
+        if (typed && Number(typed) >= question.low) scale.put(Number(typed));
+      } else if (onward(key)) go();
       else return false;
       return true;
     };

@@ -1,0 +1,95 @@
+"""The commands that give a study to people with a browser: what is said, what is refused, who may see the day."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiment.web import links
+from experiment.web.site import Site
+from tests.tastelab.conftest import Lived, call
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """A server that ends at once; what it was given. Clips' files, which are nowhere, are not looked at."""
+    found: list[dict[str, Any]] = []
+
+    def serve(site: Site, host: str, port: int, lab: Any) -> None:
+        day = lab and {key: lab(key) for key in ("wrong", links.keyed(site.key, "lab"))}
+        found.append({"url": site.url, "kind": site.kind, "host": host, "port": port, "day": day})
+
+    class Nothing:
+        def __init__(self, _: Any):
+            self.seconds: dict[int, float] = {}
+
+        def close(self) -> None:
+            found.append({"closed": True})
+
+    monkeypatch.setattr("experiment.web.serving.serve", serve)
+    monkeypatch.setattr("experiment.web.site.Clips", Nothing)
+    monkeypatch.setattr("experiment.session.check_files", lambda clips: None)
+    return found
+
+
+def test_a_study_is_served_on_this_computer_with_its_day(
+    mine: Lived, served: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    said = call("experiment", "serve", "--port", "8321", "--server-key", tmp_path / "k", *mine.where)
+    assert (said.status, said.err) == (0, "")
+    assert "people begin at http://127.0.0.1:8321" in said.out
+    told, closed = served
+    assert closed == {"closed": True}
+    assert (told["url"], told["kind"], told["host"]) == ("http://127.0.0.1:8321", "person", "127.0.0.1")
+    assert told["day"]["wrong"] is None
+    right = next(v for k, v in told["day"].items() if k != "wrong")
+    assert right["title"] == "Music generated for four tastes"
+    key = (tmp_path / "k").read_text().strip()
+    assert links.keyed(bytes.fromhex(key), "lab") in said.out
+    assert key not in said.out
+
+
+@pytest.mark.parametrize(
+    ("options", "there"),
+    [
+        (["--url", "https://study.example"], False),
+        (["--host", "0.0.0.0"], False),
+        (["--url", "https://study.example", "--lab"], True),
+        (["--no-lab"], False),
+    ],
+)
+def test_the_day_is_shown_elsewhere_where_that_is_asked_for(
+    mine: Lived, served: list[dict[str, Any]], tmp_path: Path, options: list[str], there: bool
+) -> None:
+    said = call("experiment", "serve", "--pilot", "--server-key", tmp_path / "k", *options, *mine.where)
+    assert said.status == 0, said.err
+    assert (served[0]["day"] is not None) is there
+    assert ("/lab" in said.out) is there
+    assert served[0]["kind"] == "pilot"
+
+
+def test_what_can_not_be_served_is_one_line(mine: Lived, tmp_path: Path) -> None:
+    said = call("experiment", "serve", "--server-key", tmp_path / "k", *mine.where)
+    assert (said.status, said.out.count("\n")) == (2, 0)
+    assert "is missing; run 'tastelab stimuli generate" in said.err.replace("\n", " ")
+    said = call("experiment", "serve", "--url", "study.example/x", "--server-key", tmp_path / "k", *mine.where)
+    assert said.status == 2
+    assert "is no address such as" in said.err.replace("\n", " ")
+
+
+def test_links_are_written_once_for_their_owner_alone(mine: Lived, tmp_path: Path) -> None:
+    file = tmp_path / "links.csv"
+    asked = ("experiment", "links", "-n", "3", "--url", "https://study.example/", "--csv", file, *mine.where)
+    assert call(*asked).status == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    rows = list(csv.DictReader(file.open()))
+    assert len({row["code"] for row in rows}) == 3
+    assert {row["link"].rpartition("/")[0] for row in rows} == {"https://study.example/p"}
+    assert mine.asked("SELECT count(*), count(DISTINCT digest) FROM link WHERE entry = 'invited'") == [(3, 3)]
+    again = call(*asked)
+    assert again.status == 2
+    assert "is there already" in again.err
+    assert call(*asked[:-6], tmp_path / "b.csv", "--group", "x", *mine.where).status == 2
