@@ -13,6 +13,7 @@ from sqlalchemy import select
 from experiment import answering, launch
 from experiment.config import ExperimentConfig
 from experiment.data import tables
+from experiment.data.lease import LostError
 from experiment.data.store import Store
 from experiment.data.tables import Event, Response, Screening, Seen, SessionRow, Sitting, Superseded, Tombstone, Trial
 from experiment.errors import ExperimentError
@@ -455,3 +456,29 @@ def test_numbers_are_whole_and_on_their_scale(kind: str) -> None:
     for other in ("Piano", "", None):
         with pytest.raises(ExperimentError, match="is none of its options"):
             answering._possible(one, Answer(choice=other))
+
+
+def test_a_sitting_that_lost_its_session_writes_nothing(tmp_path: Path, short: ExperimentConfig) -> None:
+    """Another booth goes on with it: here nobody agrees, hears, answers or stops any more."""
+    prepared = entered(tmp_path, short)
+    store, session = prepared.store, begun(prepared)
+    before = answering.started(store, session)
+    told = answering.agreed(store, before, short, True, True, 0.0)
+    step = asked_in(told, short)
+    other = answering.started(store, session)
+    assert other.sitting == told.sitting + 1
+    test = Headphones("antiphase", (1, 2, 3))
+    for write in (
+        lambda: answering.agreed(store, before, short, True, False, 1.0),
+        lambda: answering.agreed(store, before, short, False, False, 1.0),
+        lambda: answering.seen(store, told, "page:x", 1.0),
+        lambda: answering.level(store, told, -3.0, -24, 1.0),
+        lambda: answering.heard(store, told, "heard:1", told.plan[1].id, [(1.0, {"clip": "a"})]),
+        lambda: answering.screened(store, told, test, [t.right for t in test.trials()], False, 1.0),
+        lambda: answering.answered(store, told, step, Answer(choice="male"), short, 1.0),
+        lambda: answering.stopped(store, told, 1.0),
+    ):
+        with pytest.raises(LostError, match="goes on at station, in a later sitting"):
+            write()
+    assert vars(answering.read(store, session)) | {"plan": ()} == vars(other) | {"plan": ()}
+    assert [e[0] for e in events_of(store)] == ["start", "start"]
