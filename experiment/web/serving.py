@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -58,5 +60,10 @@ def serve(site: Site, host: str, port: int, lab: Callable[[str], dict[str, Any] 
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
     )
-    with place:
-        uvicorn.Server(options).run([place])
+    # Told to end (by a service manager), it ends as by Ctrl-C: what was made for it is deleted.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        with place:
+            uvicorn.Server(options).run([place])
+    finally:
+        signal.signal(signal.SIGTERM, before)

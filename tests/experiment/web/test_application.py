@@ -240,3 +240,12 @@ def test_what_is_not_ours_is_as_it_was_published_and_nothing_is_loaded_from_else
     for path in STATIC.rglob("*"):
         if path.is_file() and path.parent.name != "vendor":
             assert not re.search(r"https?://(?!www\.w3\.org)", path.read_text(encoding="utf-8")), path
+
+
+def test_the_first_screen_is_small() -> None:
+    """All that is fetched before the first screen stands: the page, style sheets, jsPsych, our scripts."""
+    page = (STATIC / "index.html").read_text(encoding="utf-8")
+    assert 'href="/static/site.css"' in page
+    assert "http" not in page
+    sizes = [p.stat().st_size for p in STATIC.rglob("*") if p.suffix in (".html", ".css", ".js")]
+    assert 80_000 < sum(sizes) < 300_000

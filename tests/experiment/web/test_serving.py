@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from typing import Any
 
@@ -34,6 +35,23 @@ def test_a_port_that_is_taken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         site: Any = None
         with pytest.raises(ExperimentError, match=f"--port {port}: .*choose another"):
             serving.serve(site, "127.0.0.1", port)
+
+
+def test_a_server_that_is_told_to_end_ends_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    import uvicorn
+
+    def run(self: Any, sockets: list[socket.socket]) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(uvicorn, "Config", lambda app, **options: None)
+    monkeypatch.setattr(uvicorn, "Server", lambda _: type("S", (), {"run": run})())
+    monkeypatch.setattr(serving, "application", lambda site, lab: None)
+    site: Any = None
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        serving.serve(site, "127.0.0.1", 0)
+    assert ended.value.code == 0
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_no_address_of_anybody_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
