@@ -27,6 +27,8 @@ class WithStudies(build_py):
         super().run()
         if self.editable_mode:
             return
+        if not (HERE / "study.toml").is_file():
+            raise FileNotFoundError("study.toml is not here; MANIFEST.in says what a source distribution holds")
         for pattern in CARRIED:
             for path in sorted(HERE.glob(pattern)):
                 target = Path(self.build_lib) / "tastelab" / "carried" / path.relative_to(HERE)

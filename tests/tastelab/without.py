@@ -59,6 +59,8 @@ WORDS: dict[tuple[str, ...], list[str]] = {
     ("experiment", "backup"): [],
     ("experiment", "restore"): ["nowhere.db", "new.db"],
     ("experiment", "replay"): ["bot-0001"],
+    ("experiment", "serve"): ["--host", "256.0.0.1"],  # no address: it would not end by itself
+    ("experiment", "links"): ["-n", "1"],
     ("experiment", "key", "add"): ["P1", "--contact", "Ada"],
     ("experiment", "key", "show"): ["P1"],
     ("experiment", "key", "remove"): ["P1"],
@@ -148,8 +150,10 @@ def main() -> None:
     extra, folder = sys.argv[1], Path(sys.argv[2])
     hide(extra)
     os.chdir(folder)
+    from tastelab import extras
     from tastelab.cli import main as front
 
+    extras.declared = declared  # as an installation of today's project file would have it
     results = []
     for path, words in WORDS.items():
         started = time.process_time()
