@@ -63,7 +63,7 @@ def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
     return target
 
 
-def thaw(folder: Path) -> StudyData:
+def thaw(folder: Path | str) -> StudyData:
     """Read a snapshot and check it against its digest.
 
     Raises
@@ -73,6 +73,7 @@ def thaw(folder: Path) -> StudyData:
     """
     import pandas as pd
 
+    folder = Path(folder)
     path = folder / "snapshot.json"
     if not path.exists():
         raise AnalysisError(f"{folder} is not a snapshot: snapshot.json is missing; run 'tastelab analysis freeze'")

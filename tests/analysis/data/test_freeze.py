@@ -35,7 +35,7 @@ def test_everything_comes_back(data: StudyData, tmp_path: Path) -> None:
     assert folder.parent == tmp_path
     assert folder.name == f"bot-{whole.digest[:12]}"
     assert [p.name for p in tmp_path.iterdir()] == [folder.name]  # nothing half-written beside it
-    back = thaw(folder)
+    back = thaw(str(folder))  # as a notebook names it
     for name in ("people", "preference", "ratings", "affect"):
         pd.testing.assert_frame_equal(getattr(back, name), getattr(whole, name))
         assert pd.read_csv(folder / f"{name}.csv").shape == getattr(whole, name).shape
