@@ -39,26 +39,47 @@ def held_out_varied(n: int = 120) -> Path:
     return folder
 
 
-def captions() -> dict[str, Any]:
-    """Attributes, heads and word overlap, of the clips as they are and through the codec; and of clips in many sounds."""
-    from models.sonicverse.evaluation.assess import assess, captions_of
+def held_out_bands(n: int = 160) -> Path:
+    """A corpus of bands that play what no training heard (rendered on the first call)."""
+    from stimuli.dataset.pulse.build import build_pulse
+
+    folder = WORK / "bands-captions"
+    if not (folder / "metadata.jsonl").exists():
+        build_pulse(folder, n, 15.0, RATE, 61, "test")
+    return folder
+
+
+def through(captioner: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Attributes and heads of clips that the codec gave back, as generated ones sound."""
+    from models.sonicverse.evaluation.assess import captions_of
     from models.sonicverse.evaluation.attributes import evaluate, head_scores
-    from models.sonicverse.load import load_captioner
     from models.sonicverse.nano.labels import labels_of
     from models.sonicverse.nano.train import through_codec
+    from stimuli.audio import load_mono
+
+    labels = [labels_of(r) for r in rows]
+    vectors = [captioner.encode(through_codec(load_mono(Path(r["folder"]) / r["path"], RATE))) for r in rows]
+    found, _ = captions_of(captioner, {k: np.stack([v[k] for v in vectors]) for k in vectors[0]}, labels)
+    return {
+        "attributes": evaluate([d.caption for d in found], labels),
+        "heads": head_scores([d.features for d in found], labels),
+        "examples": [d.caption for d in found[:3]],
+    }
+
+
+def captions() -> dict[str, Any]:
+    """Attributes, heads and word overlap, of the clips as they are and through the codec; of bands; and of clips in many sounds."""
+    from models.sonicverse.evaluation.assess import assess
+    from models.sonicverse.load import load_captioner
 
     rows = held_out()
     captioner = load_captioner()
-    out: dict[str, Any] = {"rendered": assess(captioner, WORK / "test")}
-    labels = [labels_of(r) for r in rows]
-    vectors = [captioner.encode(through_codec(read(r))) for r in rows]
-    found, _ = captions_of(captioner, {k: np.stack([v[k] for v in vectors]) for k in vectors[0]}, labels)
-    out["through the codec"] = {
-        "attributes": evaluate([d.caption for d in found], labels),
-        "heads": head_scores([d.features for d in found], labels),
-    }
+    out: dict[str, Any] = {"rendered": assess(captioner, WORK / "test"), "through the codec": through(captioner, rows)}
+    bands = held_out_bands()
+    out["bands"] = assess(captioner, bands)
+    listed = (bands / "metadata.jsonl").read_text().splitlines()
+    out["bands through the codec"] = through(captioner, [json.loads(x) | {"folder": str(bands)} for x in listed])
     out["many sounds"] = assess(captioner, held_out_varied())
-    out["examples"] = [d.caption for d in found[:3]]
     out["instruments by MusiCNN's tags"] = beside_tags(captioner, rows)
     return out
 

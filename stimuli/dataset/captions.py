@@ -27,19 +27,25 @@ SETTINGS = ("background music", "background music for a fine restaurant", "instr
 
 def character(a: Attributes) -> list[str]:
     """Words of character that follow from the attributes."""
+    chords = a.articulation == "staccato" and a.texture in ("repeated chords", "off-beat chords")
+    return sounding(a.articulation, a.harmony, a.register, a.dynamics, bool(a.percussion) or chords)
+
+
+def sounding(articulation: str, harmony: str, register: str, dynamics: str, rhythmic: bool) -> list[str]:
+    """Words of character of any music whose attributes are known; `rhythmic`: drums, or short chords."""
     words = []
-    if a.articulation == "legato":
+    if articulation == "legato":
         words.append("flowing")
-    if a.articulation == "legato" and a.dynamics == "soft" and a.harmony == "consonant":
+    if articulation == "legato" and dynamics == "soft" and harmony == "consonant":
         words.append("warm")
-    if a.articulation == "staccato" and a.register == "high":
+    if articulation == "staccato" and register == "high":
         words += ["crisp", "bright"]
-    if a.harmony == "dissonant" and a.register == "high":
+    if harmony == "dissonant" and register == "high":
         words.append("sharp")
-    if a.percussion or (a.articulation == "staccato" and a.texture in ("repeated chords", "off-beat chords")):
+    if rhythmic:
         words += ["rhythmic", "grounded"]
-    if a.register == "low":
-        words += ["deep", "heavy"] if a.dynamics != "soft" else ["deep", "reflective"]
+    if register == "low":
+        words += ["deep", "heavy"] if dynamics != "soft" else ["deep", "reflective"]
     return words
 
 

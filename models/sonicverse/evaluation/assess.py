@@ -45,9 +45,9 @@ def switched(
         return {h: np.stack([own[i][h] for i in order]) for h in own[0]}
     out = {}
     for head in own[0]:
-        names, several = HEADS[head]
         values = np.stack([o[head] for o in own])
-        other = rng.random(values.shape) if several else rng.dirichlet(np.ones(len(names)), n)
+        _, several = HEADS[head]
+        other = rng.random(values.shape) if several else rng.dirichlet(np.ones(values.shape[1]), n)
         hit = rng.random(n) < noise
         out[head] = np.where(hit[:, None], other, values).astype(np.float32)
     return out
@@ -180,7 +180,9 @@ def captions_of(
     """Descriptions of encoded clips with the features that are asked for, and these features."""
     n = len(labels)
     own = captioner.hear([{k: v[i] for k, v in encoded.items()} for i in range(n)])
-    given = switched(features, noise, own, [targets(row) for row in labels])
+    # A captioner that knows fewer labels of a head has the first of them.
+    truth = [{head: v[: len(own[0][head])] for head, v in targets(row).items() if head in own[0]} for row in labels]
+    given = switched(features, noise, own, truth)
     out: list[Description] = []
     for start in range(0, n, BATCH):
         part = slice(start, min(start + BATCH, n))

@@ -133,7 +133,8 @@ def head_scores(
         if head not in base:
             continue
         there = [i for i, row in enumerate(labels) if head in row]
-        p = np.array([[features[i][head][n] for n in names] for i in there])
+        # A label that this captioner was never taught is one that it never says.
+        p = np.array([[features[i][head].get(n, 0.0) for n in names] for i in there])
         y = np.array([[n in labels[i][head] for n in names] for i in there], dtype=float)
         told = [k for k in range(len(names)) if 0 < y[:, k].sum() < len(y)]
         row = {

@@ -16,6 +16,7 @@ from models.sonicverse.nano.labels import HEADS, without_repeats
 from models.sonicverse.projector import DualProjector, ProjectorConfig
 from models.weights import file_sha256, load_tensors
 
+FIRST = 21  # instruments that a captioner of version 0.1 knows: those before the bands'
 NANO = ProjectorConfig(
     heads={head: len(names) for head, (names, _) in HEADS.items()}, single=tuple(h for h, (_, several) in HEADS.items() if not several),
     layers=dict(LAYERS), width=192, llm_width=576, content_tokens=8, tokens_per_head=2,
@@ -27,13 +28,13 @@ NANO = ProjectorConfig(
 def described_config(described: dict[str, Any]) -> ProjectorConfig:
     """A nano projector's configuration from the ``projector`` of its ``config.json``: what differs from `NANO`.
 
-    Version 0.1 wrote the width of the content path's MLP as ``hidden``, and of the heads their names.
+    Version 0.1 wrote the width of the content path's MLP as ``hidden``, and of the heads their names; its instruments were `FIRST`.
     """
     own = dict(described)
     if "hidden" in own:
         own["content"] = (own.pop("hidden"), *NANO.content[1:])
     if isinstance(own.get("heads"), list):
-        own["heads"] = {head: len(HEADS[head][0]) for head in own["heads"]}
+        own["heads"] = {head: FIRST if head == "instrument" else len(HEADS[head][0]) for head in own["heads"]}
     return NANO.but(own)
 
 
@@ -58,7 +59,7 @@ class NanoCaptioner(Captioner):
                 f"{weights} is no projector of this version: {str(error).splitlines()[-1].strip()}"
             ) from None
         self.projector.eval()
-        self.labels = {head: HEADS[head][0] for head in self.projector.config.heads}
+        self.labels = {head: HEADS[head][0][:n] for head, n in self.projector.config.heads.items()}
         self.sha256 = file_sha256(weights)
         self.llm, self.tokenizer = load_llm(described["llm"])
 

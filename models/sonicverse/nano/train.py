@@ -294,7 +294,10 @@ def tune_voices(model: DualProjector, lesson: Lesson, seed: int = 0) -> None:
 
 
 def take_over(model: DualProjector, name: str) -> list[str]:
-    """Copy from another captioner what has the same name and shape, layer weights by head; returns what was new here."""
+    """Copy from another captioner what has the same name and shape, layer weights by head; returns what was new here.
+
+    Of a head with fewer labels (they come first) its units are taken, and what was made of their values; the others begin anew.
+    """
     directory = weights_directory("sonicverse-nano") if name == "nano" else Path(name)
     described = directory / "config.json"
     if not described.exists():
@@ -308,8 +311,20 @@ def take_over(model: DualProjector, name: str) -> list[str]:
     taken = {k for k, v in given.items() if k in own and own[k].shape == v.shape and k != "beta"}
     for key in taken:
         own[key] = given[key]
+    for head in set(heads) & set(model.config.heads):
+        _first_units(own, given, head)
     model.load_state_dict(own)
     return sorted(set(own) - taken - {"beta"})
+
+
+def _first_units(own: dict[str, torch.Tensor], given: dict[str, torch.Tensor], head: str) -> None:
+    """Take over the units of a head that has more labels here than there: its last layer's rows, its tokens' first columns."""
+    for key, there in given.items():
+        here = own.get(key)
+        if key.startswith((f"heads.{head}.", f"feature.{head}.")) and here is not None and here.shape != there.shape:
+            part = tuple(slice(min(a, b)) for a, b in zip(here.shape, there.shape, strict=True))
+            if all(a >= b for a, b in zip(here.shape, there.shape, strict=True)):
+                here[part] = there[part]
 
 
 def save_projector(model: DualProjector, directory: Path, llm: str = "smollm2") -> None:

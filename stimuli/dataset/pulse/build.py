@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from stimuli.dataset.build import WORDINGS, begin, save, write_metadata
+from stimuli.dataset.captions import sounding
 from stimuli.dataset.pulse.band import Band, draw_band, draw_programs, play
 from stimuli.dataset.pulse.captions import wordings
 from stimuli.dataset.pulse.sound import LEVELS, SHARES, opened, steadied
@@ -73,6 +74,7 @@ def row_of(
         "path": f"audio/{wav.name}", "name": wav.stem, "title": f"band {int(wav.stem)}", "artist": "composed by rule",
         "sample_rate": rate, "file_extension": "wav", "duration": seconds, "description": texts[0], "wordings": texts,
         "key": key_name(band.tonic, band.mode), "bpm": band.bpm, "genre": band.style,
-        "instrument": ", ".join(dict.fromkeys(band.instruments)), "moods": [], "keywords": keywords,
+        "instrument": ", ".join(dict.fromkeys(band.instruments)), "keywords": keywords,
+        "moods": sounding(band.articulation, band.harmony, band.register, band.dynamics, bool(band.percussion)),
         "attributes": asdict(band), "composed": made,
     }  # fmt: skip

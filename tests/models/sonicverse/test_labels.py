@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.embeddings.musicnn import MTT_TAGS
+from models.errors import ModelError
 from models.sonicverse.captioner import Description
 from models.sonicverse.nano.labels import FAMILY_OF, HEADS, KEYS, labels_of, sentence, targets, without_repeats
 from models.sonicverse.nano.train import kept_back
@@ -55,23 +56,39 @@ def test_targets_have_a_one_for_each_label_in_its_place() -> None:
     assert found["key"].dtype == np.float32
 
 
+def test_a_label_that_is_none_is_named() -> None:
+    with pytest.raises(ModelError, match=r'no label "kazoo" for instrument; it knows piano, .*, electric guitar'):
+        targets(labels_of({**ROW, "attributes": {**ROW["attributes"], "instruments": ["kazoo"]}}))
+
+
+def test_every_instrument_of_every_corpus_that_can_be_built_has_a_label() -> None:
+    from stimuli.dataset.arrange import INSTRUMENTS as CHORALES
+    from stimuli.dataset.pulse.band import BASSES, PLAYERS
+
+    known = set(HEADS["instrument"][0])
+    assert set(CHORALES) - known == set()
+    assert {*BASSES, *PLAYERS} - known == set()
+
+
 def test_the_order_of_keys() -> None:
     """12 major from C up by semitones, then 12 minor: what the shipped heads were trained on, and MusicBench's heads are."""
     names = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
     assert list(KEYS) == [f"{n} major" for n in names] + [f"{n} minor" for n in names]
     sizes = {head: len(names) for head, (names, _) in HEADS.items()}
     assert sizes == {
-        "instrument": 21, "mood": 10, "tempo": 3, "key": 24, "register": 3, "articulation": 2, "harmony": 3, "vocals": 2, "gender": 2,
+        "instrument": 29, "mood": 10, "tempo": 3, "key": 24, "register": 3, "articulation": 2, "harmony": 3, "vocals": 2, "gender": 2,
         "genre": 12,
     }  # fmt: skip
     assert {head for head, (_, several) in HEADS.items() if several} == {"instrument", "mood", "genre"}
 
 
 def test_every_label_has_the_unit_that_the_shipped_heads_learned() -> None:
-    """The weights know no names: unit k of a head is the k-th of these, in the order of General MIDI's programs."""
+    """The weights know no names: unit k of a head is the k-th of these, in the order of General MIDI's programs; those that came
+    later stand behind the others, so that former weights keep their names."""
     assert HEADS["instrument"][0] == (
         "piano", "celesta", "marimba", "organ", "guitar", "electric bass", "violin", "cello", "double bass", "plucked strings", "harp",
         "strings", "choir", "deep brass", "horns", "bassoon", "clarinet", "flute", "electronic tones", "synth pad", "percussion",
+        "accordion", "electric piano", "vibraphone", "saxophone", "brass", "tuba", "synth bass", "electric guitar",
     )  # fmt: skip
     assert HEADS["mood"][0] == (
         "flowing", "warm", "crisp", "bright", "sharp", "rhythmic", "grounded", "deep", "heavy", "reflective",
@@ -89,9 +106,10 @@ def test_every_label_has_the_unit_that_the_shipped_heads_learned() -> None:
 
 def test_families_are_those_of_an_orchestra() -> None:
     families = {
-        "keys": "piano celesta marimba organ", "plucked": "guitar electric_bass plucked_strings harp",
-        "bowed": "violin cello double_bass strings", "winds": "deep_brass horns bassoon clarinet flute",
-        "electronic": "electronic_tones synth_pad", "choir": "choir", "percussion": "percussion",
+        "keys": "piano celesta marimba organ accordion electric_piano vibraphone",
+        "plucked": "guitar electric_bass plucked_strings harp electric_guitar", "bowed": "violin cello double_bass strings",
+        "winds": "deep_brass horns bassoon clarinet flute saxophone brass tuba",
+        "electronic": "electronic_tones synth_pad synth_bass", "choir": "choir", "percussion": "percussion",
     }  # fmt: skip
     known = {name.replace("_", " "): family for family, names in families.items() for name in names.split()}
     assert known == FAMILY_OF

@@ -146,6 +146,27 @@ def test_another_captioners_parts_are_taken_where_they_fit(tmp_path: Path) -> No
         train.take_over(model, str(tmp_path / "nowhere"))
 
 
+def test_a_head_with_more_labels_takes_those_that_there_were(tmp_path: Path) -> None:
+    """Which come first; its other labels, and heads with fewer labels than there, are as they were drawn."""
+    given = written(tmp_path / "given", 1)  # tempo of three labels, mood of two
+    model = projector(2, heads={"tempo": 2, "mood": 5})
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    train.take_over(model, str(tmp_path / "given"))
+    state, stored = model.state_dict(), load_tensors(tmp_path / "given" / "model.safetensors")
+    assert given.config.heads == {"tempo": 3, "mood": 2}
+    changed = {k for k in state if stored[k].shape != state[k].shape}
+    assert len(changed) == 2 * 3  # weights and biases of both last layers, the first of both makers of tokens
+    for key in changed:
+        if ".tempo." in key:
+            assert torch.equal(state[key], before[key]), key
+        elif key.startswith("heads."):
+            assert torch.equal(state[key][:2], stored[key].float()), key
+            assert torch.equal(state[key][2:], before[key][2:]), key
+        else:
+            assert torch.equal(state[key][:, :2], stored[key].float()), key
+            assert torch.equal(state[key][:, 2:], before[key][:, 2:]), key
+
+
 def clips(folder: Path, seconds: float = 0.5) -> list[Clip]:
     """Three tones, each of its own height."""
     out = []

@@ -102,8 +102,8 @@ def sung_of(out: Path, *given: Any) -> Path:
         (build_taste, "aae6914566a13378", "6faeaffc4e4f5279"),
         (build_varied, "c44e66e94e6a0e48", "155ca9bc15be46e7"),
         (sung_of, "01747e86097bbb3a", "2569f2652d790857"),
-        (build_pulse, "aff38bdf05bd9c0d", "c4bf8b4027305f8e"),
-        (build_pulse_taste, "c4054650fb4fae55", "15962260713fd6ba"),
+        (build_pulse, "914679ef5714d259", "c4bf8b4027305f8e"),
+        (build_pulse_taste, "03f2a11032aab22c", "15962260713fd6ba"),
     ],
     ids=["base", "taste", "varied", "sung", "pulse", "pulse-taste"],
 )

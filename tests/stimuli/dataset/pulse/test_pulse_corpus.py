@@ -64,6 +64,11 @@ def test_rows_are_read_as_any_corpus(corpus: Path) -> None:
         assert clip.row["key"].endswith(a["mode"])
         assert len(set(clip.wordings)) > 5
         assert len(clip.wordings) == 8
+        assert ("rhythmic" in clip.row["moods"]) == bool(a["percussion"])
+        assert ("flowing" in clip.row["moods"]) == (a["articulation"] == "legato")
+        assert ("crisp" in clip.row["moods"]) == ((a["articulation"], a["register"]) == ("staccato", "high"))
+        assert ("reflective" in clip.row["moods"]) == ((a["dynamics"], a["register"]) == ("soft", "low"))
+        assert ("sharp" in clip.row["moods"]) == ((a["harmony"], a["register"]) == ("dissonant", "high"))
         assert soundfile.info(clip.path).frames == SECONDS * RATE
 
 
