@@ -23,6 +23,16 @@ def at_home() -> None:
         os.environ["LSLAPICFG"] = str(settings)
 
 
+def has_terminals() -> bool:
+    """Whether a pseudo-terminal can be opened here."""
+    try:
+        for end in os.openpty():
+            os.close(end)
+    except OSError:
+        return False
+    return True
+
+
 class Box:
     """The other end of a port: every byte, and when it came (monotonic clock)."""
 

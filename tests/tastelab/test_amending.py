@@ -17,7 +17,7 @@ def test_a_study_in_its_course_is_amended_and_the_report_tells_it(mine: Lived) -
     edited(mine, 'languages = ["en", "it"]', 'languages = ["it", "en"]\nresume_hours = 48')
     said = call("experiment", "simulate", "-n", str(BOTS + 1), "--quiet", *mine.where)
     assert (said.status, said.out) == (2, "")
-    assert "languages: en, it -> it, en (and 1 more); say why with 'tastelab study amend --note WHY'" in said.err
+    assert "languages: en, it -> it, en (and 1 more); say why with 'tastelab study amend --note WHY" in said.err
     said = call("study", "amend", *mine.answers[1:2], *mine.answers[2:])
     assert (said.status, said.err.count("an amendment needs --note WHY")) == (2, 1)
     said = call("study", "amend", mine.study, *mine.answers[2:], "--note", "most people are Italian")

@@ -231,8 +231,9 @@ def test_power_tells_every_size_once_draws_a_figure_and_knows_no_effect(mine: Li
 
 def test_captions_are_held_against_what_was_asked_or_it_is_said_that_there_are_none(mine: Lived) -> None:
     said = call("analysis", "captions", *mine.clips)
+    again = " ".join(map(str, mine.clips))
     assert (said.status, said.err) == (
-        2, "tastelab: no clip of this study has a caption yet; run 'tastelab stimuli caption'\n",
+        2, f"tastelab: no clip of this study has a caption yet; run 'tastelab stimuli caption {again}'\n",
     )  # fmt: skip
     path = mine.out / "small" / "stimuli" / "manifest.json"
     manifest = json.loads(path.read_text())

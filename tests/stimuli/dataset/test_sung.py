@@ -399,6 +399,6 @@ def test_what_a_sung_corpus_over_recordings_is_made_of(
 def test_singing_wants_its_package(build: str, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sung, "find_spec", lambda name: None if name == "pyworld" else 1)
     given: list[Any] = [tmp_path / "o", speech, *([tmp_path] if build == "build_over" else []), 1, 1.0, RATE, 5]
-    with pytest.raises(StimulusError, match=r"pip install tastelab\[training\]"):
+    with pytest.raises(StimulusError, match=r"pip install \"tastelab\[training\]\""):
         getattr(sung, build)(*given)
     assert not (tmp_path / "o").exists()

@@ -56,7 +56,7 @@ def test_both_soundfonts_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     there.touch()
     assert soundfonts() == [Path("first.sf2"), there]
     monkeypatch.setattr(varied, "find_spec", lambda name: None if name == "pedalboard" else 1)
-    with pytest.raises(StimulusError, match=r"pip install tastelab\[training\]"):
+    with pytest.raises(StimulusError, match=r"pip install \"tastelab\[training\]\""):
         build_varied(tmp_path / "c", 1, 1.0, 8000, 5)
     assert not (tmp_path / "c").exists()
 
