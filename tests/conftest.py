@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -14,6 +15,7 @@ from hypothesis import Phase, settings
 from experiment.config import ExperimentConfig
 from experiment.data.store import Store
 from experiment.launch import Prepared
+from models.cache import cache_directory
 from tastelab.study import load_study
 from tests.postgres import Postgres
 
@@ -41,10 +43,18 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home directory of the tests' own; the cache of converted weights stays between runs of one checkout."""
+    """A home directory of the tests' own; the cache stays between runs of one checkout, and begins with what set-up made."""
     folder = tmp_path_factory.mktemp("home")
+    made = cache_directory()
     os.environ["HOME"] = str(folder)
     os.environ.setdefault("TASTELAB_CACHE", str(ROOT / ".pytest_cache" / "tastelab"))
+    own = cache_directory()
+    own.mkdir(parents=True, exist_ok=True)
+    for there in (
+        [*(p for p in made.glob("smollm2-*") if not p.suffix), *made.glob("chorales-*.json")] if made != own else []
+    ):
+        with contextlib.suppress(FileExistsError):  # another process did
+            (own / there.name).symlink_to(there)
     os.environ["HF_HUB_OFFLINE"] = "1"
     return folder
 
