@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from experiment.texts import kept, texts
 from stimuli.manifest import ClipRow
 
 __all__ = [
+    "LateError",
     "Prepared",
     "begin",
     "check_code",
@@ -47,6 +49,10 @@ OVER = {
     "refused": "did not agree to take part",
     "too_young": "is younger than the study's minimum age",
 }
+
+
+class LateError(ExperimentError):
+    """A session was left for longer than its study lets one go on."""
 
 
 @dataclass
@@ -199,9 +205,10 @@ def resume(
 
     Raises
     ------
+    LateError
+        If its last sign of life is older than the study allows.
     ExperimentError
-        If there is none, saying what there is, if it runs elsewhere, or if its last sign of life is older than the study
-        allows.
+        If there is none, saying what there is, or if it runs elsewhere.
     """
 
     def find_it(s: Session) -> tuple[int, str]:
@@ -226,8 +233,9 @@ def resume(
         )
         hours = (utc_now() - last.replace(tzinfo=last.tzinfo or UTC)).total_seconds() / 3600
         if hours > prepared.config.resume_hours:
-            raise ExperimentError(
-                f"the session of participant {code} was left {hours:.0f} h ago; this study lets one go on within "
+            ago = math.ceil(10 * hours) / 10  # never said to be less than what is allowed
+            raise LateError(
+                f"the session of participant {code} was left {ago:g} h ago; this study lets one go on within "
                 f"{prepared.config.resume_hours:g} h (resume_hours). Its answers stay; begin again under a new code"
             )
         row.status = "running"

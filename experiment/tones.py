@@ -6,11 +6,13 @@ import numpy as np
 
 from experiment.headphones import RATE
 
+TONE_SECONDS = 0.7  # of a tone on one side
+CHORD_SECONDS = 2.0
 LEVEL_SECONDS = 3.0  # of the noise on which the level is set, before it begins anew
 SIDES = ("left", "right", "both")
 
 
-def tone(side: str, seconds: float = 0.7) -> np.ndarray:
+def tone(side: str, seconds: float = TONE_SECONDS) -> np.ndarray:
     """440 Hz at -20 dBFS (samples, 2) at 48 kHz on one of `SIDES`."""
     t = np.arange(round(seconds * RATE)) / RATE
     sound = 0.1 * np.sin(2 * np.pi * 440 * t) * np.minimum(1, np.minimum(t, t[::-1]) / 0.05)
@@ -48,7 +50,7 @@ def two_chords() -> list[np.ndarray]:
     """Two broken chords (samples, 2) for the practice trial, 2 s each, one high and one low."""
     out = []
     for root in (523.25, 130.81):
-        x = np.zeros(2 * RATE)
+        x = np.zeros(round(CHORD_SECONDS * RATE))
         for k, ratio in enumerate((1.0, 1.25, 1.5, 2.0)):
             t = np.arange(len(x) - round(k * 0.25 * RATE)) / RATE
             tone = sum(np.sin(2 * np.pi * root * ratio * h * t) / h**2 for h in (1, 2, 3))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from tastelab.study import Study
 
 REAL = ("person", "imported")  # kinds of sessions whose answers are people's
-SHOWN = {"person": "people", "imported": "imported", "bot": "simulated", "driven": "driven", "pilot": "pilots"}
+SHOWN = {"person": "of people", "imported": "imported", "bot": "simulated", "driven": "driven", "pilot": "for trial"}
 
 
 @dataclass(frozen=True)
@@ -102,31 +101,28 @@ def clips(study: Study, folder: Path) -> tuple[int, int]:
 
 def sessions(folder: Path, study: str) -> tuple[dict[str, int], datetime | None]:
     """Sessions of a study by kind, and when the last of them began or ended (UTC); none where there is no database."""
-    from experiment.data.looking import looking
-
     path = folder / DB.removeprefix("sqlite:///")
     if not path.exists():
         return {}, None
-    query = (
-        "SELECT session.kind, count(*), max(coalesce(session.ended_at, session.started_at)) FROM session "
-        "JOIN study ON study.id = session.study_id WHERE study.name = ? GROUP BY session.kind"
-    )
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from experiment.data.queries import begun
+
     try:
-        with looking(path) as connection:
-            rows = connection.execute(query, (study,)).fetchall()
-    except sqlite3.Error:
+        rows = begun(path, study)
+    except SQLAlchemyError:
         raise UserError(f"{path.name} can't be read; is it another program's? (tastelab doctor)") from None
     order = {kind: k for k, kind in enumerate(SHOWN)}
     counts = {kind: n for kind, n, _ in sorted(rows, key=lambda r: order.get(r[0], len(order)))}
-    last = max((str(at) for _, _, at in rows if at), default=None)
-    return counts, None if last is None else datetime.fromisoformat(last).replace(tzinfo=UTC)
+    last = max((at for _, _, at in rows if at is not None), default=None)
+    return counts, None if last is None else last.replace(tzinfo=UTC)
 
 
 def next_step(
     study: Study, there: int, wanted: int, counts: Mapping[str, int], last: datetime | None, report: Path
 ) -> tuple[str, str]:
     """A command, without the study's option, and what it is for."""
-    answered = sum(counts.values())
+    answered = sum(n for kind, n in counts.items() if kind != "pilot")  # what was tried is no answer
     surveyed = study.experiment.psytoolkit is not None and study.experiment.psytoolkit.items
     if not answered and surveyed and not there:
         return "tastelab experiment import psytoolkit FILE", "read the survey's file"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import StaticPool, create_engine, func, or_, select
 from sqlalchemy.orm import Session
 
 from experiment.data.declared import Change
+from experiment.data.looking import looking
 from experiment.data.store import Store
 from experiment.data.tables import Consent, Declaration, Participant, Response, SessionRow, Stimulus, StudyRow, Trial
 
@@ -20,6 +22,23 @@ def consent_to(s: Session, session: SessionRow) -> Consent | None:
         Consent.participant_id == session.participant_id, Consent.study_id == session.study_id
     )
     return s.scalar(given.order_by(Consent.id))
+
+
+def begun(path: Path, study: str) -> list[tuple[str, int, datetime | None]]:
+    """Kind, number and last time (of a beginning or an end, UTC) of a study's sessions in an SQLite file, which is looked into.
+
+    Raises
+    ------
+    sqlalchemy.exc.SQLAlchemyError
+        If it is none of ours.
+    """
+    last = func.max(func.coalesce(SessionRow.ended_at, SessionRow.started_at))
+    query = select(SessionRow.kind, func.count(), last).join(StudyRow, StudyRow.id == SessionRow.study_id)
+    query = query.where(StudyRow.name == study).group_by(SessionRow.kind)
+    with looking(path) as connection:
+        engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+        with engine.connect() as asked:
+            return [(kind, n, at) for kind, n, at in asked.execute(query)]
 
 
 def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:

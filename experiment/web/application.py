@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import time
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("tastelab.web")
 STATIC = Path(__file__).parent / "static"
 COOKIE = "tastelab"
+CODE = re.compile(r"participant [^\s:]+")  # as errors name people
 MOST = 64 * 1024  # bytes of a message
 RATE, BURST = 10.0, 60.0  # messages a second of one link, and how many at once
 ENTRIES = 20.0, 100.0  # sessions that begin a second, and at once
@@ -139,7 +139,7 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
             except Refused as no:
                 return line(no.status, str(no))
             except ExperimentError as error:
-                log.error("%s", error)  # for whoever runs the server; people are told what they can do
+                log.error("%s", CODE.sub("participant", str(error)))  # for whoever runs the server; it names nobody
                 return line(503, "this can't be done now; try again")
             shown, given = found if isinstance(found, tuple) else (found, None)
             response = JSONResponse(shown)
@@ -232,14 +232,3 @@ class _Safe:
             await send(message)
 
         await self.app(scope, receive, safely if scope["type"] == "http" else send)
-
-
-def vendored(folder: Path = STATIC / "vendor") -> dict[str, str]:
-    """What stands in the list of vendored files: name and SHA-256."""
-    lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-    return {name: digest for digest, name in (x.split() for x in lines)}
-
-
-def digest_of(path: Path) -> str:
-    """The SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

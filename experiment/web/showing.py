@@ -159,7 +159,8 @@ def shown(
             more = _page(w["sound"]["title"], w["sound"]["text"], choices.sound_heard(w))
             more["call"] = _page(w["sound"]["title"], w["web"]["sound_call"], [choices.onward(w)])
             more["sounds"] = [
-                {"sound": at.of(("tone", side)), "seconds": 0.7, "text": w["sound"][side]} for side in tones.SIDES
+                {"sound": at.of(("tone", side)), "seconds": tones.TONE_SECONDS, "text": w["sound"][side]}
+                for side in tones.SIDES
             ]
             more["play"] = pressed([choices.play(w)])
         case Level():
@@ -179,7 +180,8 @@ def shown(
             more = {"question": question(step.question, w), "corner": w["practice"]["title"]}
             more["play"] = pressed([choices.play(w)])
             more["clips"] = [
-                {"sound": at.of(("chord", k)), "seconds": 2.0, "title": title} for k, title in enumerate(titles)
+                {"sound": at.of(("chord", k)), "seconds": tones.CHORD_SECONDS, "title": title}
+                for k, title in enumerate(titles)
             ]
         case Listen():
             more = {"replays": config.replays, "play": pressed([choices.play(w)])}

@@ -160,7 +160,7 @@ class Site:
             return self._notice("elsewhere", language) | {"buttons": [_button("here", w["web"]["here"])]}
         try:
             launch.resume(self.prepared, known.code, anywhere=True)
-        except ExperimentError:
+        except launch.LateError:
             return self._notice("late", language) | self._own(token, known.code, language)
         return self._screen(answering.started(self.store, session, message.tab), token)
 
@@ -190,8 +190,7 @@ class Site:
             return self._over(stored, token)
         step = next_step(stored, self.config)
         if not isinstance(step, End):
-            told = shown(step, stored, self.config, self._addresses(stored.session_id), self._seconds)
-            return told | {"link": f"{self.url}/p/{token}"}
+            return shown(step, stored, self.config, self._addresses(stored.session_id), self._seconds)
         if stored.status == "stopped":
             return self._stopped(stored.session_id, token)
         return self._over(stored, token)

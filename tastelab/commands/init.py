@@ -171,7 +171,7 @@ def _tastes(answer: str) -> str:
     for name in found:
         if not TASTE.fullmatch(name):
             raise UserError(
-                f"--tastes {name!r}: a name has small letters and '_' alone; words for people come in the study file"
+                f"--tastes {name!r}: a name has small letters from a to z and '_'; words for people come in the study file"
             )
     if len(set(found)) < len(found):
         raise UserError(f"--tastes {answer}: a name stands there twice")

@@ -71,8 +71,13 @@ def test_people_are_told_from_bots_and_their_report_needs_no_kind(mine: Lived, m
         connection.execute("UPDATE session SET kind = 'pilot' WHERE id = 4")
     connection.close()
     found = said(mine.folder, monkeypatch)
-    assert found["sessions"] == f"3 people, {BOTS - 4} simulated, 1 pilots"
+    assert found["sessions"] == f"3 of people, {BOTS - 4} simulated, 1 for trial"
     assert found["next"] == "tastelab analysis report"
+    with sqlite3.connect(mine.database) as connection:
+        connection.execute("UPDATE session SET kind = 'pilot'")
+    connection.close()
+    found = said(mine.folder, monkeypatch)  # what was tried is no answer
+    assert (found["sessions"], found["next"]) == (f"{BOTS} for trial", "tastelab experiment simulate -n 24")
 
 
 def test_a_study_file_of_another_name_is_named_in_the_next_step(mine: Lived, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -219,3 +219,50 @@ def test_what_comes_too_early_answers_nothing_and_a_text_is_read_to_its_end(
     page.locator("[data-name=next]").click()
     page.get_by_text("continua altrove").wait_for()
     context.close()
+
+
+def test_a_browser_that_keeps_nothing_promises_nothing(prepared: Prepared, address: str, chromium: Any) -> None:
+    """Without a store on the device the page itself keeps the answer; it is sent again, but not said to be safe."""
+    context = chromium.new_context(viewport={"width": 900, "height": 700}, locale="en-GB")
+    context.add_init_script(
+        "delete Window.prototype.indexedDB; Object.defineProperty(window, 'indexedDB', { get() { throw new Error('no'); } })"
+    )
+    page = context.new_page()
+    hand = Hand(page)
+    page.goto(address)
+    hand.at("Before you begin")
+    hand.press("Begin")
+    hand.at("You will listen")
+    page.get_by_role("button", name="I agree", exact=True).click()
+    hand.at("What is your sex?")
+    context.set_offline(True)
+    hand.take("female")
+    page.locator("#line").get_by_text("…", exact=True).wait_for()
+    assert page.get_by_text("safe on this device").count() == 0
+    context.set_offline(False)
+    hand.at("How old are you?")
+    page.close()
+    context.close()
+    assert hand.wrong == ["Failed to load resource: net::ERR_INTERNET_DISCONNECTED"] * len(hand.wrong)
+
+
+def test_signs_of_life_are_a_session_s_alone(prepared: Prepared, address: str, chromium: Any) -> None:
+    """Whoever reads the first screen has no session that could be alive: nothing is asked for, and nothing is refused."""
+    context = chromium.new_context(locale="en-GB")
+    page = context.new_page()
+    page.clock.install()
+    hand, sent = Hand(page), []
+    page.on("request", lambda request: sent.append(request.url.rpartition("/")[2]))
+    page.goto(address)
+    hand.at("Before you begin")
+    page.clock.run_for(60_000)
+    assert "alive" not in sent
+    hand.press("Begin")
+    page.clock.run_for(2_000)
+    hand.at("You will listen")
+    with page.expect_response("**/api/alive") as answer:
+        page.clock.run_for(60_000)
+    assert answer.value.status == 200
+    page.close()
+    context.close()
+    assert hand.wrong == []

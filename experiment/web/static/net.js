@@ -5,6 +5,8 @@ const line = document.getElementById("line");
 let tab = null;
 let began = 0;
 let offline = "";
+let safe = false; // whether this device kept the last answer
+let living = false; // whether this window shows a session
 
 export const now = () => (performance.timeOrigin + performance.now() - began) / 1000;
 
@@ -12,19 +14,30 @@ export const now = () => (performance.timeOrigin + performance.now() - began) / 
 
 function kept(mode, work) {
   return new Promise((resolve) => {
-    const opening = indexedDB.open("tastelab", 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore("waiting");
-    opening.onerror = () => resolve(undefined); // a browser that keeps nothing: the page itself keeps the message
-    opening.onsuccess = () => {
-      const request = work(opening.result.transaction("waiting", mode).objectStore("waiting"));
-      request.onsuccess = () => { opening.result.close(); resolve(request.result); };
-      request.onerror = () => { opening.result.close(); resolve(undefined); };
-    };
+    const none = () => resolve(undefined); // a browser that keeps nothing: the page itself keeps the message
+    try {
+      const opening = indexedDB.open("tastelab", 1);
+      opening.onupgradeneeded = () => opening.result.createObjectStore("waiting");
+      opening.onerror = none;
+      opening.onsuccess = () => {
+        try {
+          const changed = opening.result.transaction("waiting", mode);
+          const request = work(changed.objectStore("waiting"));
+          changed.oncomplete = () => { opening.result.close(); resolve(request.result); };
+          changed.onabort = () => { opening.result.close(); none(); };
+        } catch {
+          opening.result.close();
+          none();
+        }
+      };
+    } catch {
+      none();
+    }
   });
 }
 
 const waiting = () => kept("readonly", (store) => store.get("message"));
-const keep = (message) => kept("readwrite", (store) => store.put(message, "message"));
+const keep = async (message) => { safe = (await kept("readwrite", (store) => store.put(message, "message"))) !== undefined; };
 const forget = () => kept("readwrite", (store) => store.delete("message"));
 
 // ----------------------------------------------------------------------------------------------------------------------
@@ -80,7 +93,7 @@ async function until(what, message) {
       line.hidden = true;
       return { status, told };
     }
-    line.textContent = offline || "…";
+    line.textContent = (safe && offline) || "…"; // what was not kept is not said to be safe
     line.hidden = false;
     await new Promise((resolve) => {
       const go = () => { clearTimeout(timer); removeEventListener("online", go); resolve(); };
@@ -92,6 +105,7 @@ async function until(what, message) {
 
 function seen(told) {
   if (told.offline) offline = told.offline;
+  living = "step" in told;
   return told;
 }
 
@@ -128,4 +142,4 @@ export async function withdraw() {
   return seen(told);
 }
 
-setInterval(() => { if (tab && !document.hidden) post("alive", { tab }); }, 25000);
+setInterval(() => { if (living && !document.hidden) post("alive", { tab }); }, 25000);

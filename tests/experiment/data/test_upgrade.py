@@ -185,7 +185,7 @@ class Remembering(Bot):
 
 def test_the_half_done_session_goes_on_at_its_item(old: Store) -> None:
     ready = entered(old)
-    with pytest.raises(ExperimentError, match=r"was left \d+ h ago"):
+    with pytest.raises(ExperimentError, match=r"was left [\d.]+ h ago"):
         launch.resume(ready, "HALF")
     session = left_an_hour_ago(old)
     with old.transaction() as s:

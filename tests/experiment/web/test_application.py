@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import random
@@ -11,12 +12,14 @@ from typing import Any
 
 import pytest
 import soundfile
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from experiment.data.tables import Base
+from experiment.data.tables import Base, Participant
+from experiment.errors import ExperimentError
 from experiment.launch import Prepared
 from experiment.looks import ACCENT, PAPER
-from experiment.web.application import COOKIE, MOST, STATIC, Bucket, application, digest_of, looks, vendored
+from experiment.web.application import COOKIE, MOST, STATIC, Bucket, application, looks
 from experiment.web.site import Site
 from tests.experiment.web.test_site import SECRET, Person, counted, home, to
 from tests.experiment.web.visitor import HOME, KEY, Visitor, at
@@ -225,6 +228,26 @@ def test_the_experimenter_s_page_is_off_unless_asked_for_and_wants_its_key(home:
         site.close()
 
 
+def test_the_server_s_log_names_nobody(
+    home: Callable[..., Prepared], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepared = home()
+    with at(prepared, "person") as client:
+        visitor = Visitor(client, prepared)
+        visitor.did(visitor.begin(), stopped=True)
+        with prepared.store.transaction() as s:
+            code = s.scalars(select(Participant.code)).one()
+
+        def away(*given: object, **more: object) -> None:
+            raise ExperimentError(f"the session of participant {code}: the database is away")
+
+        monkeypatch.setattr("experiment.launch.resume", away)
+        told = visitor.post("open", {"tab": visitor.tab, "language": "en", "again": True}, 503)
+    assert told == {"error": "this can't be done now; try again"}
+    assert caplog.messages == ["the session of participant: the database is away"]
+    assert code not in caplog.text
+
+
 def test_the_style_sheet_has_the_booth_s_colours() -> None:
     assert f"--paper: {PAPER};" in looks()
     assert f"--accent: {ACCENT};" in looks()
@@ -232,10 +255,13 @@ def test_the_style_sheet_has_the_booth_s_colours() -> None:
 
 def test_what_is_not_ours_is_as_it_was_published_and_nothing_is_loaded_from_elsewhere() -> None:
     """SHA-256 of jspsych 8.3.0's dist/index.browser.min.js as npm has it; all files are ours, or in that list."""
-    assert vendored()["jspsych.js"] == "b58c69e607f2ddbd282f2daec43d882cac18d9e3efdad816215b818d1406d6ce"
-    for name, digest in vendored().items():
-        assert digest_of(STATIC / "vendor" / name) == digest
-    others = {p.name for p in (STATIC / "vendor").iterdir()} - set(vendored())
+    vendor = STATIC / "vendor"
+    lines = (vendor / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    listed = {name: digest for digest, name in (x.split() for x in lines)}
+    assert listed["jspsych.js"] == "b58c69e607f2ddbd282f2daec43d882cac18d9e3efdad816215b818d1406d6ce"
+    for name, digest in listed.items():
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == digest
+    others = {p.name for p in vendor.iterdir()} - set(listed)
     assert others == {"SHA256SUMS"}
     for path in STATIC.rglob("*"):
         if path.is_file() and path.parent.name != "vendor":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -266,6 +267,16 @@ def test_who_comes_back_too_late_is_told_so(home: Callable[..., Prepared]) -> No
         with prepared.store.transaction() as s:
             s.scalars(select(SessionRow)).one().started_at = utc_now() - timedelta(hours=2)
         assert visitor.open(again=True)["kind"] == "late"
+
+
+def test_a_step_has_no_link_of_one_s_own_but_its_end_has(home: Callable[..., Prepared]) -> None:
+    """Who looks over a shoulder, or at a picture of the screen, learns no way into the session."""
+    prepared = home()
+    with at(prepared, "person") as client:
+        visitor = Visitor(client, prepared)
+        screen = visitor.begin()
+        assert "/p/" not in json.dumps(screen)
+        assert "/p/" in visitor.did(screen, stopped=True)["link"]
 
 
 def test_who_refuses_and_who_is_too_young_leaves_nothing(home: Callable[..., Prepared]) -> None:
