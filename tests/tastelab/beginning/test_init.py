@@ -278,7 +278,10 @@ def test_an_empty_folder_is_taken(here: Path) -> None:
         ),
         (("s", "--kind", "copy", "--from", "five-tastes", "--scale", "1-5"), "--scale: a copy has those of the study"),
         (("s", "--kind", "generated", "--from", "x"), "--from x: a study of kind 'generated' is made from nothing"),
-        (("s", "--kind", "generated", "--tastes", "Sweet"), "--tastes 'Sweet': a name has small letters from a to z and '_'"),
+        (
+            ("s", "--kind", "generated", "--tastes", "Sweet"),
+            "--tastes 'Sweet': a name has small letters from a to z and '_'",
+        ),
         (("s", "--kind", "generated", "--tastes", "a,a"), "--tastes a,a: a name stands there twice"),
         (("s", "--kind", "generated", "--languages", "english"), "--languages 'english': give codes with commas"),
         (("s", "--kind", "generated", "--languages", "en,en"), "--languages en,en: a language stands there twice"),
