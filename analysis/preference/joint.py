@@ -188,7 +188,8 @@ def answers(found: Fits, design: Comparison, y: np.ndarray, asked: list[Question
       Chung et al. (2013) have it, but stronger: zero is mostly too little to tell, and tests that believe it err too often.
     - A taste is judged by the wider of two 95 % intervals: that of one variance of clips for all tastes, and that of the
       taste's own. One for all is too small for a taste whose clips vary more, and five clips seldom show that they do;
-      Angrist and Pischke (2009, ch. 8) advise so of robust and usual errors.
+      Angrist and Pischke (2009, ch. 8) advise so of robust and usual errors. So is the mean over tastes, where each can tell its
+      own: one variance for all has degrees of freedom that unequal ones do not have.
     """
     out = answered_by(found, design, asked)
     flat = np.flatnonzero(no_clips(found) & found.usable & found.converged)
@@ -199,7 +200,9 @@ def answers(found: Fits, design: Comparison, y: np.ndarray, asked: list[Question
     split = by_taste(found, design)
     if split:
         own = answered_by(fitted(split, y), split, asked)
-        told = np.array([q.taste in _told_apart(found, design) for q in asked])
+        tellable = _told_apart(found, design)
+        tellable |= {ALL} if tellable == {t for _, t in design.cells} else set()
+        told = np.array([q.taste in tellable for q in asked])
         wider = told & np.isfinite(own.p) & (_half(own) > _half(out))
         _put(out, np.arange(len(y.T))[:, None], np.arange(len(asked)), own, wider)
         out.own[:] = wider

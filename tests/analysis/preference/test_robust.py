@@ -185,6 +185,10 @@ def test_where_tastes_do_not_share_the_variance_of_clips_the_tests_with_one_each
     assert set(rows) == set(plain)
     assert rows["sour"]["sd_clips sour"] > 2 * rows["sour"]["sd_clips salty"]
     assert rows["sour"]["standard_error"] > plain["sour"]["standard_error"]
+    own = "clips vary unequally by taste: judged by each taste's own variance"
+    assert [own in plain[t]["note"] for t in ("all", "sour", "salty")] == [True, False, False]
+    one = {r["taste"]: r for r in found["sensitivity"] if r["test"] == "one variance of clips"}
+    assert one["all"]["ci_high"] - one["all"]["ci_low"] < plain["all"]["ci_high"] - plain["all"]["ci_low"]
     assert rows["salty"]["standard_error"] < plain["salty"]["standard_error"]
     assert all(r["sd_clips bitter"] > 0 for r in rows.values())
 
