@@ -62,20 +62,32 @@ class LevelConfig(BaseModel):
 
 
 class Seat(BaseModel):
-    """How far from the screen one sits at a station, and how high the screen is, in cm: how large letters look.
+    """A station: how far from the screen one sits and how high that is, in cm (how large letters look), and which devices are used.
 
     Attributes
     ----------
-    distance : float
+    distance : float, optional
         From the eyes to the screen.
-    height : float
+    height : float, optional
         Of what the screen shows.
+    display : str, optional
+        The screen of the session, where there are several: its number from 1 (``tastelab doctor`` lists them), or a part of its name.
+    sound : str, optional
+        The sound card of the session, by a part of its name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    distance: float = Field(ge=20, le=500)
-    height: float = Field(ge=5, le=300)
+    distance: float | None = Field(default=None, ge=20, le=500)
+    height: float | None = Field(default=None, ge=5, le=300)
+    display: str | None = Field(default=None, min_length=1, max_length=200)
+    sound: str | None = Field(default=None, min_length=1, max_length=200)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Seat:
+        if (self.distance is None) != (self.height is None):
+            raise ValueError("distance and height belong together: give both, or neither")
+        return self
 
 
 class ImportConfig(BaseModel):
@@ -180,7 +192,7 @@ class ExperimentConfig(BaseModel):
     text_size : float
         How much larger than usual letters are set, where there is room.
     stations : dict
-        By a station's name where one sits there, so that `doctor` says what is too small to be read.
+        By a station's name its screen, sound card and seat, so that `doctor` says what is too small to be read.
     disk_gb : float
         Free space that `doctor` wants to see.
     effects : path or None

@@ -96,6 +96,7 @@ def prepare(
             "disk_gb": config.disk_gb,
             "effects": config.effects,
             "design": config.design,
+            "stations": config.stations,
         }
         own |= {"logo": config.logo, "triggers": config.triggers, "web": config.web}
         config = stored_config(row.definition).model_copy(update=own | {"texts": kept(row.texts or read)})

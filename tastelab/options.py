@@ -102,6 +102,15 @@ TriggerPortOption = Annotated[
 ]
 
 
+DisplayOption = Annotated[
+    str | None,
+    typer.Option("--display", metavar="NAME", help="This booth's screen: its number from 1, or a part of its name."),
+]
+SoundOption = Annotated[
+    str | None, typer.Option("--sound", metavar="NAME", help="This booth's sound card: a part of its name.")
+]
+
+
 @dataclass(frozen=True)
 class Booth:
     """Where and how a session is shown."""
@@ -116,6 +125,8 @@ class Booth:
     ] = False
     driven: Annotated[bool, typer.Option("--driven", help="Mark as a test, not a person.", hidden=True)] = False
     trigger_port: TriggerPortOption = None
+    display: DisplayOption = None
+    sound: SoundOption = None
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -9,8 +9,8 @@ from experiment.config import LevelConfig
 from experiment.data.store import Store
 from experiment.data.tables import Calibration, utc_now
 from experiment.errors import ExperimentError
+from experiment.lab.devices import output_device
 from experiment.lab.playback import open_sound, play_through, release
-from experiment.lab.station import output_device
 from experiment.tones import reference_noise
 
 SECONDS = 8.0

@@ -63,7 +63,7 @@ def check_room(tight: list[tuple[str, Tight]], size: tuple[int, int]) -> Check:
 def check_angle(config: ExperimentConfig, station: str, smallest: float) -> Check:
     """How large the smallest capitals look where one sits at a station."""
     seat = config.stations.get(station)
-    if seat is None:
+    if seat is None or seat.distance is None or seat.height is None:
         found = f"smallest capitals not known: no [experiment.stations.{station}] with distance and height in cm"
         return Check("letters", "ok", found)
     angle = minutes_of_arc(smallest, seat.height, seat.distance)

@@ -28,8 +28,9 @@ def prepare_audio() -> None:
     global _PREPARED
     if _PREPARED:
         return
-    from psychopy import prefs
+    from psychopy import logging, prefs
 
+    logging.console.setLevel(logging.ERROR)  # PsychoPy's warnings go to standard output too
     prefs.hardware["audioLib"] = ["ptb"]
     try:
         from psychtoolbox import PsychPortAudio, audio

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +20,7 @@ from experiment.data.connect import shown
 from experiment.data.store import Store
 from experiment.data.tables import Calibration, Participant, SessionRow, StudyRow, utc_now
 from experiment.errors import ExperimentError
+from experiment.lab.devices import chosen_display, displays, output_device, sounds
 from experiment.lab.finding import Check, State
 from experiment.lab.legible import check_words
 from experiment.lab.renderer import software_renderer
@@ -34,51 +32,6 @@ FIRM = ("display", "database", "stimuli")  # without these there is no session, 
 WARM_UP = 5  # flips before a screen's rate is measured
 SLOWEST = 0.04  # s a flip
 DOCTOR_PATIENCE = 3.0  # s that the doctor waits for a lock that a running session would hold far shorter
-
-
-@dataclass(frozen=True)
-class Device:
-    """The sound card that will be used: its name, rate in Hz and number of output channels."""
-
-    name: str
-    rate: float
-    channels: int
-
-
-def output_device() -> Device | None:
-    """The default output: PulseAudio's or PipeWire's own sink where they run, else what PortAudio calls default."""
-    sink = _pulse_sink()
-    if sink is not None:
-        return sink
-    try:
-        import sounddevice
-
-        found = sounddevice.query_devices(kind="output")
-    except Exception:  # sounddevice raises its own, ValueError and OSError
-        return None
-    channels = int(found["max_output_channels"])
-    return Device(str(found["name"]), float(found["default_samplerate"]), channels) if channels else None
-
-
-def _pulse_sink() -> Device | None:
-    if shutil.which("pactl") is None:
-        return None
-
-    def ask(*arguments: str) -> str:
-        done = subprocess.run(["pactl", *arguments], capture_output=True, text=True, timeout=5)
-        return done.stdout if done.returncode == 0 else ""
-
-    try:
-        name = ask("get-default-sink").strip()
-        listed = ask("-f", "json", "list", "sinks")
-        for sink in json.loads(listed) if name and listed else []:
-            if sink["name"] == name:
-                # e.g. "float32le 2ch 48000Hz"
-                _, channels, rate = sink["sample_specification"].split()
-                return Device(str(sink["description"] or name), float(rate[:-2]), int(channels[:-2]))
-    except (subprocess.TimeoutExpired, ValueError, KeyError, OSError):
-        return None
-    return None
 
 
 def check_python() -> Check:
@@ -101,6 +54,9 @@ def check_sound() -> Check:
     if device is None:
         return Check("sound", "FAILED", "no audio device", "plug in headphones or a sound card, and log in again")
     found = f"{device.name}, {device.rate:.0f} Hz, {device.channels} channels"
+    there = sounds()
+    if len(there) > 1:
+        found += f" (of {len(there)}: {'; '.join(there)}; --sound)"
     if device.channels < 2:
         return Check(
             "sound", "FAILED", found, "choose a stereo output: left and right are checked and stimuli need both"
@@ -110,6 +66,14 @@ def check_sound() -> Check:
             "sound", "FAILED", found, "set the sound card to 48000 Hz in the system's sound settings: clips are 48 kHz"
         )
     return Check("sound", "ok", found)
+
+
+def _among() -> str:
+    """Which of several screens it is, and how another is chosen; empty where there is one."""
+    there = displays()
+    if len(there) < 2:
+        return ""
+    return f", the {chosen_display() + 1}. of {len(there)} ({'; '.join(d.said for d in there)}; --display)"
 
 
 def check_display() -> Check:
@@ -137,7 +101,7 @@ def check_screen(seconds: float = 0.7) -> list[Check]:
         gaps = sorted(b - a for a, b in itertools.pairwise(moments[WARM_UP:]))
         usual = gaps[len(gaps) // 2]
         size = f"{window.size[0]:.0f} x {window.size[1]:.0f} window"
-        screen = Check("screen", "ok", size)
+        screen = Check("screen", "ok", f"{size}{_among()}")
         software = software_renderer()
         if software or usual < 0.004:
             why = f"drawn in software ({software})" if software else f"{1 / usual:.0f} flips/s"

@@ -15,6 +15,7 @@ from typing import Any
 from experiment.choices import Choice, reading, stopping
 from experiment.errors import ExperimentError
 from experiment.lab.composing import Composed, Composer
+from experiment.lab.devices import chosen_display, displays
 from experiment.lab.layout import Sheet
 from experiment.lab.playback import halt
 from experiment.lab.pressing import Press, Presses
@@ -387,6 +388,7 @@ def open_window(fullscreen: bool) -> Any:
         window = visual.Window(
             size=WINDOWED if fullscreen else windowed(*display_size()),
             fullscr=fullscreen,
+            screen=chosen_display(),
             units="height",
             color=PAPER,
             colorSpace="hex",
@@ -405,10 +407,8 @@ def open_window(fullscreen: bool) -> Any:
 
 def display_size() -> tuple[int, int]:
     """Pixels of the screen that windows open on."""
-    import pyglet
-
-    screen = pyglet.canvas.get_display().get_default_screen()
-    return int(screen.width), int(screen.height)
+    screen = displays()[chosen_display()]
+    return screen.width, screen.height
 
 
 def windowed(width: int, height: int) -> tuple[int, int]:

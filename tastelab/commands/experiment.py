@@ -38,6 +38,7 @@ from tastelab.options import (
     OutOption,
     Place,
     QuietOption,
+    SoundOption,
     StationOption,
     StudyOption,
     grouped,
@@ -89,6 +90,7 @@ def _sit(
     """Check the station, begin or resume a session, show it, and say what was stored."""
     from experiment import launch
     from experiment.data.backups import backup
+    from experiment.lab.devices import choose_for, used
     from experiment.lab.station import refuse, station_checks, station_level
     from experiment.session import run_session, unanswered
     from tastelab.withdrawing import at_this_booth
@@ -96,6 +98,7 @@ def _sit(
     loaded = read_study(place.study)
     if booth.trigger_port is not None and loaded.experiment.triggers is None:
         raise UserError(f"--trigger-port: {place.study} declares no [experiment.triggers]")
+    choose_for(loaded.experiment, booth.station, booth.display, booth.sound)
     folder = stimuli_folder(loaded, place.out)
     checks = station_checks(
         place.db, loaded.name, loaded.experiment, folder, booth.station, screen=False, port=booth.trigger_port
@@ -112,7 +115,9 @@ def _sit(
             session_id, chosen = launch.resume(ready, resume, overridden, booth.station, level)
         else:
             kind = "driven" if booth.driven else "pilot" if booth.pilot else "person"
-            session_id = launch.begin(ready, str(code), kind, language, booth.station, level, overridden, group)
+            session_id = launch.begin(
+                ready, str(code), kind, language, booth.station, level, overridden, group, told=used()
+            )
             chosen = launch.language_of(ready, session_id)
         from experiment.lab.screens import Screens
         from experiment.lab.triggers import Triggers
@@ -151,6 +156,7 @@ def launch(booth: Booth, place: Place) -> None:
     """Ask for code, language and station in a dialog, then run the session."""
     from experiment.data.codes import check_code, same
     from experiment.data.queries import status_rows
+    from experiment.lab.devices import displays, sounds
     from experiment.lab.dialog import Launch, ask
 
     loaded = read_study(place.study)
@@ -167,26 +173,37 @@ def launch(booth: Booth, place: Place) -> None:
         known = taken.get(same(entered.code))
         return None if known is None else f"{known} has been here; choose another code, or go on with the session below"
 
-    chosen = ask(loaded.title, loaded.experiment.languages, booth.station, open_ones, groups, refused)
+    def devices() -> tuple[list[str], list[str]]:
+        return [d.said for d in displays()], sounds()
+
+    chosen = ask(loaded.title, loaded.experiment.languages, booth.station, open_ones, groups, refused, devices)
     if chosen is None:
         say("cancelled; nothing was started")
         return
     code, again = (None, chosen.code) if chosen.resume else (chosen.code, None)
-    booth = replace(booth, station=chosen.station or booth.station)
+    booth = replace(
+        booth,
+        station=chosen.station or booth.station,
+        display=chosen.display or booth.display,
+        sound=chosen.sound or booth.sound,
+    )
     _sit(code, again, chosen.language, booth, [], place, chosen.group)
 
 
 @app.command()
 def calibrate(
     station: StationOption = STATION,
+    sound: SoundOption = None,
     study: StudyOption = STUDY,
     db: DbOption = DB,
 ) -> None:
     """Set this station's level with a level meter; it is locked until it expires."""
     from experiment.lab.calibrate import calibrate as run_calibrate
     from experiment.lab.calibrate import play_reference
+    from experiment.lab.devices import choose_for
 
     loaded = read_study(study)
+    choose_for(loaded.experiment, station, sound=sound)
 
     def read(words: str) -> float:
         return float(typer.prompt(words, type=float))

@@ -12,7 +12,16 @@ import typer
 from tastelab.context import open_store, read_study, say, show, stimuli_folder
 from tastelab.errors import UserError
 from tastelab.hints import repeated
-from tastelab.options import STATION, JsonOption, Place, StationOption, TriggerPortOption, grouped
+from tastelab.options import (
+    STATION,
+    DisplayOption,
+    JsonOption,
+    Place,
+    SoundOption,
+    StationOption,
+    TriggerPortOption,
+    grouped,
+)
 
 if TYPE_CHECKING:
     from stimuli.manifest import ClipRow
@@ -25,13 +34,17 @@ def doctor(
     tones: Annotated[bool, typer.Option("--tones", help="Play a tone left, then right.")] = False,
     screen: Annotated[bool, typer.Option("--screen/--no-screen", help="Open a window for a moment.")] = True,
     trigger_port: TriggerPortOption = None,
+    display: DisplayOption = None,
+    sound: SoundOption = None,
     place: Place,
     as_json: JsonOption = False,
 ) -> None:
     """Check what a session needs on this machine: sound, screen, database, stimuli, disk, calibration, versions."""
+    from experiment.lab.devices import choose_for
     from experiment.lab.station import station_checks
 
     loaded = read_study(place.study)
+    choose_for(loaded.experiment, station, display, sound)
     folder = stimuli_folder(loaded, place.out)
     found = list(station_checks(place.db, loaded.name, loaded.experiment, folder, station, screen, trigger_port))
     if tones:

@@ -162,3 +162,54 @@ def test_a_station_is_calibrated_and_an_override_is_stored(
     assert calibrated.overrides == []
     assert overridden.calibration is None
     assert "calibration" in overridden.overrides[0]
+
+
+def test_tones_come_from_the_sound_card_that_was_named(
+    desk: Desk, small_study_file: Path, stimuli_folder: Path, outputs: Path, tmp_path: Path
+) -> None:
+    """Two cards: by an option, then by the study file, the second one sounds and the default is silent."""
+    import numpy as np
+
+    def pactl(*arguments: str) -> str:
+        done = subprocess.run(["pactl", *arguments], env=desk.environment, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    text = small_study_file.read_text(encoding="utf-8")
+    named = tmp_path / "named.toml"
+    named.write_text(text + '\n[experiment.stations.b7]\nsound = "second"\n', encoding="utf-8")
+    db = f"sqlite:///{tmp_path / 'p.db'}"
+    module = pactl(
+        "load-module", "module-null-sink", "sink_name=other", "rate=48000", "sink_properties=device.description=Second"
+    )
+    try:
+        for study, more in ((small_study_file, ["--sound", "second"]), (named, ["--station", "b7"])):
+            heard = {}
+            recorders = []
+            for sink in ("desk", "other"):
+                path = tmp_path / f"{study.stem}-{sink}.raw"
+                heard[sink] = path
+                command = [
+                    "parec",
+                    "--raw",
+                    "--format=float32le",
+                    "--rate=48000",
+                    "--channels=2",
+                    "-d",
+                    f"{sink}.monitor",
+                ]
+                recorders.append(subprocess.Popen(command, stdout=path.open("wb"), env=desk.environment))
+            rows, done = doctor(desk.environment, study, outputs, db, "--tones", "--no-screen", *more)
+            for recorder in recorders:
+                recorder.terminate()
+                recorder.wait()
+            assert done.returncode == 0, done.stderr
+            assert rows["sound"]["found"].startswith("Second, 48000 Hz, 2 channels (of 2: ")
+            loudest = {s: float(np.abs(np.fromfile(p, dtype="<f4")).max(initial=0.0)) for s, p in heard.items()}
+            assert loudest["desk"] == 0.0
+            assert 0.05 < loudest["other"] < 0.15  # tones at -20 dBFS
+    finally:
+        pactl("unload-module", module)
+    command = [sys.executable, "-m", "tastelab.cli", "doctor", "--study", str(named), "--db", db, "--station", "b7"]
+    gone = subprocess.run(command, capture_output=True, text=True, env=desk.environment, timeout=120)
+    assert (gone.returncode, gone.stdout) == (2, "")
+    assert gone.stderr.startswith("tastelab: --sound second: is not there; this computer has: ")

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from experiment.lab.desk import Desk, Hand
+from experiment.lab.devices import Display
 from experiment.lab.reading import Page, Phrases, Point
 
 FRAME = 1 / 60
@@ -302,6 +303,7 @@ class World:
         monkeypatch.setattr("experiment.lab.window.bring_fonts", lambda: None)
         monkeypatch.setattr("experiment.lab.window.ScreenRuler", Ruler)
         monkeypatch.setattr("experiment.lab.window.display_size", lambda: self.window.size)
+        monkeypatch.setattr("experiment.lab.station.displays", lambda: [Display(0, "", *self.window.size)])
         # Here a person is as quick as a test is written; what comes too soon has tests of its own.
         monkeypatch.setattr("experiment.lab.window.DEAD_TIME", 0.0)
         monkeypatch.setattr("experiment.lab.desk.HESITATION", 0.0)

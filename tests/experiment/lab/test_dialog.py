@@ -121,3 +121,19 @@ def test_without_a_display_it_is_said_before_qt_ends_the_process(
         ExperimentError, match="no dialog can be opened: no display; run this on the booth's own screen"
     ):
         ask("Title", ["en"], "booth", [], [])
+
+
+def test_where_there_are_several_screens_or_sound_cards_one_may_be_chosen(shown: dict[str, Any]) -> None:
+    screens, cards = ["1: 1920 x 1080", "2: 1280 x 1024"], ["Speakers", "USB headphones"]
+    shown["entered"] = {"code": "P7"}
+    assert ask("S", ["en"], "b", [], devices=lambda: (screens, cards)) == Launch("P7", "en", "b", False)
+    assert shown["fields"]["display"] == ("the station's", ["the station's", *screens], "Screen")
+    assert shown["fields"]["sound"] == ("the station's", ["the station's", *cards], "Sound card")
+    shown["entered"] = {"code": "P7", "display": screens[1], "sound": cards[0]}
+    chosen = ask("S", ["en"], "b", [], devices=lambda: (screens, cards))
+    assert chosen == Launch("P7", "en", "b", False, None, "2: 1280 x 1024", "Speakers")
+    shown["entered"] = {"resume": "P1", "sound": cards[1]}
+    chosen = ask("S", ["en"], "b", ["P1"], devices=lambda: (screens, cards))
+    assert chosen == Launch("P1", "en", "b", True, None, None, "USB headphones")
+    ask("S", ["en"], "b", ["P1"], devices=lambda: (screens[:1], cards[:1]))
+    assert not shown["fields"].keys() & {"display", "sound"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,69 +18,11 @@ from experiment.config import ExperimentConfig
 from experiment.data.tables import Calibration, Participant, SessionRow, utc_now
 from experiment.errors import ExperimentError
 from experiment.lab import station
-from experiment.lab.station import Check, Device
+from experiment.lab.devices import Device
+from experiment.lab.station import Check
 from experiment.launch import Prepared
 from stimuli.manifest import ClipRow, write_manifest
 from tests.experiment.lab.glass import World
-
-
-def pactl(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], status: int = 0) -> None:
-    """Let `pactl` answer by its first word."""
-    monkeypatch.setattr(station.shutil, "which", lambda name: f"/usr/bin/{name}")
-
-    def run(command: list[str], **_: Any) -> Any:
-        assert command[0] == "pactl"
-        return SimpleNamespace(returncode=status, stdout=answers["name" if "get-default-sink" in command else "sinks"])
-
-    monkeypatch.setattr(station.subprocess, "run", run)
-
-
-def sinks(*specs: tuple[str, str, str | None]) -> str:
-    return json.dumps([{"name": n, "sample_specification": s, "description": d} for n, s, d in specs])
-
-
-def test_the_default_sink_is_the_sound_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = sinks(("a", "s16le 1ch 8000Hz", "Phone"), ("b", "float32le 2ch 48000Hz", "USB headphones"))
-    pactl(monkeypatch, {"name": "b\n", "sinks": listed})
-    assert station.output_device() == Device("USB headphones", 48000.0, 2)
-    pactl(monkeypatch, {"name": "a\n", "sinks": sinks(("a", "s16le 1ch 8000Hz", ""))})
-    assert station.output_device() == Device("a", 8000.0, 1)
-
-
-@pytest.mark.parametrize("sound", [{"name": "c", "sinks": sinks(("a", "s16le 2ch 8000Hz", "A"))},
-                                   {"name": "", "sinks": "[]"}, {"name": "a", "sinks": "{"},
-                                   {"name": "a", "sinks": sinks(("a", "unknown", "A"))}])  # fmt: skip
-def test_else_what_portaudio_calls_default(monkeypatch: pytest.MonkeyPatch, sound: dict[str, str]) -> None:
-    pactl(monkeypatch, sound)
-    found = {"name": "Realtek", "max_output_channels": 2, "default_samplerate": 44100.0}
-    fake = SimpleNamespace(query_devices=lambda kind: found if kind == "output" else None)
-    monkeypatch.setitem(sys.modules, "sounddevice", fake)  # type: ignore[arg-type]
-    assert station.output_device() == Device("Realtek", 44100.0, 2)
-    found["max_output_channels"] = 0
-    assert station.output_device() is None
-
-    def none(kind: str) -> None:
-        raise ValueError(kind)
-
-    fake.query_devices = none
-    assert station.output_device() is None
-    monkeypatch.setattr(station.shutil, "which", lambda name: None)
-    assert station.output_device() is None
-
-
-def test_a_pulseaudio_that_hangs_or_refuses_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = SimpleNamespace(
-        query_devices=lambda kind: {"name": "R", "max_output_channels": 2, "default_samplerate": 48000}
-    )
-    monkeypatch.setitem(sys.modules, "sounddevice", fake)  # type: ignore[arg-type]
-    pactl(monkeypatch, {"name": "a", "sinks": sinks(("a", "s16le 2ch 8000Hz", "A"))}, status=1)
-    assert station.output_device() == Device("R", 48000.0, 2)
-
-    def hangs(*_: Any, **__: Any) -> None:
-        raise subprocess.TimeoutExpired("pactl", 5)
-
-    monkeypatch.setattr(station.subprocess, "run", hangs)
-    assert station.output_device() == Device("R", 48000.0, 2)
 
 
 @pytest.mark.parametrize(

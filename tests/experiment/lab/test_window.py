@@ -93,6 +93,17 @@ def test_a_window_that_can_not_be_opened_is_one_line(monkeypatch: pytest.MonkeyP
         open_window(True)
 
 
+def test_a_window_opens_on_the_screen_that_was_chosen(monkeypatch: pytest.MonkeyPatch, glass: World) -> None:
+    from experiment.lab import devices
+    from experiment.lab.window import open_window
+
+    open_window(True)
+    assert glass.window.options["screen"] == 0
+    monkeypatch.setattr(devices, "_display", devices.Display(1, "", 800, 600))
+    open_window(True)
+    assert glass.window.options["screen"] == 1
+
+
 def test_what_does_not_change_is_not_drawn_again(glass: World) -> None:
     """Forty frames of a page are drawn once; where a button is pointed at, it alone is drawn anew, and tinted."""
     window = glass.window
