@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,9 +73,12 @@ def chosen_display() -> int:
 
 
 def used() -> dict[str, str]:
-    """The screen and the sound card that a session is shown and heard on, for its header."""
-    card, screen = output_device(), displays()[chosen_display()]
-    return {"display": screen.said} | ({"sound card": card.name} if card is not None else {})
+    """The screen and the sound card that a session is shown and heard on, for its header; what can't be told is left out."""
+    out: dict[str, str] = {}
+    with suppress(ExperimentError):
+        out["display"] = displays()[chosen_display()].said
+    card = output_device()
+    return out | ({"sound card": card.name} if card is not None else {})
 
 
 def displays() -> list[Display]:
