@@ -208,6 +208,7 @@ class Day:
         text = text.replace(f"{here / at}/", "").replace(f"{here}/", "")
         text = text.replace(self.url, SERVER).replace(re.sub(r"\?.*", "", self.url), SERVER)
         text = re.sub(r"postgresql(\+psycopg)?://[^\s;,):']*(:(?=\s))?", lambda m: SERVER + (m[2] or ""), text)
+        text = text.replace(f"'{SERVER}'", SERVER)  # an address that can be reached needs no quotes
         return text.replace(os.uname().nodename, "this computer")
 
 
