@@ -236,3 +236,9 @@ def test_cells_under_five_have_no_count_nor_what_they_follow_from_and_ages_come_
     assert two == {"a": 9, "b": 5, "c": None, "d": None}
     languages = [r for r in demographics(people.assign(language=["en"] * 6 + ["it"] * 4)) if r["item"] == "language"]
     assert [(r["answer"], r["n"], r["small"]) for r in languages] == [("en", None, True), ("it", None, True)]
+
+
+def test_a_track_that_stands_for_no_taste_is_a_prompt_of_its_own(db: Written) -> None:
+    for first, taste in (("f1", ""), ("b0", "sweet"), ("b1", "")):
+        db.session([("ratings", taste, first, None, {"sour": 2.0})])
+    assert db.load().ratings["prompt"].tolist() == ["f1", "sweet", "b1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -64,6 +65,11 @@ def test_a_change_in_any_frame_is_found(data: StudyData, tmp_path: Path, name: s
     pd.read_parquet(path).iloc[:-1].to_parquet(path, index=False)
     with pytest.raises(AnalysisError, match="changed after it was frozen"):
         thaw(folder)
+
+
+def test_a_snapshot_and_the_folder_of_all_are_its_owner_s_alone(data: StudyData, tmp_path: Path) -> None:
+    folder = freeze(data, {}, tmp_path / "s" / "snapshots")
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (folder, folder.parent)] == [0o700, 0o700]
 
 
 def test_a_frozen_snapshot_is_not_written_again(data: StudyData, tmp_path: Path) -> None:

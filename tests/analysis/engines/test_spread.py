@@ -56,3 +56,13 @@ def test_residuals_that_can_be_fitted_to_the_point_are_not_compared() -> None:
     found = preference(made(5, 13, 2).preference, 5.0, AnalysisConfig(resamples=100))
     assert unsaid({"variances": found["variances"]}) == []
     assert all(np.isfinite([r["sd"], r["p"], r["chi_squared"]]).all() for r in found["variances"])
+
+
+def test_clips_that_are_the_only_thing_that_varies_are_compared_too() -> None:
+    """Nobody answers twice: m0 <- lmer(y ~ 0 + taste + (1 | first)), m1 with a variance a taste; as above."""
+    found = of_factor(Y, X, {"pair": FACTORS["pair"]}, "pair", TASTE)
+    assert found is not None
+    assert found.groups == ("bitter", "salty", "sour", "sweet")
+    assert found.each == pytest.approx((0.10648168, 0.76634262, 0.0, 2.2815012), abs=2e-6)
+    assert found.common == pytest.approx(1.2196446, rel=1e-6)
+    assert found.chi_squared == pytest.approx(2593.6270994 - 2579.5913766, abs=1e-6)

@@ -104,3 +104,10 @@ def test_ages_of_nine_people_are_too_few_and_those_of_ten_enough() -> None:
         aged = people[["participant", "age"]].copy()
         aged["age"] = [20.0 + k if k < known else np.nan for k in range(len(aged))]
         assert [r["level"] for r in moderators(data, aged, 5.0, CONFIG)] == rows
+
+
+def test_two_ages_are_no_slope_and_three_are() -> None:
+    data, people = asked()
+    for ages, rows in ((2, []), (3, ["a decade"])):
+        aged = people[["participant"]].assign(age=[20.0 + k % ages for k in range(len(people))])
+        assert [r["level"] for r in moderators(data, aged, 5.0, CONFIG)] == rows
