@@ -3,7 +3,7 @@ VENV := .venv
 RUN := $(VENV)/bin/tastelab
 STUDY ?= study.toml
 
-.PHONY: setup study test evidence mutants lint clean
+.PHONY: setup study test evidence mutants lint site clean
 
 setup:
 	@sh scripts/setup.sh
@@ -29,6 +29,10 @@ mutants:
 
 lint: setup
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports
+
+# The guides as a site, in outputs/site.
+site: setup
+	@$(VENV)/bin/python -m sphinx -q -W -b html docs outputs/site && echo outputs/site/index.html
 
 clean:
 	rm -rf $(VENV) outputs

@@ -9,7 +9,7 @@ from experiment.config import LevelConfig
 from experiment.data.store import Store
 from experiment.data.tables import Calibration, utc_now
 from experiment.errors import ExperimentError
-from experiment.lab.devices import output_device
+from experiment.lab.hardware import output_device
 from experiment.lab.playback import open_sound, play_through, release
 from experiment.tones import reference_noise
 

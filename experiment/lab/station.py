@@ -20,8 +20,8 @@ from experiment.data.connect import shown
 from experiment.data.store import Store
 from experiment.data.tables import Calibration, Participant, SessionRow, StudyRow, utc_now
 from experiment.errors import ExperimentError
-from experiment.lab.devices import chosen_display, displays, output_device, sounds
 from experiment.lab.finding import Check, State
+from experiment.lab.hardware import chosen_display, displays, output_device, sounds
 from experiment.lab.legible import check_words
 from experiment.lab.renderer import software_renderer
 from experiment.signals import TriggerConfig

@@ -15,7 +15,7 @@ from typing import Any
 from experiment.choices import Choice, reading, stopping
 from experiment.errors import ExperimentError
 from experiment.lab.composing import Composed, Composer
-from experiment.lab.devices import chosen_display, displays
+from experiment.lab.hardware import chosen_display, displays
 from experiment.lab.layout import Sheet
 from experiment.lab.playback import halt
 from experiment.lab.pressing import Press, Presses

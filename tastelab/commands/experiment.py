@@ -90,7 +90,7 @@ def _sit(
     """Check the station, begin or resume a session, show it, and say what was stored."""
     from experiment import launch
     from experiment.data.backups import backup
-    from experiment.lab.devices import choose_for, used
+    from experiment.lab.hardware import choose_for, used
     from experiment.lab.station import refuse, station_checks, station_level
     from experiment.session import run_session, unanswered
     from tastelab.withdrawing import at_this_booth
@@ -156,8 +156,8 @@ def launch(booth: Booth, place: Place) -> None:
     """Ask for code, language and station in a dialog, then run the session."""
     from experiment.data.codes import check_code, same
     from experiment.data.queries import status_rows
-    from experiment.lab.devices import displays, sounds
     from experiment.lab.dialog import Launch, ask
+    from experiment.lab.hardware import displays, sounds
 
     loaded = read_study(place.study)
     with open_store(place.db) as store:
@@ -200,7 +200,7 @@ def calibrate(
     """Set this station's level with a level meter; it is locked until it expires."""
     from experiment.lab.calibrate import calibrate as run_calibrate
     from experiment.lab.calibrate import play_reference
-    from experiment.lab.devices import choose_for
+    from experiment.lab.hardware import choose_for
 
     loaded = read_study(study)
     choose_for(loaded.experiment, station, sound=sound)

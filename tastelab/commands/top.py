@@ -40,7 +40,7 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Check what a session needs on this machine: sound, screen, database, stimuli, disk, calibration, versions."""
-    from experiment.lab.devices import choose_for
+    from experiment.lab.hardware import choose_for
     from experiment.lab.station import station_checks
 
     loaded = read_study(place.study)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from experiment.lab.desk import Desk, Hand
-from experiment.lab.devices import Display
+from experiment.lab.hardware import Display
 from experiment.lab.reading import Page, Phrases, Point
 
 FRAME = 1 / 60

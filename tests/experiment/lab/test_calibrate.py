@@ -12,7 +12,7 @@ from experiment.config import LevelConfig
 from experiment.data.tables import Calibration, utc_now
 from experiment.errors import ExperimentError
 from experiment.lab import calibrate
-from experiment.lab.devices import Device
+from experiment.lab.hardware import Device
 from experiment.launch import Prepared
 from tests.experiment.lab.glass import World
 

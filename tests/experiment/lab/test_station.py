@@ -18,7 +18,7 @@ from experiment.config import ExperimentConfig
 from experiment.data.tables import Calibration, Participant, SessionRow, utc_now
 from experiment.errors import ExperimentError
 from experiment.lab import station
-from experiment.lab.devices import Device
+from experiment.lab.hardware import Device
 from experiment.lab.station import Check
 from experiment.launch import Prepared
 from stimuli.manifest import ClipRow, write_manifest

@@ -94,12 +94,12 @@ def test_a_window_that_can_not_be_opened_is_one_line(monkeypatch: pytest.MonkeyP
 
 
 def test_a_window_opens_on_the_screen_that_was_chosen(monkeypatch: pytest.MonkeyPatch, glass: World) -> None:
-    from experiment.lab import devices
+    from experiment.lab import hardware
     from experiment.lab.window import open_window
 
     open_window(True)
     assert glass.window.options["screen"] == 0
-    monkeypatch.setattr(devices, "_display", devices.Display(1, "", 800, 600))
+    monkeypatch.setattr(hardware, "_display", hardware.Display(1, "", 800, 600))
     open_window(True)
     assert glass.window.options["screen"] == 1
 

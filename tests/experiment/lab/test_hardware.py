@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from experiment.errors import ExperimentError
-from experiment.lab import devices, station
-from experiment.lab.devices import Device, Display
+from experiment.lab import hardware, station
+from experiment.lab.hardware import Device, Display
 from tests.experiment.test_own_questions import config as asked
 
 
@@ -24,7 +24,7 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("PULSE_SINK", "PIPEWIRE_NODE"):
         monkeypatch.setenv(name, "x")
         monkeypatch.delenv(name)
-    monkeypatch.setattr(devices, "_display", None)
+    monkeypatch.setattr(hardware, "_display", None)
     yield
     for name in ("PULSE_SINK", "PIPEWIRE_NODE"):
         os.environ.pop(name, None)
@@ -32,13 +32,13 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def pactl(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], status: int = 0) -> None:
     """Let `pactl` answer by its first word."""
-    monkeypatch.setattr(devices.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: f"/usr/bin/{name}")
 
     def run(command: list[str], **_: Any) -> Any:
         assert command[0] == "pactl"
         return SimpleNamespace(returncode=status, stdout=answers["name" if "get-default-sink" in command else "sinks"])
 
-    monkeypatch.setattr(devices.subprocess, "run", run)
+    monkeypatch.setattr(hardware.subprocess, "run", run)
 
 
 def sinks(*specs: tuple[str, str, str | None]) -> str:
@@ -48,9 +48,9 @@ def sinks(*specs: tuple[str, str, str | None]) -> str:
 def test_the_default_sink_is_the_sound_card(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = sinks(("a", "s16le 1ch 8000Hz", "Phone"), ("b", "float32le 2ch 48000Hz", "USB headphones"))
     pactl(monkeypatch, {"name": "b\n", "sinks": listed})
-    assert devices.output_device() == Device("USB headphones", 48000.0, 2)
+    assert hardware.output_device() == Device("USB headphones", 48000.0, 2)
     pactl(monkeypatch, {"name": "a\n", "sinks": sinks(("a", "s16le 1ch 8000Hz", ""))})
-    assert devices.output_device() == Device("a", 8000.0, 1)
+    assert hardware.output_device() == Device("a", 8000.0, 1)
 
 
 @pytest.mark.parametrize("sound", [{"name": "c", "sinks": sinks(("a", "s16le 2ch 8000Hz", "A"))},
@@ -61,17 +61,17 @@ def test_else_what_portaudio_calls_default(monkeypatch: pytest.MonkeyPatch, soun
     found = {"name": "Realtek", "max_output_channels": 2, "default_samplerate": 44100.0}
     fake = SimpleNamespace(query_devices=lambda kind: found if kind == "output" else None)
     monkeypatch.setitem(sys.modules, "sounddevice", fake)  # type: ignore[arg-type]
-    assert devices.output_device() == Device("Realtek", 44100.0, 2)
+    assert hardware.output_device() == Device("Realtek", 44100.0, 2)
     found["max_output_channels"] = 0
-    assert devices.output_device() is None
+    assert hardware.output_device() is None
 
     def none(kind: str) -> None:
         raise ValueError(kind)
 
     fake.query_devices = none
-    assert devices.output_device() is None
-    monkeypatch.setattr(devices.shutil, "which", lambda name: None)
-    assert devices.output_device() is None
+    assert hardware.output_device() is None
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: None)
+    assert hardware.output_device() is None
 
 
 def test_a_pulseaudio_that_hangs_or_refuses_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,13 +80,13 @@ def test_a_pulseaudio_that_hangs_or_refuses_is_passed_over(monkeypatch: pytest.M
     )
     monkeypatch.setitem(sys.modules, "sounddevice", fake)  # type: ignore[arg-type]
     pactl(monkeypatch, {"name": "a", "sinks": sinks(("a", "s16le 2ch 8000Hz", "A"))}, status=1)
-    assert devices.output_device() == Device("R", 48000.0, 2)
+    assert hardware.output_device() == Device("R", 48000.0, 2)
 
     def hangs(*_: Any, **__: Any) -> None:
         raise subprocess.TimeoutExpired("pactl", 5)
 
-    monkeypatch.setattr(devices.subprocess, "run", hangs)
-    assert devices.output_device() == Device("R", 48000.0, 2)
+    monkeypatch.setattr(hardware.subprocess, "run", hangs)
+    assert hardware.output_device() == Device("R", 48000.0, 2)
 
 
 TWO = sinks(("a", "s16le 2ch 48000Hz", "Monitor's speakers"), ("usb-7", "float32le 2ch 48000Hz", "USB headphones"))
@@ -96,11 +96,11 @@ TWO = sinks(("a", "s16le 2ch 48000Hz", "Monitor's speakers"), ("usb-7", "float32
 def test_a_sound_card_is_chosen_by_its_name_or_a_part_of_it(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
     """What libpulse and PipeWire's plugin read then names it, and so does the check before a session."""
     pactl(monkeypatch, {"name": "a\n", "sinks": TWO})
-    assert devices.sounds() == ["Monitor's speakers", "USB headphones"]
-    assert devices.output_device() == Device("Monitor's speakers", 48000.0, 2)
-    devices.choose(None, wanted)
+    assert hardware.sounds() == ["Monitor's speakers", "USB headphones"]
+    assert hardware.output_device() == Device("Monitor's speakers", 48000.0, 2)
+    hardware.choose(None, wanted)
     assert (os.environ["PULSE_SINK"], os.environ["PIPEWIRE_NODE"]) == ("usb-7", "usb-7")
-    assert devices.output_device() == Device("USB headphones", 48000.0, 2)
+    assert hardware.output_device() == Device("USB headphones", 48000.0, 2)
     both = "USB headphones, 48000 Hz, 2 channels (of 2: Monitor's speakers; USB headphones; --sound)"
     assert station.check_sound().found == both
 
@@ -114,13 +114,13 @@ def test_a_sound_card_that_is_none_or_several_is_refused(
 ) -> None:
     pactl(monkeypatch, {"name": "a\n", "sinks": TWO})
     with pytest.raises(ExperimentError) as told:
-        devices.choose(None, wanted)
+        hardware.choose(None, wanted)
     assert str(told.value) == f"--sound {wanted}: {why}; this computer has: Monitor's speakers; USB headphones"
     assert "PULSE_SINK" not in os.environ
 
 
 def test_without_pulseaudio_psychopy_and_portaudio_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices.shutil, "which", lambda name: None)
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: None)
     there = [
         {"name": "Microphone", "max_output_channels": 0, "index": 0},
         {"name": "Realtek", "max_output_channels": 2, "index": 1},
@@ -131,12 +131,12 @@ def test_without_pulseaudio_psychopy_and_portaudio_are_told(monkeypatch: pytest.
     psychopy = ModuleType("psychopy")
     psychopy.__dict__["prefs"] = SimpleNamespace(hardware={"audioDevice": ["default"]})
     monkeypatch.setitem(sys.modules, "psychopy", psychopy)
-    assert devices.sounds() == ["Realtek", "Focusrite"]
-    devices.choose(None, "focus")
+    assert hardware.sounds() == ["Realtek", "Focusrite"]
+    hardware.choose(None, "focus")
     assert fake.default.device == (None, 4)
     assert psychopy.__dict__["prefs"].hardware == {"audioDevice": ["Focusrite"]}
     with pytest.raises(ExperimentError, match="--sound Micro: is not there; this computer has: Realtek; Focusrite"):
-        devices.choose(None, "Micro")
+        hardware.choose(None, "Micro")
 
 
 @pytest.fixture
@@ -158,12 +158,12 @@ def test_a_screen_is_chosen_by_its_number_or_its_name(
 ) -> None:
     from experiment.lab.window import display_size
 
-    assert devices.displays() == [Display(0, "", 1920, 1080), Display(1, "DISPLAY2", 1280, 1024)]
-    assert (devices.chosen_display(), display_size()) == (0, (1920, 1080))
-    devices.choose(wanted, None)
-    assert (devices.chosen_display(), display_size()) == (1, (1280, 1024))
-    monkeypatch.setattr(devices, "output_device", lambda: Device("Card", 48000.0, 2))
-    assert devices.used() == {"display": "2: DISPLAY2, 1280 x 1024", "sound card": "Card"}
+    assert hardware.displays() == [Display(0, "", 1920, 1080), Display(1, "DISPLAY2", 1280, 1024)]
+    assert (hardware.chosen_display(), display_size()) == (0, (1920, 1080))
+    hardware.choose(wanted, None)
+    assert (hardware.chosen_display(), display_size()) == (1, (1280, 1024))
+    monkeypatch.setattr(hardware, "output_device", lambda: Device("Card", 48000.0, 2))
+    assert hardware.used() == {"display": "2: DISPLAY2, 1280 x 1024", "sound card": "Card"}
 
 
 def test_a_screen_that_is_not_there_is_refused(screens: None) -> None:
@@ -171,8 +171,8 @@ def test_a_screen_that_is_not_there_is_refused(screens: None) -> None:
         ExperimentError,
         match=r"--display 3: is not there; this computer has: 1: 1920 x 1080; 2: DISPLAY2, 1280 x 1024$",
     ):
-        devices.choose("3", None)
-    assert devices.chosen_display() == 0
+        hardware.choose("3", None)
+    assert hardware.chosen_display() == 0
 
 
 def test_without_a_display_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,18 +181,18 @@ def test_without_a_display_there_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setitem(sys.modules, "pyglet", SimpleNamespace(canvas=SimpleNamespace(get_display=none)))  # type: ignore[arg-type]
     with pytest.raises(ExperimentError, match=r"no display can be asked \(OSError\)"):
-        devices.displays()
+        hardware.displays()
 
 
 def test_a_station_has_its_own_and_an_option_comes_before_it(screens: None, monkeypatch: pytest.MonkeyPatch) -> None:
     pactl(monkeypatch, {"name": "a\n", "sinks": TWO})
     config = asked(stations={"booth 2": {"display": "2", "sound": "USB"}})
-    devices.choose_for(config, "booth 1")
-    assert (devices.chosen_display(), "PULSE_SINK" in os.environ) == (0, False)
-    devices.choose_for(config, "booth 2")
-    assert (devices.chosen_display(), os.environ["PULSE_SINK"]) == (1, "usb-7")
-    devices.choose_for(config, "booth 2", "1", "speakers")
-    assert (devices.chosen_display(), os.environ["PULSE_SINK"]) == (0, "a")
+    hardware.choose_for(config, "booth 1")
+    assert (hardware.chosen_display(), "PULSE_SINK" in os.environ) == (0, False)
+    hardware.choose_for(config, "booth 2")
+    assert (hardware.chosen_display(), os.environ["PULSE_SINK"]) == (1, "usb-7")
+    hardware.choose_for(config, "booth 2", "1", "speakers")
+    assert (hardware.chosen_display(), os.environ["PULSE_SINK"]) == (0, "a")
 
 
 def test_distance_and_height_of_a_station_belong_together() -> None:
