@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from experiment.headphones import PLACES, SIDES
 from experiment.question import Question
 
 ERASE = "erase"  # takes back what was typed last
@@ -55,9 +56,11 @@ def stopping(words: Words) -> list[Choice]:
     return [Choice("yes", words["yes"], "1"), Choice("no", words["no"], "2", True)]
 
 
-def intervals() -> list[Choice]:
-    """Which of three sounds."""
-    return [Choice(str(i), str(i), str(i)) for i in (1, 2, 3)]
+def intervals(test: str, words: Words) -> list[Choice]:
+    """Which of three sounds, or which side."""
+    if test == SIDES:
+        return [Choice(str(i), words["sound"][side], str(i)) for i, side in enumerate(("left", "right"), 1)]
+    return [Choice(str(i), str(i), str(i)) for i in range(1, PLACES.get(test, 3) + 1)]
 
 
 def listed(options: dict[str, str]) -> list[Choice]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiment.consent import ConsentConfig
 from experiment.entrance import WebConfig
+from experiment.headphones import Screened
 from experiment.signals import TriggerConfig
 from experiment.tasks.after import Felt
 from experiment.tasks.identification import IdentificationTask
@@ -177,8 +178,11 @@ class ExperimentConfig(BaseModel):
         How often a clip may be heard again.
     resume_hours : float
         How long after its last answer an interrupted session may go on; later its place in the design is given away.
-    headphones : {"off", "huggins", "antiphase", "both"}
-        Headphone screening; where `headphones_required`, a session ends kindly when it is not passed.
+    headphones : {"off", "huggins", "huggins_inverted", "antiphase", "both"}
+        Headphone screening; where `headphones_required`, a session ends kindly when it is not passed. ``huggins_inverted`` has the
+        sound as Milne et al. (2021) published it; ``both`` is ``huggins``, then ``antiphase``.
+    sides : bool
+        Whether it is asked six times from which side a sound comes, before the headphone tests and scored as they are.
     affect : list
         Asked after each rated clip on 1 to 9: valence, arousal, familiarity.
     texts : path or None
@@ -247,7 +251,8 @@ class ExperimentConfig(BaseModel):
     psytoolkit: ImportConfig | None = None
     seed: int = Field(default=0, ge=0, le=SEED)
     level: LevelConfig = LevelConfig()
-    headphones: Literal["off", "huggins", "antiphase", "both"] = "off"
+    headphones: Screened = "off"
+    sides: bool = False
     headphones_required: bool = False
     practice: bool = True
     pause: bool = True

@@ -1,8 +1,10 @@
-"""Headphone screening: Huggins pitch and antiphase tones, with the published scoring.
+"""Headphone screening: Huggins pitch and antiphase tones, with the published scoring; and from which side a sound comes.
 
 Huggins pitch (Milne, Bianco, Poole, Zhao, Oxenham, Billig & Chait, 2021, Behavior Research Methods 53): white noise with
 an interaural phase shift in a narrow band, a faint tone heard through headphones alone; six trials, each with one such
-interval among three; all six must be right. Antiphase tones (Woods, Siegel, Traer & McDermott, 2017, Attention,
+interval among three; all six must be right. ``huggins_inverted`` is the sound as it was published: within 6 % of 600 Hz the
+right ear gets the noise turned by 180 degrees. In ``huggins`` the left ear's phase runs through a whole turn over the same band
+(Cramer & Huggins, 1958). Antiphase tones (Woods, Siegel, Traer & McDermott, 2017, Attention,
 Perception & Psychophysics 79): which of three 200 Hz tones is quietest, one of them 6 dB softer, another with the right
 channel inverted, which loudspeakers cancel; six trials, five must be right.
 """
@@ -11,18 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 RATE = 48000
-NEEDED = {"huggins": 6, "antiphase": 5}
+Screened = Literal["off", "huggins", "huggins_inverted", "antiphase", "both"]
+TESTS: dict[Screened, tuple[str, ...]] = {"off": (), "both": ("huggins", "antiphase")}  # others are one test
+SIDES = "sides"
+NEEDED = {"huggins": 6, "huggins_inverted": 6, "antiphase": 5, SIDES: 6}
+PLACES = {SIDES: 2}  # how many answers there are; three of the other tests
+WORDED = {"huggins_inverted": "huggins"}  # what people are told is the same
 PAUSE = 0.5  # s between intervals
 SIGNAL = 0.05  # root mean square of an interval: -26 dBFS, no louder than the clips
 
 
 @dataclass(frozen=True)
 class HeadphoneTrial:
-    """Sound (samples, 2) at 48 kHz of three intervals, and which of them (1 to 3) is the right answer."""
+    """Sound (samples, 2) at 48 kHz, and the right answer: which of three intervals (1 to 3), or which side (1: left, 2: right)."""
 
     audio: np.ndarray
     right: int
@@ -36,8 +44,22 @@ def _ramp(x: np.ndarray, seconds: float) -> np.ndarray:
     return np.asarray(x * window[:, None])
 
 
-def huggins_interval(rng: np.random.Generator, with_pitch: bool, frequency: float = 600.0) -> np.ndarray:
-    """1 s of noise (samples, 2); with pitch, the left channel's phase runs through 0 to 2 pi within 6 % of `frequency`."""
+def worded(test: str) -> str:
+    """Under which name the words of a test stand."""
+    return WORDED.get(test, test)
+
+
+def tests_of(screened: Screened, sides: bool) -> tuple[str, ...]:
+    """The tests that a study declares, in order."""
+    return (*((SIDES,) if sides else ()), *TESTS.get(screened, (screened,)))
+
+
+def huggins_interval(
+    rng: np.random.Generator, with_pitch: bool, frequency: float = 600.0, inverted: bool = False
+) -> np.ndarray:
+    """1 s of noise (samples, 2); with pitch, the left channel's phase runs through 0 to 2 pi within 6 % of `frequency`, or,
+    `inverted`, the right channel is turned by pi there.
+    """
     n = RATE
     spectrum = np.fft.rfft(rng.standard_normal(n))
     shifted = spectrum.copy()
@@ -45,8 +67,12 @@ def huggins_interval(rng: np.random.Generator, with_pitch: bool, frequency: floa
         f = np.fft.rfftfreq(n, 1 / RATE)
         low, high = 0.94 * frequency, 1.06 * frequency
         band = (f >= low) & (f <= high)
-        shifted[band] *= np.exp(2j * np.pi * (f[band] - low) / (high - low))
-    both = np.stack([np.fft.irfft(shifted, n), np.fft.irfft(spectrum, n)], axis=1)
+        if inverted:
+            shifted[band] *= -1.0
+        else:
+            shifted[band] *= np.exp(2j * np.pi * (f[band] - low) / (high - low))
+    ears = (spectrum, shifted) if inverted else (shifted, spectrum)
+    both = np.stack([np.fft.irfft(ear, n) for ear in ears], axis=1)
     return _ramp(both * SIGNAL / both.std(), 0.1)
 
 
@@ -59,14 +85,25 @@ def antiphase_interval(kind: str) -> np.ndarray:
     return _ramp(np.stack([tone, right], axis=1) * gain, 0.1)
 
 
+def side_interval(rng: np.random.Generator, side: int) -> np.ndarray:
+    """1 s of noise (samples, 2) in the left (1) or right (2) channel alone."""
+    noise = rng.standard_normal(RATE)
+    noise *= SIGNAL / noise.std()
+    return _ramp(np.stack([noise * (side == 1), noise * (side == 2)], axis=1), 0.1)
+
+
 def trials(test: str, rng: np.random.Generator) -> list[HeadphoneTrial]:
-    """Six trials of a test, ``"huggins"`` or ``"antiphase"``; each place is right twice, in random order."""
+    """Six trials of a test; each answer is right equally often, in random order."""
+    if test == SIDES:
+        sides = [int(x) for x in rng.permutation([1, 2, 1, 2, 1, 2])]
+        return [HeadphoneTrial(side_interval(rng, side).astype(np.float32), side) for side in sides]
     places = rng.permutation([1, 2, 3, 1, 2, 3])
     silence = np.zeros((round(PAUSE * RATE), 2))
     out = []
     for place in places:
-        if test == "huggins":
-            intervals = [huggins_interval(rng, k == place) for k in (1, 2, 3)]
+        if worded(test) == "huggins":
+            inverted = test != "huggins"
+            intervals = [huggins_interval(rng, k == place, inverted=inverted) for k in (1, 2, 3)]
         else:
             others = list(rng.permutation(["in", "anti"]))
             intervals = [antiphase_interval("soft" if k == place else others.pop()) for k in (1, 2, 3)]
@@ -76,5 +113,5 @@ def trials(test: str, rng: np.random.Generator) -> list[HeadphoneTrial]:
 
 
 def passed(test: str, given: Sequence[int], right: Sequence[int]) -> bool:
-    """The published rule: all six for Huggins pitch, five of six for antiphase tones."""
+    """The published rule: all six for Huggins pitch, five of six for antiphase tones; all six sides."""
     return sum(a == b for a, b in zip(given, right, strict=True)) >= NEEDED[test]

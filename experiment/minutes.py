@@ -8,6 +8,7 @@ from typing import Any
 
 from experiment.config import ExperimentConfig
 from experiment.data.tables import Trial
+from experiment.headphones import SIDES, tests_of
 from experiment.tasks.own import Free, QuestionsTask
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.task import Task
@@ -45,8 +46,8 @@ def closing(asked: ExperimentConfig, language: str | None) -> float:
 
 def ears(asked: ExperimentConfig, words: Mapping[str, Any], practice: bool) -> float:
     """Minutes of sound check, level, headphone tests and practice, before the first clip."""
-    tests = {"off": 0, "both": 2}.get(asked.headphones, 1)
-    seconds = 10.0 * asked.sound_check + 10.0 * (asked.level.by == "participant") + 45.0 * tests + 12.0 * practice
+    tests = sum(20.0 if test == SIDES else 45.0 for test in tests_of(asked.headphones, asked.sides))
+    seconds = 10.0 * asked.sound_check + 10.0 * (asked.level.by == "participant") + tests + 12.0 * practice
     read = reading(words["sound"], ["text"]) * asked.sound_check + reading(words["practice"], ["text"]) * practice
     return seconds / 60 + read
 

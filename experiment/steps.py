@@ -17,7 +17,7 @@ from experiment import minutes
 from experiment.config import ExperimentConfig
 from experiment.data.tables import Stimulus, Trial
 from experiment.design import SPECIAL
-from experiment.headphones import HeadphoneTrial, trials
+from experiment.headphones import PLACES, HeadphoneTrial, tests_of, trials
 from experiment.items import consent_more, practice_question, question, titles
 from experiment.question import Question
 from experiment.tasks.pages import PageTask
@@ -79,6 +79,11 @@ class Headphones:
     def id(self) -> str:
         """The step's name."""
         return f"headphones:{self.test}"
+
+    @property
+    def answers(self) -> int:
+        """How many answers there are, from 1."""
+        return PLACES.get(self.test, 3)
 
     def trials(self) -> list[HeadphoneTrial]:
         """Sound and right answers, the same each time."""
@@ -265,8 +270,7 @@ def _ears(stored: Stored, config: ExperimentConfig, task: Task | None, trial: Tr
         return SoundCheck()
     if config.level.by == "participant" and "level" not in stored.seen:
         return Level(config.level.softest)
-    tests = {"off": (), "both": ("huggins", "antiphase")}.get(config.headphones, (config.headphones,))
-    for test in tests:
+    for test in tests_of(config.headphones, config.sides):
         if not stored.passed.get(test) and f"headphones:{test}" not in stored.seen:
             return Headphones(test, (stored.seed, stored.session_id, stored.screenings))
     begun = any((t.id, i) in stored.answered for t in stored.plan if t.block == trial.block for i in t.items)

@@ -11,6 +11,7 @@ from typing import Any
 from analysis.config import AnalysisConfig
 from experiment.config import ExperimentConfig
 from experiment.design import SPECIAL
+from experiment.headphones import tests_of
 from experiment.minutes import answering, closing, ears, reading, written
 from experiment.tasks.own import QuestionsTask
 from experiment.tasks.pages import PageTask
@@ -89,7 +90,7 @@ def _texts(asked: ExperimentConfig) -> Iterator[str]:
     own = [i for task in asked.sequence() if isinstance(task, QuestionsTask) for i in task.items]
     hints = {"multiple": ("several", "up_to"), "text": ("write", "may_write")}
     needed = [text for kind, texts_of in hints.items() if any(i.kind == kind for i in own) for text in texts_of]
-    needed += asked.consent.needed()
+    needed += asked.consent.needed() + (["headphones.sides", "headphones.sides_question"] if asked.sides else [])
     for language in asked.languages:
         try:
             missing = lacking(texts(language, asked.texts), [task.kind for task in tasks], after, needed)
@@ -355,7 +356,7 @@ def remarks(asked: ExperimentConfig) -> list[str]:
 
 def _ears(asked: ExperimentConfig, words: dict[str, Any]) -> list[Part]:
     """Sound check, level, headphone tests and practice, before the first clip; none where all are off."""
-    tests = {"off": 0, "both": 2}.get(asked.headphones, 1)
+    tests = len(tests_of(asked.headphones, asked.sides))
     practice = asked.practice and asked.task(PreferenceTask) is not None
     screens = int(asked.sound_check) + int(asked.level.by == "participant") + 7 * tests + 4 * int(practice)
     return [Part("ears", screens, 0, 0, ears(asked, words, practice))] if screens else []

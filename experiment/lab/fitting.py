@@ -8,6 +8,7 @@ from math import atan, degrees
 
 from experiment import choices
 from experiment.config import ExperimentConfig
+from experiment.headphones import tests_of, worded
 from experiment.items import consent_more, every_question, reader
 from experiment.lab.composing import Composed, Composer
 from experiment.lab.form import composed
@@ -51,11 +52,11 @@ def every_screen(compose: Composer, config: ExperimentConfig, language: str) -> 
         said["sound, call"] = (w["sound"]["title"], w["sound"]["call"], on)
     if "broken" in w:
         said |= {f"broken, {k}": (w["broken"]["title"], w["broken"][k], on) for k in ("again", "call")}
-    if config.headphones != "off":
-        h = w["headphones"]
-        said |= {k: (h["title"], h[k], on) for k in ("huggins", "antiphase")}
+    for test in tests_of(config.headphones, config.sides):
+        h, own = w["headphones"], worded(test)
+        said[test] = (h["title"], h[own], on)
         said["headphones failed"] = (h["failed_title"], h["failed"], on)
-        said |= {f"{k}, question": (h[f"{k}_question"], "", choices.intervals()) for k in ("huggins", "antiphase")}
+        said[f"{test}, question"] = (h[f"{own}_question"], "", choices.intervals(test, w))
     for task in config.sequence():
         if isinstance(task, PageTask):
             said[task.block] = (task.title[language], task.text[language], on)

@@ -35,6 +35,7 @@ LATER = (
     "affect.liking.",
     "affect.quality.",
     "ratings.question_all",
+    "headphones.sides",
     "web.",
 )
 # What is filled in when a text is shown.

@@ -177,7 +177,9 @@ def did_of(step: Step, did: Did, names: list[str], lengths: list[float], hears: 
                 raise MessageError("did: gain_db")
             return {"gain_db": did.gain_db}
         case Headphones():
-            if (did.given is None and hears) or (did.given is not None and len(did.given) != len(step.trials())):
+            if did.given is None and hears:
+                raise MessageError("did: given")
+            if did.given is not None and (len(did.given) != len(step.trials()) or max(did.given) > step.answers):
                 raise MessageError("did: given")
             return {"given": did.given}
         case Listen():

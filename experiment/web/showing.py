@@ -16,7 +16,7 @@ import numpy as np
 from experiment import choices, tones
 from experiment.choices import Choice
 from experiment.config import ExperimentConfig
-from experiment.headphones import RATE, trials
+from experiment.headphones import NEEDED, RATE, SIDES, trials, worded
 from experiment.looks import MANY, right_to_left
 from experiment.question import Question
 from experiment.steps import (
@@ -67,7 +67,7 @@ def sounds(stored: Stored) -> list[Sound]:
     """Every sound that a browser may fetch in a session."""
     clips = dict.fromkeys(i for t in stored.plan for i in (t.first_id, t.second_id) if i is not None)
     draw = (stored.seed, stored.session_id, stored.screenings)
-    tests = [("test", name, draw, k) for name in ("huggins", "antiphase") for k in range(6)]
+    tests = [("test", name, draw, k) for name in NEEDED for k in range(6)]
     return [
         *(("clip", i) for i in clips),
         *(("tone", side) for side in tones.SIDES),
@@ -170,11 +170,13 @@ def shown(
             more = _page(w["level"]["title"], w["level"]["text"], [choices.play(w)])
             more |= {"question": question(scale, w), "sound": at.of(("noise",)), "seconds": tones.LEVEL_SECONDS}
         case Headphones():
-            said = w["headphones"]
-            more = _page(said["title"], said[step.test], [choices.onward(w)])
-            more |= {"asked": said[f"{step.test}_question"], "intervals": pressed(choices.intervals())}
-            places = range(len(step.trials()))
-            more["trials"] = [_test(at, ("test", step.test, step.draw, k), step.trials()[k].audio) for k in places]
+            said, own = w["headphones"], worded(step.test)
+            more = _page(said["title"], said[own], [choices.onward(w)])
+            more |= {"asked": said[f"{own}_question"], "intervals": pressed(choices.intervals(step.test, w))}
+            more["sided"] = step.test == SIDES
+            more["trials"] = [
+                _test(at, ("test", step.test, step.draw, k), t.audio) for k, t in enumerate(step.trials())
+            ]
         case Practice():
             titles = [w["preference"][x] for x in ("listen_first", "listen_second")]
             more = {"question": question(step.question, w), "corner": w["practice"]["title"]}

@@ -105,6 +105,7 @@ PAGES = {
         "level": ("Level", "Set the noise to a level that you would listen to music at."),
         "huggins": ("Headphones", "Please wear headphones, in a quiet place. You will hear three noises at a time. In one "
                     "of them there is a faint tone."),
+        "sides": ("Headphones", "Please wear headphones, the right way round. You will hear a noise from one side at a time."),
         "antiphase": ("Headphones", "Please wear headphones. You will hear three tones at a time."),
         "failed": ("This needs headphones", "It seems that the sound does not come through headphones, so this session "
                    "ends here. Please call the experimenter."),
@@ -132,6 +133,7 @@ PAGES = {
         "level": ("Volume", "Regola il rumore al volume a cui ascolteresti la musica."),
         "huggins": ("Cuffie", "Indossa le cuffie, in un luogo silenzioso. Sentirai tre rumori alla volta. In uno di essi "
                     "c'è un suono debole."),
+        "sides": ("Cuffie", "Indossa le cuffie, nel verso giusto. Sentirai ogni volta un rumore da un lato."),
         "antiphase": ("Cuffie", "Indossa le cuffie. Sentirai tre suoni alla volta."),
         "failed": ("Servono le cuffie", "Sembra che il suono non arrivi dalle cuffie, quindi la sessione finisce qui. "
                    "Chiama chi conduce l'esperimento."),
@@ -142,8 +144,16 @@ PAGES = {
     },
 }  # fmt: skip
 HEADPHONES = {
-    "en": {"huggins": "Which noise had the faint tone?", "antiphase": "Which tone was the quietest?"},
-    "it": {"huggins": "In quale rumore c'era il suono debole?", "antiphase": "Quale suono era il più debole?"},
+    "en": {
+        "huggins": "Which noise had the faint tone?",
+        "antiphase": "Which tone was the quietest?",
+        "sides": "From which side did the noise come?",
+    },
+    "it": {
+        "huggins": "In quale rumore c'era il suono debole?",
+        "antiphase": "Quale suono era il più debole?",
+        "sides": "Da quale lato veniva il rumore?",
+    },
 }
 LOUDNESS = {"en": ("softer", "louder"), "it": ("più piano", "più forte")}
 PROGRESS = {"en": "{done} of {total}", "it": "{done} di {total}"}

@@ -105,3 +105,17 @@ def test_of_two_tests_only_the_failed_one_is_asked_again(booth: Prepared) -> Non
     off = Person()
     run(booth, off, "D")
     assert off.screened == []
+
+
+def test_sides_are_asked_first_and_are_a_gate_where_that_is_declared(booth: Prepared) -> None:
+    """What was missed is a covariate; where passing is required it ends the session, whichever test it was."""
+    asked = under(booth, sides=True, headphones="huggins_inverted")
+    who = Person(right=5, leaves_after=9)
+    assert run(asked, who)[1] == "stopped"
+    assert [x for x in who.happened if x in ("sides", "huggins_inverted")] == ["sides", "huggins_inverted"]
+    assert len(who.heard) > 0
+    assert screened(booth) == [("sides", False), ("huggins_inverted", False)]
+    strict = under(booth, sides=True, headphones_required=True)
+    assert run(strict, Person(right=5), "B")[1] == "stopped"
+    assert run(strict, Person(), "C")[1] == "complete"
+    assert screened(booth)[2:] == [("sides", False), ("sides", True)]

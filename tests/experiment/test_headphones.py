@@ -53,6 +53,38 @@ def test_huggins_pitch_is_in_neither_ear_alone() -> None:
     assert np.allclose(np.abs(left[inside]), np.abs(right[inside]), atol=0.05 * np.abs(right).mean())
 
 
+def test_the_published_huggins_pitch_is_a_turn_by_180_degrees_in_the_right_ear() -> None:
+    """Milne et al. 2021, Stimuli: a constant phase shift of 180 degrees, 6 % around 600 Hz, in the right ear's noise."""
+    plain = huggins_interval(np.random.default_rng(0), False)
+    turned = huggins_interval(np.random.default_rng(0), True, inverted=True)
+    assert np.allclose(turned[:, 0], plain[:, 0], rtol=1e-9)
+    t = np.arange(RATE)
+    ramp = np.ones(RATE)
+    ramp[:4800] = np.sin(np.linspace(0, np.pi / 2, 4800)) ** 2
+    ramp[-4800:] = ramp[:4800][::-1]
+    ramp[[0, -1]] = 1.0
+    left, right = (np.fft.rfft(turned[:, k] / ramp) for k in (0, 1))
+    inside = (t[: len(left)] >= 564) & (t[: len(left)] <= 636)
+    usual = np.abs(left).mean()
+    assert np.abs(right[inside] + left[inside]).max() < 0.02 * usual
+    assert np.abs(right[~inside] - left[~inside]).max() < 0.02 * usual
+    drawn = trials("huggins_inverted", np.random.default_rng(3))
+    assert Counter(t.right for t in drawn) == {1: 2, 2: 2, 3: 2}
+    for x in drawn:
+        assert [k for k, part in enumerate(parts(x.audio), 1) if rms(part[:, 0] - part[:, 1]) > 1e-4] == [x.right]
+    assert [x.right for x in drawn] == [x.right for x in trials("huggins", np.random.default_rng(3))]
+
+
+def test_sides_are_heard_in_one_ear_alone_three_times_each() -> None:
+    drawn = trials("sides", np.random.default_rng(3))
+    assert Counter(t.right for t in drawn) == {1: 3, 2: 3}
+    for t in drawn:
+        assert t.audio.shape == (RATE, 2)
+        assert 20 * np.log10(rms(t.audio[:, t.right - 1])) == pytest.approx(-26, abs=0.15)
+        assert not t.audio[:, 2 - t.right].any()
+    assert len({tuple(t.right for t in trials("sides", np.random.default_rng(k))) for k in range(8)}) > 5
+
+
 def test_noise_is_white_at_minus_26_db() -> None:
     noise = huggins_interval(np.random.default_rng(4), False)
     assert 20 * np.log10(rms(noise)) == pytest.approx(-26, abs=0.15)
@@ -133,6 +165,9 @@ def test_places_come_in_random_order(test: str) -> None:
         ("antiphase", 0, True),
         ("antiphase", 1, True),
         ("antiphase", 2, False),
+        ("huggins_inverted", 0, True),
+        ("huggins_inverted", 1, False),
+        ("sides", 1, False),
     ],
 )
 def test_the_published_rules(test: str, wrong: int, good: bool) -> None:

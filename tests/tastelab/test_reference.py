@@ -50,7 +50,8 @@ def test_types_bounds_and_defaults_are_the_classes_own(found: list[Table]) -> No
     assert key(found, "[[models.conditions]]", "tracks") == Key(
         "tracks", "path", LEFT_OUT, "A folder of audio files, optionally with `tracks.csv`."
     )  # fmt: skip
-    assert key(found, "[experiment]", "headphones").kind == 'one of "off", "huggins", "antiphase", "both"'
+    screened = 'one of "off", "huggins", "huggins_inverted", "antiphase", "both"'
+    assert key(found, "[experiment]", "headphones").kind == screened
     assert key(found, "[experiment]", "shuffle").default == "false"
     assert key(found, "[experiment]", "languages").default == '["en"]'
     assert key(found, "[analysis]", "factors").kind == 'whole number, at least 1 or "parallel"'

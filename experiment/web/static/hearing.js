@@ -236,7 +236,7 @@ export async function headphones(told) {
   const given = [];
   for (const [k, trial] of told.trials.entries()) {
     await through(told, trial.sound, 0, () => playing(told, `${told.title} ${k + 1}/${told.trials.length}`));
-    given.push(Number((await choose(told, { title: told.asked, buttons: told.intervals }))[0]));
+    given.push(Number((await choose(told, { title: told.asked, buttons: told.intervals, sided: told.sided }))[0]));
   }
   return { given };
 }

@@ -168,7 +168,7 @@ async function ask(screen) {
 
 const KEYS = { space: [" ", "Enter"], return: ["Enter"] };
 
-export function choose(told, { title = "", text = "", buttons, corner = "", more = [], head = [], after = [] }) {
+export function choose(told, { title = "", text = "", buttons, corner = "", more = [], head = [], after = [], sided = false }) {
   return new Promise((resolve) => {
     const screen = new Screen(told, { corner });
     let read = !text;
@@ -191,6 +191,6 @@ export function choose(told, { title = "", text = "", buttons, corner = "", more
       return Boolean(found);
     };
     const said = text ? paragraphs(text) : null;
-    screen.middle.append(...head, title ? el("h1", { dir: "auto" }, title) : "", ...(said ? [said, end] : []), ...more, el("div", { class: "row" }, ...nodes), ...after);
+    screen.middle.append(...head, title ? el("h1", { dir: "auto" }, title) : "", ...(said ? [said, end] : []), ...more, el("div", { class: "row", dir: sided ? "ltr" : null }, ...nodes), ...after);
   });
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from experiment.launch import Prepared
 from experiment.session import Stopped, run_session
 from tests.experiment import readers
 from tests.experiment.lab.glass import FRAME, LATE, GlassHand, Sound, World
+
+SIDED = {"en": ("left", "right"), "it": ("sinistra", "destra")}
 
 
 def words(page: Page) -> list[str]:
@@ -308,29 +311,40 @@ def test_a_level_is_chosen_in_steps_of_3_db_and_is_never_over_0(glass: World) ->
 
 def test_headphones_are_screened_with_the_words_of_their_test(glass: World) -> None:
     for language in ("en", "it"):
-        for test in ("huggins", "antiphase"):
+        for test, labels in (
+            ("huggins", "123"),
+            ("antiphase", "123"),
+            ("huggins_inverted", "123"),
+            ("sides", SIDED[language]),
+        ):
+            worded = test.removesuffix("_inverted")
             Sound.made.clear()
             read: list[list[str]] = []
             chosen: list[int] = []
 
-            def answer(marker: dict[str, Any], read: list[list[str]] = read, chosen: list[int] = chosen) -> None:
+            def answer(
+                marker: dict[str, Any],
+                read: list[list[str]] = read,
+                chosen: list[int] = chosen,
+                labels: Sequence[str] = labels,
+            ) -> None:
                 page = glass.page()
                 read.append(words(page))
                 if marker["screen"] == "headphones":
-                    assert list(page.buttons)[:3] == ["1", "2", "3"]
-                    chosen.append(len(chosen) % 3 + 1)
-                    point = page.button(str(chosen[-1]))
+                    assert list(page.buttons)[: len(labels)] == list(labels)
+                    chosen.append(len(chosen) % len(labels) + 1)
+                    point = page.button(labels[chosen[-1] - 1])
                     glass.window.todo.append(lambda: glass.window.click(point))
                 elif marker["screen"] == "page":
                     glass.window.todo.append(lambda: glass.window.tap("space"))
 
             drawn = headphone_trials(test, np.random.default_rng(1))
             given = Screens(language, 0, True, answer).screen_headphones(test, drawn)
-            assert given == chosen == [1, 2, 3, 1, 2, 3]
-            assert read[0] == list(readers.PAGES[language][test])
-            title = readers.PAGES[language][test][0]
+            assert given == chosen == [k % len(labels) + 1 for k in range(6)]
+            assert read[0] == list(readers.PAGES[language][worded])
+            title = readers.PAGES[language][worded][0]
             assert read[1::2] == [[f"{title} {k}/6"] for k in range(1, 7)]
-            assert read[2::2] == [[readers.HEADPHONES[language][test]]] * 6
+            assert read[2::2] == [[readers.HEADPHONES[language][worded]]] * 6
             assert [s.value is t.audio for s, t in zip(glass.sounds, drawn, strict=True)] == [True] * 6
             assert [s.released for s in glass.sounds] == [1] * 6
 

@@ -60,6 +60,7 @@ def test_what_each_step_takes() -> None:
         (Level(-24), {}),
         (Headphones("huggins", (1,)), {}),
         (Headphones("huggins", (1,)), {"given": [1, 2, 3]}),
+        (Headphones("sides", (1,)), {"given": [1, 2, 2, 1, 2, 3]}),
         (ask(CHOICE), {}),
         (ask(CHOICE), {"back": True}),
         (ask(CHOICE), {"answer": {"value": 1.0}}),
