@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiment.consent import ConsentConfig
 from experiment.entrance import WebConfig
-from experiment.headphones import Screened
 from experiment.signals import TriggerConfig
 from experiment.tasks.after import Felt
 from experiment.tasks.identification import IdentificationTask
@@ -251,7 +250,7 @@ class ExperimentConfig(BaseModel):
     psytoolkit: ImportConfig | None = None
     seed: int = Field(default=0, ge=0, le=SEED)
     level: LevelConfig = LevelConfig()
-    headphones: Screened = "off"
+    headphones: Literal["off", "huggins", "huggins_inverted", "antiphase", "both"] = "off"
     sides: bool = False
     headphones_required: bool = False
     practice: bool = True
