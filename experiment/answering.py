@@ -7,7 +7,7 @@ went away before it answered, or a browser whose connection broke: the same step
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +34,7 @@ from experiment.data.tables import (
 from experiment.data.tombstones import lay
 from experiment.data.withdrawal import erase
 from experiment.errors import ExperimentError
-from experiment.headphones import passed
+from experiment.headphones import PROOF, passed
 from experiment.items import consent_more, consent_sha256
 from experiment.question import JOINED, Answer, Question
 from experiment.steps import LAST, NOT_PASSED, TOO_YOUNG, Ask, Form, Headphones, Stored
@@ -56,6 +56,7 @@ def _read(s: Session, session_id: int) -> Stored:
         select(Trial)
         .where(Trial.session_id == session_id)
         .order_by(Trial.position)
+        .execution_options(populate_existing=True)  # in a transaction that wrote since it read them
         .options(
             selectinload(Trial.responses),
             selectinload(Trial.superseded),
@@ -81,6 +82,7 @@ def _read(s: Session, session_id: int) -> Stored:
         (session.calibration or {}).get("gain_db"),
         session.sitting,
         Counter((t.id, r.item) for t in plan for r in t.superseded),
+        sum(x.test == PROOF for x in screenings),
     )
 
 
@@ -96,7 +98,7 @@ def started(store: Store, session_id: int, token: str | None = None) -> Stored:
     def sit(s: Session) -> None:
         if not lease.taken(s, session_id, before):
             return
-        row = s.get_one(SessionRow, session_id)
+        row = s.get_one(SessionRow, session_id, populate_existing=True)
         place = {"station": row.station, "calibration": row.calibration, "declared": row.declared}
         s.add(Sitting(session_id=session_id, number=row.sitting, **place))
         detail = {} if token is None else {"token": token}
@@ -193,12 +195,16 @@ def heard(
 def screened(
     store: Store, stored: Stored, step: Headphones, given: list[int] | None, required: bool, at: float
 ) -> Stored:
-    """A headphone test was answered (None: nobody hears); where it is `required` and not passed, the session ends."""
+    """A headphone test was answered (None: nobody hears); where it is `required` and not passed, the session ends.
+
+    Tones that were counted wrongly end none.
+    """
     if given is None:
         return seen(store, stored, step.id, at)
     right = [t.right for t in step.trials()]
     good = passed(step.test, given, right)
-    ends = required and not good
+    counted = step.place is not None
+    ends = required and not good and not counted
 
     def write(s: Session) -> None:
         if _first(s, stored, step.id):
@@ -210,6 +216,7 @@ def screened(
 
     store.do(write)
     after = stored.having(step.id, passed=stored.passed | {step.test: good}, screenings=stored.screenings + 1)
+    after = replace(after, proofs=stored.proofs + counted)
     return after.having(NOT_PASSED, status="stopped") if ends else after
 
 
@@ -350,6 +357,17 @@ def _superseded(s: Session, trial: int, item: str) -> int:
     """How many answers to an item were given anew."""
     of = select(func.count()).select_from(Superseded).where(Superseded.trial_id == trial, Superseded.item == item)
     return int(s.scalar(of) or 0)
+
+
+def left(store: Store, stored: Stored, times: Sequence[tuple[float, dict[str, Any]]]) -> None:
+    """The person left the page, or the whole screen, and came back: when, and what was measured of it."""
+
+    def write(s: Session) -> None:
+        for at, detail in times:
+            s.add(Event(session_id=stored.session_id, name="left", at=at, detail=detail))
+
+    if times:
+        store.do(write)
 
 
 def stopped(store: Store, stored: Stored, at: float, failed: dict[str, Any] | None = None) -> Stored:

@@ -11,6 +11,7 @@ from experiment.consent import ConsentConfig
 from experiment.entrance import WebConfig
 from experiment.signals import TriggerConfig
 from experiment.tasks.after import Felt
+from experiment.tasks.attention import AttentionConfig, scaled
 from experiment.tasks.identification import IdentificationTask
 from experiment.tasks.own import QuestionsTask
 from experiment.tasks.pages import Notice, PageTask
@@ -222,6 +223,8 @@ class ExperimentConfig(BaseModel):
         How loud it is.
     headphones_required : bool
         Whether who does not pass the screening may go on.
+    attention : AttentionConfig
+        Questions with one right answer, tones to count, answers that are marked as too fast.
     practice : bool
         Whether a comparison is practised first, on a taste that the study does not have.
     pause : bool
@@ -253,6 +256,7 @@ class ExperimentConfig(BaseModel):
     headphones: Literal["off", "huggins", "huggins_inverted", "antiphase", "both"] = "off"
     sides: bool = False
     headphones_required: bool = False
+    attention: AttentionConfig = AttentionConfig()
     practice: bool = True
     pause: bool = True
     affect: list[Felt] = []
@@ -301,6 +305,10 @@ class ExperimentConfig(BaseModel):
             if strange or twice(self.psytoolkit.items):
                 wrong = strange[0] if strange else twice(self.psytoolkit.items)
                 raise ValueError(f"psytoolkit.items: {wrong!r} is not one of the adjectives, or stands there twice")
+        if self.attention.questions and scaled(self.sequence()) is None:
+            raise ValueError(
+                "attention.questions are asked on the scale of ratings or comparisons, and there is neither"
+            )
         if self.consent.music == "debriefed" and self.debrief is None:
             raise ValueError("consent.music = 'debriefed', and there is no [experiment.debrief] that tells it")
         for language in self.languages:

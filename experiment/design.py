@@ -20,6 +20,7 @@ from experiment import first_design
 from experiment.balance import Rotation, Sides
 from experiment.config import ExperimentConfig
 from experiment.errors import ExperimentError
+from experiment.tasks import attention
 from experiment.tasks.identification import IdentificationTask
 from experiment.tasks.own import QuestionsTask
 from experiment.tasks.pages import PageTask
@@ -68,7 +69,8 @@ def plan(config: ExperimentConfig, clips: Sequence[Clip], row: int, group: str |
             for clip in (trial.first, trial.second):
                 if after and clip is not None:
                     trials.append(PlannedTrial(AFTER, trial.taste, clip, None, after, trial.repeated))
-    return trials
+    heard = [task.block for task in tasks if task.heard]
+    return attention.among(trials, heard, config.attention.questions, np.random.default_rng([config.seed, row, 9]))
 
 
 def period(config: ExperimentConfig, clips: Sequence[Clip], group: str | None = None) -> int:

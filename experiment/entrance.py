@@ -19,6 +19,8 @@ class WebConfig(BaseModel):
         from a panel.
     panel : str or None
         The name of the parameter in which a panel sends a person's id, e.g. ``PROLIFIC_PID``; it is kept as a keyed hash.
+    fullscreen : bool
+        Whether the whole screen is asked for when a person begins. It may be refused or left: that is stored, and stops nobody.
     returns : dict
         Of each outcome the panel's code, or the address to which one goes back (``https://...``).
     """
@@ -27,6 +29,7 @@ class WebConfig(BaseModel):
 
     entry: Literal["open", "invited", "panel"] = "open"
     panel: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")
+    fullscreen: bool = False
     returns: dict[Outcome, Annotated[str, Field(pattern=r"^(https://[^\s\"<>]{1,300}|[A-Za-z0-9_-]{1,60})$")]] = {}
 
     @model_validator(mode="after")

@@ -13,22 +13,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 RATE = 48000
 TESTS: dict[str, tuple[str, ...]] = {"off": (), "both": ("huggins", "antiphase")}  # others are one test
 SIDES = "sides"
-NEEDED = {"huggins": 6, "huggins_inverted": 6, "antiphase": 5, SIDES: 6}
-PLACES = {SIDES: 2}  # how many answers there are; three of the other tests
+PROOF = "tones"  # no test of headphones: short tones, to be counted, between clips
+NEEDED = {"huggins": 6, "huggins_inverted": 6, "antiphase": 5, SIDES: 6, PROOF: 1}
+PLACES = {SIDES: 2, PROOF: 6}  # how many answers there are; three of the other tests
 WORDED = {"huggins_inverted": "huggins"}  # what people are told is the same
+TONE, GAP, PROOF_SECONDS = 0.12, 0.25, 4.0  # s of a tone that is counted, at least between two, and in all
 PAUSE = 0.5  # s between intervals
 SIGNAL = 0.05  # root mean square of an interval: -26 dBFS, no louder than the clips
 
 
 @dataclass(frozen=True)
 class HeadphoneTrial:
-    """Sound (samples, 2) at 48 kHz, and the right answer: which of three intervals (1 to 3), or which side (1: left, 2: right)."""
+    """Sound (samples, 2) at 48 kHz, and the right answer: which of three intervals (1 to 3), or which side (1: left, 2: right), or how
+    many tones there are.
+    """
 
     audio: np.ndarray
     right: int
@@ -42,9 +47,10 @@ def _ramp(x: np.ndarray, seconds: float) -> np.ndarray:
     return np.asarray(x * window[:, None])
 
 
-def worded(test: str) -> str:
-    """Under which name the words of a test stand."""
-    return WORDED.get(test, test)
+def wording(words: dict[str, Any], test: str) -> tuple[str, str, str]:
+    """The title, the text before the first sound and the question after each, of a test, among all texts of a language."""
+    own, name = words["attention" if test == PROOF else "headphones"], WORDED.get(test, test)
+    return own["title"], own[name], own[f"{name}_question"]
 
 
 def tests_of(screened: str, sides: bool) -> tuple[str, ...]:
@@ -90,8 +96,23 @@ def side_interval(rng: np.random.Generator, side: int) -> np.ndarray:
     return _ramp(np.stack([noise * (side == 1), noise * (side == 2)], axis=1), 0.1)
 
 
+def counted(rng: np.random.Generator, n: int) -> np.ndarray:
+    """`n` tones of 440 Hz (samples, 2) in 4 s, in no rhythm."""
+    spare = PROOF_SECONDS - n * TONE - (n - 1) * GAP
+    starts = np.cumsum([0.0] + [TONE + GAP] * (n - 1)) + spare * np.cumsum(rng.dirichlet(np.ones(n + 1)))[:n]
+    t = np.arange(round(TONE * RATE)) / RATE
+    tone = _ramp(np.stack([np.sin(2 * np.pi * 440 * t)] * 2, axis=1) * SIGNAL * np.sqrt(2), 0.02)
+    sound = np.zeros((round(PROOF_SECONDS * RATE), 2))
+    for start in starts:
+        sound[round(start * RATE) :][: len(tone)] += tone
+    return sound.astype(np.float32)
+
+
 def trials(test: str, rng: np.random.Generator) -> list[HeadphoneTrial]:
-    """Six trials of a test; each answer is right equally often, in random order."""
+    """Six trials of a test, each answer right equally often, in random order; of tones to count one alone, two or more."""
+    if test == PROOF:
+        n = int(rng.integers(2, PLACES[PROOF] + 1))
+        return [HeadphoneTrial(counted(rng, n), n)]
     if test == SIDES:
         sides = [int(x) for x in rng.permutation([1, 2, 1, 2, 1, 2])]
         return [HeadphoneTrial(side_interval(rng, side).astype(np.float32), side) for side in sides]
@@ -99,8 +120,8 @@ def trials(test: str, rng: np.random.Generator) -> list[HeadphoneTrial]:
     silence = np.zeros((round(PAUSE * RATE), 2))
     out = []
     for place in places:
-        if worded(test) == "huggins":
-            inverted = test != "huggins"
+        if test in ("huggins", "huggins_inverted"):
+            inverted = test == "huggins_inverted"
             intervals = [huggins_interval(rng, k == place, inverted=inverted) for k in (1, 2, 3)]
         else:
             others = list(rng.permutation(["in", "anti"]))
@@ -111,5 +132,5 @@ def trials(test: str, rng: np.random.Generator) -> list[HeadphoneTrial]:
 
 
 def passed(test: str, given: Sequence[int], right: Sequence[int]) -> bool:
-    """The published rule: all six for Huggins pitch, five of six for antiphase tones; all six sides."""
+    """The published rule: all six for Huggins pitch, five of six for antiphase tones; all six sides; the number of tones."""
     return sum(a == b for a, b in zip(given, right, strict=True)) >= NEEDED[test]

@@ -9,9 +9,9 @@ from typing import Any
 from experiment.config import ExperimentConfig
 from experiment.data.tables import Trial
 from experiment.question import Question
-from experiment.tasks import after
+from experiment.tasks import after, attention
 from experiment.tasks.preference import PreferenceTask
-from experiment.tasks.task import AFTER, Reader
+from experiment.tasks.task import AFTER, ATTENTION, Reader
 from experiment.texts import texts
 
 
@@ -43,12 +43,28 @@ def question(config: ExperimentConfig, trial: Trial, item: str, language: str, p
         return demographic(item, reading)
     if trial.block == AFTER:
         return after.question(item, reading, _piece(config, trial, plan, reading))
+    if trial.block == ATTENTION:
+        return attentive(config, item, reading)
     return config.named(trial.block).asks(item, trial.taste, reading)
+
+
+def attentive(config: ExperimentConfig, item: str, reading: Reader) -> Question:
+    """To choose a named end of the study's scale.
+
+    Raises
+    ------
+    ValueError
+        If the study has none.
+    """
+    task = attention.scaled(config.sequence())
+    if task is None:
+        raise ValueError("a study without a scale asks for no end of it")
+    return attention.question(item, task, reading)
 
 
 def _piece(config: ExperimentConfig, trial: Trial, plan: Sequence[Trial], reading: Reader) -> str:
     """What the clip was called of which something is asked after a comparison; empty where one was heard alone."""
-    before = [t for t in plan if t.position < trial.position and t.block != AFTER]
+    before = [t for t in plan if t.position < trial.position and t.block not in (AFTER, ATTENTION)]
     if not before or before[-1].second is None:
         return ""
     return config.named(before[-1].block).titles(reading)[trial.position - before[-1].position - 1]
@@ -87,4 +103,6 @@ def every_question(config: ExperimentConfig, language: str) -> list[tuple[str | 
         pieces = task.titles(reading) if isinstance(task, PreferenceTask) else [""]
         felt |= dict.fromkeys((item, piece) for item in getattr(task, "after", ()) for piece in pieces)
         found += task.questions(reading)
+    if config.attention.questions:
+        found += [(None, attentive(config, item, reading)) for item in attention.ENDS]
     return found + [(None, after.question(item, reading, piece)) for item, piece in felt]

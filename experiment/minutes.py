@@ -45,9 +45,10 @@ def closing(asked: ExperimentConfig, language: str | None) -> float:
 
 
 def ears(asked: ExperimentConfig, words: Mapping[str, Any], practice: bool) -> float:
-    """Minutes of sound check, level, headphone tests and practice, before the first clip."""
+    """Minutes of sound check, level, headphone tests and practice before the first clip, and of tones to count later."""
     tests = sum(20.0 if test == SIDES else 45.0 for test in tests_of(asked.headphones, asked.sides))
     seconds = 10.0 * asked.sound_check + 10.0 * (asked.level.by == "participant") + tests + 12.0 * practice
+    seconds += 12.0 * asked.attention.listening
     read = reading(words["sound"], ["text"]) * asked.sound_check + reading(words["practice"], ["text"]) * practice
     return seconds / 60 + read
 

@@ -17,9 +17,10 @@ from experiment import minutes
 from experiment.config import ExperimentConfig
 from experiment.data.tables import Stimulus, Trial
 from experiment.design import SPECIAL
-from experiment.headphones import PLACES, HeadphoneTrial, tests_of, trials
+from experiment.headphones import PLACES, PROOF, HeadphoneTrial, tests_of, trials
 from experiment.items import consent_more, practice_question, question, titles
 from experiment.question import Question
+from experiment.tasks import attention
 from experiment.tasks.pages import PageTask
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.ratings import RatingsTask
@@ -70,15 +71,16 @@ class Level:
 
 @dataclass(frozen=True)
 class Headphones:
-    """One headphone test; `draw` seeds its trials."""
+    """One headphone test, or (with its `place` among them, from 0) tones to be counted; `draw` seeds its trials."""
 
     test: str
     draw: tuple[int, ...]
+    place: int | None = None
 
     @property
     def id(self) -> str:
         """The step's name."""
-        return f"headphones:{self.test}"
+        return f"headphones:{self.test}" + ("" if self.place is None else f":{self.place}")
 
     @property
     def answers(self) -> int:
@@ -144,7 +146,7 @@ class Stored:
     """What is stored of a session, as far as it decides what comes next.
 
     `special` is None until consent was given; `seen` are the steps done in this sitting; `passed` holds the outcome of each
-    headphone test, `screenings` how many were made; `sitting` is the one that may write; `superseded` counts the answers of an item that were given anew.
+    headphone test, `screenings` how many were made, `proofs` of them how often tones were counted; `sitting` is the one that may write; `superseded` counts the answers of an item that were given anew.
     """
 
     session_id: int
@@ -161,6 +163,7 @@ class Stored:
     gain_db: float | None = None
     sitting: int = 0
     superseded: dict[tuple[int, str], int] = field(default_factory=dict)
+    proofs: int = 0
 
     def items(self, trial: Trial) -> list[str]:
         """Items of a trial that this person is asked."""
@@ -242,10 +245,22 @@ def _before(stored: Stored, config: ExperimentConfig, tasks: dict[str, Task], tr
     if f"intro:{trial.block}" not in stored.seen:
         return Page(f"intro:{trial.block}", part_title(words, task.kind, part), words[task.kind]["intro"])
     if f"heard:{trial.position}" not in stored.seen:
+        proof = _proof(stored, config, parts, trial)
+        if proof is not None:
+            return proof
         clips = tuple(c for c in (trial.first, trial.second) if c is not None)
         if clips:
             return Listen(f"heard:{trial.position}", trial, clips, tuple(titles(config, trial, stored.language)))
     return None
+
+
+def _proof(stored: Stored, config: ExperimentConfig, parts: Sequence[str], trial: Trial) -> Headphones | None:
+    """Tones to count before a trial is listened to, where fewer were counted than should have been by then."""
+    heard = [t.position for t in stored.plan if t.block in parts]
+    done = max(stored.proofs, sum(x.startswith(f"headphones:{PROOF}:") for x in stored.seen))
+    if done >= attention.due(config.attention.listening, len(heard), heard.index(trial.position)):
+        return None
+    return Headphones(PROOF, (stored.seed, stored.session_id, stored.screenings), done)
 
 
 def part_title(words: dict[str, Any], kind: str, part: int) -> str:

@@ -91,6 +91,8 @@ def _texts(asked: ExperimentConfig) -> Iterator[str]:
     hints = {"multiple": ("several", "up_to"), "text": ("write", "may_write")}
     needed = [text for kind, texts_of in hints.items() if any(i.kind == kind for i in own) for text in texts_of]
     needed += asked.consent.needed() + (["headphones.sides", "headphones.sides_question"] if asked.sides else [])
+    needed += ["attention.steps", "attention.slider"] if asked.attention.questions else []
+    needed += ["attention.title", "attention.tones", "attention.tones_question"] if asked.attention.listening else []
     for language in asked.languages:
         try:
             missing = lacking(texts(language, asked.texts), [task.kind for task in tasks], after, needed)
@@ -355,10 +357,11 @@ def remarks(asked: ExperimentConfig) -> list[str]:
 
 
 def _ears(asked: ExperimentConfig, words: dict[str, Any]) -> list[Part]:
-    """Sound check, level, headphone tests and practice, before the first clip; none where all are off."""
+    """Sound check, level, headphone tests and practice before the first clip, and tones to count; none where all are off."""
     tests = len(tests_of(asked.headphones, asked.sides))
     practice = asked.practice and asked.task(PreferenceTask) is not None
     screens = int(asked.sound_check) + int(asked.level.by == "participant") + 7 * tests + 4 * int(practice)
+    screens += 3 * asked.attention.listening
     return [Part("ears", screens, 0, 0, ears(asked, words, practice))] if screens else []
 
 

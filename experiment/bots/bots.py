@@ -16,11 +16,12 @@ from experiment.data.tables import Stimulus, Trial
 from experiment.headphones import HeadphoneTrial
 from experiment.question import JOINED, Answer, Question
 from experiment.session import run_session
+from experiment.tasks.attention import ENDS
 from experiment.tasks.identification import ITEM as NAMED
 from experiment.tasks.own import QuestionsTask
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.ratings import RatingsTask
-from experiment.tasks.task import RESERVED
+from experiment.tasks.task import ATTENTION, RESERVED
 from models.conditions import over_and_under
 
 # Shares of the seed study's 111 people (data published with arXiv 2503.02823), so that simulated tables look alike.
@@ -128,6 +129,8 @@ class Bot:
             keys = [k for k in question.options if k in known] or list(question.options)
             weights = np.array([known.get(k, 1) for k in keys], dtype=float)
             return Answer(choice=str(self.rng.choice(keys, p=weights / weights.sum())), response_time=rt)
+        if trial.block == ATTENTION and not self.careless:
+            return Answer(value=float((question.low, question.high)[ENDS.index(question.item)]), response_time=rt)
         task = None if trial.block in RESERVED else self.config.named(trial.block)
         if not isinstance(task, PreferenceTask | RatingsTask):
             middle = self.rng.normal((question.low + question.high) / 2, (question.high - question.low) / 5)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from experiment.config import ExperimentConfig, stored_config
 from experiment.data.tables import Declaration, SessionRow, StudyRow
 from experiment.errors import ExperimentError
+from experiment.headphones import SIDES
 
 Texts = dict[str, dict[str, Any]]  # by language, as `experiment.texts` gives them
 # What differs from booth to booth, and how bots are told: nobody needs to declare it.
@@ -77,6 +78,7 @@ def structure(config: ExperimentConfig, languages: Iterable[str]) -> dict[str, A
         mode="json", exclude=ASIDE | TABLES | LIMITS | {"languages", "groups", "taste_words", "consent", *NOTICES}
     )
     said["level"].pop("days")
+    said["attention"].pop("fastest")
     tasks = [_wordless(task.model_dump(mode="json")) for task in config.sequence()]
     groups = [g.model_dump(mode="json", exclude={"quota"}) for g in config.groups]
     order = {language: list(words) for language, words in config.taste_words.items() if language in kept}
@@ -129,11 +131,14 @@ def used(words: dict[str, Any], config: ExperimentConfig) -> dict[str, Any]:
         "pause": config.pause,
         "sound": config.sound_check,
         "level": config.level.by == "participant",
-        "headphones": config.headphones != "off",
+        "headphones": config.headphones != "off" or config.sides,
+        "attention": bool(config.attention.questions or config.attention.listening),
         "affect": bool(felt),
         "web": False,  # what a browser says around the session
     }
     kept = {k: v for k, v in words.items() if optional.get(k, True)}
+    if "headphones" in kept and not config.sides:
+        kept["headphones"] = {k: v for k, v in kept["headphones"].items() if not k.startswith(SIDES)}
     if "affect" in kept:
         kept["affect"] = {k: v for k, v in kept["affect"].items() if k in felt}
     return kept
@@ -145,6 +150,7 @@ def _amendable(config: ExperimentConfig, languages: list[str]) -> dict[str, Any]
     return {
         **said,
         "level": {"days": config.level.days},
+        "attention": {"fastest": config.attention.fastest},
         "groups": {g.name: {"quota": g.quota} for g in config.groups},
         "consent": config.consent.model_dump(mode="json"),
         **{x: _words(told.model_dump(mode="json"), languages) for x in NOTICES if (told := getattr(config, x))},

@@ -68,6 +68,12 @@ def held(s: Session, session_id: int, sitting: int) -> bool:
     return False
 
 
+def alone_with(s: Session, session_id: int) -> None:
+    """Let nobody else answer for a session before this transaction ends."""
+    same = update(SessionRow).where(SessionRow.id == session_id).values(sitting=SessionRow.sitting)
+    s.execute(same, execution_options={"synchronize_session": False})
+
+
 def taken(s: Session, session_id: int, before: int) -> bool:
     """Begin the sitting after `before`; False where somebody else did, or the session is over."""
     takes = update(SessionRow).where(

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import StaticPool, create_engine, func, or_, select
 from sqlalchemy.orm import Session
 
+from experiment.data import marks
 from experiment.data.declared import Change
 from experiment.data.looking import looking
 from experiment.data.store import Store
@@ -42,7 +43,8 @@ def begun(path: Path, study: str) -> list[tuple[str, int, datetime | None]]:
 
 
 def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
-    """One row a session: study, kind, status, answers given and expected (special categories included), times in UTC.
+    """One row a session: study, kind, status, answers given and expected (special categories included), times in UTC; and
+    what is marked of a session, where anything is.
 
     Codes are shown: this is the booth's view.
     """
@@ -74,12 +76,14 @@ def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
     with store.engine.connect() as connection:
         expected = {int(session): int(n or 0) for session, n in connection.execute(asked)}
         answers = {int(session): (int(n), last) for session, n, last in connection.execute(given)}
+        marked = marks.of_sessions(connection, study)
         for found in connection.execute(query).mappings():
             number = int(found["id"])
             count, last = answers.get(number, (0, None))
             told = {**{k: v for k, v in found.items() if k != "id"}, "answers": count, "last_answer": last}
             row: dict[str, Any] = {k: (_utc(v) if isinstance(v, datetime) else v) for k, v in told.items()}
-            rows.append(row | {"expected": expected.get(number, 0)})
+            more = {"marks": marked.get(number)} if marked else {}
+            rows.append(row | {"expected": expected.get(number, 0)} | more)
     if all(row["group"] is None for row in rows):
         for row in rows:
             del row["group"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -103,6 +104,7 @@ class Store:
         except (OperationalError, DBAPIError) as error:
             raise ExperimentError(f"--db {shown(url)}: {first_line(error)}") from None
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._joined = threading.local()  # the transaction that all work of a thread is part of, while there is one
 
     def close(self) -> None:
         """Release all connections."""
@@ -148,9 +150,26 @@ class Store:
         doing it once. A new row is for `add`.
         """
 
+        joined: Session | None = getattr(self._joined, "session", None)
+        if joined is not None:
+            return work(joined)
+
         def once() -> T:
             with self.transaction() as s:
                 return work(s)
+
+        return self.patiently(once)
+
+    def together(self, work: Callable[[], T]) -> T:
+        """Do all that `work` does by `do` in one transaction, patiently: it is committed as a whole, or, on an error, not at all."""
+
+        def once() -> T:
+            with self.transaction() as s:
+                self._joined.session = s
+                try:
+                    return work()
+                finally:
+                    self._joined.session = None
 
         return self.patiently(once)
 

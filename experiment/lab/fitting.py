@@ -8,7 +8,7 @@ from math import atan, degrees
 
 from experiment import choices
 from experiment.config import ExperimentConfig
-from experiment.headphones import tests_of, worded
+from experiment.headphones import PROOF, tests_of, wording
 from experiment.items import consent_more, every_question, reader
 from experiment.lab.composing import Composed, Composer
 from experiment.lab.form import composed
@@ -52,11 +52,13 @@ def every_screen(compose: Composer, config: ExperimentConfig, language: str) -> 
         said["sound, call"] = (w["sound"]["title"], w["sound"]["call"], on)
     if "broken" in w:
         said |= {f"broken, {k}": (w["broken"]["title"], w["broken"][k], on) for k in ("again", "call")}
-    for test in tests_of(config.headphones, config.sides):
-        h, own = w["headphones"], worded(test)
-        said[test] = (h["title"], h[own], on)
-        said["headphones failed"] = (h["failed_title"], h["failed"], on)
-        said[f"{test}, question"] = (h[f"{own}_question"], "", choices.intervals(test, w))
+    tests = tests_of(config.headphones, config.sides)
+    for test in (*tests, *([PROOF] if config.attention.listening else [])):
+        title, told, which = wording(w, test)
+        said[test] = (title, told, on)
+        said[f"{test}, question"] = (which, "", choices.intervals(test, w))
+    if tests:
+        said["headphones failed"] = (w["headphones"]["failed_title"], w["headphones"]["failed"], on)
     for task in config.sequence():
         if isinstance(task, PageTask):
             said[task.block] = (task.title[language], task.text[language], on)

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiment.choices import clip_heard, consenting, intervals, onward, play, sound_heard
 from experiment.data.tables import Stimulus
-from experiment.headphones import HeadphoneTrial, worded
+from experiment.headphones import HeadphoneTrial, wording
 from experiment.lab.form import Forms
 from experiment.lab.playback import RATE, SLACK, open_sound, play_through, release
 from experiment.lab.widgets import Bar
@@ -111,13 +111,14 @@ class Screens(Forms):
         return gain
 
     def screen_headphones(self, test: str, trials: list[HeadphoneTrial]) -> list[int] | None:
-        """Three intervals a trial; which of them had the faint tone, or was quietest; or a sound from one side."""
-        w, own = self.words["headphones"], worded(test)
-        self.page(w["title"], w[own])
+        """Three intervals a trial; which of them had the faint tone, or was quietest; or a sound from one side, or tones to count."""
+        title, told, asked = wording(self.words, test)
+        self.page(title, told)
         given = []
         for k, trial in enumerate(trials):
-            self._play(trial.audio, self.compose.sounding(f"{w['title']} {k + 1}/{len(trials)}").parts)
-            given.append(int(self.choose("headphones", w[f"{own}_question"], "", intervals(test, self.words))))
+            number = f" {k + 1}/{len(trials)}" if len(trials) > 1 else ""
+            self._play(trial.audio, self.compose.sounding(title + number).parts)
+            given.append(int(self.choose("headphones", asked, "", intervals(test, self.words))))
         return given
 
     def practice(self, question: Question) -> None:

@@ -33,7 +33,8 @@ Personal = Literal[
 ]
 DEMOGRAPHICS: tuple[Personal, ...] = get_args(Personal)
 AFTER = "affect"  # block of what is asked after a clip
-RESERVED = ("demographics", AFTER)
+ATTENTION = "attention_check"  # block of questions that have one right answer
+RESERVED = ("demographics", AFTER, ATTENTION)
 
 
 def twice(names: Iterable[str]) -> str:

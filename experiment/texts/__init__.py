@@ -36,6 +36,7 @@ LATER = (
     "affect.quality.",
     "ratings.question_all",
     "headphones.sides",
+    "attention.",
     "web.",
 )
 # What is filled in when a text is shown.
@@ -43,6 +44,8 @@ PLACEHOLDERS = {
     "progress": {"done", "total"},
     "sure": {"answer"},
     "up_to": {"most"},
+    "attention.steps": {"answer"},
+    "attention.slider": {"answer"},
     "told.controller": {"controller"},
     "told.approval": {"approval"},
     "preference.question": {"taste"},

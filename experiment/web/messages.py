@@ -62,6 +62,14 @@ class Given(Strict):
     interaction: Interaction | None = None
 
 
+class Left(Strict):
+    """The page was out of sight for a while; or it filled the screen no longer, for how long nobody measured."""
+
+    what: Literal["page", "fullscreen"]
+    at: Seconds
+    seconds: Seconds | None
+
+
 class Did(Strict):
     """What was done of a step; each kind of step takes its own of these."""
 
@@ -71,7 +79,7 @@ class Did(Strict):
     takes_part: bool | None = None
     special: bool | None = None
     gain_db: Annotated[float, Field(ge=-120, le=0)] | None = None
-    given: list[Annotated[int, Field(ge=1, le=3)]] | None = Field(default=None, max_length=6)
+    given: list[Annotated[int, Field(ge=1, le=6)]] | None = Field(default=None, max_length=6)
     records: list[Played] | None = Field(default=None, max_length=100)
     answer: Given | None = None
     answers: list[Given] | None = Field(default=None, max_length=50)
@@ -99,6 +107,7 @@ class Done(Strict):
     turn: Count
     at: Seconds
     did: Did
+    left: list[Left] = Field(default=[], max_length=50)
 
 
 class Alive(Strict):

@@ -16,7 +16,7 @@ import numpy as np
 from experiment import choices, tones
 from experiment.choices import Choice
 from experiment.config import ExperimentConfig
-from experiment.headphones import NEEDED, RATE, SIDES, trials, worded
+from experiment.headphones import NEEDED, PROOF, RATE, SIDES, trials, wording
 from experiment.looks import MANY, right_to_left
 from experiment.question import Question
 from experiment.steps import (
@@ -34,9 +34,10 @@ from experiment.steps import (
     Stored,
 )
 from experiment.texts import texts
-from experiment.web.flac import alike, encode
+from experiment.web.flac import alike, encode, filled
 from experiment.web.links import keyed
 
+PROOF_SIZE = 96 * 1024  # bytes, over what any number of tones comes to: it is not to be told by
 Shown = dict[str, Any]
 Sound = tuple[Any, ...]  # ("clip", id), ("tone", side), ("noise",), ("chord", place), ("test", name, seeds, place)
 
@@ -90,6 +91,8 @@ def _alike(*sound: Any) -> list[bytes]:
             found = tones.two_chords()
         case ("test", name, draw):
             found = [x.audio for x in trials(name, np.random.default_rng(draw))]
+            if name == PROOF:
+                return [filled(encode(x, RATE, "PCM_16"), PROOF_SIZE) for x in found]
         case _:
             raise LookupError(f"no such sound: {sound}")
     return alike(encode(x, RATE, "PCM_16") for x in found)
@@ -118,6 +121,7 @@ def around(language: str, config: ExperimentConfig) -> Shown:
         "language": language,
         "rtl": right_to_left(language),
         "dead_time": config.dead_time,
+        "fullscreen": config.web.fullscreen,
         "stop": {"label": w["stop"], "text": w["stop_question"], "buttons": pressed(choices.stopping(w))},
         "next": w["next"],
         "loading": web["loading"],
@@ -170,9 +174,9 @@ def shown(
             more = _page(w["level"]["title"], w["level"]["text"], [choices.play(w)])
             more |= {"question": question(scale, w), "sound": at.of(("noise",)), "seconds": tones.LEVEL_SECONDS}
         case Headphones():
-            said, own = w["headphones"], worded(step.test)
-            more = _page(said["title"], said[own], [choices.onward(w)])
-            more |= {"asked": said[f"{own}_question"], "intervals": pressed(choices.intervals(step.test, w))}
+            title, text, which = wording(w, step.test)
+            more = _page(title, text, [choices.onward(w)])
+            more |= {"asked": which, "intervals": pressed(choices.intervals(step.test, w))}
             more["sided"] = step.test == SIDES
             more["trials"] = [
                 _test(at, ("test", step.test, step.draw, k), t.audio) for k, t in enumerate(step.trials())

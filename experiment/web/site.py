@@ -260,13 +260,18 @@ class Site:
         known = links.find(self.store, self.prepared.study_id, token)
         if known is None or known.session is None:
             raise Refused(401, "there is no session here; open its link again")
+        session = known.session
+        self.store.do(lambda s: lease.alone_with(s, session))
         sitting = answering.sitting_of(self.store, known.session)
         if sitting is None or not hmac.compare_digest(sitting, tab):
             raise Refused(409, "this session goes on in another window")
         return known, answering.read(self.store, known.session)
 
     def done(self, token: str | None, message: Done) -> Shown:
-        """Store what was done, and show what comes next; what was stored before is not stored again."""
+        """Store what was done, and show what comes next, all in one transaction; what was stored before is not stored again."""
+        return self.store.together(lambda: self._done(token, message))
+
+    def _done(self, token: str | None, message: Done) -> Shown:
         try:
             _, stored = self._held(token, message.tab)
         except Refused as no:
@@ -287,6 +292,7 @@ class Site:
         names, lengths = [self._names[i] for i in clips], [self._seconds(i) for i in clips]
         try:
             did = did_of(step, message.did, names, lengths, self.kind != "bot")
+            answering.left(self.store, stored, [(x.at, {"what": x.what, "seconds": x.seconds}) for x in message.left])
             stored = wire.done(self.store, stored, self.config, step, message.at, did)
         except MessageError as error:
             raise Refused(400, str(error)) from None

@@ -37,7 +37,15 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
         "adjectives": [{"name": "hot", "words": {"en": "warm", "it": "caldo"}}],
     }
     tasks = [{"kind": "preference", "trials": 1, "pairs": [["b", "a"]]}, ratings]
-    asked = own_config(tasks=tasks, demographics=["sex", "age"], practice=False, pause=False, replays=1, debrief=None)
+    asked = own_config(
+        tasks=tasks,
+        demographics=["sex", "age"],
+        practice=False,
+        pause=False,
+        replays=1,
+        debrief=None,
+        web={"fullscreen": True},
+    )
     store = Store(f"sqlite:///{folder / 'p.db'}")
     study = store.ensure_study("s", "A study of two", {"experiment": asked.model_dump(mode="json")})
     rows = [
@@ -124,6 +132,8 @@ def test_a_session_with_mouse_and_keyboard_over_a_reload_and_without_network(
     assert page.evaluate("document.documentElement.lang") == "en"
     hand.press("Begin")
     hand.at("You will listen")
+    assert page.evaluate("document.fullscreenElement !== null")  # the press that began asked for it
+    page.evaluate("document.exitFullscreen()")
     page.get_by_role("button", name="I agree", exact=True).dblclick()  # the second click answers nothing
     hand.at("What is your sex?")
     assert rows_of(prepared.store) == []
@@ -185,6 +195,8 @@ def test_a_session_with_mouse_and_keyboard_over_a_reload_and_without_network(
         answers = {e.detail["item"]: e.detail for e in s.scalars(select(Event).where(Event.name == "answer"))}
         assert answers["preference"]["moves"] == 3
         assert answers["hot"]["moves"] == 1
+        left = [e.detail for e in s.scalars(select(Event).where(Event.name == "left"))]
+        assert {"what": "fullscreen", "seconds": None} in left
 
 
 def test_what_comes_too_early_answers_nothing_and_a_text_is_read_to_its_end(

@@ -16,9 +16,11 @@ from typing import Any
 from sqlalchemy import case, func, select
 
 from experiment.data.ages import age_band
+from experiment.data.marks import Marking, marking, screenings
 from experiment.data.store import Store
 from experiment.data.tables import Response, SessionRow, Stimulus, Trial
 from experiment.design import SPECIAL
+from experiment.tasks.task import ATTENTION
 from stimuli.names import told
 
 ANSWERED = ("complete", "stopped", "running")  # of other sessions nothing is kept
@@ -46,6 +48,9 @@ MORE = {
     "first": "what the first clip is: taste, condition, number; or its track (where the clip's name does not tell)",
     "second": "what the second clip is",
     "group": "group of the session",
+    "attention": "right or wrong, of a question that asks for one end of the scale; nothing is left out for it",
+    "fast": "yes: the answer took less than the study says that reading takes",
+    "screening": "checks of ears and of listening in the session, and whether they were passed",
     "repeated": "yes: the clip or pair was heard and answered for before, in the same block of the session",
 }
 SAID = "said"
@@ -129,7 +134,14 @@ def tidy(store: Store, study: str, free: bool = False) -> Tidy:
         last = s.scalar(select(func.max(Response.id))) or 0
         may_leave = (Response.id <= last, Response.item.not_in(SPECIAL))
         given = (
-            select(SessionRow.id, SessionRow.participant_id, SessionRow.group_name, func.count(), _any_repeated())
+            select(
+                SessionRow.id,
+                SessionRow.participant_id,
+                SessionRow.group_name,
+                func.count(),
+                _any(Trial.repeated),
+                _any(Trial.block == ATTENTION),
+            )
             .join(Trial, Trial.session_id == SessionRow.id)
             .join(Response, Response.trial_id == Trial.id)
             .where(*of_study, *may_leave)
@@ -153,19 +165,25 @@ def tidy(store: Store, study: str, free: bool = False) -> Tidy:
         heard = s.execute(
             answered.join(Response, Response.trial_id == Trial.id).where(*of_study, *may_leave).distinct()
         ).all()
+    marks = marking(row.definition)
+    with store.engine.connect() as connection:
+        checked = screenings(connection, study)
     there = {
         "first": any(_told(clips.get(first or 0)) for first, _ in heard),
         "second": any(_told(clips.get(second or 0)) for _, second in heard),
         "group": any(r[2] is not None for r in found),
         "repeated": any(r[4] for r in found),
+        "attention": any(r[5] for r in found),
+        "fast": marks.fastest is not None,
+        "screening": bool({r[0] for r in found} & set(checked)),
     }
     more = (*(c for c in MORE if there[c]), *((SAID,) if free else ()))
 
     def read(some: Sequence[int]) -> list[dict[str, Any]]:
         query = (
             select(
-                SessionRow.participant_id, SessionRow.kind, SessionRow.status, SessionRow.language, SessionRow.group_name,
-                Trial.block, Trial.position, Trial.taste, Trial.first_id, Trial.second_id, Trial.repeated,
+                SessionRow.id, SessionRow.participant_id, SessionRow.kind, SessionRow.status, SessionRow.language,
+                SessionRow.group_name, Trial.block, Trial.position, Trial.taste, Trial.first_id, Trial.second_id, Trial.repeated,
                 Response.item, Response.value, Response.choice, Response.response_time,
                 *((Response.said,) if free else ()),
             )
@@ -175,7 +193,7 @@ def tidy(store: Store, study: str, free: bool = False) -> Tidy:
             .order_by(SessionRow.id, Trial.position, Response.id)
         )  # fmt: skip
         with store.engine.connect() as connection:
-            return [_row(r, numbers, clips, more) for r in connection.execute(query)]
+            return [_row(r, numbers, clips, more, marks, checked) for r in connection.execute(query)]
 
     return Tidy(study, row.title, sum(r[3] for r in found), len(numbers), cells, more, read, sessions)
 
@@ -188,11 +206,18 @@ def _told(clip: Stimulus | None) -> str | None:
     return None if found == clip.clip else found
 
 
-def _any_repeated() -> Any:
-    return func.max(case((Trial.repeated, 1), else_=0))
+def _any(condition: Any) -> Any:
+    return func.max(case((condition, 1), else_=0))
 
 
-def _row(r: Any, numbers: dict[int, int], clips: dict[int, Stimulus], more: Sequence[str]) -> dict[str, Any]:
+def _row(
+    r: Any,
+    numbers: dict[int, int],
+    clips: dict[int, Stimulus],
+    more: Sequence[str],
+    marks: Marking,
+    checked: dict[int, str],
+) -> dict[str, Any]:
     """One answer as it may leave: the participant's number, ages in bands."""
     first, second = clips.get(r.first_id or 0), clips.get(r.second_id or 0)
     value: float | None = r.value
@@ -220,6 +245,9 @@ def _row(r: Any, numbers: dict[int, int], clips: dict[int, Stimulus], more: Sequ
         "second": _told(second),
         "group": r.group_name,
         "repeated": "yes" if r.repeated else None,
+        "attention": {None: None, True: "right", False: "wrong"}[marks.attended(r.block, r.item, r.value)],
+        "fast": "yes" if marks.fast(r.response_time) else None,
+        "screening": checked.get(r.id),
         SAID: r.said if SAID in more else None,
     }
     return row | {c: others[c] for c in more}

@@ -235,7 +235,7 @@ export async function headphones(told) {
   await choose(told, told);
   const given = [];
   for (const [k, trial] of told.trials.entries()) {
-    await through(told, trial.sound, 0, () => playing(told, `${told.title} ${k + 1}/${told.trials.length}`));
+    await through(told, trial.sound, 0, () => playing(told, told.trials.length > 1 ? `${told.title} ${k + 1}/${told.trials.length}` : told.title));
     given.push(Number((await choose(told, { title: told.asked, buttons: told.intervals, sided: told.sided }))[0]));
   }
   return { given };

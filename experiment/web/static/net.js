@@ -1,5 +1,7 @@
 // Messages to the server: kept on this device until they are acknowledged, and sent again until then.
 
+import { counting, left } from "./away.js";
+
 const hex = () => [...crypto.getRandomValues(new Uint8Array(16))].map((x) => x.toString(16).padStart(2, "0")).join("");
 const line = document.getElementById("line");
 let tab = null;
@@ -9,6 +11,7 @@ let safe = false; // whether this device kept the last answer
 let living = false; // whether this window shows a session
 
 export const now = () => (performance.timeOrigin + performance.now() - began) / 1000;
+counting(now);
 
 // One message waits at a time: the next step is not known before it is acknowledged. -----------------------------------
 
@@ -126,7 +129,7 @@ async function send(message) {
 }
 
 export async function did(screen, done) {
-  const message = { tab, step: screen.step, turn: screen.turn, at: now(), did: done };
+  const message = { tab, step: screen.step, turn: screen.turn, at: now(), did: done, left: left() };
   await keep(message);
   return send(message);
 }

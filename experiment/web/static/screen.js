@@ -1,5 +1,7 @@
 // What every screen has: when it can be answered, what is pressed and typed, the way to stop, how it was looked at.
 
+import { wholeScreen } from "./away.js";
+
 export class Stopped extends Error {}
 
 const stage = document.getElementById("stage");
@@ -88,7 +90,9 @@ export class Screen {
     node.addEventListener("click", (event) => {
       const byPointer = event.detail > 0;
       if (byPointer) node.blur();
-      if (this.counts(byPointer ? down : event.timeStamp)) pressed(node);
+      if (!this.counts(byPointer ? down : event.timeStamp)) return;
+      wholeScreen(this.told);
+      pressed(node);
     });
     return node;
   }
@@ -118,7 +122,9 @@ addEventListener("keydown", (event) => {
   if (event.repeat && !event.key.startsWith("Arrow") && event.key !== "Backspace") return;
   if (!screen.counts(event.timeStamp)) { event.preventDefault(); return; }
   if (event.key === "PageUp" && screen.back) { event.preventDefault(); screen.back.go(); return; }
-  if (screen.keys(event.key)) event.preventDefault();
+  if (!screen.keys(event.key)) return;
+  wholeScreen(screen.told);
+  event.preventDefault();
 }, true);
 
 // Whether to stop ---------------------------------------------------------------------------------------------------------

@@ -47,18 +47,18 @@ SECOND = [
     Asked("gold_msi", {"item_1": (7.0, None, 5.5)}),
 ]
 HEAD = ["participant", "kind", "status", "language", "block", "trial", "taste", "first_clip", "second_clip", "first_model",
-        "item", "value", "choice", "response_time"]  # fmt: skip
+        "item", "value", "choice", "response_time", "screening"]  # fmt: skip
 WRITTEN = """\
-1,person,complete,en,demographics,0,,,,,sex,,female,1.5
-1,person,complete,en,demographics,0,,,,,age,,25-34,2.25
-1,person,complete,en,demographics,0,,,,,device,,hifi,4.5
-1,person,complete,en,preference,1,sweet,sweet-finetuned-003,sweet-base-003,finetuned,preference,2.0,,7.125
-1,person,complete,en,ratings,2,sour,sour-base-001,,base,cold,1.0,,3.5
-1,person,complete,en,ratings,2,sour,sour-base-001,,base,happy,4.0,,2.75
-2,driven,stopped,it,demographics,0,,,,,age,,65-120,
-2,driven,stopped,it,demographics,0,,,,,sex,,not_said,9.0
-2,driven,stopped,it,preference,1,bitter,bitter-base-000,bitter-finetuned-000,base,preference,8.5,,6.5
-2,driven,stopped,it,gold_msi,2,,,,,item_1,7.0,,5.5
+1,person,complete,en,demographics,0,,,,,sex,,female,1.5,huggins: passed
+1,person,complete,en,demographics,0,,,,,age,,25-34,2.25,huggins: passed
+1,person,complete,en,demographics,0,,,,,device,,hifi,4.5,huggins: passed
+1,person,complete,en,preference,1,sweet,sweet-finetuned-003,sweet-base-003,finetuned,preference,2.0,,7.125,huggins: passed
+1,person,complete,en,ratings,2,sour,sour-base-001,,base,cold,1.0,,3.5,huggins: passed
+1,person,complete,en,ratings,2,sour,sour-base-001,,base,happy,4.0,,2.75,huggins: passed
+2,driven,stopped,it,demographics,0,,,,,age,,65-120,,huggins: passed
+2,driven,stopped,it,demographics,0,,,,,sex,,not_said,9.0,huggins: passed
+2,driven,stopped,it,preference,1,bitter,bitter-base-000,bitter-finetuned-000,base,preference,8.5,,6.5,huggins: passed
+2,driven,stopped,it,gold_msi,2,,,,,item_1,7.0,,5.5,huggins: passed
 """
 FORMATS = ("csv", "psychds", "bids", "psychopy")
 
@@ -221,8 +221,8 @@ def test_psychopy(db: Store, tmp_path: Path) -> None:
         # Loop counters, what was heard, what was answered, and last what PsychoPy calls the session's info.
         assert list(rows[0]) == [
             "trials.thisN", "trials.thisTrialN", "trials.thisRepN", "block", "taste", "first_clip", "second_clip",
-            "first_model", "item", "slider.response", "key_resp.keys", "rt", "participant", "session", "expName",
-            "psychopyVersion", "language", "kind", "status",
+            "first_model", "item", "slider.response", "key_resp.keys", "rt", "screening", "participant",
+            "session", "expName", "psychopyVersion", "language", "kind", "status",
         ]  # fmt: skip
 
 

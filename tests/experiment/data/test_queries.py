@@ -97,10 +97,11 @@ def test_status_counts_what_is_given_and_what_is_expected(store: Store) -> None:
     a = {"study": "s", "participant": "A", "kind": "person", "status": "complete", "station": "left"}
     b = {"study": "s", "participant": "B", "kind": "driven", "status": "running", "station": "x"}
     c = {"study": "t", "participant": "C", "kind": "imported", "status": "complete", "station": "x"}
+    ears = {"marks": "huggins: passed"}
     rows = [
-        a | {"started_at": began, "answers": 6, "expected": 7, "last_answer": "2026-03-04 07:06:12"},
-        b | {"started_at": began, "answers": 0, "expected": 2, "last_answer": None},
-        c | {"started_at": began, "answers": 0, "expected": 0, "last_answer": None},
+        a | {"started_at": began, "answers": 6, "expected": 7, "last_answer": "2026-03-04 07:06:12"} | ears,
+        b | {"started_at": began, "answers": 0, "expected": 2, "last_answer": None} | ears,
+        c | {"started_at": began, "answers": 0, "expected": 0, "last_answer": None} | ears,
     ]
     assert status_rows(store) == rows
     assert status_rows(store, "s") == rows[:2]

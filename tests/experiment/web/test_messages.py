@@ -95,7 +95,7 @@ GOOD: dict[str, Any] = {"tab": "0" * 32, "step": "a" * 16, "turn": 0, "at": 1.0,
     ("change", "where"),
     [
         ({"tab": "x"}, "tab"), ({"turn": -1}, "turn"), ({"turn": 1.5}, "turn"), ({"turn": "1"}, "turn"), ({"at": -1.0}, "at"),
-        ({"more": 1}, "more"), ({"did": {"more": 1}}, "did.more"), ({"did": {"given": [4]}}, "did.given.0"), ({"step": "a"}, "step"),
+        ({"more": 1}, "more"), ({"did": {"more": 1}}, "did.more"), ({"did": {"given": [7]}}, "did.given.0"), ({"step": "a"}, "step"),
         ({"did": {"answer": {"value": "secret"}}}, "did.answer.value"), ({"did": None}, "did"),
     ],
 )  # fmt: skip
