@@ -24,6 +24,8 @@ found      is the power that is printed found again: bots through sessions, data
 habit      people who name one taste by habit: how often each taste is found although nobody hears anything
 grid       every analysis on studies of 1 to 30 people by 1 to 25 clips a taste: tracebacks, and numbers that are none
 malformed  20,000 malformed inputs
+requests   20,000 malformed requests to a study at a link: refused, and nothing written
+leaks      60 sessions of bots over HTTP, crawled: can what a clip is be told from anything that was sent
 anystudy   400 random study files that can be read: sessions of each run to their end by bots
 speed      seconds of every analysis for 111, 1,000 and 10,000 people (after `make study`, whose clips it uses)
 captions   attributes, heads and word overlap of captions, beside shuffled and constant captions (220 held-out clips)
@@ -59,6 +61,7 @@ from benchmarks import (
     found,
     grid,
     habit,
+    leaks,
     mixed,
     nano,
     pulse,
@@ -195,6 +198,8 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "nulls": studies.nulls,
     "coverage": studies.coverage,
     "malformed": studies.malformed,
+    "requests": studies.requests,
+    "leaks": leaks.leaks,
     "anystudy": studies.anystudy,
     "speed": speed.speed,
     "mixed": mixed.lme4,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -156,6 +157,23 @@ def malformed(total: int = 20_000) -> dict[str, Any]:
     return {
         "kinds": kinds,
         "inputs": kinds * each,
+        "passed": done.returncode == 0,
+        "last_line": done.stdout.strip()[-200:],
+    }
+
+
+def requests(total: int = 20_000) -> dict[str, Any]:
+    """Send so many malformed requests to a site: how many were refused with which status, and that nothing was written."""
+    test = ROOT / "tests" / "experiment" / "web" / "test_malformed_requests.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-s", str(test), "--timeout", "36000"],
+        cwd=ROOT, env={**os.environ, "TASTELAB_EXAMPLES": str(total)}, capture_output=True, text=True,
+    )  # fmt: skip
+    told = re.search(r'\{"refused": .*\}', done.stdout)
+    refused = json.loads(told[0])["refused"] if told else {}
+    return {
+        "requests": sum(refused.values()),
+        "refused": refused,
         "passed": done.returncode == 0,
         "last_line": done.stdout.strip()[-200:],
     }

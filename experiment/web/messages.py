@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -10,6 +11,7 @@ from experiment.question import JOINED, Question
 from experiment.steps import Ask, Consent, Form, Headphones, Level, Listen, SoundCheck, Step
 from experiment.tasks.own import LETTERS
 
+NAMED = re.compile("[A-Za-z0-9_]{1,40}")  # of what stands in a message: anything else is not said again
 SLACK = 0.05  # s that may lack at a clip's end: clocks of sound cards and of processors are two
 Seconds = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=10**6)]
@@ -134,7 +136,7 @@ def read(kind: type[M], body: bytes) -> M:
         return kind.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "message"
+        where = ".".join(x if NAMED.fullmatch(x) else "?" for x in map(str, first["loc"])) or "message"
         raise MessageError(f"{where[:80]}: {first['type']}") from None
 
 

@@ -6,7 +6,7 @@ options by their places, sounds by addresses of this session alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -64,10 +64,8 @@ def turn(stored: Stored) -> int:
     return given + len(stored.seen) + (stored.special is not None)
 
 
-def sounds(stored: Stored) -> list[Sound]:
-    """Every sound that a browser may fetch in a session."""
-    clips = dict.fromkeys(i for t in stored.plan for i in (t.first_id, t.second_id) if i is not None)
-    draw = (stored.seed, stored.session_id, stored.screenings)
+def sounds(clips: Iterable[int], draw: tuple[int, ...]) -> list[Sound]:
+    """Every sound that a browser may fetch in a session: of its `clips`, and of tests by their present `draw`."""
     tests = [("test", name, draw, k) for name in NEEDED for k in range(6)]
     return [
         *(("clip", i) for i in clips),

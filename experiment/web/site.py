@@ -6,11 +6,11 @@ Nothing about a session is kept between two messages: the server may be ended at
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from experiment import answering, choices, launch, wire
@@ -18,7 +18,7 @@ from experiment.config import ExperimentConfig
 from experiment.data import lease
 from experiment.data.allotment import FullError
 from experiment.data.store import Store
-from experiment.data.tables import SessionRow, StudyRow, utc_now
+from experiment.data.tables import Screening, SessionRow, StudyRow, Trial, utc_now
 from experiment.data.withdrawal import withdraw
 from experiment.entrance import Outcome
 from experiment.errors import ExperimentError
@@ -29,7 +29,7 @@ from experiment.web import links
 from experiment.web.flac import Clips
 from experiment.web.links import Known
 from experiment.web.messages import Done, MessageError, Opened, did_of
-from experiment.web.showing import Addresses, Shown, around, made, pressed, shown, sounds, turn
+from experiment.web.showing import Addresses, Shown, Sound, around, made, pressed, shown, sounds, turn
 
 STATION = "web"
 AWAY = 75.0  # s without a sign of life after which a session may be gone on with in another window without asking
@@ -331,16 +331,28 @@ class Site:
 
     def sound(self, token: str | None, address: str) -> bytes:
         """A sound of a session by its address."""
+        found = self.store.together(lambda: self._sounds(token)).get(address)
+        sound = None if found is None else self.clips.read(found[1]) if found[0] == "clip" else made(found)
+        if sound is None:
+            raise Refused(404, "there is nothing here")
+        return sound
+
+    def _sounds(self, token: str | None) -> dict[str, Sound]:
+        """What whoever has a token may hear now, by its address."""
         known = links.find(self.store, self.prepared.study_id, token)
         if known is None or known.session is None:
-            raise Refused(404, "there is nothing here")
-        at = self._addresses(known.session)
-        for sound in sounds(answering.read(self.store, known.session)):
-            if secrets.compare_digest(at.of(sound), address):
-                found = self.clips.read(sound[1]) if sound[0] == "clip" else made(sound)
-                if found is not None:
-                    return found
-        raise Refused(404, "there is nothing here")
+            return {}
+        session = known.session
+
+        def look(s: Session) -> tuple[list[int], int, int]:
+            planned = s.execute(select(Trial.first_id, Trial.second_id).where(Trial.session_id == session))
+            made = select(func.count()).select_from(Screening).where(Screening.session_id == session)
+            clips = dict.fromkeys(i for pair in planned for i in pair if i is not None)
+            return list(clips), s.get_one(SessionRow, session).seed, int(s.scalar(made) or 0)
+
+        clips, seed, screenings = self.store.do(look)
+        at = self._addresses(session)
+        return {at.of(sound): sound for sound in sounds(clips, (seed, session, screenings))}
 
 
 def _button(name: str, label: str) -> Shown:

@@ -155,6 +155,9 @@ def test_leaving_is_stored_with_the_next_answer_once(home: Callable[..., Prepare
         visitor.post("did", message | {"did": {}}, 400)
         for _ in range(2):
             visitor.post("did", message)
+        asked = visitor.open()
+        refused = message | {"step": asked["step"], "turn": asked["turn"], "did": {"answer": {"chosen": []}}}
+        visitor.post("did", refused, 422)  # neither the answer nor what came with it
         for wrong in ({"what": "house"}, {"seconds": -1.0}, {"more": 1}):
             visitor.post("did", message | {"left": [gone[0] | wrong]}, 400)
     with prepared.store.transaction() as s:
