@@ -26,6 +26,7 @@ grid       every analysis on studies of 1 to 30 people by 1 to 25 clips a taste:
 malformed  20,000 malformed inputs
 requests   20,000 malformed requests to a study at a link: refused, and nothing written
 leaks      60 sessions of bots over HTTP, crawled: can what a clip is be told from anything that was sent
+crowd      200 people at a link at full speed and 1,000 at a person's pace, servers killed: stored once, waiting, CPU, memory
 anystudy   400 random study files that can be read: sessions of each run to their end by bots
 speed      seconds of every analysis for 111, 1,000 and 10,000 people (after `make study`, whose clips it uses)
 captions   attributes, heads and word overlap of captions, beside shuffled and constant captions (220 held-out clips)
@@ -56,6 +57,7 @@ from benchmarks import (
     booths,
     calibration,
     captions,
+    crowd,
     desk,
     exchange,
     found,
@@ -200,6 +202,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "malformed": studies.malformed,
     "requests": studies.requests,
     "leaks": leaks.leaks,
+    "crowd": crowd.crowd,
     "anystudy": studies.anystudy,
     "speed": speed.speed,
     "mixed": mixed.lme4,

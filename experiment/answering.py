@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from experiment.config import ExperimentConfig
 from experiment.data import lease
@@ -26,6 +27,7 @@ from experiment.data.tables import (
     Seen,
     SessionRow,
     Sitting,
+    Stimulus,
     StudyRow,
     Superseded,
     Trial,
@@ -52,21 +54,20 @@ def read(store: Store, session_id: int) -> Stored:
 
 def _read(s: Session, session_id: int) -> Stored:
     session = s.get_one(SessionRow, session_id)
-    plan = s.scalars(
-        select(Trial)
-        .where(Trial.session_id == session_id)
-        .order_by(Trial.position)
-        .execution_options(populate_existing=True)  # in a transaction that wrote since it read them
-        .options(
-            selectinload(Trial.responses),
-            selectinload(Trial.superseded),
-            selectinload(Trial.first),
-            selectinload(Trial.second),
-        )
-    ).all()
+    plan = s.scalars(select(Trial).where(Trial.session_id == session_id).order_by(Trial.position)).all()
+    # Each table is read once and by its columns: this is done before every answer, of many people at a time.
+    clips = {i for t in plan for i in (t.first_id, t.second_id) if i is not None}
+    heard = {c.id: c for c in s.scalars(select(Stimulus).where(Stimulus.id.in_(clips)))} if clips else {}
+    for trial in plan:
+        for side, clip in (("first", trial.first_id), ("second", trial.second_id)):
+            set_committed_value(trial, side, heard[clip] if clip is not None else None)
+    of_session = Trial.session_id == session_id
+    given = s.execute(select(Response.trial_id, Response.item).join(Trial).where(of_session)).all()
+    anew = s.execute(select(Superseded.trial_id, Superseded.item).join(Trial).where(of_session)).all()
     agreed = consent_to(s, session)
     seen = s.scalars(select(Seen.step).where(Seen.session_id == session_id, Seen.sitting == session.sitting))
-    screenings = s.scalars(select(Screening).where(Screening.session_id == session_id).order_by(Screening.id)).all()
+    made = select(Screening.test, Screening.passed).where(Screening.session_id == session_id)
+    screenings = s.execute(made.order_by(Screening.id)).all()
     return Stored(
         session_id,
         session.participant.code,
@@ -75,13 +76,13 @@ def _read(s: Session, session_id: int) -> Stored:
         session.status,
         plan,
         agreed.special_categories if agreed else None,
-        frozenset((t.id, r.item) for t in plan for r in t.responses),
+        frozenset((trial, item) for trial, item in given),
         frozenset(seen),
         {x.test: x.passed for x in screenings},
         len(screenings),
         (session.calibration or {}).get("gain_db"),
         session.sitting,
-        Counter((t.id, r.item) for t in plan for r in t.superseded),
+        Counter((trial, item) for trial, item in anew),
         sum(x.test == PROOF for x in screenings),
     )
 

@@ -95,12 +95,12 @@ def elsewhere(row: SessionRow) -> str | None:
     alive = row.alive_at if row.alive_at.tzinfo else row.alive_at.replace(tzinfo=UTC)
     silent = (utc_now() - alive).total_seconds()
     place, _, process = str(row.holder).rpartition("/")
-    if silent > LEASE or (place == holder().rpartition("/")[0] and not _lives(int(process))):
+    if silent > LEASE or (place == holder().rpartition("/")[0] and not lives(int(process))):
         return None
     return f"runs at {row.station} (last sign of life {silent:.0f} s ago)"
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
     """Whether a process of this computer is there."""
     if os.name == "nt":
         import psutil

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -104,6 +104,9 @@ class Store:
         except (OperationalError, DBAPIError) as error:
             raise ExperimentError(f"--db {shown(url)}: {first_line(error)}") from None
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        # SQLite has one write lock, which is polled for: threads of one process come in turn instead.
+        one = self.engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[Any] = threading.Lock() if one else nullcontext()
         self._joined = threading.local()  # the transaction that all work of a thread is part of, while there is one
 
     def close(self) -> None:
@@ -164,7 +167,7 @@ class Store:
         """Do all that `work` does by `do` in one transaction, patiently: it is committed as a whole, or, on an error, not at all."""
 
         def once() -> T:
-            with self.transaction() as s:
+            with self._turn, self.transaction() as s:
                 self._joined.session = s
                 try:
                     return work()

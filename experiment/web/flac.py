@@ -7,6 +7,9 @@ the length of the longest. Nothing else is in it but the samples and how many th
 from __future__ import annotations
 
 import io
+import os
+import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiment.data.lease import lives
 from experiment.data.tables import Stimulus
 from experiment.errors import ExperimentError
 
@@ -75,13 +79,30 @@ def alike(sounds: Iterable[bytes]) -> list[bytes]:
     return [filled(x, size) for x in found]
 
 
+def _folders() -> str:
+    """How folders with clips of this computer's servers begin; the process follows."""
+    return f"tastelab-clips-{re.sub('[^A-Za-z0-9]', '', platform.node())[:40]}-"
+
+
+def swept() -> int:
+    """Delete what servers of this computer left behind that were killed; returns how many folders."""
+    gone = 0
+    for folder in Path(tempfile.gettempdir()).glob(f"{_folders()}*"):
+        process = re.match(r"(\d+)-", folder.name.removeprefix(_folders()))
+        if process is not None and not lives(int(process[1])):
+            shutil.rmtree(folder, ignore_errors=True)
+            gone += 1
+    return gone
+
+
 class Clips:
-    """The clips of a study as FLAC files in a folder of their own, which goes with the server."""
+    """The clips of a study as FLAC files in a folder of their own, which goes with the server; if it is killed, with the next one."""
 
     def __init__(self, stimuli: Iterable[Stimulus]):
         import soundfile
 
-        self.folder = Path(tempfile.mkdtemp(prefix="tastelab-clips-"))  # 0700
+        swept()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{_folders()}{os.getpid()}-"))  # 0700
         self.seconds: dict[int, float] = {}
         sizes = []
         try:

@@ -83,13 +83,17 @@ def find(store: Store, study_id: int, token: str | None) -> Known | None:
         return None
 
     def look(s: Session) -> Known | None:
-        row = s.scalar(select(Link).where(Link.digest == digest(token), Link.study_id == study_id))
+        asked = (
+            select(Link.id, Link.code.label("own"), Link.group_name, SessionRow.id.label("session"), SessionRow.status,
+                   Participant.code, SessionRow.language)
+            .outerjoin(SessionRow, SessionRow.id == Link.session_id)
+            .outerjoin(Participant, Participant.id == SessionRow.participant_id)
+            .where(Link.digest == digest(token), Link.study_id == study_id)
+        )  # fmt: skip
+        row = s.execute(asked).first()
         if row is None:
             return None
-        session = s.get(SessionRow, row.session_id) if row.session_id is not None else None
-        if session is None:
-            return Known(row.id, None, None, row.code or "", row.group_name, None)
-        return Known(row.id, session.id, session.status, session.participant.code, row.group_name, session.language)
+        return Known(row.id, row.session, row.status, row.code or row.own or "", row.group_name, row.language)
 
     return store.do(look)
 

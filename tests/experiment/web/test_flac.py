@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +15,7 @@ import soundfile
 
 from experiment.data.tables import Stimulus
 from experiment.errors import ExperimentError
-from experiment.web.flac import HEAD, MOST, Clips, alike, bare, encode, filled
+from experiment.web.flac import HEAD, MOST, Clips, alike, bare, encode, filled, swept
 
 
 def noise(seed: int, n: int = 3000) -> np.ndarray:
@@ -75,3 +79,26 @@ def test_clips_lie_in_a_folder_that_goes(tmp_path: Path) -> None:
     (tmp_path / "1.wav").write_bytes(b"none")
     with pytest.raises(ExperimentError, match=r"clip c1: .* can't be read"):
         Clips(rows)
+
+
+def test_what_a_killed_server_left_goes_and_what_a_living_one_has_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    living = Clips([])
+    name = living.folder.name.partition(f"-{os.getpid()}-")[0]
+    over = subprocess.Popen([sys.executable, "-c", ""])
+    over.wait()
+    killed = tmp_path / f"{name}-{over.pid}-abc"
+    others = [tmp_path / x for x in ("tastelab-clips-another-1-abc", "tastelab-texts-1-abc", f"{name}-x-abc")]
+    for folder in (killed, *others):
+        folder.mkdir()
+        (folder / "1.flac").touch()
+    assert swept() == 1
+    assert not killed.exists()
+    assert all((folder / "1.flac").exists() for folder in others)
+    assert living.folder.exists()
+    killed.mkdir()
+    Clips([]).close()
+    assert not killed.exists()
+    living.close()
