@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from tastelab.errors import UserError
@@ -152,8 +153,12 @@ def show(
     tables: dict[str, list[dict[str, Any]]],
     as_json: bool,
     csv_path: Path | None,
+    elsewhere: str = "--csv and --json",
 ) -> None:
-    """Show an analysis' tables: for people, as the one JSON object of DESIGN, and as CSV."""
+    """Show an analysis' tables: for people, as the one JSON object of DESIGN, and as CSV.
+
+    `elsewhere` are the command's options that show what a page has no room for.
+    """
     if csv_path is not None:
         # The table that the file is called after, else the first that has rows.
         name_of = csv_path.stem if tables.get(csv_path.stem) else next((k for k, rows in tables.items() if rows), "")
@@ -183,14 +188,18 @@ def show(
             table, left = _table(title, rows)
             console.print(table)
             if left:
-                say(f"  also in --csv and --json: {', '.join(left)}")
+                said = f"  also in {elsewhere}: {', '.join(left)}"
+                say(
+                    "\n".join(wrap(said, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+                )
 
 
 WIDTH = 80
+ONLY_JSON = "--json"  # where a command has no --csv
 # What a reader needs first where not all columns fit.
 MAIN = (
     "taste", "pair", "prompt", "term", "factor", "condition", "model", "item", "adjective", "group1", "group2", "asked", "answered",
-    "n", "people", "clips", "rows", "power", "effect", "diff", "value", "F", "ci_low", "ci_high", "p", "p_adjusted", "state", "test",
+    "n", "mean", "people", "clips", "rows", "power", "effect", "diff", "value", "F", "ci_low", "ci_high", "p", "p_adjusted", "state", "test",
     "alternative", "statistic", "df",
 )  # fmt: skip
 LONGEST = 30  # characters of a cell, from which on it is broken

@@ -140,7 +140,7 @@ def next_step(
         return f"tastelab analysis report{kind}", "make it anew: there are sessions since"
     if counts.get("imported"):
         return "tastelab analysis report --check", "see whether it still matches data, code and study"
-    return "tastelab doctor", "check this machine before a person comes; then: tastelab experiment launch"
+    return "tastelab doctor", "check this machine; when a person comes: tastelab experiment launch"
 
 
 def told(found: Whereabouts) -> list[str]:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from experiment.data.store import Store
     from experiment.data.tables import Place, Tombstone
 
-REPORT = ("report.html", "manifest.json", "tables", "figures")  # what a report consists of, beside its clips
+# What a report consists of, beside its clips; sections are what it is made of again.
+REPORT = ("report.html", "manifest.json", "tables", "figures", "trace", "sections")
 FOLDER = "its folder"
 
 
@@ -139,7 +140,7 @@ def snapshots(store: Store, stone: Tombstone, place: Place) -> str:
     folder = reached(place)
     for path in folder.glob(".*.partial"):
         shutil.rmtree(path)
-    stamp = _read(folder.parent / "manifest.json", "it with report.html, tables and figures")
+    stamp = _read(folder.parent / "manifest.json", "it with report.html, tables, figures, trace and sections")
     old = [p.parent for p in sorted(folder.glob("*/snapshot.json")) if _held(p, stone)]
     words = ["the report made of them is deleted"] if _report_goes(folder.parent, stamp, stone) else []
     if not old:

@@ -8,6 +8,7 @@ from analysis.agreement.agreement import PERMUTATIONS, against
 from analysis.errors import AnalysisError
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
+from analysis.page.lines import Line
 from analysis.page.page import Section, Table
 
 NOTES = {
@@ -41,8 +42,10 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         return out
     tests = {row["test"]: row for row in found["tests"]}
     out.text = [
-        follows(tests["permutation"], config.alpha), word_by_word(found["correlations"]), nearest(found["vectors"]),
-        alike(tests["mantel"], config.alpha),
+        Line(follows(tests["permutation"], config.alpha), "agreement_tests"),
+        Line(word_by_word(found["correlations"]), "agreement_correlations"),
+        Line(nearest(found["vectors"]), "agreement_vectors"),
+        Line(alike(tests["mantel"], config.alpha), "agreement_tests"),
     ]  # fmt: skip
     out.text += [f"{str(row['note']).capitalize()}." for row in found["notes"]]
     summary.append(out.text[0])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.data.compared import Conditions
 from analysis.data.identified import IDENTIFIED, REPEATED, identified, nothing, repeated
+from analysis.data.numbered import answering, numbered
 from analysis.data.planned import Planned, planned
 from analysis.data.worded import item_words
 from analysis.errors import AnalysisError
@@ -192,12 +193,7 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
         .join(StudyRow, StudyRow.id == SessionRow.study_id)
         .outerjoin(first, first.id == Trial.first_id)
         .outerjoin(second, second.id == Trial.second_id)
-        .where(
-            StudyRow.name == study,
-            SessionRow.kind == kind,
-            SessionRow.status.in_(("complete", "running", "stopped")),
-            Participant.withdrawn_at.is_(None),
-        )
+        .where(*answering(study, kind))
         .order_by(SessionRow.id, Trial.position, Response.id)
     )
     with engine.connect() as connection:
@@ -214,8 +210,7 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
         raise AnalysisError(f"study {study!r} has no answers of kind {kind!r} yet")
     for side in ("first", "second"):
         rows[f"{side}_clip"] = _told(rows, side)
-    numbers = {p: i + 1 for i, p in enumerate(sorted(rows["participant"].unique()))}
-    rows["participant"] = rows["participant"].map(numbers)
+    rows["participant"] = rows["participant"].map(numbered(rows["participant"].unique()))
     blocks, (low, high) = _declared(definition)
     rows["kind"] = rows["block"].map(lambda name: blocks.get(name, name))
     # What was heard a second time, unannounced, is for reliability alone.

@@ -6,6 +6,7 @@ from analysis.data.frames import rated_clips
 from analysis.errors import AnalysisError
 from analysis.factors import figures, paper, trust
 from analysis.page.inputs import Inputs
+from analysis.page.lines import Line
 from analysis.page.page import Section, Table
 
 PAPER = {
@@ -33,9 +34,8 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     kept = tables["retention"][0]["n_factors"]
     used = tables["retention"][-1]["n_factors"]
     total = tables["variance"][-1]["cumulative"]
-    summary.append(
-        f"Parallel analysis keeps {kept} factors of the adjectives; {used} explain {100 * total:.0f} % of the variance ({n} rated clips)."
-    )
+    said = f"Parallel analysis keeps {kept} factors of the adjectives; {used} explain {100 * total:.0f} % of the variance ({n} rated clips)."
+    summary.append(Line(said, "factors_retention", "factors_variance", "@complete"))
     out.text += [f"{row['note']}." for row in tables["notes"]]
     structure = trust.analyse(data, used, config.groups, config.seed)
     out.text += [f"{row['note']}." for row in structure["notes"]]
@@ -96,10 +96,11 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         out.text.append(f"On polychoric correlations: not run, {error}.")
         return out
     other = ordered["retention"][0]["n_factors"]
-    out.text.append(
+    said = (
         f"Taken as ordered answers (polychoric correlations), parallel analysis keeps {other} factors"
         f"{', as many' if other == kept else f' instead of {kept}'}."
     )
+    out.text.append(Line(said, "factors_ordinal_retention", "factors_retention"))
     out.tables += [
         Table("factors_ordinal_retention", "How many factors of ordered answers", ordered["retention"]),
         Table(

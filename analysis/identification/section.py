@@ -8,6 +8,7 @@ from analysis.identification import figures
 from analysis.identification.analyse import analyse
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
+from analysis.page.lines import Line, rows_on
 from analysis.page.page import Section, Table
 
 
@@ -21,12 +22,17 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     for condition in dict.fromkeys(r["condition"] for r in tables["tests"]):
         tests = [r for r in tables["tests"] if r["condition"] == condition]
         shares = {r["taste"]: r for r in tables["accuracy"] if r["condition"] == condition}
-        out.text += [told(row, shares[row["taste"]], config.alpha) for row in tests]
+        for row in tests:
+            share = shares[row["taste"]]
+            on = rows_on("identification_tests", tables["tests"], [row])
+            on += rows_on("identification_accuracy", tables["accuracy"], [share])
+            out.text.append(Line(told(row, share, config.alpha), *on))
         found = [r["taste"] for r in tests if r["p_adjusted"] is not None and r["p_adjusted"] < config.alpha]
-        summary.append(
+        said = (
             f"Of {data.conditions.music(str(condition))}, {len(found)} of {len(tests)} tastes are named more for their own music than for other "
             f"music{': ' + ', '.join(found) if found else ''} (mixed logit, one-sided, {config.correction.capitalize()})."
         )
+        summary.append(Line(said, *rows_on("identification_tests", tables["tests"], tests)))
     people = int(data.identification["participant"].nunique())
     out.figures = [figures.heat_maps(tables["confusion"], people, inputs.out / "figures", data.label)]
     out.tables = [

@@ -8,6 +8,7 @@ from analysis.config import AnalysisConfig
 from analysis.data.frames import StudyData
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
+from analysis.page.lines import Line, rows_on
 from analysis.page.page import Section, Table
 from analysis.page.sentences import Sides
 from analysis.preference import figures, moderators, robust, sensitivity
@@ -35,13 +36,18 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         own = [row for row in mixed if row.get("pair", named_pair(*pair)) == named_pair(*pair)]
         sides = sides_of(data, pair)
         near = {row["taste"]: row for row in bounds if row.get("pair", named_pair(*pair)) == named_pair(*pair)}
-        out.text += [sentences.compared(row, sides, config.alpha, near.get(row["taste"])) for row in own]
+        for row in own:
+            bound = near.get(row["taste"])
+            on = rows_on("preference_mixed", mixed, [row]) + rows_on("preference_equivalence", bounds, [bound or {}])
+            out.text.append(Line(sentences.compared(row, sides, config.alpha, bound), *on))
         said = sentences.by_taste(own, sides, config.alpha, near.values(), family)
-        summary.append(said if len(pairs) == 1 else sentences.of_pair(said, sides))
+        on = rows_on("preference_mixed", mixed, own) + rows_on("preference_equivalence", bounds, [*near.values()])
+        summary.append(Line(said if len(pairs) == 1 else sentences.of_pair(said, sides), *on))
     worths = robustly.get("worth", [])
     called = {name: data.conditions.label(name) for name in dict.fromkeys(r["condition"] for r in worths)}
     for taste in dict.fromkeys(r["taste"] for r in worths):
-        out.text.append(sentences.worths([r for r in worths if r["taste"] == taste], sides.points, called))
+        own = [r for r in worths if r["taste"] == taste]
+        out.text.append(Line(sentences.worths(own, sides.points, called), *rows_on("worth", worths, own)))
     out.figures = [
         figures.intervals(mixed, bounds, sides, drawn, data.label),
         *([figures.worth(worths, sides.points, data.conditions, drawn, data.label)] if worths else []),

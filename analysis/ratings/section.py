@@ -8,6 +8,7 @@ from analysis.data.complete import paper_rows
 from analysis.errors import AnalysisError
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
+from analysis.page.lines import Line
 from analysis.page.page import Section, Table
 from analysis.preference import robust
 from analysis.preference.section import named
@@ -29,7 +30,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     if data.ratings["prompt"].nunique() > 1:
         mixed = robust.ratings(data.ratings, config)
         if mixed["own_word"]:
-            said = sentences.own_words(mixed["own_word"], config.alpha)
+            said = Line(sentences.own_words(mixed["own_word"], config.alpha), "own_word")
             summary.append(said)
             out.text.append(said)
     out.figures = [figures.heat_map(data, drawn), figures.correlation(data, drawn)]

@@ -9,6 +9,7 @@ from analysis.agreement.repeats import reliability
 from analysis.agreement.section import follows, nearest, word_by_word
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
+from analysis.page.lines import Line, rows_on
 from analysis.page.page import Section
 from analysis.page.sentences import Sides
 from analysis.page.style import Drawn
@@ -41,23 +42,22 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
         within = {(b["taste"], b.get("pair")): b for b in bounds}
         family = sentences.counted(mixed, bounds)
         overall = [
-            sentences.compared(r, sides_of_row(inputs.data, r), alpha, within.get(("all", r.get("pair"))))
+            Line(
+                sentences.compared(r, sides_of_row(inputs.data, r), alpha, within.get(("all", r.get("pair")))),
+                *rows_on("preference_mixed", mixed, [r]),
+            )
             for r in mixed
             if r["taste"] == "all"
         ]
-        by_taste = [
-            sentences.by_taste(
-                [r for r in mixed if r["taste"] != "all" and r.get("pair") == pair],
-                sides_of_row(inputs.data, {"pair": pair}),
-                alpha,
-                [b for b in bounds if b.get("pair") == pair],
-                family,
-            )
-            for pair in dict.fromkeys(r.get("pair") for r in mixed)
-        ]
-        if len(by_taste) > 1:
-            named = [sides_of_row(inputs.data, {"pair": p}) for p in dict.fromkeys(r.get("pair") for r in mixed)]
-            by_taste = [sentences.of_pair(line, own) for own, line in zip(named, by_taste, strict=True)]
+        pairs = list(dict.fromkeys(r.get("pair") for r in mixed))
+        by_taste = []
+        for pair in pairs:
+            own = [r for r in mixed if r["taste"] != "all" and r.get("pair") == pair]
+            near = [b for b in bounds if b.get("pair") == pair]
+            named = sides_of_row(inputs.data, {"pair": pair})
+            line = sentences.by_taste(own, named, alpha, near, family)
+            on = rows_on("preference_mixed", mixed, own) + rows_on("preference_equivalence", bounds, near)
+            by_taste.append(Line(line if len(pairs) == 1 else sentences.of_pair(line, named), *on))
         asked = (
             f"Does {sides.first} or {sides.second} make music that fits the taste asked for better?"
             if len(by_taste) == 1
@@ -74,9 +74,9 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
             (
                 "Answer",
                 [
-                    follows(nearer, alpha),
-                    word_by_word(tables["agreement_correlations"]),
-                    nearest(tables["agreement_vectors"]),
+                    Line(follows(nearer, alpha), "agreement_tests"),
+                    Line(word_by_word(tables["agreement_correlations"]), "agreement_correlations"),
+                    Line(nearest(tables["agreement_vectors"]), "agreement_vectors"),
                 ],
             ),
         ]
@@ -85,7 +85,8 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
     said.append(("Is it the taste", is_it_the_taste(inputs, tables, mixed)))
     said.append(("Rests on", rests_on(inputs, tables)))
     if mixed or not tables.get("agreement_tests"):  # permutations have no standard error to tell it from
-        said.append(("Could have found", [could_have_found(tables.get("preference_detectable", []), sides.points)]))
+        found = could_have_found(tables.get("preference_detectable", []), sides.points)
+        said.append(("Could have found", [Line(found, "preference_detectable")]))
     said.append(("Plan and deviations", plan_and_deviations(inputs, mixed, bounds)))
     said.append(("Generalises to", [_generalises(tables, mixed)]))
     said.append(("Does not show", does_not_show(inputs)))
@@ -105,7 +106,7 @@ def is_it_the_taste(inputs: Inputs, tables: dict[str, Rows], mixed: Rows) -> lis
         names = {right: f"music that the {known.spoken(right)} made for the taste"}
         other = "its music for other tastes"
         sides = Sides(names.get(over, other), names.get(under, other), inputs.data.ends)
-        out.append(sentences.compared(row, sides, alpha))
+        out.append(Line(sentences.compared(row, sides, alpha), *rows_on("preference_mixed", mixed, [row])))
     for condition in dict.fromkeys(r["condition"] for r in tables.get("identification_tests", [])):
         if condition in known.wrong:
             continue
@@ -113,9 +114,11 @@ def is_it_the_taste(inputs: Inputs, tables: dict[str, Rows], mixed: Rows) -> lis
             [r for r in tables.get(name, []) if r["condition"] == condition]
             for name in ("identification_tests", "identification_accuracy")
         )
-        out.append(sentences.named_when_asked(tests, shares, known.music(str(condition)), alpha))
+        on = rows_on("identification_tests", tables["identification_tests"], tests)
+        on += rows_on("identification_accuracy", tables.get("identification_accuracy", []), shares)
+        out.append(Line(sentences.named_when_asked(tests, shares, known.music(str(condition)), alpha), *on))
     if tables.get("own_word"):
-        out.append(sentences.own_words(tables["own_word"], alpha))
+        out.append(Line(sentences.own_words(tables["own_word"], alpha), "own_word"))
     return out or ["Whether it is the taste that is heard was not asked in a way that this report tests."]
 
 
@@ -132,22 +135,24 @@ def rests_on(inputs: Inputs, tables: dict[str, Rows]) -> list[str]:
         begun = int(flow[0]["n"])
         lost = [f"{r['lost']} {r['why']}" for r in flow if r["lost"] and not str(r["step"]).startswith("analysed")]
         whose = "" if inputs.data.label in ("people", "imported") else f" ({inputs.data.label})"
-        out.append(
-            f"{len(inputs.data.people)} of {begun} sessions begun{whose}{': ' + '; '.join(lost) if lost else ''}."
-        )
+        told = f"{len(inputs.data.people)} of {begun} sessions begun{whose}{': ' + '; '.join(lost) if lost else ''}."
+        out.append(Line(told, "flow"))
     frame = inputs.data.preference.dropna(subset=["score"])
     if not frame.empty:
         pairs = frame.groupby("taste")["clip_over"].nunique()
         answers = frame.groupby(["taste", "clip_over"]).size()
-        out.append(
+        told = (
             f"{len(frame)} choices of {frame['participant'].nunique()} people on {span(pairs.min(), pairs.max())} pair{'s' * int(pairs.max() > 1)} of clips a "
             f"taste, {span(answers.min(), answers.max())} answers a pair."
         )
+        out.append(Line(told, "@preference"))
     rated = inputs.data.ratings.dropna(subset=["value"])
     if not rated.empty:
-        out.append(f"{rated.groupby(['participant', 'trial']).ngroups} ratings of {rated['clip'].nunique()} clips.")
+        told = f"{rated.groupby(['participant', 'trial']).ngroups} ratings of {rated['clip'].nunique()} clips."
+        out.append(Line(told, "@ratings"))
     heard = reliability(inputs.data.repeats) if not inputs.data.repeats.empty else []
-    out += [sentences.repeated(row) for row in heard] or ([repeats(frame, "clip_over")] if not frame.empty else [])
+    again = [Line(sentences.repeated(row), "@repeats") for row in heard]
+    out += again or ([Line(repeats(frame, "clip_over"), "@preference")] if not frame.empty else [])
     return [line for line in out if line]
 
 
@@ -209,9 +214,8 @@ def plan_and_deviations(inputs: Inputs, mixed: Rows, bounds: Rows) -> list[str]:
         out.append("Deviation: the answer above is by mixed models; the paper's tests stand in their own chapter.")
     lost = {rule: who for rule, who in inputs.excluded.items() if who}
     if lost:
-        out.append(
-            "Left out by declared rules: " + ", ".join(f"{len(who)} by '{rule}'" for rule, who in lost.items()) + "."
-        )
+        rules = ", ".join(f"{len(who)} by '{rule}'" for rule, who in lost.items())
+        out.append(Line(f"Left out by declared rules: {rules}.", "flow"))
     missing = sorted({h.taste for h in config.hypotheses} - {"all"} - {r["taste"] for r in mixed}) if mixed else []
     if missing:
         out.append(f"Deviation: {', '.join(missing)} was declared, but there are no answers to it.")

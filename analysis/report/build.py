@@ -12,13 +12,14 @@ from analysis.agreement import section as agreement
 from analysis.engines.threads import one_thread
 from analysis.factors import section as factors
 from analysis.identification import section as identification
-from analysis.page import style
+from analysis.page import lines, style
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section
 from analysis.preference import section as preference
 from analysis.ratings import section as ratings
-from analysis.report import answer, people, rest, seedpaper, write
+from analysis.report import answer, people, rest, seedpaper, tracepages, write
 from analysis.report.provenance import fingerprint, hashes, parts, versions, written
+from analysis.report.trace import Sentence, Trace, index_of, placed, write_index
 from analysis.sound import section as sound
 
 Step = Callable[[Inputs, list[str]], Section | None]
@@ -60,8 +61,8 @@ def build(inputs: Inputs, progress: Callable[[int, int, str], None] | None = Non
     known = parts(inputs)
     for i, (name, step, needs) in enumerate(STEPS):
         key = hashlib.sha256("".join([known["always"], *(known[n] for n in needs)]).encode()).hexdigest()
-        section, lines = _kept(inputs.out, name, key, partial(_made, step, inputs))
-        summary += [(line, section.name if section else "manifest") for line in lines]
+        section, said = _kept(inputs.out, name, key, partial(_made, step, inputs))
+        summary += [(line, section.name if section else "manifest") for line in said]
         if section is not None:
             sections.append(section)
         if progress:
@@ -89,10 +90,26 @@ def build(inputs: Inputs, progress: Callable[[int, int, str], None] | None = Non
     }
     methods = write.methods(inputs, versions(), sections)
     first = answer.first_screen(inputs, sections)
-    write.write_report(path, inputs.title, inputs.data.label, summary, sections, methods, manifest, first)
+    index = index_of(inputs, sections, _sentences(first, summary, sections))
+    write_index(index, inputs.out)
+    pages = tracepages.Pages(Trace(index, inputs.data), inputs.title)
+    pages.write(inputs.out)
+    write.write_report(path, inputs.title, inputs.data.label, summary, sections, methods, manifest, first, pages.link)
     manifest["files"] = written(inputs.out)
     stamp.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path, True
+
+
+def _sentences(first: answer.Answer, summary: list[tuple[str, str]], sections: list[Section]) -> list[Sentence]:
+    """All sentences of the report with what they stand on: what does not say it stands on the tables of its section."""
+    tables = {s.name: [t.name for t in s.tables if t.rows] for s in sections}
+    out = placed(write.FIRST, (line for _, said in first.said for line in said), [])
+    for k, (line, where) in enumerate(summary):
+        (one,) = placed(write.SUMMARY, [line], tables.get(where, []))
+        out.append(Sentence(f"{write.SUMMARY}.{k}", one.said, one.on))
+    for s in sections:
+        out += placed(f"{write.TEXT}-{s.name}", s.text, tables[s.name])
+    return out
 
 
 def _made(step: Step, inputs: Inputs) -> tuple[Section | None, list[str]]:
@@ -114,11 +131,12 @@ def _kept(
         if found.get("key") == key:
             section = Section.from_json(found["section"], folder) if found["section"] else None
             if _drawn(section, folder) == found["files"]:
-                return section, list(found["summary"])
+                return section, [lines.read(line) for line in found["summary"]]
     section, summary = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = section.to_json(folder) if section else None
-    text = json.dumps({"key": key, "summary": summary, "files": _drawn(section, folder), "section": plain})
+    said = [lines.kept(line) for line in summary]
+    text = json.dumps({"key": key, "summary": said, "files": _drawn(section, folder), "section": plain})
     unfinished = path.with_suffix(".partial")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)

@@ -6,6 +6,7 @@ from analysis.agreement.repeats import reliability
 from analysis.data import careless
 from analysis.data.frames import demographics
 from analysis.page.inputs import Inputs
+from analysis.page.lines import Line
 from analysis.page.page import Section, Table
 from analysis.preference import sensitivity
 
@@ -15,11 +16,13 @@ def section(inputs: Inputs, summary: list[str]) -> Section:
     data = inputs.data
     counts = data.people["status"].value_counts().to_dict()
     listed = ", ".join(f"{n} {status}" for status, n in counts.items())
-    out = Section("people", "Participants", [f"{len(data.people)} sessions ({listed}), kind: {data.kind}."])
+    out = Section(
+        "people", "Participants", [Line(f"{len(data.people)} sessions ({listed}), kind: {data.kind}.", "flow")]
+    )
     lost = sum(len(v) for v in inputs.excluded.values())
     if lost:
         rules = ", ".join(f"{rule} ({len(who)})" for rule, who in inputs.excluded.items() if who)
-        summary.append(f"Left out by the study file's rules: {lost} participants: {rules}.")
+        summary.append(Line(f"Left out by the study file's rules: {lost} participants: {rules}.", "flow"))
     marks = careless.analyse(data, inputs.config.exclude)
     who = {row["participant"] for row in marks["marked"]}
     out.tables = [

@@ -76,10 +76,9 @@ def code_digest() -> str:
 
 
 def written(folder: Path) -> dict[str, str]:
-    """SHA-256 of the report and of every table and figure beside it, by relative path."""
-    return hashes(
-        [folder / "report.html", *(folder / "tables").glob("*.csv"), *(folder / "figures").glob("*.*")], folder
-    )
+    """SHA-256 of the report and of every table, figure and page of its trace beside it, by relative path."""
+    beside = [*(folder / "tables").glob("*.csv"), *(folder / "figures").glob("*.*"), *(folder / "trace").glob("*.*")]
+    return hashes([folder / "report.html", *beside], folder)
 
 
 def hashes(files: list[Path], folder: Path) -> dict[str, str]:

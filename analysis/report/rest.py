@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis.page.inputs import Inputs
+from analysis.page.lines import Line
 from analysis.page.page import Section, Table
 from analysis.report import recovery, write
 from analysis.sound import words
@@ -101,7 +102,6 @@ def clips(inputs: Inputs, summary: list[str]) -> Section | None:
         relative = Path("stimuli") / c.file
         title = f"{c.taste} {c.number + 1}, {known.label(c.model)}" if c.taste else c.clip
         cards.append({"title": title, "caption": c.caption, "src": relative.as_posix()})
-    text = [
-        f"{len(inputs.clips)} clips, {inputs.clips[0].seconds:g} s, {inputs.clips[0].loudness:.1f} LUFS; the text is the captioner's."
-    ]
-    return Section("clips", "Listen", text, html=write.players(cards))
+    first = inputs.clips[0]
+    said = f"{len(inputs.clips)} clips, {first.seconds:g} s, {first.loudness:.1f} LUFS; the text is the captioner's."
+    return Section("clips", "Listen", [Line(said, "@sound")], html=write.players(cards))

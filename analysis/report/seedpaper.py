@@ -7,6 +7,7 @@ from typing import Any
 from analysis.data.complete import paper_rows
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
+from analysis.page.lines import Line
 from analysis.page.page import Section, Table
 from analysis.preference import figures
 from analysis.preference import paper as choices
@@ -33,16 +34,19 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     if not rows.flow:
         return None
     out = Section(
-        "seed-paper", "As the seed paper did it", [ASSUMES], how="tastelab analysis preference | ratings --plan paper"
+        "seed-paper",
+        "As the seed paper did it",
+        [Line(ASSUMES)],
+        how="tastelab analysis preference | ratings --plan paper",
     )
     out.tables.append(
         Table("paper_flow", "Who is in which analysis", rows.flow, "Rows: choices of task 1, rated clips of task 2.")
     )
     if not rows.choices.empty:
         found = by_pair(rows.choices, lambda part: choices.analyse(part, data.middle, config))
-        for row in found["tests"]:
+        for k, row in enumerate(found["tests"]):
             row["apa"] = sentences.apa(row) if row["p"] is not None else ""
-            out.text.append(sentences.ranked(row, sides_of_row(data, row)))
+            out.text.append(Line(sentences.ranked(row, sides_of_row(data, row)), f"preference_tests.{k}"))
         out.figures.append(figures.qq(data, inputs.out / "figures"))
         out.tables += [
             Table(
@@ -60,7 +64,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     elif not data.preference.empty:
         out.text.append("Task 1: not run, nobody has made all choices and given demographics.")
     if not rows.rated.empty:
-        out.text.append(ANOVA)
+        out.text.append(Line(ANOVA))
         _of_ratings(out, ratings.analyse(rows.rated, data.people))
     elif not data.ratings.empty:
         out.text.append("Task 2: not run, nobody has rated all clips.")

@@ -6,9 +6,12 @@ import html
 import json
 import os
 import re
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.page.lines import numbers_of
 from analysis.page.page import Section, Table
 from analysis.page.sentences import number
 from analysis.page.style import by_people
@@ -56,12 +59,38 @@ LABELS = {
 }
 
 
-def as_html(table: Table) -> str:
+Link = Callable[[str], str | None]  # where a number's identity leads; None where it leads nowhere
+
+
+def columns_of(table: Table) -> list[str]:
+    """The columns of a table that the report prints."""
+    wanted = table.columns or [c for c in table.rows[0] if c not in ("reference", "apa")]
+    return [c for c in wanted if any(r.get(c) not in (None, "") for r in table.rows)]
+
+
+def linked(shown: str, name: str, link: Link, tabbed: bool = True) -> str:
+    """A number, escaped, under its identity and as a link to where it comes from.
+
+    Cells of tables are no stops of the tab key, of which there would be thousands: the table's own link is one.
+    """
+    where, text = link(name), html.escape(shown)
+    return f'<a id="{name}" href="{where}"{"" if tabbed else " tabindex=-1"}>{text}</a>' if where else text
+
+
+def line_as_html(line: str, name: str, link: Link) -> str:
+    """A sentence, escaped, its numbers as links."""
+    out, before = [], 0
+    for k, (start, end) in enumerate(numbers_of(line)):
+        out += [html.escape(line[before:start]), linked(line[start:end], f"{name}.{k}", link)]
+        before = end
+    return "".join([*out, html.escape(line[before:])])
+
+
+def as_html(table: Table, link: Link = lambda name: None) -> str:
     """A table as HTML, escaped."""
     if not table.rows:
         return ""
-    wanted = table.columns or [c for c in table.rows[0] if c not in ("reference", "apa")]
-    columns = [c for c in wanted if any(r.get(c) not in (None, "") for r in table.rows)]
+    columns = columns_of(table)
     numeric = {
         c for c in columns if any(isinstance(r.get(c), (int, float)) and r.get(c) is not True for r in table.rows)
     }
@@ -70,15 +99,17 @@ def as_html(table: Table) -> str:
         for c in columns
     )
     body = []
-    for row in table.rows:
+    for k, row in enumerate(table.rows):
         cells = []
         for c in columns:
             value = row.get(c)
             kind = ' class="n"' if c in numeric else ""
-            cells.append(f"<td{kind}>{html.escape(printed(value, c))}</td>")
+            cells.append(f"<td{kind}>{linked(printed(value, c), f'{table.name}.{k}.{c}', link, False)}</td>")
         body.append("<tr>" + "".join(cells) + "</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
+
+FIRST, SUMMARY, TEXT = "first", "summary", "text"  # places of sentences in the report
 
 WORDS = {"lmm": "mixed model", "clmm": "ordinal mixed model", "tost": "equivalence", "participant": "people"}
 
@@ -162,10 +193,12 @@ def write_report(
     about: str,
     manifest: dict[str, Any],
     first: Answer | None = None,
+    link: Link = lambda name: None,
 ) -> Path:
     """Write ``report.html`` and the tables as CSV beside it; returns the report's path.
 
-    `summary` are sentences, each with the section that it stands on; `about` is the methods paragraph.
+    `summary` are sentences, each with the section that it stands on; `about` is the methods paragraph; `link` says where the
+    numbers come from.
     """
     _clear_tables(path.parent / "tables", {t.name for s in sections for t in s.tables if t.rows})
     from jinja2 import Environment, PackageLoader, select_autoescape
@@ -182,7 +215,7 @@ def write_report(
             {
                 "name": section.name,
                 "title": section.title,
-                "text": section.text,
+                "text": [line_as_html(x, f"{TEXT}-{section.name}.{k}", link) for k, x in enumerate(section.text)],
                 "html": section.html,
                 "how": section.how,
                 "figures": [
@@ -193,7 +226,8 @@ def write_report(
                     {
                         "title": t.title,
                         "note": t.note,
-                        "html": as_html(t),
+                        "html": as_html(t, link),
+                        "trace": link(t.name),
                         "name": t.name,
                         "long": len(t.rows) > 14,
                         "wide": len(t.rows[0]) > 10,
@@ -203,12 +237,17 @@ def write_report(
                 ],
             }
         )
+    at = count()
+    said = [
+        (head, [line_as_html(x, f"{FIRST}.{next(at)}", link) for x in lines])
+        for head, lines in (first.said if first else [])
+    ]
     text = environment.get_template("report.html").render(
         title=title,
         label=label,
         simulated=not by_people(label),
-        summary=summary,
-        first=first.said if first else [],
+        summary=[(line_as_html(x, f"{SUMMARY}.{k}", link), where) for k, (x, where) in enumerate(summary)],
+        first=said,
         interval=_inline(first.figure.svg, "first-") if first and first.figure else "",
         interval_caption=first.figure.caption if first and first.figure else "",
         methods=about,

@@ -10,6 +10,7 @@ from analysis.data.compared import Conditions
 from analysis.engines.ranks import rank_sum
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
+from analysis.page.lines import Line, rows_on
 from analysis.page.page import Section, Table
 from analysis.preference.section import named
 from analysis.sound import correspondences, distances, figures
@@ -76,7 +77,8 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         for row in declared:
             if row["p_adjusted"] is not None and row["feature"] == "pitch_height":
                 family = sum(other["model"] == row["model"] for other in declared)
-                summary.append(pitch(row, family, inputs.config.alpha, known))
+                said = pitch(row, family, inputs.config.alpha, known)
+                summary.append(Line(said, *rows_on("correspondences", declared, [row])))
         out.tables += [
             Table(
                 "correspondences",
@@ -123,5 +125,6 @@ def _summary(rows: list[dict[str, Any]], embedders: list[str], conditions: Condi
             if r["ci_low"] is not None
         ]
         if len(told) > 1:
-            out.append(f"FAD ({name}) to the reference music: {', '.join(told)}.")
+            on = rows_on("fad", rows, [r for _, r in found])
+            out.append(Line(f"FAD ({name}) to the reference music: {', '.join(told)}.", *on))
     return out

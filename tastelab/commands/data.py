@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tastelab.commands.experiment import app
-from tastelab.context import open_store, progress, read_study, say, show
+from tastelab.context import ONLY_JSON, open_store, progress, read_study, say, show
 from tastelab.errors import UserError
 from tastelab.options import (
     DB,
@@ -168,7 +168,7 @@ def replay(
     loaded = read_study(study)
     with open_store(db, new=False) as store:
         rows = timeline(store, store.study(loaded.name).id, code)
-    show("replay", "paper", None, {"timeline": rows}, as_json, None)
+    show("replay", "paper", None, {"timeline": rows}, as_json, None, ONLY_JSON)
 
 
 @key_app.command()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tastelab.context import (
+    ONLY_JSON,
     about_effects,
     effects_of,
     open_store,
@@ -260,7 +261,7 @@ def status(
     shown = rows if everything else [r for r in rows if r["kind"] != "bot"]
     bots = len(rows) - len(shown)
     day = {"so_far": so_far(shown, loaded.experiment.target), "to_look_at": to_look_at(shown, datetime.now(UTC))}
-    show("status", "paper", None, {**(day if shown else {}), "sessions": shown}, as_json, None)
+    show("status", "paper", None, {**(day if shown else {}), "sessions": shown}, as_json, None, ONLY_JSON)
     if bots and not as_json:
         say(f"and {bots} simulated sessions (--all shows them)")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tastelab.context import progress, say, show
+from tastelab.context import ONLY_JSON, progress, say, show
 from tastelab.errors import UserError
 from tastelab.options import JsonOption, QuietOption, grouped
 from tastelab.recipes import FullRecipe, NanoRecipe, TasteRecipe
@@ -29,7 +29,7 @@ def info(as_json: JsonOption = False) -> None:
     """List the networks that are at hand: shipped weights, packaged weights, sizes, licences."""
     from models.inventory import inventory
 
-    show("models", "paper", None, {"models": inventory()}, as_json, None)
+    show("models", "paper", None, {"models": inventory()}, as_json, None, ONLY_JSON)
 
 
 @app.command()
@@ -65,7 +65,7 @@ def check(
     from models.checkup import check_model
 
     found = check_model(name, device)
-    show("check", name, None, {"parts": [asdict(f) for f in found]}, as_json, None)
+    show("check", name, None, {"parts": [asdict(f) for f in found]}, as_json, None, ONLY_JSON)
     bad = [f for f in found if f.state in ("missing", "wrong")]
     if bad:
         more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
@@ -293,4 +293,4 @@ def evaluate(
             tables = assess_listing(load_captioner(captioner), there, load_mono, update, score)
     if figure is not None:
         draw_layers(tables["layers"], figure)
-    show("sonicverse", features, None, tables, as_json, None)
+    show("sonicverse", features, None, tables, as_json, None, ONLY_JSON)

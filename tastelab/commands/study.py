@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tastelab.context import WIDTH, definition_of, open_store, read_study, say, show
+from tastelab.context import ONLY_JSON, WIDTH, definition_of, open_store, read_study, say, show
 from tastelab.errors import UserError
 from tastelab.options import DB, STUDY, DbOption, EffectsOption, JsonOption, Place, QuietOption, grouped
 
@@ -81,7 +81,7 @@ def check(
         of = "" if name is None else f"_of_{name}"
         tables[f"a_session{of}"] = [p.row() for p in met(loaded.stimuli, loaded.experiment, chosen, name, known)]
         tables[f"balance{of}"] = balance(loaded.stimuli, loaded.experiment, name, known)
-    show("check", "study", None, tables, as_json, None)
+    show("check", "study", None, tables, as_json, None, ONLY_JSON)
     empty = loaded.experiment.consent.empty()
     if empty:
         say(f"The consent does not say, in [experiment.consent]: {'; '.join(empty)}.", as_json)
