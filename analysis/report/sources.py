@@ -158,7 +158,8 @@ SOURCES: dict[str, Source] = {
         {"share_other_tastes": ("model", "!taste>prompted")},
     ),
     "caption_words": Source(
-        "analysis.sound.words:words_against_ratings", RATED, ("adjective",), note="of each rated clip the mean rating and its caption",
+        "analysis.sound.words:words_against_ratings", RATED, ("adjective",), {"p_adjusted": ()},
+        note="of each rated clip the mean rating and its caption; the correction is over all words and adjectives, also those not shown",
     ),
     "paper_flow": Source("analysis.data.complete:paper_rows", PEOPLE, note=UNSAID),
     "preference_tests": Source(PAPER, ("choices",), ("taste", "pair"), family=("pair",)),
