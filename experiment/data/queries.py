@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import StaticPool, create_engine, func, or_, select
+from sqlalchemy import StaticPool, create_engine, func, select
 from sqlalchemy.orm import Session
 
 from experiment.data import marks
 from experiment.data.declared import Change
 from experiment.data.looking import looking
 from experiment.data.store import Store
-from experiment.data.tables import Consent, Declaration, Participant, Response, SessionRow, Stimulus, StudyRow, Trial
+from experiment.data.tables import Consent, Declaration, Participant, Response, SessionRow, StudyRow, Trial
 
 
 def consent_to(s: Session, session: SessionRow) -> Consent | None:
@@ -129,29 +128,6 @@ def answers_of(store: Store, study: str, code: str) -> list[tuple[str, str | Non
     )
     with store.engine.connect() as connection:
         return [(str(i), c, v) for i, c, v in connection.execute(query)]
-
-
-def answers_to(store: Store, study: str, clips: Sequence[str]) -> list[dict[str, Any]]:
-    """How often clips of a study were answered about, and the mean answer: a row a clip, kind of session, block and item."""
-    query = (
-        select(
-            Stimulus.clip,
-            SessionRow.kind,
-            Trial.block,
-            Response.item,
-            func.count(Response.id).label("answers"),
-            func.avg(Response.value).label("mean"),
-        )
-        .join(Trial, or_(Trial.first_id == Stimulus.id, Trial.second_id == Stimulus.id))
-        .join(SessionRow, SessionRow.id == Trial.session_id)
-        .join(StudyRow, StudyRow.id == SessionRow.study_id)
-        .join(Response, Response.trial_id == Trial.id)
-        .where(StudyRow.name == study, Stimulus.clip.in_(clips))
-        .group_by(Stimulus.clip, SessionRow.kind, Trial.block, Response.item)
-        .order_by(Stimulus.clip, SessionRow.kind, Trial.block, Response.item)
-    )
-    with store.engine.connect() as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def amendments(store: Store, study: str, kind: str | None = None) -> list[dict[str, Any]]:

@@ -91,6 +91,9 @@ class World:
         told = json.loads((frozen / "snapshot.json").read_text())
         (out / "tables").mkdir()
         (out / "tables" / "people.csv").write_text("UNMISTAKABLE")
+        for page in ("trace/people.html", "sections/people.json"):
+            (out / page).parent.mkdir()
+            (out / page).write_text("UNMISTAKABLE")
         (out / "report.html").write_text("of three people, one of them UNMISTAKABLE")
         (out / "manifest.json").write_text(json.dumps({"kind": "person", "data_sha256": told["data_sha256"]}))
         for code, contact in ((CODE, "Ada Byron"), ("after", "Bruno")):

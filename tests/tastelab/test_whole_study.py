@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import pkgutil
 import shutil
@@ -147,6 +148,11 @@ def test_check_says_what_no_longer_matches(run: dict[str, Any]) -> None:
     assert any(p.startswith("study:") for p in check_report(other, db, out, "bot"))
 
 
+def _rows(run: dict[str, Any], table: str) -> list[dict[str, str]]:
+    with (run["out"] / "small" / "tables" / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_a_clip_can_be_followed_to_its_tests(run: dict[str, Any], small_study_file: Path) -> None:
     from typer.testing import CliRunner
 
@@ -168,7 +174,11 @@ def test_a_clip_can_be_followed_to_its_tests(run: dict[str, Any], small_study_fi
     tables = json.loads(result.output)["tables"]
     assert tables["clips"][0]["prompt"].startswith("Sweet")
     assert {a["item"] for a in tables["answers"]} == {"preference"}
-    assert {t["taste"] for t in tables["tests"]} == {"all", "sweet"}
+    # One model of all tastes: the clip went into every estimate, but is counted under its own taste and under all.
+    went = {n["number"] for n in tables["numbers"]}
+    rows = {k: r["taste"] for k, r in enumerate(_rows(run, "preference_mixed"))}
+    assert {f"preference_mixed.{k}.p" for k in rows} <= went
+    assert {k for k in rows if f"preference_mixed.{k}.n" in went} == {k for k, t in rows.items() if t in ("all", "sweet")}
 
 
 def test_json_is_the_declared_object(run: dict[str, Any], small_study_file: Path) -> None:

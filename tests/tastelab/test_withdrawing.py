@@ -122,8 +122,8 @@ def test_what_is_not_done_is_said_and_can_be_said_to_be_gone(world: World) -> No
         ("snapshots/person-1/snapshot.json", "[]", "its folder"),
         ("snapshots/person-1/snapshot.json", '{"kind": "person", "frozen_at": "some day"}', "its folder"),
         ("snapshots/person-1/snapshot.json", '{"kind": "person"}', "its folder"),
-        ("manifest.json", "{", "it with report.html, tables and figures"),
-        ("manifest.json", "[]", "it with report.html, tables and figures"),
+        ("manifest.json", "{", "it with report.html, tables, figures, trace and sections"),
+        ("manifest.json", "[]", "it with report.html, tables, figures, trace and sections"),
     ],
 )
 def test_what_can_not_be_read_is_named_and_keeps_no_other_place_from_being_done(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +15,6 @@ from experiment.data.declared import Change
 from experiment.data.queries import (
     amendments,
     answers_of,
-    answers_to,
     consent_to,
     effects_followed,
     last_status,
@@ -179,24 +176,3 @@ def test_amendments_count_who_sat_before_and_since(store: Store) -> None:
         [Change(note, "a", "b", "limit")] for note in ("longer to go on", "a spelling")
     ]
     assert amendments(store, "t") == []
-
-
-def test_answers_to_a_clip_whether_it_came_first_or_second(store: Store) -> None:
-    sat(store, "A", HEARD)
-    sat(store, "B", [replace(HEARD[1], answers={"preference": (9.0, None, None)})])
-    sat(store, "C", HEARD[2:], kind="bot")
-    sat(store, "D", HEARD, study="t")
-
-    def row(clip: str, kind: str, block: str, item: str, answers: int, mean: float) -> dict[str, Any]:
-        return {"clip": clip, "kind": kind, "block": block, "item": item, "answers": answers, "mean": mean}
-
-    tuned, base = "sweet-finetuned-000", "sweet-base-000"
-    assert answers_to(store, "s", [tuned]) == [
-        row(tuned, "bot", "ratings", "happy", 1, 4.0),
-        row(tuned, "bot", "ratings", "sad", 1, 1.0),
-        row(tuned, "person", "preference", "preference", 2, 5.5),
-        row(tuned, "person", "ratings", "happy", 1, 4.0),
-        row(tuned, "person", "ratings", "sad", 1, 1.0),
-    ]
-    assert answers_to(store, "s", [base, "sour-base-000"]) == [row(base, "person", "preference", "preference", 2, 5.5)]
-    assert answers_to(store, "s", []) == []
