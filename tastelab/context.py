@@ -199,8 +199,8 @@ ONLY_JSON = "--json"  # where a command has no --csv
 # What a reader needs first where not all columns fit.
 MAIN = (
     "taste", "pair", "prompt", "term", "factor", "condition", "model", "item", "adjective", "group1", "group2", "asked", "answered",
-    "n", "mean", "people", "clips", "rows", "power", "effect", "diff", "value", "F", "ci_low", "ci_high", "p", "p_adjusted", "state", "test",
-    "alternative", "statistic", "df",
+    "n", "people", "clips", "rows", "power", "effect", "diff", "value", "F", "ci_low", "ci_high", "p", "p_adjusted", "state", "test",
+    "alternative", "statistic", "df", "mean",
 )  # fmt: skip
 LONGEST = 30  # characters of a cell, from which on it is broken
 

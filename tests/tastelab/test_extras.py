@@ -19,14 +19,15 @@ from tests.tastelab.without import WORDS, brought, declared, leaves
 
 # What has to work with nothing but the core, and what an extra adds to it.
 CORE = {
-    "", "init", "trace", "study check", "study reference", "experiment simulate", "experiment status", "experiment discard-pilots",
+    "", "init", "study check", "study reference", "experiment simulate", "experiment status", "experiment discard-pilots",
     "experiment export", "experiment backup", "experiment key add", "experiment key show", "experiment key remove",
 }  # fmt: skip
 ADDED = {
     "": set(),
-    "lab": {"experiment key encrypt", "analysis freeze", "analysis preference"},  # PsychoPy brings pandas
+    "lab": {"experiment key encrypt", "analysis freeze", "analysis preference", "trace"},  # PsychoPy brings pandas
     "analysis": {
         "analysis freeze", "analysis preference", "analysis ratings", "analysis factors", "analysis mediation", "analysis power",
+        "trace",
     },
 }  # fmt: skip
 LINE = re.compile(r'tastelab: this needs ([\w.]+), which is not installed here: pip install "tastelab\[(\w+)\]"\n')

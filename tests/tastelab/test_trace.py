@@ -23,7 +23,7 @@ import pytest
 from analysis.report.trace import Trace, read_trace
 from stimuli.manifest import read_manifest, update_manifest
 from tests.analysis.report.study import sketched
-from tests.conftest import TASTES
+from tests.conftest import ROOT, TASTES
 from tests.tastelab.conftest import BOTS, Lived, call, clip_rows
 
 SAMPLED = 20
@@ -336,6 +336,44 @@ def test_a_withdrawal_deletes_the_trace_with_the_report(reported: Lived, tmp_pat
     assert said.status == 0, said.out + said.err
     left = {p.name for p in base.iterdir()}
     assert left == {"stimuli", "embeddings", "snapshots"}
+
+
+def guide(page: str) -> str:
+    """The code for a notebook that a guide holds."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    return str(code)
+
+
+def equal(found: pd.DataFrame, table: Path) -> None:
+    """Whether a frame holds what a table of the report does, number by number."""
+    if not table.exists():
+        assert found.empty
+        return
+    told = pd.read_csv(table)
+    for column in told.select_dtypes("number"):
+        np.testing.assert_allclose(
+            found[column].astype(float), told[column], rtol=1e-12, err_msg=f"{table.stem}: {column}"
+        )
+
+
+def test_the_guides_code_gives_the_reports_numbers(reported: Lived, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = reported.out / "small" / "tables"
+    (snapshot,) = (reported.out / "small" / "snapshots").glob("bot-*")
+    monkeypatch.chdir(reported.folder)
+    with sketched():
+        for page in ("analyst.md", "gallery.md"):
+            given: dict[str, Any] = {"folder": snapshot}
+            exec(guide(page), given)
+            if page == "gallery.md":
+                equal(pd.DataFrame(given["tables"]["loadings"]), tables / "factors_loadings.csv")
+                continue
+            tests = given["tests"].rename(columns={"effect": "difference"})
+            equal(tests, tables / "preference_mixed.csv")
+            assert tests["alternative"].tolist() == pd.read_csv(tables / "preference_mixed.csv")["alternative"].tolist()
+            assert set(tests["alternative"]) == {"greater"}
+            for name in ("loadings", "reliability", "invariance"):
+                equal(given[name], tables / f"factors_{name}.csv")
 
 
 def clips(lived: Lived, what: str) -> list[str]:

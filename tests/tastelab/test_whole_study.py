@@ -173,7 +173,7 @@ def test_a_clip_can_be_followed_to_its_tests(run: dict[str, Any], small_study_fi
     assert result.exit_code == 0, result.output
     tables = json.loads(result.output)["tables"]
     assert tables["clips"][0]["prompt"].startswith("Sweet")
-    assert {a["item"] for a in tables["answers"]} == {"preference"}
+    assert {a["task"] for a in tables["answers"]} == {"preference"}
     # One model of all tastes: the clip went into every estimate, but is counted under its own taste and under all.
     went = {n["number"] for n in tables["numbers"]}
     rows = {k: r["taste"] for k, r in enumerate(_rows(run, "preference_mixed"))}
