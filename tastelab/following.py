@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import wrap
@@ -155,8 +154,10 @@ def _answers(study: Study, db: str, clips: list[str]) -> Rows:
 
     path = file_of(db)
     out: Rows = []
-    with nullcontext() if path is not None and not path.exists() else open_store(db, new=False) as store:
-        for kind in sorted(kinds_present(store.engine, study.name)) if store else []:
+    if path is not None and not path.exists():
+        return out
+    with open_store(db, new=False) as store:
+        for kind in sorted(kinds_present(store.engine, study.name)):
             try:
                 whole = Pools(load(store.engine, study.name, kind), set(), []).answers
             except AnalysisError:  # begun, and not answered

@@ -421,6 +421,10 @@ def an_analysis(copy: Copy) -> None:
         "from analysis.preference import firmness\nfrom analysis.ratings import section as ratings\n",
     )  # fmt: skip
     copy.change(
+        "analysis/report/sources.py", "SOURCES: dict[str, Source] = {\n",
+        'SOURCES: dict[str, Source] = {\n    "firmness": Source("analysis.preference.firmness:analyse", ("preference",)),\n',
+    )  # fmt: skip
+    copy.change(
         "tastelab/commands/analysis.py", "@app.command()\n@grouped\ndef ratings(",
         "@app.command()\n@grouped\ndef firmness(answers: Answers, shown: Shown) -> None:\n"
         '    """How firm people are."""\n    from analysis.preference.firmness import analyse\n\n'
@@ -436,7 +440,11 @@ said = call("analysis", "firmness", *lived.answers, "--json")
 assert said.status == 0, said.err
 step = next(s for s in build.STEPS if getattr(s, "name", None) == "firmness" or (isinstance(s, tuple) and s[0] == "firmness"))
 make = step[1] if isinstance(step, tuple) else next(v for v in vars(step).values() if callable(v))
-section = make(inputs(study, lived.db, lived.out, "bot"), [])
+given = inputs(study, lived.db, lived.out, "bot")
+section = make(given, [])
+from analysis.report.trace import Trace, index_of
+trace = Trace(index_of(given, [section], []), given.data)
+assert {len(trace.behind(trace.numbers[n]).answers) for n in ("firmness.0.n", "firmness.0.mean")} == {6 * 4}
 print(json.dumps([json.loads(said.out)["tables"]["firmness"], section.tables[0].rows,
                   lived.asked("select count(*), avg(abs(value - 5)) from response where item = 'preference'")]))
 """)

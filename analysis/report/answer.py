@@ -97,7 +97,7 @@ def is_it_the_taste(inputs: Inputs, tables: dict[str, Rows], mixed: Rows) -> lis
     """Does music fit better that was asked for the taste than the same model's for another; is the taste named when it was asked; does it
     call up its own word: what of these the study asked."""
     alpha, known = inputs.config.alpha, inputs.data.conditions
-    out = []
+    out: list[str] = []
     for row in mixed:
         over, _, under = str(row.get("pair") or " - ".join(_only_pair(inputs))).partition(" - ")
         if row["taste"] != "all" or (known.wrong.get(under) != over and known.wrong.get(over) != under):

@@ -6,6 +6,7 @@ name it. A table that is not written here stops the report.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +43,7 @@ class Source:
     code: str
     of: tuple[str, ...]
     by: tuple[str, ...] = ()
-    counted: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     family: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     more: str = ""

@@ -115,7 +115,7 @@ def pitch(row: dict[str, Any], family: int, alpha: float, conditions: Conditions
 
 def _summary(rows: list[dict[str, Any]], embedders: list[str], conditions: Conditions) -> list[str]:
     overall = {(r["model"], r["embedding"]): r for r in rows if r["taste"] == "all" and r["metric"] == "FAD"}
-    out = []
+    out: list[str] = []
     for name in embedders:
         there = conditions.order(model for model, embedding in overall if embedding == name)
         found = [(conditions.label(model), overall[model, name]) for model in there]

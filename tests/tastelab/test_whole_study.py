@@ -178,7 +178,9 @@ def test_a_clip_can_be_followed_to_its_tests(run: dict[str, Any], small_study_fi
     went = {n["number"] for n in tables["numbers"]}
     rows = {k: r["taste"] for k, r in enumerate(_rows(run, "preference_mixed"))}
     assert {f"preference_mixed.{k}.p" for k in rows} <= went
-    assert {k for k in rows if f"preference_mixed.{k}.n" in went} == {k for k, t in rows.items() if t in ("all", "sweet")}
+    assert {k for k in rows if f"preference_mixed.{k}.n" in went} == {
+        k for k, t in rows.items() if t in ("all", "sweet")
+    }
 
 
 def test_json_is_the_declared_object(run: dict[str, Any], small_study_file: Path) -> None:
