@@ -421,7 +421,7 @@ def an_analysis(copy: Copy) -> None:
         "from analysis.preference import firmness\nfrom analysis.ratings import section as ratings\n",
     )  # fmt: skip
     copy.change(
-        "analysis/report/sources.py", "SOURCES: dict[str, Source] = {\n",
+        "analysis/report/origins.py", "SOURCES: dict[str, Source] = {\n",
         'SOURCES: dict[str, Source] = {\n    "firmness": Source("analysis.preference.firmness:analyse", ("preference",)),\n',
     )  # fmt: skip
     copy.change(

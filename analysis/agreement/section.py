@@ -8,8 +8,8 @@ from analysis.agreement.agreement import PERMUTATIONS, against
 from analysis.errors import AnalysisError
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
-from analysis.page.lines import Line
 from analysis.page.page import Section, Table
+from analysis.page.standing import Line
 
 NOTES = {
     "agreement_tests": "Mantel (1967) and PROTEST (Jackson 1995) on z-scores; permutation: mean distance of ratings to their own target, "

@@ -6,8 +6,8 @@ from analysis.data.frames import rated_clips
 from analysis.errors import AnalysisError
 from analysis.factors import figures, paper, trust
 from analysis.page.inputs import Inputs
-from analysis.page.lines import Line
 from analysis.page.page import Section, Table
+from analysis.page.standing import Line
 
 PAPER = {
     "retention": "How many factors",

@@ -8,8 +8,8 @@ from analysis.identification import figures
 from analysis.identification.analyse import analyse
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
-from analysis.page.lines import Line, rows_on
 from analysis.page.page import Section, Table
+from analysis.page.standing import Line, rows_on
 
 
 def section(inputs: Inputs, summary: list[str]) -> Section | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.page import lines
+from analysis.page import standing
 from analysis.page.style import Drawn
 
 
@@ -38,7 +38,7 @@ class Section:
         return {
             "name": self.name,
             "title": self.title,
-            "text": [lines.kept(line) for line in self.text],
+            "text": [standing.kept(line) for line in self.text],
             "figures": [
                 {"name": f.name, "title": f.title, "caption": f.caption, "svg": f.svg.relative_to(folder).as_posix()}
                 for f in self.figures
@@ -56,5 +56,5 @@ class Section:
         """The inverse of `to_json`."""
         figures = [Drawn(f["name"], f["title"], f["caption"], folder / f["svg"]) for f in given["figures"]]
         tables = [Table(**t) for t in given["tables"]]
-        text = [lines.read(line) for line in given["text"]]
+        text = [standing.read(line) for line in given["text"]]
         return cls(given["name"], given["title"], text, figures, tables, given["html"], given["how"])

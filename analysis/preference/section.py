@@ -8,9 +8,9 @@ from analysis.config import AnalysisConfig
 from analysis.data.frames import StudyData
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
-from analysis.page.lines import Line, rows_on
 from analysis.page.page import Section, Table
 from analysis.page.sentences import Sides
+from analysis.page.standing import Line, rows_on
 from analysis.preference import figures, moderators, robust, sensitivity
 from analysis.preference.pairs import by_pair, named_pair, pairs_in
 

@@ -8,8 +8,8 @@ from analysis.data.complete import paper_rows
 from analysis.errors import AnalysisError
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
-from analysis.page.lines import Line
 from analysis.page.page import Section, Table
+from analysis.page.standing import Line
 from analysis.preference import robust
 from analysis.preference.section import named
 from analysis.ratings import figures, mediation, paper

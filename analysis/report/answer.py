@@ -9,9 +9,9 @@ from analysis.agreement.repeats import reliability
 from analysis.agreement.section import follows, nearest, word_by_word
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
-from analysis.page.lines import Line, rows_on
 from analysis.page.page import Section
 from analysis.page.sentences import Sides
+from analysis.page.standing import Line, rows_on
 from analysis.page.style import Drawn
 from analysis.preference.pairs import pairs_in
 from analysis.preference.section import sides_of, sides_of_row

@@ -12,7 +12,7 @@ from analysis.agreement import section as agreement
 from analysis.engines.threads import one_thread
 from analysis.factors import section as factors
 from analysis.identification import section as identification
-from analysis.page import lines, style
+from analysis.page import standing, style
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section
 from analysis.preference import section as preference
@@ -131,11 +131,11 @@ def _kept(
         if found.get("key") == key:
             section = Section.from_json(found["section"], folder) if found["section"] else None
             if _drawn(section, folder) == found["files"]:
-                return section, [lines.read(line) for line in found["summary"]]
+                return section, [standing.read(line) for line in found["summary"]]
     section, summary = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = section.to_json(folder) if section else None
-    said = [lines.kept(line) for line in summary]
+    said = [standing.kept(line) for line in summary]
     text = json.dumps({"key": key, "summary": said, "files": _drawn(section, folder), "section": plain})
     unfinished = path.with_suffix(".partial")
     unfinished.write_text(text, encoding="utf-8")

@@ -6,8 +6,8 @@ from analysis.agreement.repeats import reliability
 from analysis.data import careless
 from analysis.data.frames import demographics
 from analysis.page.inputs import Inputs
-from analysis.page.lines import Line
 from analysis.page.page import Section, Table
+from analysis.page.standing import Line
 from analysis.preference import sensitivity
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.data.complete import paper_rows
 from analysis.data.frames import StudyData, rated_clips
 from analysis.preference.pairs import named_pair
-from analysis.report.sources import Source
+from analysis.report.origins import Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,7 +122,7 @@ class Pools:
         ]
         whole = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
         # Of music that was to be named "taste" is what was asked for.
-        whole["taste"] = whole["taste"].where(whole["task"] != "identification", whole["asked"])
+        whole["taste"] = whole["taste"].where(whole["asked"].isna(), whole["asked"])
         return whole
 
     @cached_property

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis.page.inputs import Inputs
-from analysis.page.lines import Line
 from analysis.page.page import Section, Table
+from analysis.page.standing import Line
 from analysis.report import recovery, write
 from analysis.sound import words
 

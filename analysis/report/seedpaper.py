@@ -7,8 +7,8 @@ from typing import Any
 from analysis.data.complete import paper_rows
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
-from analysis.page.lines import Line
 from analysis.page.page import Section, Table
+from analysis.page.standing import Line
 from analysis.preference import figures
 from analysis.preference import paper as choices
 from analysis.preference.pairs import by_pair

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.data.careless import without
 from analysis.errors import AnalysisError
-from analysis.page.lines import Line, numbers_of
+from analysis.page.standing import Line, numbers_of
+from analysis.report.origins import SETTING, numbers_in, source_of
 from analysis.report.reach import Clip, Pools, Reach
-from analysis.report.sources import SETTING, numbers_in, source_of
 from analysis.report.write import columns_of, printed
 
 if TYPE_CHECKING:

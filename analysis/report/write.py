@@ -11,9 +11,9 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.page.lines import numbers_of
 from analysis.page.page import Section, Table
 from analysis.page.sentences import number
+from analysis.page.standing import numbers_of
 from analysis.page.style import by_people
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from analysis.data.compared import Conditions
 from analysis.engines.ranks import rank_sum
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
-from analysis.page.lines import Line, rows_on
 from analysis.page.page import Section, Table
+from analysis.page.standing import Line, rows_on
 from analysis.preference.section import named
 from analysis.sound import correspondences, distances, figures
 

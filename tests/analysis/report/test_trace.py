@@ -17,8 +17,8 @@ import pytest
 
 from analysis.data.frames import StudyData
 from analysis.report import build as building
+from analysis.report.origins import SOURCES, UNSAID, Source, source_of
 from analysis.report.reach import Clip, Pools, Reach
-from analysis.report.sources import SOURCES, UNSAID, Source, source_of
 from analysis.report.trace import Number, Trace, place_of, read_trace
 from tests.analysis.report.study import answers, clips, inputs, sketched
 

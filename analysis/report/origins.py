@@ -187,7 +187,7 @@ def source_of(table: str) -> Source:
     try:
         return SOURCES[table]
     except KeyError:
-        raise KeyError(f"table {table!r} says nowhere what it stands on (analysis/report/sources.py)") from None
+        raise KeyError(f"table {table!r} says nowhere what it stands on (analysis/report/origins.py)") from None
 
 
 def numbers_in(row: dict[str, Any]) -> list[str]:
