@@ -259,6 +259,7 @@ def test_the_names_are_the_study_s_and_classifiers_classify() -> None:
     [
         ({"sweet": 0.01, "sour": 0.2}, ["for sweet", "2 tastes"], ["sour"]),
         ({"sweet": 0.2}, ["for none of 1 taste"], ["sweet"]),
+        ({"sweet": 0.05}, ["for none of 1 taste"], ["sweet"]),
         ({"sweet": None}, ["can't be told for sweet"], ["for sweet (", "None"]),
         ({"sweet": 0.01, "bitter": 0.02}, ["for bitter, sweet"], []),
     ],

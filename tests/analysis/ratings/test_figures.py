@@ -76,6 +76,8 @@ def test_effects_stand_on_their_own_lines(tmp_path: Path) -> None:
         drawn = figures.mediation(mediated(), 24, tmp_path, "people")
         axes = found[0].axes
         assert [a.get_title() for a in axes] == ["bitter", "sweet"]
+        assert axes[0].get_xlim() == axes[1].get_xlim()  # one scale: lengths can be compared from taste to taste
+        assert axes[0].get_ylim() == axes[1].get_ylim()
         names = dict(zip(axes[0].get_yticks(), [x.get_text() for x in axes[0].get_yticklabels()], strict=True))
         for t, axis in enumerate(axes):
             assert list(names.values()) == ["total", "via valence", "via arousal", "direct"]

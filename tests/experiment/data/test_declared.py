@@ -12,6 +12,7 @@ from experiment.data.declared import (
     began,
     current,
     differences,
+    enter,
     number_of,
     same_design,
     structure,
@@ -191,3 +192,11 @@ def test_versions_are_numbered_and_only_what_is_bound_is_held_against_them(store
         assert last is not None
         assert [c.where for c in told_otherwise(last, one, read)] == ["replays"]
         assert told_otherwise(last, {"experiment": {"unheard": 1}}, read) == []
+
+
+def test_a_version_that_is_entered_is_told_by_its_number(store: Store) -> None:
+    study = store.ensure_study("s", "S", definition(changed()))
+    with store.transaction() as s:
+        assert enter(s, study, definition(changed(replays=1)), None, "why") == 2
+    with store.transaction() as s:
+        assert enter(s, study, definition(changed(replays=2)), None) == 3

@@ -112,9 +112,15 @@ def test_a_lock_is_waited_for_and_goes_with_its_holder(tmp_path: Path) -> None:
 def test_on_windows_access_lists_name_the_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the words of icacls' own help; it is not tried on Windows here."""
     called: list[list[str]] = []
+    silent: list[tuple[object, object]] = []
     monkeypatch.setattr(private, "WINDOWS", True)
+
+    def run(command: list[str], check: bool, capture_output: bool) -> None:
+        called.append(command)
+        silent.append((check, capture_output))
+
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
-    monkeypatch.setattr("subprocess.run", lambda command, **_: called.append(command))
+    monkeypatch.setattr("subprocess.run", run)
     private.own_folder(tmp_path / "a")
     private.own_folder(tmp_path / "a")  # what is there stays as it is
     private.own_file(tmp_path / "p.db")
@@ -122,6 +128,7 @@ def test_on_windows_access_lists_name_the_owner_alone(tmp_path: Path, monkeypatc
         ["icacls", str(tmp_path / "a"), "/inheritance:r", "/grant:r", "ada:(OI)(CI)F"],
         ["icacls", str(tmp_path / "p.db"), "/inheritance:r", "/grant:r", "ada:F"],
     ]
+    assert set(silent) == {(False, True)}  # it neither speaks among results nor stops a session
 
     def none(*_: object, **__: object) -> None:
         raise FileNotFoundError("icacls")
