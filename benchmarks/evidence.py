@@ -15,6 +15,7 @@ booths     32 booths on PostgreSQL, 8 on SQLite, with kills and a crashing serve
 withdrawals  50 withdrawals killed at random steps and run again, on SQLite and PostgreSQL: what is left of the person
 exchange   20,000 generated rows of surveys, each imported as it says or listed and read back from every export; 5,000 people, timed
 timing     onsets of scheduled plays against the captured signal, beside a plain PsychoPy script; drawing times
+wild       three times ten minutes of people who press anything, over whole sessions on the desk: what is stored against what was shown
 kills      sessions on the desk killed at random moments in each block, and resumed
 nulls      20 null studies through the engine beside the generator's; 1,000 through the generator
 coverage   false positives of the paper's tests and of mixed models under participant and clip variance
@@ -70,6 +71,7 @@ from benchmarks import (
     studies,
     taste,
     voices,
+    wild,
     withdrawals,
 )
 from benchmarks.measured import measured as provenance
@@ -197,6 +199,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "exchange": exchange.exchange,
     "timing": desk.timing,
     "kills": desk.kills,
+    "wild": wild.wild,
     "nulls": studies.nulls,
     "coverage": studies.coverage,
     "malformed": studies.malformed,
