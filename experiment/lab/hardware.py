@@ -9,8 +9,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,6 +177,15 @@ def _use_sound(wanted: str) -> None:
 
     sounddevice.default.device = (None, device["index"])
     prefs.hardware["audioDevice"] = [str(device["name"])]
+
+
+@contextmanager
+def awake() -> Iterator[str]:
+    """Keep the screen from going dark and the computer from sleeping; by what that was asked of, "" where nothing could be asked."""
+    from wakepy import keep
+
+    with keep.presenting(on_fail="pass") as mode:
+        yield str(mode.method.name) if mode.active and mode.method is not None else ""
 
 
 def _meant(option: str, wanted: str, there: Sequence[Sequence[str]]) -> int:

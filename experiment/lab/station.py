@@ -21,7 +21,7 @@ from experiment.data.store import Store
 from experiment.data.tables import Calibration, Participant, SessionRow, StudyRow, utc_now
 from experiment.errors import ExperimentError
 from experiment.lab.finding import Check, State
-from experiment.lab.hardware import chosen_display, displays, output_device, sounds
+from experiment.lab.hardware import awake, chosen_display, displays, output_device, sounds
 from experiment.lab.legible import check_words
 from experiment.lab.renderer import software_renderer
 from experiment.signals import TriggerConfig
@@ -66,6 +66,15 @@ def check_sound() -> Check:
             "sound", "FAILED", found, "set the sound card to 48000 Hz in the system's sound settings: clips are 48 kHz"
         )
     return Check("sound", "ok", found)
+
+
+def check_sleep() -> Check:
+    """Whether screen and computer can be kept awake while a session runs."""
+    with awake() as by:
+        if by:
+            return Check("sleep", "ok", f"held off while a session runs ({by})")
+    mend = "switch off the screen's blanking and the computer's sleep in the system's settings"
+    return Check("sleep", "warning", "can't be held off here: the screen may go dark while somebody listens", mend)
 
 
 def _among() -> str:
@@ -294,6 +303,7 @@ def station_checks(
     if screen and display.state == "ok":
         yield from check_screen()
     if display.state == "ok":
+        yield check_sleep()
         yield from check_words(config, station)
     if config.triggers is not None:
         yield check_triggers(config.triggers, port)

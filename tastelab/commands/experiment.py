@@ -91,7 +91,7 @@ def _sit(
     """Check the station, begin or resume a session, show it, and say what was stored."""
     from experiment import launch
     from experiment.data.backups import backup
-    from experiment.lab.hardware import choose_for, used
+    from experiment.lab.hardware import awake, choose_for, used
     from experiment.lab.station import refuse, station_checks, station_level
     from experiment.session import run_session, unanswered
     from tastelab.withdrawing import at_this_booth
@@ -132,7 +132,11 @@ def _sit(
         set_in = (asked.font, asked.texts, asked.dead_time, asked.text_size, asked.logo)
         screens = Screens(chosen, asked.replays, not booth.window, marker, *set_in)
         silent = any(x.startswith("triggers:") for x in overridden)
-        with closing(screens), closing(Triggers(None if silent else asked.triggers, booth.trigger_port)) as triggers:
+        with (
+            awake(),
+            closing(screens),
+            closing(Triggers(None if silent else asked.triggers, booth.trigger_port)) as triggers,
+        ):
             screens.triggers = triggers
             if asked.triggers and not triggers.awaited():
                 say(f"nobody listens to the stream {asked.triggers.lsl!r} yet; the session goes on")

@@ -198,3 +198,21 @@ def test_a_station_has_its_own_and_an_option_comes_before_it(screens: None, monk
 def test_distance_and_height_of_a_station_belong_together() -> None:
     with pytest.raises(ValueError, match="distance and height belong together"):
         asked(stations={"b": {"distance": 60}})
+
+
+def test_a_session_is_kept_awake_and_the_computer_sleeps_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What wakepy calls succeeding (its own switch for tests): asked at the beginning, let go at the end."""
+    import wakepy
+
+    monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "yes")
+    with hardware.awake() as by:
+        assert by == "WakepyFakeSuccess"
+        assert wakepy.current_mode() is not None
+        assert wakepy.current_mode().name == "keep.presenting"
+    assert station.check_sleep() == station.Check("sleep", "ok", "held off while a session runs (WakepyFakeSuccess)")
+    monkeypatch.delenv("WAKEPY_FAKE_SUCCESS")
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    with hardware.awake() as by:
+        assert by == ""
+    check = station.check_sleep()
+    assert (check.state, "blanking" in check.mend) == ("warning", True)

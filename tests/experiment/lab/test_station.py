@@ -254,6 +254,7 @@ def test_all_checks_come_in_order(tmp_path: Path, config: ExperimentConfig, monk
         "display",
         "sound",
         "screen",
+        "sleep",
         "words",
         "database",
         "clock",
@@ -271,7 +272,7 @@ def test_all_checks_come_in_order(tmp_path: Path, config: ExperimentConfig, monk
     assert found(True)["stimuli"] == "ok"
     monkeypatch.delenv("DISPLAY")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert not {"screen", "words"} & set(found(True))
+    assert not {"screen", "sleep", "words"} & set(found(True))
 
 
 def checks(*states: tuple[str, str]) -> Iterator[Check]:
