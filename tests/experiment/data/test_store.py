@@ -14,7 +14,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from experiment import answering
-from experiment.config import ExperimentConfig
+from experiment.config import ExperimentConfig, Group
 from experiment.data.allotment import Places
 from experiment.data.store import Header, Store
 from experiment.data.tables import (
@@ -344,3 +344,17 @@ def test_an_error_that_does_not_pass_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="no such table"):
         store.do(lambda s: s.execute(text("SELECT * FROM nowhere")))
     assert time.monotonic() - began < 2
+
+
+def test_a_group_s_own_language_stands_back_behind_the_one_that_was_asked_for(entered: tuple[Store, int]) -> None:
+    store, study_id = entered
+    groups = [Group(name="a", language="it")]
+    header = Header("person", "x", "en", 0, {})
+    spoken = []
+    for code, language in (("A", None), ("B", "en")):
+        number = store.begin(
+            study_id, code, header, lambda row, group: [], places=Places(1, groups=groups, language=language)
+        )
+        with store.transaction() as s:
+            spoken.append(s.get_one(SessionRow, number).language)
+    assert spoken == ["it", "en"]
