@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +16,7 @@ FIELDS = {
     "open_data": "whether answers are published (open_data)",
     "music": 'whether people are told that machines made the music, or debriefed (music = "told" or "debriefed")',
     "beyond": "what of this lab's own a withdrawal can't reach (beyond)",
+    "retention": "until when answers are kept (retention)",
 }
 
 
@@ -33,6 +35,8 @@ class ConsentConfig(BaseModel):
         What becomes of answers; per language.
     beyond : dict
         What a withdrawal can't reach beside what the text says; per language.
+    retention : date or None
+        Until when answers are kept; people read it, and `status` and `doctor` say when it has passed.
     music : {"told", "debriefed"} or None
         Whether the consent says that a machine made the music, or the debrief does.
     """
@@ -45,6 +49,7 @@ class ConsentConfig(BaseModel):
     open_data: Words = {}
     music: Literal["told", "debriefed"] | None = None
     beyond: Words = {}
+    retention: date | None = None
 
     def empty(self) -> list[str]:
         """What is not said, in words."""
@@ -57,8 +62,22 @@ class ConsentConfig(BaseModel):
 
     def needed(self) -> list[str]:
         """The texts that its fields stand in, or for."""
-        there = {"controller": self.controller, "approval": self.approval, "music": self.music == "told"}
+        there: dict[str, object] = {
+            "controller": self.controller,
+            "approval": self.approval,
+            "music": self.music == "told",
+        }
+        there |= {"retention": self.retention}
         return [f"told.{name}" for name, said in there.items() if said]
+
+    def over(self, today: date) -> str | None:
+        """What is to be done where answers are kept no longer than till before today; None where they may be."""
+        if self.retention is None or today <= self.retention:
+            return None
+        return (
+            f"answers were to be kept until {self.retention.isoformat()}, as people were told, and that has passed: delete them and what "
+            "was made of them (docs/data-protection.md)"
+        )
 
     def paragraphs(self, language: str, told: Words) -> list[str]:
         """What stands under the text; `told` are the texts that frame it.
@@ -71,6 +90,8 @@ class ConsentConfig(BaseModel):
         found = [self.payment.get(language, ""), self.open_data.get(language, ""), self.beyond.get(language, "")]
         if self.music == "told":
             found.insert(0, told["music"])
+        if self.retention is not None:
+            found.append(told["retention"].format(date=self.retention.isoformat()))
         if self.approval:
             found.append(told["approval"].format(approval=self.approval))
         if self.controller:

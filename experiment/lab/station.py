@@ -277,6 +277,15 @@ def check_triggers(config: TriggerConfig, port: str | None) -> Check:
     )
 
 
+def check_retention(config: ExperimentConfig) -> Check:
+    """Whether answers may still be kept, by the date that people were told."""
+    past = config.consent.over(utc_now().date())
+    if past is None:
+        return Check("retention", "ok", f"until {config.consent.retention}")
+    found, _, mend = past.partition(": ")
+    return Check("retention", "warning", found, mend)
+
+
 def station_checks(
     url: str,
     study: str,
@@ -314,6 +323,8 @@ def station_checks(
         yield check_stimuli(stimuli)
         yield check_calibration(store, config, station)
         yield check_versions(store, study)
+        if config.consent.retention is not None:
+            yield check_retention(config)
     finally:
         if store is not None:
             store.close()

@@ -48,6 +48,7 @@ PLACEHOLDERS = {
     "attention.slider": {"answer"},
     "told.controller": {"controller"},
     "told.approval": {"approval"},
+    "told.retention": {"date"},
     "preference.question": {"taste"},
     "end.text": {"code"},
     "web.code": {"code"},

@@ -266,6 +266,9 @@ def status(
     bots = len(rows) - len(shown)
     day = {"so_far": so_far(shown, loaded.experiment.target), "to_look_at": to_look_at(shown, datetime.now(UTC))}
     show("status", "paper", None, {**(day if shown else {}), "sessions": shown}, as_json, None, ONLY_JSON)
+    past = loaded.experiment.consent.over(datetime.now(UTC).date())
+    if past is not None:
+        say(past, as_json)
     if bots and not as_json:
         say(f"and {bots} simulated sessions (--all shows them)")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from experiment import answering
 from experiment.config import ExperimentConfig
 from experiment.consent import ConsentConfig
 from experiment.data.declared import differences, structure
+from experiment.data.store import Store
 from experiment.data.tables import Consent as Given
 from experiment.items import consent_sha256
 from experiment.lab.screens import Screens
+from experiment.lab.station import check_retention
 from experiment.launch import Prepared, begin
 from experiment.steps import Consent, next_step
 from experiment.texts import texts
@@ -33,10 +36,20 @@ ALL: dict[str, Any] = {
     "open_data": {"en": "Answers are published without names.", "it": "Le risposte sono pubblicate senza nomi."},
     "music": "told",
     "beyond": {"en": "Printed reports stay.", "it": "I rapporti stampati restano."},
+    "retention": "2031-12-31",
+}
+RATED: dict[str, Any] = {
+    "ratings": {
+        "labels": {"en": ["a", "b"]},
+        "adjectives": [{"name": "hot", "words": {"en": "hot"}}],
+        "low": 1,
+        "high": 5,
+    }
 }
 READ = [
     "The music was made by a computer program (artificial intelligence).", "You are paid 10 euro.",
-    "Answers are published without names.", "Printed reports stay.", "Ethics approval: EK 2026/12",
+    "Answers are published without names.", "Printed reports stay.",
+    "Your answers are kept until 2031-12-31 (year-month-day); after that they are deleted.", "Ethics approval: EK 2026/12",
     "Responsible for your data: University of X, 1 Hill Road",
 ]  # fmt: skip
 
@@ -72,14 +85,15 @@ def test_nothing_is_said_of_what_is_empty(config: ExperimentConfig) -> None:
     assert config.consent.paragraphs("it", words) == []
     some = ConsentConfig(approval="7", music="debriefed")
     assert some.paragraphs("it", words) == ["Approvazione etica: 7"]
-    assert (len(config.consent.empty()), len(some.empty()), ConsentConfig(**ALL).empty()) == (6, 4, [])
+    assert (len(config.consent.empty()), len(some.empty()), ConsentConfig(**ALL).empty()) == (7, 5, [])
     assert [x.split("(")[1].split(" ")[0].rstrip(")") for x in some.empty()] == [
         "controller",
         "payment",
         "open_data",
         "beyond",
+        "retention",
     ]
-    assert ConsentConfig(**ALL).needed() == ["told.controller", "told.approval", "told.music"]
+    assert ConsentConfig(**ALL).needed() == ["told.controller", "told.approval", "told.music", "told.retention"]
     assert some.needed() == ["told.approval"]
 
 
@@ -90,6 +104,7 @@ def test_nothing_is_said_of_what_is_empty(config: ExperimentConfig) -> None:
         ({"payment": {"en": "None."}}, "consent.payment has no words in 'it'"),
         ({"beyond": {"en": "x", "it": " "}}, "consent.beyond has no words in 'it'"),
         ({"fee": "x"}, "Extra inputs"),
+        ({"retention": "soon"}, "date"),
     ],
 )
 def test_what_contradicts_itself_is_refused(config: ExperimentConfig, consent: dict[str, Any], says: str) -> None:
@@ -114,5 +129,26 @@ def test_the_check_names_what_is_empty(tmp_path: Path) -> None:
     assert found.exit_code == 0
     said = " ".join(found.output.split())
     assert "The consent does not say, in [experiment.consent]: what people are paid" in said
-    assert "(open_data); what of this lab's own a withdrawal can't reach (beyond)." in said
+    assert (
+        "(open_data); what of this lab's own a withdrawal can't reach (beyond); until when answers are kept (retention)."
+        in said
+    )
     assert "controller" not in said
+
+
+def test_who_keeps_answers_longer_than_was_told_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last day is still right; from the next one on `doctor` warns, and `status` says it under the day."""
+    kept = ConsentConfig(retention=date(2026, 3, 1))
+    assert kept.over(date(2026, 3, 1)) is None
+    assert ConsentConfig().over(date(2026, 3, 2)) is None
+    assert str(kept.over(date(2026, 3, 2))).startswith("answers were to be kept until 2026-03-01, as people were told")
+    for day, state in (("2999-01-01", "ok"), ("2020-01-01", "warning")):
+        config = ExperimentConfig.model_validate({**RATED, "consent": {"retention": day}})
+        assert check_retention(config).state == state
+    text = (ROOT / "study.toml").read_text(encoding="utf-8")
+    said = "[experiment.consent]\nretention = 2020-01-01\n\n[analysis]"
+    (tmp_path / "study.toml").write_text(text.replace("[analysis]", said, 1), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    Store("sqlite:///participants.db").close()
+    shown = CliRunner().invoke(app, ["experiment", "status"])
+    assert "answers were to be kept until 2020-01-01" in " ".join(shown.output.split())
