@@ -23,24 +23,26 @@ def words(table: dict[str, Any], above: str = "") -> dict[str, str]:
     return found
 
 
-def test_english_and_italian_are_complete() -> None:
-    """Every text is there in both, says something, and has the same places to fill in."""
-    english, italian = (
-        words(tomllib.loads((ROOT / f"experiment/texts/{language}.toml").read_text(encoding="utf-8")))
-        for language in ("en", "it")
+@pytest.mark.parametrize("language", ["ar", "it"])
+def test_what_ships_is_complete(language: str) -> None:
+    """Every text of English is there, says something in its own words, and has the same places to fill in."""
+    english, other = (
+        words(tomllib.loads((ROOT / f"experiment/texts/{name}.toml").read_text(encoding="utf-8")))
+        for name in ("en", language)
     )
-    assert set(english) == set(italian)
+    assert sorted(p.stem for p in FOLDER.glob("*.toml")) == ["ar", "en", "it"]
+    assert set(english) == set(other)
     assert len(english) > 90
     for place, text in english.items():
         assert text.strip()
-        assert italian[place].strip()
-        assert sorted(re.findall(r"{\w*}", text)) == sorted(re.findall(r"{\w*}", italian[place])), place
+        assert other[place].strip()
+        assert sorted(re.findall(r"{\w*}", text)) == sorted(re.findall(r"{\w*}", other[place])), place
     # Apart from what reads alike in both, nothing is left untranslated.
-    assert {p for p in english if english[p] == italian[p]} <= {"no", "demographics.hearing_impairments.options.no",
+    assert {p for p in english if english[p] == other[p]} <= {"no", "demographics.hearing_impairments.options.no",
                                                                "demographics.taste_impairments.options.no"}  # fmt: skip
 
 
-REACH = {"en": ("withdraw later", "published or deposited", "server's own logs"), "it": ("ritirarti anche più tardi", "pubblicate o depositate", "registri interni di un server")}  # fmt: skip
+REACH = {"en": ("withdraw later", "published or deposited", "server's own logs"), "ar": ("الانسحاب لاحقا", "نُشرت أو أُودعت", "السجلات الداخلية لخادم"), "it": ("ritirarti anche più tardi", "pubblicate o depositate", "registri interni di un server")}  # fmt: skip
 
 
 @pytest.mark.parametrize("language", sorted(p.stem for p in FOLDER.glob("*.toml")))
@@ -56,7 +58,7 @@ def test_a_study_brings_its_own_language_or_wording(tmp_path: Path) -> None:
     assert texts("fr", tmp_path)["next"] == "Continuer"
     assert texts("en", tmp_path)["next"] == "Go on"
     assert texts("en")["next"] == "Continue"
-    with pytest.raises(ExperimentError, match="there are: en, fr, it"):
+    with pytest.raises(ExperimentError, match="there are: ar, en, fr, it"):
         texts("xx", tmp_path)
     (tmp_path / "de.toml").write_text('next = "Weiter"')
     with pytest.raises(ExperimentError, match=r"de.toml: affect.arousal.high is missing \(and \d+ more\); see en.toml"):
@@ -112,3 +114,13 @@ def test_what_nobody_would_read_or_could_be_filled_in_is_refused(tmp_path: Path,
 def test_introductions_may_have_titles_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "en.toml").write_text('[ratings]\nintro_title = "Words"', encoding="utf-8")
     assert texts("en", tmp_path)["ratings"]["intro_title"] == "Words"
+
+
+def test_arabic_is_arabic_and_is_read_from_the_right() -> None:
+    """No Latin letter but in what is filled in; the browser is told which way it runs."""
+    from experiment.looks import right_to_left
+
+    assert right_to_left("ar")
+    for place, text in words(texts("ar")).items():
+        assert not re.search("[A-Za-z]", re.sub(r"{\w+}", "", text)), place
+        assert re.search("[\u0600-\u06ff]", re.sub(r"{\w+}", "", text)), place
