@@ -214,6 +214,7 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
         return line(status, "there is nothing here" if status == 404 else "not in this way")
 
     app = Starlette(routes=routes, exception_handlers={404: not_there, 405: not_there})
+    app.router.redirect_slashes = False  # what is not there is not somewhere else either
     app.add_middleware(_Safe)
     return app
 

@@ -74,6 +74,8 @@ HEADERS = {"content-type": "application/json"}
 # What was not refused, or not in one line, when it was first drawn.
 MET: list[Request] = [
     ("GET", "/sound/%C2%80", {}, b"", None),
+    ("GET", "/sound/0%2F", {}, b"", None),
+    ("GET", "/lab/", {}, b"", None),
     ("POST", "/api/withdraw", HEADERS, b'{"sure": true, "\\u001e": null}', None),
 ]
 
