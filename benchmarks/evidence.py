@@ -28,6 +28,7 @@ malformed  20,000 malformed inputs
 requests   20,000 malformed requests to a study at a link: refused, and nothing written
 leaks      60 sessions of bots over HTTP, crawled: can what a clip is be told from anything that was sent
 crowd      200 people at a link at full speed and 1,000 at a person's pace, servers killed: stored once, waiting, CPU, memory
+access     axe-core over every state of a session in a browser, at four widths, from the left and from the right
 anystudy   400 random study files that can be read: sessions of each run to their end by bots
 speed      seconds of every analysis for 111, 1,000 and 10,000 people (after `make study`, whose clips it uses)
 captions   attributes, heads and word overlap of captions, beside shuffled and constant captions (220 held-out clips)
@@ -52,8 +53,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import analysis as speed
 from benchmarks import (
+    access,
     bands,
     booths,
     calibration,
@@ -74,6 +75,7 @@ from benchmarks import (
     wild,
     withdrawals,
 )
+from benchmarks import analysis as speed
 from benchmarks.measured import measured as provenance
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -206,6 +208,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "requests": studies.requests,
     "leaks": leaks.leaks,
     "crowd": crowd.crowd,
+    "access": access.access,
     "anystudy": studies.anystudy,
     "speed": speed.speed,
     "mixed": mixed.lme4,

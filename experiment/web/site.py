@@ -161,7 +161,7 @@ class Site:
         try:
             launch.resume(self.prepared, known.code, anywhere=True)
         except launch.LateError:
-            return self._notice("late", language) | self._own(token, known.code, language)
+            return self._notice("late", language) | self._own(token, known.code, language, over=True)
         return self._screen(answering.started(self.store, session, message.tab), token)
 
     def _lives(self, session: int) -> bool:
@@ -201,7 +201,7 @@ class Site:
             told = self._said(
                 "over", language, w["end"]["title"], w["end"]["text"].format(code=stored.code), "complete"
             )
-            return told | self._own(token, None, language)
+            return told | self._own(token, None, language, over=True)
         if stored.status == "refused":
             declined = w.get("declined", {"title": "", "text": ""})
             return self._said("over", language, declined["title"], declined["text"], "refused")
@@ -216,14 +216,14 @@ class Site:
         told = self._notice("stopped", language, outcome) | self._own(token, stored.code, language)
         return told | {"buttons": [_button("again", w["web"]["go_on"])]}
 
-    def _own(self, token: str, code: str | None, language: str) -> Shown:
-        """One's own link, code, and the way to withdraw."""
+    def _own(self, token: str, code: str | None, language: str, over: bool = False) -> Shown:
+        """One's own link, what it is good for (of a session that is `over`, no more to go on), code, and the way to withdraw."""
         web = texts(language, self.config.texts)["web"]
         asked = {"title": web["withdraw_title"], "text": web["withdraw_text"]}
         buttons = pressed(choices.stopping(texts(language, self.config.texts)))
         return {
             "link": f"{self.url}/p/{token}",
-            "link_text": web["link"],
+            "link_text": web.get("link_over", web["link"]) if over else web["link"],
             "code": web["code"].format(code=code) if code else None,
             "withdraw": {"label": web["withdraw"], **asked, "buttons": buttons},
         }

@@ -6,7 +6,7 @@ const TYPING = 1000; // ms in which the next digit belongs to the number before 
 const onward = (key) => key === "Enter" || key === " ";
 
 function asked(screen, question, ...more) {
-  if (question.text) screen.middle.append(el("p", { class: "asked", dir: "auto", id: "asked" }, question.text));
+  if (question.text) screen.middle.append(el("h1", { class: "asked", dir: "auto", id: "asked" }, question.text));
   if (question.word) screen.middle.append(el("p", { class: question.long ? "word long" : "word", dir: "auto" }, question.word));
   if (question.hint) screen.middle.append(el("p", { class: "hint", dir: "auto" }, question.hint));
   screen.middle.append(...more);
@@ -287,7 +287,7 @@ export function form(told) {
       else return false;
       return true;
     };
-    screen.middle.append(el("p", { class: "asked", dir: "auto" }, first.text), el("table", { class: "form", dir: "ltr" }, head, el("tbody", {}, ...lines)), next);
+    screen.middle.append(el("h1", { class: "asked", dir: "auto" }, first.text), el("table", { class: "form", dir: "ltr" }, head, el("tbody", {}, ...lines)), next);
     shown();
   });
 }

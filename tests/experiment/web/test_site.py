@@ -266,7 +266,11 @@ def test_who_comes_back_too_late_is_told_so(home: Callable[..., Prepared]) -> No
         visitor.did(visitor.begin(), stopped=True)
         with prepared.store.transaction() as s:
             s.scalars(select(SessionRow)).one().started_at = utc_now() - timedelta(hours=2)
-        assert visitor.open(again=True)["kind"] == "late"
+        late = visitor.open(again=True)
+        assert (late["kind"], late["link_text"]) == (
+            "late",
+            "With this link you can come back and withdraw. Keep it to yourself:",
+        )
 
 
 def test_a_step_has_no_link_of_one_s_own_but_its_end_has(home: Callable[..., Prepared]) -> None:
