@@ -31,12 +31,12 @@ def in_window(folder: str) -> None:
     from PIL import Image, ImageGrab
 
     from experiment.choices import clip_heard, consenting
-    from experiment.config import LevelConfig
     from experiment.items import consent_more, every_question
     from experiment.lab import window as window_
     from experiment.lab.fitting import every_screen
     from experiment.lab.window import Window
     from experiment.question import Question
+    from experiment.stations import LevelConfig
     from tastelab.study import load_study
 
     config = load_study(ROOT / "study.toml").experiment

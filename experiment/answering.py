@@ -69,12 +69,7 @@ def _read(s: Session, session_id: int) -> Stored:
     made = select(Screening.test, Screening.passed).where(Screening.session_id == session_id)
     screenings = s.execute(made.order_by(Screening.id)).all()
     return Stored(
-        session_id,
-        session.participant.code,
-        session.language,
-        session.seed,
-        session.status,
-        plan,
+        session_id, session.participant.code, session.language, session.seed, session.status, plan,
         agreed.special_categories if agreed else None,
         frozenset((trial, item) for trial, item in given),
         frozenset(seen),
@@ -84,7 +79,7 @@ def _read(s: Session, session_id: int) -> Stored:
         session.sitting,
         Counter((trial, item) for trial, item in anew),
         sum(x.test == PROOF for x in screenings),
-    )
+    )  # fmt: skip
 
 
 def started(store: Store, session_id: int, token: str | None = None) -> Stored:

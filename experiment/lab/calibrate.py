@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from experiment.config import LevelConfig
 from experiment.data.store import Store
 from experiment.data.tables import Calibration, utc_now
 from experiment.errors import ExperimentError
 from experiment.lab.hardware import output_device
 from experiment.lab.playback import open_sound, play_through, release
+from experiment.stations import LevelConfig
 from experiment.tones import reference_noise
 
 SECONDS = 8.0

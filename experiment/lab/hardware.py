@@ -14,8 +14,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from experiment.config import ExperimentConfig, Seat
+from experiment.config import ExperimentConfig
 from experiment.errors import ExperimentError
+from experiment.stations import Seat
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from experiment.config import ExperimentConfig, LevelConfig, stored_config
+from experiment.config import ExperimentConfig, stored_config
+from experiment.stations import LevelConfig
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.ratings import RatingsTask
 

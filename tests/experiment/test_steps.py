@@ -12,13 +12,14 @@ import pytest
 from sqlalchemy import func, select
 
 from experiment import answering, launch
-from experiment.config import ExperimentConfig, LevelConfig
+from experiment.config import ExperimentConfig
 from experiment.data.store import Store
 from experiment.data.tables import Event, Response, Screening, Seen, Stimulus, Trial
 from experiment.headphones import HeadphoneTrial
 from experiment.launch import Prepared
 from experiment.question import Answer, Back, Question
 from experiment.session import perform, run_session
+from experiment.stations import LevelConfig
 from experiment.steps import (
     Ask,
     Consent,

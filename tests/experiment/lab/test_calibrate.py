@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from experiment.config import LevelConfig
 from experiment.data.tables import Calibration, utc_now
 from experiment.errors import ExperimentError
 from experiment.lab import calibrate
 from experiment.lab.hardware import Device
 from experiment.launch import Prepared
+from experiment.stations import LevelConfig
 from tests.experiment.lab.glass import World
 
 TARGET = LevelConfig(by="station", dba=65, days=10)

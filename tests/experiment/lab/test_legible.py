@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from experiment.config import ExperimentConfig, Seat
+from experiment.config import ExperimentConfig
 from experiment.lab import legible
 from experiment.lab.fitting import NARROWEST, Tight, minutes_of_arc, on_paper
 from experiment.lab.legible import check_angle, check_fonts, check_room, check_words, on_the_narrowest
+from experiment.stations import Seat
 from experiment.texts import FOLDER
 
 WORDY = "Donaudampfschifffahrtsgesellschaftskapitän " * 400
