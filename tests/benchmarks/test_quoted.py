@@ -45,5 +45,7 @@ def test_a_source_says_which_code_measured_it(tmp_path: Path) -> None:
 def test_the_front_page_is_short_and_leads_everywhere() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.split()) < 900
+    # Pages that the site alone has: what stands at the top of the repository, and what one comes to from a guide.
+    site = {"api.md", "changes.md", "developer.md", "readme.md", "security.md", "way.md"}
     for guide in sorted((ROOT / "docs").glob("*.md")):
-        assert f"docs/{guide.name}" in text, guide.name
+        assert f"docs/{guide.name}" in text or guide.name in site, guide.name
