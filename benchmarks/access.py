@@ -130,8 +130,8 @@ def _sound() -> bytes:
 class Looking:
     """A page that is given one state after the other."""
 
-    def __init__(self, context: Any, script: str, pictures: Path | None):
-        self.context, self.script, self.pictures = context, script, pictures
+    def __init__(self, context: Any, here: str, script: str, pictures: Path | None):
+        self.context, self.here, self.script, self.pictures = context, here, script, pictures
         self.found: list[dict[str, Any]] = []
 
     def look(self, page: Any, name: str, width: int) -> None:
@@ -161,7 +161,7 @@ class Looking:
         page.route(
             "**/sound/*", lambda route: route.fulfill(body=b"none" if broken else sound, content_type="audio/flac")
         )
-        page.goto(HERE)
+        page.goto(self.here)
         page.wait_for_selector("[data-open]")
         page.evaluate(self.script)
         if not broken:
@@ -183,9 +183,6 @@ class Looking:
         page.close()
 
 
-HERE = "http://localhost:18799"
-
-
 def access(pictures: Path | None = None, languages: tuple[str, ...] = ("en", "ar")) -> dict[str, Any]:
     """All states at all widths."""
     import threading
@@ -197,6 +194,7 @@ def access(pictures: Path | None = None, languages: tuple[str, ...] = ("en", "ar
     from starlette.responses import Response
     from starlette.routing import Route
 
+    from benchmarks.crowd import free
     from experiment.web.application import STATIC, TYPES, looks
 
     def served(request: Any) -> Any:
@@ -207,7 +205,8 @@ def access(pictures: Path | None = None, languages: tuple[str, ...] = ("en", "ar
         return Response(path.read_bytes(), media_type=TYPES.get(path.suffix, "text/plain"))
 
     app = Starlette(routes=[Route("/", served), Route("/static/{name:path}", served)])
-    server = uvicorn.Server(uvicorn.Config(app, port=18799, log_level="error"))
+    (port,) = free(1)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     threading.Thread(target=server.run, daemon=True).start()
     while not server.started:
         time.sleep(0.05)
@@ -223,7 +222,7 @@ def access(pictures: Path | None = None, languages: tuple[str, ...] = ("en", "ar
             there = states(language)
             there["listen, broken"] = next(x for x in there.values() if x["kind"] == "listen")
             for width in WIDTHS:
-                looking = Looking(browser.new_context(locale=language), script, pictures)
+                looking = Looking(browser.new_context(locale=language), f"http://localhost:{port}", script, pictures)
                 for name, screen in there.items():
                     looking.show(f"{language}, {name}", screen, width, sound)
                     looked += 1

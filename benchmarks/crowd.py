@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,7 +26,6 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-PORT = 18700
 PACE = 8.0  # s between two messages of a person
 WINDOW = 90.0  # s that are measured at a person's pace
 
@@ -72,6 +73,15 @@ def entered(url: str, folder: Path) -> Any:
         there = list(s.scalars(select(Stimulus).where(Stimulus.study_id == number).order_by(Stimulus.id)))
     assert len(there) == len(rows)
     return Prepared(store, number, study.experiment, there)
+
+
+def free(n: int) -> list[int]:
+    """Ports that nobody listens at."""
+    with ExitStack() as held:
+        some = [held.enter_context(socket.socket()) for _ in range(n)]
+        for one in some:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in some]
 
 
 class Connection:
@@ -234,7 +244,7 @@ def run(
 ) -> dict[str, Any]:  # fmt: skip
     """So many people at so many servers; what was acknowledged is looked for in the database."""
     with tempfile.TemporaryDirectory() as folder:
-        ports = [PORT + k for k in range(servers)]
+        ports = free(servers)
         them = Servers(url, ports, Path(folder))
         try:
             crowd, seconds = asyncio.run(_all(them, people, ports, pace, window, 0.4 if kill else None, most))
