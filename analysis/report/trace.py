@@ -23,6 +23,7 @@ from analysis.page.standing import Line, numbers_of
 from analysis.report.origins import SETTING, numbers_in, source_of
 from analysis.report.reach import Clip, Pools, Reach
 from analysis.report.write import columns_of, printed
+from experiment.data.private import own_folder
 
 if TYPE_CHECKING:
     from analysis.data.frames import StudyData
@@ -241,9 +242,9 @@ def placed(name: str, lines: Iterable[str], tables: list[str]) -> list[Sentence]
 
 
 def write_index(index: dict[str, Any], folder: Path) -> None:
-    """Lay the index beside the report."""
+    """Lay the index beside the report, in a folder for its owner alone: single answers stand there, as in snapshots."""
     path = folder / FOLDER / INDEX
-    path.parent.mkdir(parents=True, exist_ok=True)
+    own_folder(path.parent)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(json.dumps(index, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(partial, path)

@@ -115,7 +115,7 @@ class Pages:
             if not numbers:
                 continue
             marks = ", ".join(f'<a id="{n.id}" href="../report.html#{n.id}">{escape(n.printed)}</a>' for n in numbers)
-            on = ", ".join(self._place(place) for place in line.on)
+            on = "; ".join(self._place(place) for place in line.on)
             reach = trace.all_behind[numbers[0].id]
             out.append(
                 f'<h2 id="{line.id}">{escape(line.said)}</h2><p>Numbers: {marks}. Stands on {on or "nothing"}: {self._counts(reach)}.</p>'
@@ -176,7 +176,8 @@ class Pages:
             parts = []
             for row, cells in _by(mine, lambda n: n.row if n.table else n.column).items():
                 whole = len(cells) == self._many[table, row]
-                shown = f"row {int(row) + 1}" if table else str(row)
+                mark, words = (cells[0].id, f"row {int(row) + 1}") if table else (str(row), str(row))
+                shown = f'<a href="{page}.html#{mark}">{words}</a>'
                 parts.append(shown if whole else f"{shown}: {escape(', '.join(c.column for c in cells))}")
             out.append(f"{said}({len(mine)}: {', '.join(parts)})")
         return out

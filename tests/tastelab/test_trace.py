@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import html
 import json
+import os
 import random
 import re
 import shutil
 import sqlite3
+import stat
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -262,6 +264,8 @@ def test_pages_say_of_people_no_more_than_numbers_and_answers(reported: Lived) -
                 path.name
             )
     assert all(code.startswith("bot-") for code in codes)
+    if os.name != "nt":
+        assert stat.S_IMODE((reported.out / "small" / "trace").stat().st_mode) == 0o700
 
 
 def test_size_stays_reasonable(reported: Lived) -> None:
