@@ -87,3 +87,21 @@ def test_the_lockfile_has_the_pinned_versions_by_hash_and_names_no_host() -> Non
         if wanted.name == "tastelab" or "'dev'" in line or '"dev"' in str(wanted.marker):
             continue
         assert wanted.specifier.contains(locked[canonicalize_name(wanted.name)]), line
+
+
+def test_every_pinned_package_has_its_licence_in_the_list() -> None:
+    """Of those that are installed here the list says what they say themselves (tomli is for older Pythons)."""
+    lines = [x.split(" | ") for x in (ROOT / "docs" / "licences.md").read_text(encoding="utf-8").splitlines()]
+    listed = {x[0].strip("| "): (x[1].strip(), x[2].strip("| ")) for x in lines if len(x) == 3}
+    pins = dict(x.split("==") for x in (ROOT / "constraints.txt").read_text(encoding="utf-8").split())
+    assert {name: listed.get(name, ("",))[0] for name in pins if name != "tomli"} == {
+        n: v for n, v in pins.items() if n != "tomli"
+    }
+    assert [name for name, (_, licence) in listed.items() if not licence] == []
+    for name, licence in (
+        ("pingouin", "GPL-3.0"),
+        ("torch", "BSD-3-Clause"),
+        ("psycopg", "LGPL-3.0-only"),
+        ("wakepy", "MIT"),
+    ):
+        assert licence in listed[name][1]
