@@ -51,8 +51,12 @@ def licence(name: str) -> str:
 
 def pinned() -> list[tuple[str, str]]:
     """Name and version of every pinned package."""
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
-    return [(m[1], m[2]) for line in lines if (m := re.fullmatch(r"([\w.-]+)==(\S+)", line))]
+    found: dict[str, tuple[str, str]] = {}
+    for file in ("constraints.txt", "requirements.lock"):
+        for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
+            if m := re.match(r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;]+)", line):
+                found.setdefault(re.sub(r"[-_.]+", "-", m[1]).lower(), (m[1], m[2]))
+    return sorted(found.values(), key=lambda x: x[0].lower())
 
 
 def rows() -> list[tuple[str, str, str]]:
