@@ -204,6 +204,16 @@ def test_tables_fit_eighty_columns_with_whole_headers(capsys: pytest.CaptureFixt
     assert sorted(shown + left.split(": ", 1)[1].split(", ")) == sorted(row)
 
 
+def test_what_has_no_room_is_named_within_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"another_column_{k}" for k in range(12)]
+    row = {"taste": "sweet", "effect": 0.5, "p": 0.01, "state": "ok", **dict.fromkeys(names, "a long word in every cell")}
+    show("x", "robust", None, {"tests": [row]}, False, None)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    told = " ".join(lines[next(k for k, line in enumerate(lines) if "also in" in line) :])
+    assert sum(name in told for name in names) > 8
+
+
 def test_csv_holds_the_table_that_the_file_is_called_after(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tables = {"first": [{"a": 1}], "anova": [{"term": "prompt"}], "empty": []}
     for name, wanted in (("anova", "anova"), ("other", "first"), ("empty", "first")):
