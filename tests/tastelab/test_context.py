@@ -206,7 +206,13 @@ def test_tables_fit_eighty_columns_with_whole_headers(capsys: pytest.CaptureFixt
 
 def test_what_has_no_room_is_named_within_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
     names = [f"another_column_{k}" for k in range(12)]
-    row = {"taste": "sweet", "effect": 0.5, "p": 0.01, "state": "ok", **dict.fromkeys(names, "a long word in every cell")}
+    row = {
+        "taste": "sweet",
+        "effect": 0.5,
+        "p": 0.01,
+        "state": "ok",
+        **dict.fromkeys(names, "a long word in every cell"),
+    }
     show("x", "robust", None, {"tests": [row]}, False, None)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80

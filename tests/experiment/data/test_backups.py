@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from experiment.data import backups
 from experiment.data.backups import backup, folder_for, forget
 from experiment.data.store import Store
 from experiment.data.tables import Base
@@ -169,3 +171,36 @@ def test_what_was_deleted_before_goes_from_free_pages_too(tmp_path: Path) -> Non
     assert forget(folder, stones(opened)) == "deleted from 1 of 1 backups"
     assert b"UNMISTAKABLE" not in path.read_bytes()
     opened.close()
+
+
+def test_who_withdraws_while_a_backup_is_written_is_in_no_file(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a server the copy is gone through once more, since nobody else reaches a booth's folder; beside an SQLite file the
+    withdrawal takes away what is not finished, and the backup says that it could not be written."""
+    folder = tmp_path / "backups"
+    sat(store, "stays", secret="kept")
+    sat(store, "gone", SECRET, secret="UNMISTAKABLE")
+    copied, replace = backups._copy_rows, os.replace
+
+    def copy(store: Store, target: Path) -> None:
+        copied(store, target)
+        assert b"UNMISTAKABLE" in target.read_bytes()
+        withdraw(store, "gone")
+
+    def finish(partial: Path, target: Path) -> None:
+        monkeypatch.undo()
+        assert b"UNMISTAKABLE" in partial.read_bytes()
+        withdraw(store, "gone")
+        forget(folder, stones(store))
+        replace(partial, target)
+
+    if store.engine.dialect.name == "postgresql":
+        monkeypatch.setattr(backups, "_copy_rows", copy)
+        found = of(backup(store, folder))
+        assert (len(found["response"]), len(found["tombstone"])) == (6, 1)
+    else:
+        monkeypatch.setattr("experiment.data.backups.os.replace", finish)
+        with pytest.raises(ExperimentError, match="cannot be written"):
+            backup(store, folder)
+    assert [p for p in folder.iterdir() if b"UNMISTAKABLE" in p.read_bytes()] == []
