@@ -21,6 +21,7 @@ evidence:
 	@$(VENV)/bin/python -m benchmarks.evidence
 	@test -f docs/evidence/generate.json || $(VENV)/bin/python -m benchmarks.generate
 	@test -f docs/evidence/fad.json || $(VENV)/bin/python -m benchmarks.fad
+	@$(VENV)/bin/python -m benchmarks.quoted
 
 # How many single faults, drawn over all packages, the tests notice (an hour or two; it goes on where it was stopped).
 mutants:

@@ -1,4 +1,4 @@
-"""The long measurements that docs/evidence.md quotes: ``make evidence``. Resumable: a measurement that is there is not made again.
+"""The long measurements that docs/evidence.md quotes: ``make evidence``. Resumable: what is of today's code and weights is not made again.
 
 pulse      does the model keep time: of music it hears and goes on with, and of a tempo in the caption
 bands      articulation, harmony, mode, players, dynamics, register as asked; steadiness, spectrum, drones, FAD
@@ -76,6 +76,7 @@ from benchmarks import (
     withdrawals,
 )
 from benchmarks import analysis as speed
+from benchmarks.freshness import minutes, older
 from benchmarks.measured import measured as provenance
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -220,21 +221,30 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def main(names: list[str]) -> None:
-    """Make the measurements that are not there yet (or only those named, anew)."""
+    """Make the measurements that are older than what they measure, or only those named; with ``--old`` say which these are."""
+    asked = [n for n in names if n != "--old"]
+    if unknown := [n for n in asked if n not in MEASUREMENTS]:
+        sys.exit(f"no measurement is called {unknown[0]!r}; there are: {', '.join(MEASUREMENTS)}")
+    why = {name: "asked for" if name in asked else older(name) for name in asked or MEASUREMENTS}
+    todo = [name for name, reason in why.items() if reason]
+    known = [m for m in map(minutes, todo) if m is not None]
+    print(
+        f"{len(todo)} of {len(MEASUREMENTS)} to measure; {len(known)} of them took {sum(known) / 60:.1f} h the last time",
+        flush=True,
+    )
+    if "--old" in names:
+        for name in todo:
+            print(f"{name}: {why[name]}")
+        return
     import torch
 
     torch.set_num_threads(1)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    for name, measure in MEASUREMENTS.items():
+    for name in todo:
         path = RESULTS / f"{name}.json"
-        if names and name not in names:
-            continue
-        if path.exists() and not names:
-            print(f"{name}: there already ({path.relative_to(ROOT)})")
-            continue
-        print(f"{name}: measuring", flush=True)
+        print(f"{name}: measuring ({why[name]})", flush=True)
         started = time.monotonic()
-        result = measure()
+        result = MEASUREMENTS[name]()
         result = {**result, "measured": provenance(time.monotonic() - started)}
         partial = path.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(json.dumps(result, indent=1) + "\n")
