@@ -47,7 +47,7 @@ KEYS = (
 )
 ONWARD = ("Continue", "Play", "I agree", "Yes", "No", "Listen again")
 QUESTIONS = ("choice", "multiple", "number", "text", "slider", "steps", "form")
-SLACK = 0.35  # s that a change of focus, or an answer that was given before it, may be under way
+SLACK = 0.15  # s that a change of focus, or the word of a first flip, may be under way
 OTHER = (
     "import pyglet; w = pyglet.window.Window(60, 60, style='borderless'); w.set_location(1215, 400); "
     "print(w._window, flush=True); pyglet.app.run()"
@@ -93,13 +93,13 @@ class Wild:
     def once(self) -> None:
         """One input."""
         kind = self.rng.choice(
-            ["click", "double", "key", "drag", "focus", "stop"], p=[0.52, 0.08, 0.27, 0.07, 0.05, 0.01]
+            ["click", "double", "key", "drag", "focus", "stop"], p=[0.525, 0.08, 0.27, 0.07, 0.05, 0.005]
         )
         self.inputs += 1
         if kind in ("click", "double"):
             x, y = self.place()
             self.xdotool("mousemove", str(x), str(y), *(["click", "1"] * (2 if kind == "double" else 1)))
-        elif kind == "key" and self.screen == "number" and self.rng.random() < 0.5:  # else most of them are too young
+        elif kind == "key" and self.screen == "number" and self.rng.random() < 0.9:  # else most of them are too young
             self.xdotool("key", *"35", "Return")
         elif kind == "key":
             self.xdotool("key", str(self.rng.choice(KEYS)))
@@ -221,8 +221,9 @@ def looked_at(db: str, told: list[dict[str, Any]], away: list[tuple[float, float
             ).all()
             anew = s.scalars(select(Superseded).join(Trial).where(of)).all()
             onsets = s.scalars(select(Event).where(Event.session_id == row.id, Event.name == "audio_onset")).all()
-            order = list(dict.fromkeys(item for item, _ in asked))
-            stored = [r.item for r, t in given if t.block != "affect"]
+            again = {x.item for x in anew}
+            order = [item for item in dict.fromkeys(item for item, _ in asked) if item not in again]
+            stored = [r.item for r, _ in given if r.item not in again]  # what was answered anew stands after it
             if [i for i in order if i in set(stored)] != list(dict.fromkeys(stored)):
                 wrong.append(f"{code}: shown {order}, stored {stored}")
             for r, t in given:
@@ -236,8 +237,10 @@ def looked_at(db: str, told: list[dict[str, Any]], away: list[tuple[float, float
                 elif when - before[-1] < 0.25:  # the marker comes a little after the flip
                     wrong.append(f"{code} {r.item}: stored {when - before[-1]:.3f} s after its screen was told")
                 soon += when - before[-1] < 1.0 if before else 0
-                if any(left + SLACK < when < back for left, back in away):
-                    wrong.append(f"{code} {r.item}: stored while another window had the focus")
+                # The press was so long after its screen's first flip; what is stored follows when the computer has time.
+                pressed = before[-1] + float(r.response_time or 0) if before else when
+                if any(left + SLACK < pressed < back for left, back in away):
+                    wrong.append(f"{code} {r.item}: pressed while another window had the focus")
                 clips = [c for c in (t.first_id, t.second_id) if c is not None]
                 whole = [e for e in onsets if e.trial_id == t.id and e.detail.get("whole")]
                 if len(whole) < len(clips):
