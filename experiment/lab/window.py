@@ -168,6 +168,10 @@ class Window:
         for button in [*buttons, *always]:
             button.hover, button.focus = button.contains(point), button is self.focus
         self._live = [b for b in (*buttons, *always) if b.enabled]
+        if self._last_flip is not None:
+            # Where nothing waits for the display (no vsync), do not draw as fast as can be. What was pressed meanwhile is gathered
+            # right after the window heard of what happened to it: a key typed into another window came after the focus went there.
+            time.sleep(SOFTWARE if self._software else CARD)
         drawn = self._draw([*parts, *buttons, *always])
         if drawn or not self._software or self._last_flip is None or time.monotonic() - self._shown >= ANEW:
             self.window.flip(clearBuffer=False)
@@ -187,8 +191,6 @@ class Window:
             told, self._untold = self._untold, None
             size = (int(self.window.size[0]), int(self.window.size[1]))
             self.marker({**told, "shown": [x for w, _ in self._drawn for x in seen(w, size)]})
-        # Where nothing waits for the display (no vsync), do not draw as fast as can be.
-        time.sleep(SOFTWARE if self._software else CARD)
         self._gather()
         clicked, self._clicked = None, False
         while not self._clicked and self._pending and not isinstance(self._pending[0][1], str):

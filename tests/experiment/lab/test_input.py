@@ -160,6 +160,28 @@ def test_what_is_typed_into_another_window_answers_nothing(glass: World) -> None
     assert answer.interaction["focus_losses"] == 1
 
 
+def test_a_key_that_follows_the_focus_into_another_window_within_a_frame_answers_nothing(
+    glass: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keyboard tells of it at once, of the focus the window hears with its next events: while it waits for the next frame."""
+    screens = Screens("en", 0, dead_time=0.3)
+    sleep, there = glass.clock.sleep, list[str]()
+
+    def typed(seconds: float) -> None:
+        sleep(seconds)
+        glass.window.released += [SimpleNamespace(name=k, tDown=glass.clock.now + BOOT) for k in there]
+        there.clear()
+
+    def leaves() -> None:
+        glass.window.handlers["on_deactivate"]()
+
+    monkeypatch.setattr(glass.clock, "sleep", typed)
+    back = [lambda: glass.window.handlers["on_activate"](), *frames(0.1), *key(glass, "3", "return")]
+    answer = ask(screens, STEPS, *frames(0.5), lambda: there.append("4"), leaves, nothing, *back)
+    assert answer.value == 3.0
+    assert dropped(answer) == 1
+
+
 def test_after_the_question_whether_to_stop_the_screen_is_a_new_one(glass: World) -> None:
     """A double click on "No" does not press what lies under it; the time of doubt counts."""
     screens = Screens("en", 0, dead_time=0.3)
