@@ -137,6 +137,9 @@ def used(words: dict[str, Any], config: ExperimentConfig) -> dict[str, Any]:
         "web": False,  # what a browser says around the session
     }
     kept = {k: v for k, v in words.items() if optional.get(k, True)}
+    if "told" in kept:  # what frames the consent's fields, of those that say something
+        needed = config.consent.needed()
+        kept["told"] = {k: v for k, v in kept["told"].items() if f"told.{k}" in needed}
     if "headphones" in kept and not config.sides:
         kept["headphones"] = {k: v for k, v in kept["headphones"].items() if not k.startswith(SIDES)}
     if "affect" in kept:

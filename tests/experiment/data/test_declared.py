@@ -200,3 +200,17 @@ def test_a_version_that_is_entered_is_told_by_its_number(store: Store) -> None:
         assert enter(s, study, definition(changed(replays=1)), None, "why") == 2
     with store.transaction() as s:
         assert enter(s, study, definition(changed(replays=2)), None) == 3
+
+
+def test_a_study_of_a_version_that_told_less_in_its_consent_goes_on(store: Store) -> None:
+    """Texts that came with a later version, and that this study shows nobody, are no change of it."""
+    config = changed()
+    now = {x: texts(x, None) for x in ("en", "it")}
+    then = {x: {**words, "told": {k: v for k, v in words["told"].items() if k != "retention"}} for x, words in now.items()}
+    assert text_changes(then, now, config) == []
+    study = store.ensure_study("s", "S", definition(config), then)
+    sat(store, "A")
+    assert store.ensure_study("s", "S", definition(config), now) == study
+    kept = config_of(TABLE | {"consent": {"retention": "2030-01-01", "controller": "The lab"}})
+    assert set(used(now["en"], kept)["told"]) == {"retention", "controller"}
+    assert {c.where for c in text_changes(then, now, kept)} == {f"texts.{x}.told.retention" for x in ("en", "it")}
