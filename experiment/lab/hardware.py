@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -155,10 +156,15 @@ def _pactl(*arguments: str) -> str:
 
 
 def _portaudio() -> list[dict[str, Any]]:
+    """Outputs that PortAudio knows. Windows has each card once for each of its four ways to sound; PsychoPy opens WASAPI's."""
     try:
         import sounddevice
 
-        return [d for d in sounddevice.query_devices() if d["max_output_channels"] > 0]
+        there = [d for d in sounddevice.query_devices() if d["max_output_channels"] > 0]
+        if platform.system() != "Windows":
+            return there
+        wasapi = [k for k, way in enumerate(sounddevice.query_hostapis()) if "WASAPI" in way["name"]]
+        return [d for d in there if d["hostapi"] in wasapi] or there
     except Exception:  # sounddevice raises its own, ValueError and OSError
         return []
 

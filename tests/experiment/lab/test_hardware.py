@@ -139,6 +139,29 @@ def test_without_pulseaudio_psychopy_and_portaudio_are_told(monkeypatch: pytest.
         hardware.choose(None, "Micro")
 
 
+def test_a_card_that_windows_lists_four_times_is_chosen_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under each of its ways to sound a card has a name of its own, or the same; PsychoPy looks among WASAPI's alone."""
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: None)
+    monkeypatch.setattr(hardware.platform, "system", lambda: "Windows")
+    focusrite, realtek = "Headphones (Focusrite USB Audio)", "Speakers (Realtek(R) Audio)"
+    named = [("Microsoft Sound Mapper - Output", 0), (focusrite[:31], 0), (realtek, 0), ("Primary Sound Driver", 1),
+             (focusrite, 1), (realtek, 1), (focusrite, 2), (realtek, 2), (focusrite, 3), (realtek, 3)]  # fmt: skip
+    there = [{"name": n, "max_output_channels": 2, "index": k, "hostapi": way} for k, (n, way) in enumerate(named)]
+    ways = [{"name": n} for n in ("MME", "Windows DirectSound", "Windows WASAPI", "Windows WDM-KS")]
+    fake: Any = SimpleNamespace(
+        query_devices=lambda: there, query_hostapis=lambda: ways, default=SimpleNamespace(device=(0, 1))
+    )
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    psychopy = ModuleType("psychopy")
+    psychopy.__dict__["prefs"] = SimpleNamespace(hardware={})
+    monkeypatch.setitem(sys.modules, "psychopy", psychopy)
+    assert hardware.sounds() == [focusrite, realtek]
+    hardware.choose(None, "realtek")
+    assert (fake.default.device, psychopy.__dict__["prefs"].hardware) == ((None, 7), {"audioDevice": [realtek]})
+    del ways[2]
+    assert len(hardware.sounds()) == len(named)
+
+
 @pytest.fixture
 def screens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two screens, the second of which tells its name as Windows does."""
