@@ -61,6 +61,8 @@ def _of_report(study: Study, db: str, trace: Trace, what: str) -> Found | None:
     inside = [n for n in trace.numbers.values() if n.id.startswith(f"{what}.")]
     if inside:
         return Found({"numbers": _listed(trace, inside)}, ["numbers"])
+    from analysis.report.trace import LEFT_OUT
+
     made = trace.of_checkpoint(what)
     if made:
         went = trace.forward([c.clip for c in made])
@@ -68,7 +70,10 @@ def _of_report(study: Study, db: str, trace: Trace, what: str) -> Found | None:
     person = _person(study, db, trace, what)
     if person is None:
         return None
-    return _forward(trace, {"answers": trace.answers(trace.of_person(person))}, trace.forward(person=person))
+    found = _forward(trace, {"answers": trace.answers(trace.of_person(person))}, trace.forward(person=person))
+    if person in trace.pools.left_out:
+        found.lines.insert(0, f"Person {person} was {LEFT_OUT}.")
+    return found
 
 
 def _meant(what: str, row: ClipRow) -> bool:
@@ -84,7 +89,7 @@ def _person(study: Study, db: str, trace: Trace, what: str) -> int | None:
     from analysis.data.numbered import number_of
     from experiment.data.connect import file_of
 
-    there = {int(p) for p in trace.pools.data.people["participant"]}
+    there = {int(p) for p in trace.pools.data.people["participant"]} | trace.pools.left_out
     said = PERSON.fullmatch(what)
     if said:
         return int(said[1]) if int(said[1]) in there else None

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FOLDER = "trace"
 INDEX = "index.json"
 WORDS = 3  # columns that name a row
+LEFT_OUT = "left out by the study file's rules: counted among sessions and special categories alone"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from analysis.page.style import by_people
 from analysis.report.reach import Clip, Reach
-from analysis.report.trace import FOLDER, Number, Trace
+from analysis.report.trace import FOLDER, LEFT_OUT, Number, Trace
 from analysis.report.write import printed
 
 SENTENCES, CLIPS, PEOPLE = "sentences", "clips", "people"  # pages; a table's is called as the table
@@ -157,6 +157,11 @@ class Pages:
             head = ["task", "trial", "item", "clip", "against", "answer"]
             out.append(
                 f'<h2 id="person-{person}">Person {person}</h2><details><summary>{len(rows)} answers</summary>{_rows(head, rows)}</details>'
+                + self._went(trace.forward(person=person))
+            )
+        for person in sorted(trace.pools.left_out):
+            out.append(
+                f'<h2 id="person-{person}">Person {person}</h2><p>{LEFT_OUT[0].upper()}{LEFT_OUT[1:]}.</p>'
                 + self._went(trace.forward(person=person))
             )
         return "".join(out)

@@ -22,9 +22,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.data.careless import without
+from analysis.report import build as building
 from analysis.report.trace import Trace, read_trace
 from stimuli.manifest import read_manifest, update_manifest
-from tests.analysis.report.study import sketched
+from tastelab.following import _of_report
+from tastelab.study import load_study
+from tests.analysis.report.study import answers, inputs, sketched
 from tests.conftest import ROOT, TASTES
 from tests.tastelab.conftest import BOTS, Lived, call, clip_rows
 
@@ -452,3 +456,24 @@ def test_a_clip_that_nobody_heard_is_said_to_be_so(mine: Lived, tmp_path: Path) 
     assert said.out.rstrip().endswith("No session has heard it yet.")
     assert "No session" not in call("trace", "sweet-base-000", *mine.where).out
     assert "No session" not in call("trace", "sweet-base-000", *where, "--json").out
+
+
+def test_whom_rules_left_out_is_said_to_be_left_out(lived: Lived, tmp_path: Path) -> None:
+    """A page of the report links to them; they are not called unknown, and nothing of theirs is followed on."""
+    whole = answers(people=8)
+    with sketched(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(building, "STEPS", tuple(s for s in building.STEPS if s[0] == "people"))
+        building.build(inputs(tmp_path, data=without(whole, {3}), excluded={"straight": [3]}))
+    trace = Trace(json.loads((tmp_path / "trace" / "index.json").read_text(encoding="utf-8")), whole)
+    study, nowhere = load_study(lived.study), f"sqlite:///{tmp_path / 'none.db'}"
+    found = _of_report(study, nowhere, trace, "person-3")
+    assert found is not None
+    assert found.lines[0].startswith("Person 3 was left out by the study file's rules")
+    assert (
+        found.tables["answers"],
+        {row["table"] for row in found.tables["went_into"]} <= {"flow", "demographics", "sentences"},
+    ) == ([], True)
+    other = _of_report(study, nowhere, trace, "person-4")
+    assert other is not None
+    assert (len(other.tables["answers"]) > 0, "left out" in other.lines[0]) == (True, False)
+    assert _of_report(study, nowhere, trace, "person-9") is None

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from analysis.data.careless import without
 from analysis.data.frames import StudyData
 from analysis.report import build as building
 from analysis.report.origins import SOURCES, UNSAID, Source, source_of
@@ -190,3 +191,16 @@ def test_a_snapshot_that_is_gone_is_said_in_a_line(folder: Path, traced: Trace) 
     assert read_trace(folder / "nowhere") is None
     with pytest.raises(AnalysisError, match="are gone; run 'tastelab analysis report'"):
         read_trace(folder / "None")
+
+
+def test_whoever_rules_leave_out_has_a_place_on_the_page_of_people(tmp_path: Path) -> None:
+    """Counts of sessions stand on these people too: what links to them leads somewhere, and says that they were left out."""
+    gone = {3, 5}
+    with sketched(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(building, "STEPS", tuple(s for s in building.STEPS if s[0] in CHEAP))
+        building.build(inputs(tmp_path, data=without(data(), gone), excluded={"straight": sorted(gone)}))
+    pages = {f.name: f.read_text(encoding="utf-8") for f in (tmp_path / "trace").glob("*.html")}
+    led = {p for text in pages.values() for p in re.findall(r'href="people\.html#([^"]+)"', text)}
+    there = set(re.findall(r'id="(person-\d+)"', pages["people.html"]))
+    assert led == there == {f"person-{p}" for p in range(1, PEOPLE + 1)}
+    assert pages["people.html"].count("counted among sessions and special categories alone") == len(gone)

@@ -206,7 +206,9 @@ def test_a_study_of_a_version_that_told_less_in_its_consent_goes_on(store: Store
     """Texts that came with a later version, and that this study shows nobody, are no change of it."""
     config = changed()
     now = {x: texts(x, None) for x in ("en", "it")}
-    then = {x: {**words, "told": {k: v for k, v in words["told"].items() if k != "retention"}} for x, words in now.items()}
+    then = {
+        x: {**words, "told": {k: v for k, v in words["told"].items() if k != "retention"}} for x, words in now.items()
+    }
     assert text_changes(then, now, config) == []
     study = store.ensure_study("s", "S", definition(config), then)
     sat(store, "A")
