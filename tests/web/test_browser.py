@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 import time
@@ -275,6 +276,37 @@ def test_signs_of_life_are_a_session_s_alone(prepared: Prepared, address: str, c
     with page.expect_response("**/api/alive") as answer:
         page.clock.run_for(60_000)
     assert answer.value.status == 200
+    page.close()
+    context.close()
+    assert hand.wrong == []
+
+
+def test_leaving_the_page_while_it_loads_costs_no_answer(prepared: Prepared, address: str, chromium: Any) -> None:
+    """What happened before the session's clock began is told on that clock; the first message is stored, not refused."""
+    context = chromium.new_context(locale="en-GB")
+    context.add_init_script(
+        """{
+          let hidden = false;
+          Object.defineProperty(document, "hidden", { get: () => hidden });
+          const turn = (to) => { hidden = to; document.dispatchEvent(new Event("visibilitychange")); };
+          const open = indexedDB.open.bind(indexedDB);
+          IDBFactory.prototype.open = (...more) => { turn(true); setTimeout(() => turn(false), 1500); IDBFactory.prototype.open = open; return open(...more); };
+        }"""
+    )
+    page = context.new_page()
+    hand = Hand(page)
+    page.goto(address)
+    hand.at("Before you begin")
+    page.wait_for_timeout(2000)
+    hand.press("Begin")
+    hand.at("You will listen")
+    with page.expect_response("**/api/did") as answer:
+        page.get_by_role("button", name="I agree", exact=True).click()
+    assert answer.value.status == 200
+    (left,) = json.loads(answer.value.request.post_data)["left"]
+    assert left["what"] == "page"
+    assert 0 <= left["at"] < 60
+    assert 1 < left["seconds"] < 5
     page.close()
     context.close()
     assert hand.wrong == []

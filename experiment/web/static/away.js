@@ -2,7 +2,7 @@
 
 const MOST = 50; // of one message
 let times = [];
-let since = null; // since when the page is out of sight
+let since = null; // since when the page is out of sight, ms of the page: the session's clock may begin after that
 let asked = false;
 let clock = () => 0;
 
@@ -26,8 +26,10 @@ export function wholeScreen(told) {
 }
 
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) since = clock();
-  else if (since !== null) times.push({ what: "page", at: rounded(since), seconds: rounded(clock() - since) });
+  if (document.hidden) { since = performance.now(); return; }
+  if (since === null) return;
+  const seconds = (performance.now() - since) / 1000;
+  times.push({ what: "page", at: rounded(clock() - seconds), seconds: rounded(seconds) });
 });
 document.addEventListener("fullscreenchange", () => {
   if (document.fullscreenElement === null) times.push({ what: "fullscreen", at: rounded(clock()), seconds: null });
