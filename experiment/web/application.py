@@ -138,9 +138,6 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
                 return line(400, str(error))
             except Refused as no:
                 return line(no.status, str(no))
-            except ExperimentError as error:
-                log.error("%s", CODE.sub("participant", str(error)))  # for whoever runs the server; it names nobody
-                return line(503, "this can't be done now; try again")
             shown, given = found if isinstance(found, tuple) else (found, None)
             response = JSONResponse(shown)
             if given is not None:
@@ -213,7 +210,12 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
         status = getattr(error, "status_code", 500)
         return line(status, "there is nothing here" if status == 404 else "not in this way")
 
-    app = Starlette(routes=routes, exception_handlers={404: not_there, 405: not_there})
+    async def not_now(request: Request, error: Exception) -> Response:
+        log.error("%s", CODE.sub("participant", str(error)))  # for whoever runs the server; it names nobody
+        return line(503, "this can't be done now; try again")
+
+    handlers: dict[Any, Any] = {404: not_there, 405: not_there, ExperimentError: not_now}
+    app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False  # what is not there is not somewhere else either
     app.add_middleware(_Safe)
     return app

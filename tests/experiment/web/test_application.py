@@ -275,3 +275,23 @@ def test_the_first_screen_is_small() -> None:
     assert "http" not in page
     sizes = [p.stat().st_size for p in STATIC.rglob("*") if p.suffix in (".html", ".css", ".js")]
     assert 80_000 < sum(sizes) < 300_000
+
+
+def test_while_the_database_is_away_every_address_says_so(
+    home: Callable[..., Prepared], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sound and a link are asked for as well: one line, and no traceback, in the server's log."""
+    prepared = home()
+    with at(prepared) as client:
+        Visitor(client, prepared).begin()
+
+        def away(*given: object, **more: object) -> None:
+            raise ExperimentError("the database did not come back")
+
+        monkeypatch.setattr(prepared.store, "patiently", away)
+        for path in ("/sound/AAAAAAAAAAAAAAAA", f"/p/{client.cookies[COOKIE]}"):
+            answer = client.get(path, follow_redirects=False)
+            assert (answer.status_code, answer.json()) == (503, {"error": "this can't be done now; try again"})
+    assert [r.getMessage() for r in caplog.records if r.name == "tastelab.web"] == [
+        "the database did not come back"
+    ] * 2
