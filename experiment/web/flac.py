@@ -88,7 +88,7 @@ def swept() -> int:
     """Delete what servers of this computer left behind that were killed; returns how many folders."""
     gone = 0
     for folder in Path(tempfile.gettempdir()).glob(f"{_folders()}*"):
-        process = re.match(r"(\d+)-", folder.name.removeprefix(_folders()))
+        process = re.match(r"(\d{1,9})-", folder.name.removeprefix(_folders()))
         if process is not None and not lives(int(process[1])):
             shutil.rmtree(folder, ignore_errors=True)
             gone += 1
