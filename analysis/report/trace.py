@@ -257,15 +257,18 @@ def read_trace(folder: Path) -> Trace | None:
     Raises
     ------
     AnalysisError
-        If what was frozen is no longer there.
+        If the index can't be read, or what was frozen is no longer there.
     """
     from analysis.data.freeze import thaw
 
     path = folder / FOLDER / INDEX
     if not path.exists():
         return None
-    index = json.loads(path.read_text(encoding="utf-8"))
-    snapshot = folder / "snapshots" / f"{index['kind']}-{index['data_sha256'][:12]}"
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        snapshot = folder / "snapshots" / f"{index['kind']}-{index['data_sha256'][:12]}"
+    except (ValueError, KeyError, TypeError):
+        raise AnalysisError(f"{path} is no trace of a report; run 'tastelab analysis report'") from None
     if not snapshot.is_dir():
         raise AnalysisError(
             f"the answers that the report was made of, {snapshot}, are gone; run 'tastelab analysis report'"

@@ -17,6 +17,7 @@ import pytest
 
 from analysis.data.careless import without
 from analysis.data.frames import StudyData
+from analysis.errors import AnalysisError
 from analysis.report import build as building
 from analysis.report.origins import SOURCES, UNSAID, Source, source_of
 from analysis.report.reach import Clip, Pools, Reach
@@ -204,3 +205,11 @@ def test_whoever_rules_leave_out_has_a_place_on_the_page_of_people(tmp_path: Pat
     there = set(re.findall(r'id="(person-\d+)"', pages["people.html"]))
     assert led == there == {f"person-{p}" for p in range(1, PEOPLE + 1)}
     assert pages["people.html"].count("counted among sessions and special categories alone") == len(gone)
+
+
+@pytest.mark.parametrize("said", ['{"study"', "{}", "[]", '{"kind": "bot", "data_sha256": 1}'])
+def test_an_index_that_can_t_be_read_is_one_line(tmp_path: Path, said: str) -> None:
+    (tmp_path / "trace").mkdir()
+    (tmp_path / "trace" / "index.json").write_text(said, encoding="utf-8")
+    with pytest.raises(AnalysisError, match=r"index\.json is no trace of a report; run 'tastelab analysis report'"):
+        read_trace(tmp_path)
