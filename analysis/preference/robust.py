@@ -38,8 +38,9 @@ SPOKEN = {"pair": "pairs of clips"}
 # p of common variances, under which it is said and the tests with variances by taste stand beside. Not 5 %: tests of those studies in
 # which nothing is said would err more often, and all are judged by the wider variance whatever is said (calibration.json).
 UNEQUAL = 0.01
-OWN_VARIANCE = "its clips vary more than all tastes' together: judged by their own variance"
-OWN_VARIANCES = "clips vary unequally by taste: judged by each taste's own variance"
+# That an interval is wider does not say that clips vary more: fewer clips have fewer degrees of freedom.
+OWN_VARIANCE = "judged by the variance of its own clips, whose interval is the wider"
+OWN_VARIANCES = "judged by each taste's own variance of clips, whose interval is the wider"
 NUMBERS = ("effect", "ci_low", "ci_high", "standard_error", "statistic", "df", "p", "p_adjusted")
 
 
