@@ -90,7 +90,10 @@ def test_what_a_killed_server_left_goes_and_what_a_living_one_has_stays(
     over = subprocess.Popen([sys.executable, "-c", ""])
     over.wait()
     killed = tmp_path / f"{name}-{over.pid}-abc"
-    others = [tmp_path / x for x in ("tastelab-clips-another-1-abc", "tastelab-texts-1-abc", f"{name}-x-abc", f"{name}-{10**20}-abc")]
+    others = [
+        tmp_path / x
+        for x in ("tastelab-clips-another-1-abc", "tastelab-texts-1-abc", f"{name}-x-abc", f"{name}-{10**20}-abc")
+    ]
     for folder in (killed, *others):
         folder.mkdir()
         (folder / "1.flac").touch()
