@@ -246,7 +246,10 @@ def _fitted(
         except np.linalg.LinAlgError:  # a direction that says nothing
             break
         for length in (1.0, 0.5, 0.25, 0.1):
-            there = model.deviance(at + length * step)
+            try:
+                there = model.deviance(at + length * step)
+            except np.linalg.LinAlgError:  # so far out that nothing can be computed
+                continue
             if there < value:
                 at, value = at + length * step, there
                 break
