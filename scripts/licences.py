@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def main() -> None:
     """Write the page."""
     body = "".join(f"| {name} | {version} | {told} |\n" for name, version, told in rows())
     PAGE.write_text(HEAD + body, encoding="utf-8")
-    print(f"{len(rows())} packages in {PAGE.relative_to(ROOT)}")  # noqa: T201
+    sys.stdout.write(f"{len(rows())} packages in {PAGE.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":

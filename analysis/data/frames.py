@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.data.compared import Conditions
 from analysis.data.identified import IDENTIFIED, REPEATED, identified, nothing, repeated
-from analysis.data.numbered import answering, numbered
+from analysis.data.numbered import answered, answering, numbered
 from analysis.data.planned import Planned, planned
 from analysis.data.worded import item_words
 from analysis.errors import AnalysisError
@@ -109,20 +109,10 @@ def kinds_present(engine: Engine, study: str) -> dict[str, int]:
 
 def _answered(engine: Engine, study: str) -> set[str]:
     """Kinds of session of which there is an answer."""
-    from sqlalchemy import select
+    from experiment.data.tables import SessionRow
 
-    from experiment.data.tables import Response, SessionRow, StudyRow, Trial
-
-    query = (
-        select(SessionRow.kind)
-        .distinct()
-        .join(StudyRow, StudyRow.id == SessionRow.study_id)
-        .join(Trial, Trial.session_id == SessionRow.id)
-        .join(Response, Response.trial_id == Trial.id)
-        .where(StudyRow.name == study, SessionRow.status.in_(("complete", "stopped", "running")))
-    )
     with engine.connect() as connection:
-        return {str(kind) for kind in connection.execute(query).scalars()}
+        return set(connection.execute(answered(SessionRow.kind, study)).scalars())
 
 
 def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:

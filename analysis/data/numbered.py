@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Engine
+    from sqlalchemy import ColumnElement, Engine, Select
+    from sqlalchemy.orm import InstrumentedAttribute
+
+T = TypeVar("T")
 
 
-def answering(study: str, kind: str) -> tuple[ColumnElement[bool], ...]:
-    """Which rows of sessions, with their participant and study, are analysed."""
+def answering(study: str, kind: str | None = None) -> tuple[ColumnElement[bool], ...]:
+    """Which rows of sessions, with their participant and study, are analysed; without `kind` those of any."""
     from experiment.data.tables import Participant, SessionRow, StudyRow
 
     return (
         StudyRow.name == study,
-        SessionRow.kind == kind,
+        *([] if kind is None else [SessionRow.kind == kind]),
         SessionRow.status.in_(("complete", "running", "stopped")),
         Participant.withdrawn_at.is_(None),
+    )
+
+
+def answered(column: InstrumentedAttribute[T], study: str, kind: str | None = None) -> Select[T]:
+    """The different values of a column of sessions or their participants, of those of which there is an answer."""
+    from sqlalchemy import select
+
+    from experiment.data.tables import Participant, Response, SessionRow, StudyRow, Trial
+
+    return (
+        select(column)
+        .distinct()
+        .select_from(SessionRow)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .join(StudyRow, StudyRow.id == SessionRow.study_id)
+        .join(Trial, Trial.session_id == SessionRow.id)
+        .join(Response, Response.trial_id == Trial.id)
+        .where(*answering(study, kind))
     )
 
 
@@ -28,21 +49,11 @@ def numbered(people: Iterable[int]) -> dict[int, int]:
 
 def number_of(engine: Engine, study: str, kind: str, code: str) -> int | None:
     """The number of the person with a code; None where that is nobody with answers of this kind."""
-    from sqlalchemy import select
     from sqlalchemy.orm import Session
 
-    from experiment.data.tables import Participant, Response, SessionRow, StudyRow, Trial
+    from experiment.data.tables import Participant
     from experiment.data.whose import find_person
 
-    query = (
-        select(Participant.id)
-        .distinct()
-        .join(SessionRow, SessionRow.participant_id == Participant.id)
-        .join(StudyRow, StudyRow.id == SessionRow.study_id)
-        .join(Trial, Trial.session_id == SessionRow.id)
-        .join(Response, Response.trial_id == Trial.id)
-        .where(*answering(study, kind))
-    )
     with Session(engine) as s:
         person = find_person(s, code)
-        return None if person is None else numbered(s.scalars(query)).get(person.id)
+        return None if person is None else numbered(s.scalars(answered(Participant.id, study, kind))).get(person.id)

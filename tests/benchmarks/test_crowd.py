@@ -26,5 +26,6 @@ def test_what_was_acknowledged_and_is_not_there_is_found(tmp_path: Path) -> None
         SimpleNamespace(noted=[1000.0 * k + n for n in range(1, 7)], waited=[0.1], sounds=[], complete=False)
         for k in range(2)
     ]
-    told = crowd._found(url, people, 1.0, SimpleNamespace(spent=0.0, largest=0))  # type: ignore[arg-type]
+    measured: Any = SimpleNamespace(spent=0.0, largest=0)
+    told = crowd._found(url, people, 1.0, measured)
     assert told["acknowledged_but_not_stored"] == 1
