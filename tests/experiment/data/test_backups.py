@@ -77,6 +77,27 @@ def test_a_backup_holds_every_row_and_is_for_its_owner(store: Store, tmp_path: P
     assert len(of(path)["response"]) == 12
 
 
+def test_what_is_written_yet_is_for_its_owner_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may read a folder reads what stands in it meanwhile: not even the half of a backup."""
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    sat(store, "A")
+    connect, modes = sqlite3.connect, []
+
+    def opened(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.execute("PRAGMA user_version = 1")  # something is written
+        modes.append(stat.S_IMODE(path.stat().st_mode))
+        return connection
+
+    umask = os.umask(0)
+    try:
+        monkeypatch.setattr(backups.sqlite3, "connect", opened)
+        backup(store, tmp_path / "backups")
+    finally:
+        os.umask(umask)
+    assert modes == [0o600]
+
+
 def test_where_backups_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert folder_for(f"sqlite:///{tmp_path}/deep/p.db") == tmp_path / "deep" / "backups"
