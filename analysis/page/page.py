@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from analysis.page import standing
 from analysis.page.style import Drawn
+
+
+def _check_name(name: str) -> None:
+    """Names stand in addresses, exports and commands: lower case, no spaces.
+
+    Raises
+    ------
+    ValueError
+        If it is none, as a title in its place is.
+    """
+    if name != name.lower() or not re.fullmatch(r"[\w-]+", name):
+        raise ValueError(f"{name!r} is no name of a table or section")
 
 
 @dataclass
@@ -19,6 +32,9 @@ class Table:
     rows: list[dict[str, Any]]
     note: str = ""
     columns: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
 
 
 @dataclass
@@ -32,6 +48,9 @@ class Section:
     tables: list[Table] = field(default_factory=list)
     html: str = ""
     how: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
 
     def to_json(self, folder: Path) -> dict[str, Any]:
         """Plain values; figures by their path relative to the report's folder."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LARGEST_SHAPIRO = 5000  # answers, up to which the p of Shapiro and Wilk's test is known (R refuses more)
-TABLES = ("tests", "normality", "agreement", "sides")
 
 
 def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:

@@ -14,4 +14,6 @@ def test_a_study_says_how_many_choices_clips_and_items() -> None:
 
 def test_what_it_does_not_say_is_not_known() -> None:
     assert planned({}) == planned({"experiment": None}) == Planned(None, None, None)
+    for end in ({"low": 1}, {"high": 7}):
+        assert planned({"experiment": {"ratings": {"clips": 3, **end}}}).scale is None
     assert planned({"experiment": {"preference": None, "ratings": {"clips": 3}}}) == Planned(None, 3, None)

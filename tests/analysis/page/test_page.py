@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from analysis.page.page import Section, Table
 from analysis.page.style import Drawn
 
@@ -50,3 +52,12 @@ def test_it_comes_back_whole_and_in_the_folder_it_is_read_from(tmp_path: Path) -
     text = json.dumps(section(here).to_json(here))
     assert Section.from_json(json.loads(text), here) == section(here)
     assert Section.from_json(json.loads(text), there) == section(there)
+
+
+@pytest.mark.parametrize("name", ["Order and side", "Do groups of people differ", "Worth", "", "a b"])
+def test_a_title_in_a_names_place_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="no name"):
+        Table(name, "order", [])
+    with pytest.raises(ValueError, match="no name"):
+        Section(name, "order")
+    assert Table("two_words-1", name, []).title == Section("two", name).title

@@ -41,6 +41,12 @@ def test_numbers_as_people_read_them(value: object, column: str, shown: str) -> 
     assert number(value, column) == shown
 
 
+def test_a_sliders_range_is_from_end_to_end() -> None:
+    assert Sides("film", "base", (1.0, 7.0)).points == 6.0
+    assert Sides("film", "base", (-50.0, 50.0)).points == 100.0
+    assert Sides("film", "base").points == 10.0
+
+
 @pytest.mark.parametrize(("p", "shown"), [(0.05, "p = .050"), (0.0009, "p < .001"), (1.0, "p = 1"), (0.3, "p = .300")])
 def test_p_in_a_sentence(p: float, shown: str) -> None:
     assert p_value(p) == shown

@@ -17,6 +17,7 @@ from analysis.preference.joint import (
     comparison,
     fitted,
     no_clips,
+    said,
     sides,
 )
 from analysis.preference.questions import Bound, Question
@@ -29,6 +30,12 @@ def frame(conditions: int = 2, seed: int = 3, **changes: float) -> pd.DataFrame:
     over, under = (names[d.pair.str[k].astype(int)] for k in (1, 2))
     out = d.rename(columns={"first": "clip_over", "second": "clip_under"}).assign(over=over, under=under)
     return out.assign(score=out.y + 5)
+
+
+def test_what_was_not_fitted_is_too_few() -> None:
+    assert said(None) == "too few"
+    d = frame()
+    assert said(fitted(comparison(sides(d)), d.score.to_numpy()[:, None])) == "ok"
 
 
 def test_two_clips_that_always_meet_are_one_unit() -> None:

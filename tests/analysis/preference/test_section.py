@@ -17,6 +17,7 @@ from analysis.page.page import Section
 from analysis.page.style import Drawn
 from analysis.preference import figures, section
 from tests.analysis.data.test_careless import study
+from tests.analysis.preference.test_moderators import asked
 from tests.analysis.preference.test_robust import unbalanced
 from tests.analysis.preference.test_worth import leaning
 from tests.analysis.report.study import CONDITIONS
@@ -155,3 +156,18 @@ def test_models_that_cannot_be_fitted_say_so(monkeypatch: pytest.MonkeyPatch, tm
 def test_no_answers_no_section(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bare = replace(data(), preference=pd.DataFrame(columns=data().preference.columns))
     assert made(monkeypatch, tmp_path, bare, AnalysisConfig()) == (None, [])
+
+
+def test_groups_of_people_stand_in_a_table_of_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    answers, people = asked()
+    frame = data()
+    shown = answers.assign(first_model="base", answer=answers["score"], response_time=2.0, over="finetuned", under="base")
+    shown["trial"] = shown.groupby("participant").cumcount()
+    shown["clip_under"] = "b" + shown["clip_over"]
+    frame = replace(frame, preference=shown, people=people.assign(status="complete"))
+    found, _ = made(monkeypatch, tmp_path, frame, AnalysisConfig(hypotheses=HYPOTHESES, resamples=200))
+    assert found is not None
+    (groups,) = [t for t in found.tables if t.name == "moderators"]
+    assert groups.title == "Do groups of people differ"
+    assert "exploratory" in groups.note
+    assert {(r["moderator"], r["level"]) for r in groups.rows} >= {("sex", "female"), ("hearing_experience", "amateur")}
