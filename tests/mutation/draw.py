@@ -4,9 +4,9 @@ Kinds: ``comparison`` (< for <=, == for !=, in for not in), ``sign`` (+ for -, *
 not), ``constant`` (a number moved, True for False), ``arguments`` (two neighbours exchanged), ``dropped`` (a statement left
 out), ``return`` (None, or a tuple's first two exchanged), ``strings`` (two neighbouring strings of a table exchanged).
 Left out: docstrings, annotations, messages of raised errors, texts in format, imports, help of the command line; and two texts
-of a set, or of what `in` and `not in` look through: their order means nothing by the language's own rules. Whatever else changes
-nothing stays among the faults. The well-kept mutation tools (mutmut 3, cosmic-ray 8) have no exchanged arguments, dropped statements or tables, and make the
-whole set instead of drawing from it.
+of a set, or of what `in` and `not in` look through, and what `max` and `min` choose from: their order means nothing by the
+language's own rules. Whatever else changes nothing stays among the faults. The well-kept mutation tools (mutmut 3, cosmic-ray 8)
+have no exchanged arguments, dropped statements or tables, and make the whole set instead of drawing from it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ SIGNS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv,
     ast.Pow: ast.Mult,
 }  # fmt: skip
+EITHER = ("max", "min", "maximum", "minimum")  # calls that say the same of two numbers in either order
 HELP = ("Option", "Argument", "add_typer", "Typer")  # calls whose arguments are words for the command line
 
 
@@ -121,7 +122,7 @@ class _Finder:
             self.add(node, "dropped", "pass")
         if isinstance(node, ast.Call):
             plain = [a for a in node.args if not isinstance(a, ast.Starred)]
-            if len(plain) == len(node.args) > 1 and not _of_words(node):
+            if len(plain) == len(node.args) > 1 and _named(node) not in (*HELP, *EITHER):
                 self.exchange(node.args[0], node.args[1], "arguments")
         elif isinstance(node, (ast.Dict, ast.List, ast.Tuple)) and id(node) not in self._unordered:
             items = node.values if isinstance(node, ast.Dict) else node.elts
@@ -139,9 +140,8 @@ def _words(node: ast.BinOp) -> bool:
     return any(_text(x) or isinstance(x, ast.JoinedStr) for x in (node.left, node.right))
 
 
-def _of_words(node: ast.Call) -> bool:
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    return name in HELP
+def _named(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
 def _logic(node: ast.AST) -> Iterator[ast.AST]:
@@ -158,7 +158,7 @@ def _logic(node: ast.AST) -> Iterator[ast.AST]:
                 isinstance(part, ast.FormattedValue) and not isinstance(part.value, ast.Name) for part in child.values
             ):
                 continue
-            if isinstance(child, ast.Call) and _of_words(child):
+            if isinstance(child, ast.Call) and _named(child) in HELP:
                 continue
             if isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING":
                 continue
