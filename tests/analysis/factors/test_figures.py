@@ -143,6 +143,8 @@ def test_pairs_of_factors_and_many_prompts(tmp_path: Path) -> None:
         assert [(a.get_xlabel(), a.get_ylabel()) for a in found[0].axes] == [
             ("F1 (score)", "F2 (score)"), ("F3 (score)", "F4 (score)"),
         ]  # fmt: skip
+        wide, high = found[0].get_size_inches()
+        assert 2 * 0.9 < wide / high < 2 * 1.2  # two squares and a little for their labels
         # Nine prompts can't be told by colour: one mark for all.
         assert [c.get_label() for c in found[0].axes[0].collections[1::2]] == ["all clips"]
         assert "all clips" in words(found[0])

@@ -299,6 +299,12 @@ def test_ratings_of_one_prompt_are_refused_and_words_of_one_prompt_passed_over()
         ratings(data[data["prompt"] == "sweet"], AnalysisConfig())
     some = data[(data["adjective"] != "hot") | (data["prompt"] == "sour")]
     assert {r["adjective"] for r in ratings(some, AnalysisConfig())["prompts"]} == {"sweet", "sour"}
+    two = {
+        (r["adjective"], r["prompt"]): r["effect"]
+        for r in ratings(data[data["prompt"] != "salty"], AnalysisConfig())["prompts"]
+    }
+    assert len(two) == 6
+    assert two["hot", "sour"] == pytest.approx(-two["hot", "sweet"])
     gone = data.assign(value=data["value"].where(data["participant"] != 7))
     assert ratings(gone, AnalysisConfig()) == ratings(data[data["participant"] != 7], AnalysisConfig())
 
@@ -346,7 +352,10 @@ def test_own_words_are_found_and_a_broken_taste_is_flagged() -> None:
     assert len(found["prompts"]) == 4 * 5
     assert all(r["effect"] > 0 and r["p_adjusted"] < 0.01 for r in found["own_word_ordinal"])
     data.loc[data["adjective"] == "sour", "value"] = 3.0  # constant ratings
-    flagged = next(r for r in ratings(data, AnalysisConfig())["own_word"] if r["adjective"] == "sour")
+    broken = ratings(data, AnalysisConfig())
+    columns = {tuple(r) for r in broken["own_word_ordinal"]}  # an export's columns are those of its first row
+    assert len(columns) == 1
+    flagged = next(r for r in broken["own_word"] if r["adjective"] == "sour")
     assert flagged["p"] is None
     assert flagged["state"] == "too few"
     assert flagged["note"]

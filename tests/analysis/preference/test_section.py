@@ -161,7 +161,9 @@ def test_no_answers_no_section(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_groups_of_people_stand_in_a_table_of_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     answers, people = asked()
     frame = data()
-    shown = answers.assign(first_model="base", answer=answers["score"], response_time=2.0, over="finetuned", under="base")
+    shown = answers.assign(
+        first_model="base", answer=answers["score"], response_time=2.0, over="finetuned", under="base"
+    )
     shown["trial"] = shown.groupby("participant").cumcount()
     shown["clip_under"] = "b" + shown["clip_over"]
     frame = replace(frame, preference=shown, people=people.assign(status="complete"))
