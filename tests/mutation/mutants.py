@@ -79,27 +79,39 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
 
 
 CRASHES = (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGFPE, -signal.SIGBUS)  # what a fault may do to the interpreter
+LATE = 124  # tests that took longer than they may
+PATIENCE = 8  # times as long where they are late without the fault too
 Group = tuple[list[str], float, str]  # tests, how long they may take in seconds, which of them (pytest's -m)
 
 
 def noticed(mutant: Mutant, copy: Path, runner: Runner, groups: list[Group]) -> str | None:
     """The test that noticed a fault, or None; tests are run group by group."""
-    with broken(copy / mutant.file, mutant.applied(copy)):
-        for tests, seconds, marked in groups:
-            if not tests:
-                continue
-            status, output = runner.run(tests, seconds, ("-m", marked))
-            if status == 124:
-                return f"out of time ({seconds:.0f} s)"
-            if status not in (0, 5):
-                said = [x for x in output.splitlines() if x.startswith(("FAILED", "ERROR"))]
-                if status in CRASHES:
-                    return f"crashed with signal {-status}"
-                if not said:
-                    # Killed, or never begun: that is no test's finding.
-                    raise RuntimeError(f"pytest ended with status {status} and names no test: {output[-400:]!r}")
-                return said[0][:160]
+    for tests, seconds, marked in groups:
+        if not tests:
+            continue
+        status, output = _with(mutant, copy, runner, (tests, seconds, marked))
+        if status == LATE and runner.run(tests, seconds / 2, ("-m", marked))[0] == LATE:
+            # Without the fault they are late too: the machine is busy, or they are long.
+            seconds *= PATIENCE
+            status, output = _with(mutant, copy, runner, (tests, seconds, marked))
+        if status == LATE:
+            return f"out of time ({seconds:.0f} s)"
+        if status not in (0, 5):
+            said = [x for x in output.splitlines() if x.startswith(("FAILED", "ERROR"))]
+            if status in CRASHES:
+                return f"crashed with signal {-status}"
+            if not said:
+                # Killed, or never begun: that is no test's finding.
+                raise RuntimeError(f"pytest ended with status {status} and names no test: {output[-400:]!r}")
+            return said[0][:160]
     return None
+
+
+def _with(mutant: Mutant, copy: Path, runner: Runner, group: Group) -> tuple[int, str]:
+    """What tests say with the fault put in."""
+    tests, seconds, marked = group
+    with broken(copy / mutant.file, mutant.applied(copy)):
+        return runner.run(tests, seconds, ("-m", marked))
 
 
 def run(chosen: list[Mutant], tests: Callable[[Mutant], list[Group]], jobs: int, known: dict[str, Any]) -> None:

@@ -39,8 +39,16 @@ def test_the_first_test_that_fails_ends_it(tmp_path: Path) -> None:
     assert put_in(tmp_path, (1, failed)) == ("FAILED tests/test_x.py::test_y - assert 1 == 2", 1)
     assert put_in(tmp_path, (0, "1 passed"), (2, "\nERROR tests/test_z.py\n")) == ("ERROR tests/test_z.py", 2)
     assert put_in(tmp_path, (0, "1 passed"), (5, "no tests ran")) == (None, 2)
-    assert put_in(tmp_path, (0, ""), (124, "")) == ("out of time (9 s)", 2)
+    assert put_in(tmp_path, (0, ""), (124, ""), (0, "1 passed")) == ("out of time (9 s)", 3)
     assert put_in(tmp_path, (-11, "Fatal Python error")) == ("crashed with signal 11", 1)
+
+
+def test_tests_that_are_late_without_the_fault_too_are_given_more_time(tmp_path: Path) -> None:
+    """On a busy machine a limit says nothing of the fault."""
+    late = (124, "")
+    assert put_in(tmp_path, late, late, (0, "1 passed"), (0, "1 passed")) == (None, 4)
+    assert put_in(tmp_path, late, late, (1, "FAILED tests/test_x.py::test_y")) == ("FAILED tests/test_x.py::test_y", 3)
+    assert put_in(tmp_path, late, late, late) == ("out of time (72 s)", 3)
 
 
 @pytest.mark.parametrize("status", [-9, -15, 70, 1, 3, 4])
