@@ -85,6 +85,8 @@ MEASURES: dict[str, tuple[str, ...]] = {
 
 def changed(commit: str, paths: tuple[str, ...], root: Path = ROOT) -> list[str] | None:
     """Files under these paths that differ between a commit and the working tree; None where the commit is not known."""
+    if not paths:
+        return []
     command = ["git", "diff", "--name-only", commit, "--", *paths]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     return done.stdout.split("\n")[:-1] if done.returncode == 0 else None

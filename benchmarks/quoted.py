@@ -15,9 +15,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.freshness import MEASURES, changed
+
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "evidence"
 PAGE = FOLDER.parent / "evidence.md"
 PLACE = re.compile(r"\{([^{}|]+)\|([^{}|]+)(?:\|\s*ci\s*)?\}")
+SINCE = ", its code changed since"  # of a figure that is no longer of today's code
 INTERVALS = (("ci_low", "ci_high"), ("low", "high"))
 
 
@@ -72,11 +75,13 @@ def names(text: str) -> list[str]:
 
 
 def told(name: str, folder: Path = FOLDER) -> str:
-    """Where a figure comes from: file, and by which code and when it was measured, where the file says so."""
+    """Where a figure comes from: file, and by which code and when it was measured, where the file says so, and whether that is
+    today's code still (of a commit that is not in this history nothing is said)."""
     by = measured(name, folder).get("measured", {})
     commit = by.get("commit") or measured(name, folder).get("commit")
     where = f"[{name}.json](evidence/{name}.json)"
-    return f"{where} ({', '.join(filter(None, [str(commit)[:7] if commit else 'older code', by.get('date')]))})"
+    since = SINCE if commit and changed(str(commit).partition(",")[0], MEASURES.get(name, ())) else ""
+    return f"{where} ({', '.join(filter(None, [str(commit)[:7] if commit else 'older code', by.get('date')]))}{since})"
 
 
 def page(folder: Path = FOLDER) -> str:

@@ -7,12 +7,46 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.quoted import PAGE, filled, found, page, told, written
+from benchmarks import quoted
+from benchmarks.freshness import changed
+from benchmarks.quoted import FOLDER, PAGE, SINCE, filled, found, page, told, written
 from tests.conftest import ROOT
 
 
 def test_the_page_is_what_the_measured_files_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "python -m benchmarks.quoted writes it anew"
+    """A digit changed in the page or in a file, or code changed that a figure of the page is of: all three differ from the page."""
+    text, now = PAGE.read_text(encoding="utf-8"), page()
+    commits = [
+        str(by["commit"]).partition(",")[0] for by in map(measured_by, FOLDER.glob("*.json")) if by.get("commit")
+    ]
+    if any(changed(c, ("benchmarks",)) is None for c in commits):
+        # An unpacked archive, or a clone without history: which code changed can't be told there.
+        text, now = text.replace(SINCE, ""), now.replace(SINCE, "")
+    assert text == now, (
+        "python -m benchmarks.quoted writes it anew; python -m benchmarks.evidence --old: what to measure"
+    )
+
+
+def measured_by(path: Path) -> dict[str, object]:
+    read = json.loads(path.read_text(encoding="utf-8"))
+    return read.get("measured") or read if isinstance(read, dict) else {}
+
+
+def test_code_that_changed_stands_beside_the_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "habit.json").write_text(
+        json.dumps({"measured": {"commit": "5c225f23b4b3, changed", "date": "2026-11-26"}})
+    )
+    asked = []
+
+    def differs(commit: str, paths: tuple[str, ...]) -> list[str]:
+        asked.append((commit, "analysis/engines" in paths))
+        return ["analysis/engines/mixed.py"]
+
+    monkeypatch.setattr(quoted, "changed", differs)
+    assert told("habit", tmp_path).endswith("(5c225f2, 2026-11-26, its code changed since)")
+    assert asked == [("5c225f23b4b3", True)]
+    monkeypatch.setattr(quoted, "changed", lambda *_: None)
+    assert told("habit", tmp_path).endswith("(5c225f2, 2026-11-26)")
 
 
 def test_a_place_is_a_number_of_a_file_with_its_interval(tmp_path: Path) -> None:
