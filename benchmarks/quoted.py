@@ -7,6 +7,7 @@ beside it (``ci_low``, ``ci_high``; ``low``, ``high``). No digit of a measured f
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -20,6 +21,7 @@ from benchmarks.freshness import MEASURES, changed
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "evidence"
 PAGE = FOLDER.parent / "evidence.md"
 PLACE = re.compile(r"\{([^{}|]+)\|([^{}|]+)(?:\|\s*ci\s*)?\}")
+SUMS = "SHA256SUMS"
 SINCE = ", its code changed since"  # of a figure that is no longer of today's code
 INTERVALS = (("ci_low", "ci_high"), ("low", "high"))
 
@@ -102,10 +104,17 @@ def page(folder: Path = FOLDER) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def sums(folder: Path = FOLDER) -> str:
+    """SHA-256 of every measured file, as sha256sum writes them."""
+    files = sorted(folder.glob("*.json"))
+    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
+
+
 def main() -> None:
-    """Write the page."""
+    """Write the page and the sums."""
     PAGE.write_text(page(), encoding="utf-8")
-    sys.stdout.write(f"{PAGE.name} written\n")
+    (FOLDER / SUMS).write_text(sums(), encoding="utf-8")
+    sys.stdout.write(f"{PAGE.name} and {SUMS} written\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import quoted
 from benchmarks.freshness import changed
-from benchmarks.quoted import FOLDER, PAGE, SINCE, filled, found, page, told, written
+from benchmarks.quoted import FOLDER, PAGE, SINCE, SUMS, filled, found, page, sums, told, written
 from tests.conftest import ROOT
 
 
@@ -25,6 +25,20 @@ def test_the_page_is_what_the_measured_files_say() -> None:
     assert text == now, (
         "python -m benchmarks.quoted writes it anew; python -m benchmarks.evidence --old: what to measure"
     )
+
+
+def test_no_digit_of_a_measured_file_was_changed() -> None:
+    """Those that no page quotes, too."""
+    assert (FOLDER / SUMS).read_text(encoding="utf-8") == sums(), "measured anew? python -m benchmarks.quoted"
+
+
+def test_sums_are_those_of_sha256sum(tmp_path: Path) -> None:
+    (tmp_path / "b.json").write_text("abc")
+    (tmp_path / "a.json").write_text("")
+    (tmp_path / "c.txt").write_text("abc")
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sums(tmp_path) == f"{empty}  a.json\n{abc}  b.json\n"
 
 
 def measured_by(path: Path) -> dict[str, object]:
