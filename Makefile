@@ -3,7 +3,7 @@ VENV := .venv
 RUN := $(VENV)/bin/tastelab
 STUDY ?= study.toml
 
-.PHONY: setup study test evidence mutants lint site clean
+.PHONY: setup study test evidence mutants lint site sbom clean
 
 setup:
 	@sh scripts/setup.sh
@@ -34,6 +34,10 @@ lint: setup
 # The guides as a site, in outputs/site.
 site: setup
 	@$(VENV)/bin/python -m sphinx -q -W -b html docs outputs/site && echo outputs/site/index.html
+
+# What is installed, networks too, as CycloneDX: outputs/sbom.cdx.json.
+sbom: setup
+	@$(VENV)/bin/python scripts/sbom.py
 
 clean:
 	rm -rf $(VENV) outputs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import sbom
 from tastelab import shipped
 from tests.conftest import ROOT
 
@@ -105,3 +108,23 @@ def test_every_pinned_package_has_its_licence_in_the_list() -> None:
         ("wakepy", "MIT"),
     ):
         assert licence in listed[name][1]
+
+
+def test_networks_stand_in_the_bill_of_materials_by_their_own_sum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASTELAB_CACHE", str(tmp_path))
+    there = {c["name"]: c for c in sbom.networks()}
+    weights = sorted((ROOT / "models" / "weights").glob("*/model.safetensors"))
+    assert sorted(there) == [w.parent.name for w in weights]
+    for path in weights:
+        (known,) = there[path.parent.name]["hashes"]
+        assert known == {"alg": "SHA-256", "content": hashlib.sha256(path.read_bytes()).hexdigest()}
+    pulled = tmp_path / "models" / "t5-base"
+    pulled.mkdir(parents=True)
+    files = {"model.safetensors": {"sha256": "ab" * 32, "bytes": 1}, "config.json": {"sha256": "cd" * 32, "bytes": 1}}
+    (pulled / "pulled.json").write_text(json.dumps({"name": "t5-base", "commit": "0" * 40, "files": files}))
+    (more,) = [c for c in sbom.networks() if c["name"] not in there]
+    assert more["bom-ref"] == "network:t5-base"
+    assert more["licenses"] == [{"license": {"name": "Apache-2.0"}}]
+    assert more["hashes"] == [{"alg": "SHA-256", "content": "ab" * 32}]
