@@ -164,6 +164,9 @@ def test_labels_of_arrows_do_not_cover_each_other() -> None:
             apart_x = abs(x - u) >= 0.035 * (len(a) + len(b)) / 2 + 0.05
             assert apart_x or abs(y - v) >= 0.085 - 1e-9
     by = {i: (x, y) for i, x, y in placed}
+    # No farther than it takes, in steps of a fiftieth.
+    pair = figures._apart([("a", 0.5, 0.5), ("b", 0.5, 0.5)])
+    assert pair[1][2] - pair[0][2] == pytest.approx(0.1)
     assert by["sad"] == pytest.approx((-0.56, -0.6))  # alone: a little beyond its tip
     assert by["happy"][1] == pytest.approx(0.6)
 

@@ -313,3 +313,30 @@ def test_tracks_are_many_and_a_model_is_one() -> None:
     assert sentences.by_taste(rows, sides, 0.05).startswith(
         "By taste: the film tracks fit better for sweet; undecided for sour"
     )
+
+
+def test_a_bound_alone_that_can_not_be_told_is_said() -> None:
+    row = {
+        "taste": "sour",
+        "declared": False,
+        "effect": 0.1,
+        "p": 0.4,
+        "p_adjusted": None,
+        "state": "ok",
+        "alternative": "two-sided",
+    }
+    bound = {"taste": "sour", "bound": 1.5, "p": None, "p_adjusted": None, "state": "not converged"}
+    assert (
+        sentences.near(bound, 0.05) == sentences.near({**bound, "state": "too few: 2 people"}, 0.05) == "can't be told"
+    )
+    said = sentences.by_taste([row | {"declared": ""}], SIDES, 0.05, [bound])
+    assert "can't be told for sour" in said
+
+
+def test_shares_of_naming_are_means_over_tastes_in_percent() -> None:
+    tests = [{"taste": t, "p_adjusted": p, "state": "ok"} for t, p in (("sweet", 0.01), ("sour", 0.2))]
+    shares = [{"taste": "sweet", "share": 0.75, "chance": 0.25}, {"taste": "sour", "share": 0.45, "chance": 0.15}]
+    assert sentences.named_when_asked(tests, shares, "base", 0.05) == (
+        "Of base a taste was named in 60 % of the answers when it was asked for and in 20 % when it was not (+40 points, mean of 2 "
+        "tastes); more when asked for sweet of 2 (mixed logit, one-sided, corrected)."
+    )
