@@ -197,9 +197,9 @@ def compared(row: dict[str, Any], sides: Sides, alpha: float, equivalence: dict[
 
 def _numbers(row: dict[str, Any], sides: Sides) -> str:
     """Difference, interval, test and p, each with the side that it is of."""
-    out = f"difference {points(row['effect'], sides)}, two-sided 95 % CI {interval(row['ci_low'], row['ci_high'])}"
-    if row["alternative"] != "two-sided":
-        out = out.replace("two-sided 95 % CI", "95 % CI")
+    # Intervals are two-sided whatever the test is: beside a one-sided p that is said.
+    sided = "" if row["alternative"] == "two-sided" else "two-sided "
+    out = f"difference {points(row['effect'], sides)}, {sided}95 % CI {interval(row['ci_low'], row['ci_high'])}"
     if finite(row.get("statistic"), row.get("df")):
         out += f", t({row['df']:.1f}) = {row['statistic']:.2f}"
     out += f", {sidedness(row)} {p_value(row['p'])}"

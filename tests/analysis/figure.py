@@ -21,7 +21,20 @@ def kept() -> Iterator[list[Figure]]:
         patch.setattr(Figure, "savefig", lambda *_, **__: None)
         patch.setattr(plt, "close", found.append)
         yield found
+    for figure in found:
+        check_room(figure)
     plt.close("all")
+
+
+def check_room(figure: Figure) -> None:
+    """A figure fits a page, and each of its panels is large enough to be read, whatever their number (inches)."""
+    wide, high = (float(x) for x in figure.get_size_inches())
+    assert 2 <= wide <= 24, wide
+    assert 1.5 <= high <= 24, high
+    for axis in figure.axes:
+        place = axis.get_position()
+        assert place.width * wide >= 0.9 or axis.get_label() == "<colorbar>", place.width * wide
+        assert place.height * high >= 0.7, place.height * high
 
 
 def points(axis: Axes) -> list[tuple[float, float]]:

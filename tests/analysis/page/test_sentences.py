@@ -103,9 +103,9 @@ COMPARED: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
     # directions and alternatives
     ("declared greater, found greater", {}, [f"For sweet, {BETTER}", "+0.82 of 10 points", "one-sided p", "supported", "the fit is ok"], [WORSE]),
     ("declared greater, found less", {**DOWN, "p": 0.998, "p_adjusted": 1.0}, ["not supported", "other side"], [BETTER, "is supported"]),
-    ("declared less, found less", {**DOWN, "alternative": "less"}, [f"For sweet, {WORSE}", "-0.82", "one-sided"], [BETTER, "two-sided p"]),
+    ("declared less, found less", {**DOWN, "alternative": "less"}, [f"For sweet, {WORSE}", "-0.82", ", two-sided 95 % CI [", "one-sided p"], [BETTER, "two-sided p"]),
     ("declared less, found greater", {"alternative": "less", "p": 0.997, "p_adjusted": 1.0}, ["not supported", "other side"], [WORSE, "is supported"]),
-    ("either, found greater", {"alternative": "two-sided"}, [BETTER, "two-sided p"], [WORSE, "one-sided"]),
+    ("either, found greater", {"alternative": "two-sided"}, [BETTER, ", 95 % CI [", "two-sided p"], [WORSE, "one-sided", "two-sided 95 %"]),
     ("either, found less", {**DOWN, "alternative": "two-sided"}, [WORSE, "two-sided p"], [BETTER, "one-sided"]),
     ("over all tastes", {"taste": "all"}, [f"Over all tastes, {BETTER}"], ["For all"]),
     ("over all tastes, less", {**DOWN, "taste": "all", "alternative": "less"}, [f"Over all tastes, {WORSE}"], [BETTER]),

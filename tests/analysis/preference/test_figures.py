@@ -14,6 +14,7 @@ from analysis.data.frames import StudyData
 from analysis.page.sentences import Sides
 from analysis.page.style import Drawn, style
 from analysis.preference import figures
+from tests.analysis.figure import check_room
 from tests.analysis.preference.test_section import data, three
 from tests.analysis.report.study import CONDITIONS
 
@@ -25,6 +26,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     kept: list[tuple[Figure, str, str]] = []
 
     def keep(figure: Figure, folder: Path, name: str, title: str, caption: str, label: str) -> Drawn:
+        check_room(figure)
         kept.append((figure, caption, label))
         return Drawn(name, title, caption, folder / f"{name}.svg")
 
