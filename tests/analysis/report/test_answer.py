@@ -56,7 +56,7 @@ def test_the_answer_has_difference_interval_and_state_then_the_tastes(tmp_path: 
     overall, tastes = screen(tmp_path, row("all", state="singular: clip"), row("sweet"), row("sour", p_adjusted=0.4))[
         "Answer"
     ]
-    assert "+0.80 of 10 points, 95 % CI [0.20, 1.40]" in overall
+    assert "+0.80 of 10 points, two-sided 95 % CI [0.20, 1.40]" in overall
     assert "estimated as zero" in overall
     assert tastes == (
         "By taste: the fine-tuned model fits better for sweet; undecided for sour (3 declared tests: 3 one-sided)."
