@@ -340,3 +340,8 @@ def test_shares_of_naming_are_means_over_tastes_in_percent() -> None:
         "Of base a taste was named in 60 % of the answers when it was asked for and in 20 % when it was not (+40 points, mean of 2 "
         "tastes); more when asked for sweet of 2 (mixed logit, one-sided, corrected)."
     )
+
+
+def test_kinds_of_tests_are_counted_one_sided_ones_first() -> None:
+    rows = [{"status": "declared", "alternative": a} for a in ("two-sided", "greater", "less", "two-sided")]
+    assert sentences.counted(rows, [{}]) == "5 declared tests: 2 one-sided, 2 two-sided, 1 of equivalence"

@@ -224,6 +224,11 @@ def test_plan_and_deviations(tmp_path: Path) -> None:
     assert deviation.startswith("Deviation: the answer above is by mixed models")
     assert left == "Left out by declared rules: 2 by 'incomplete'."
     assert missing == "Deviation: umami was declared, but there are no answers to it."
+    whole = AnalysisConfig(
+        hypotheses=[Hypothesis(taste="sweet", alternative="two-sided"), Hypothesis(taste="all", alternative="less")]
+    )
+    said = screen(tmp_path, row("all", alternative="less"), row("sweet"), config=whole)["Plan and deviations"][0]
+    assert said.endswith("declared before the data: all tastes together (less), sweet (two-sided).")
 
 
 def test_amendments_are_told_and_what_is_asked_otherwise_is_a_deviation(tmp_path: Path) -> None:
