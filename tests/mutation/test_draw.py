@@ -48,6 +48,13 @@ def test_the_larger_of_two_has_no_order(call: str, found: int) -> None:
     assert len([m for m in mutants("m.py", f"x = {call}") if m.kind == "arguments"]) == found
 
 
+@pytest.mark.parametrize(
+    ("call", "found"), [("zip(a, b, strict=True)", 0), ("read(a, b, strict=True)", 1), ("zip(a, b, x=True)", 1)]
+)
+def test_what_only_asserts_is_left_alone(call: str, found: int) -> None:
+    assert len([m for m in mutants("m.py", f"x = {call}") if m.kind == "constant"]) == found
+
+
 def test_words_annotations_and_messages_are_left_alone() -> None:
     found = mutants("m.py", MODULE)
     assert len(found) == 10

@@ -14,6 +14,7 @@ from analysis.data.compared import Conditions
 from analysis.data.frames import StudyData
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section
+from analysis.page.standing import Line
 from analysis.page.style import Drawn
 from analysis.preference import figures, section
 from tests.analysis.data.test_careless import study
@@ -135,9 +136,15 @@ def test_three_conditions_have_worths_and_bounds_of_every_pair(monkeypatch: pyte
     assert sorted(triangle["triangle"].split(", ")) == ["base", "film", "tuned"]
     # A bound is declared of every pair, and each pair's sentence of sour says what came of its own.
     within = [r for r in table(found, "preference_equivalence") if r["p_adjusted"] < 0.05]
-    told = [line for line in found.text if line.startswith("For sour") and "±4" in line]
+    told = [line for line in found.text if isinstance(line, Line) and line.startswith("For sour") and "±4" in line]
     assert len(table(found, "preference_equivalence")) == 3
     assert len(told) == len(within) > 0
+    for line in told:
+        # What it says of the bound stands on the bound's own row.
+        (on,) = [name for name in line.on if name.startswith("preference_equivalence.")]
+        row = table(found, "preference_equivalence")[int(on.partition(".")[2])]
+        assert f"±{row['bound']:g}" in line
+        assert row["taste"] == "sour"
     assert len(summary) == 3
     assert not [line for line in summary if line.startswith("By taste")]  # each says which two it is about
 
