@@ -459,4 +459,6 @@ def test_each_test_has_a_line_of_its_own_numbers(tmp_path: Path, monkeypatch: py
         [("all (greater), a - b", [0.1, 0.2]), ("all (greater), a - c", [0.2, 0.3])],
         [("all (greater), a - b", [0.3, 0.4]), ("all (greater), a - c", [0.4, 0.5])],
     ]
+    for axes in figure.axes:  # the power that is asked for, and what is found where nothing is
+        assert [{float(y) for y in line.get_ydata()} for line in axes.get_lines()[2:]] == [{0.8}, {0.05}]
     assert [axes.get_title() for axes in figure.axes] == ["5 pairs of clips a taste", "9 pairs of clips a taste"]
