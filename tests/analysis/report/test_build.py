@@ -262,6 +262,11 @@ def test_summary_sentences_point_at_the_section_that_they_stand_on(built: Path) 
             else "identification" if line.startswith("Of the music of") else "sound" if line.startswith(("FAD", "Music for")) else "factors"
         )  # fmt: skip
         assert where == wanted, line
+    # Each can be followed, by the place that the page gives it.
+    index = json.loads((built.parent / "trace" / "index.json").read_text(encoding="utf-8"))
+    kept = {s["id"]: s for s in index["sentences"]}
+    assert [k for k in kept if k.startswith("summary.")] == [f"summary.{n}" for n in range(len(pairs))]
+    assert all(kept[f"summary.{n}"]["on"] for n in range(len(pairs)))
 
 
 def test_the_page_can_be_walked_by_keyboard(built: Path) -> None:
