@@ -80,6 +80,16 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "habit": ("analysis/identification", "analysis/engines", "benchmarks/habit.py"),
     "found": (*MODEL, "analysis/power", "experiment/bots", "benchmarks/found.py"),
     "calibration": (*MODEL, "benchmarks/calibration.py"),
+    "slurm": (
+        "tastelab/cluster",
+        "stimuli/units.py",
+        "stimuli/waiting.py",
+        "stimuli/making.py",
+        "stimuli/sets.py",
+        "stimuli/manifest.py",
+        "analysis/sound/embedding.py",
+        "benchmarks/cluster.py",
+    ),
 }
 
 
