@@ -13,6 +13,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from analysis.errors import AnalysisError
+from models.errors import ModelError
+from stimuli.errors import StimulusError
+
 SILENT = 900  # s without a word, after which a process on another machine, of no job, is taken to be gone
 
 
@@ -86,9 +90,10 @@ class Notes:
 
     def failed(self, names: Sequence[str], error: Exception) -> None:
         """These can't be made: told with one line and the log, and the rest goes on."""
-        if isinstance(error, self.passing):
+        if isinstance(error, (*self.passing, ImportError)):  # what is not installed is missing for all
             raise error
-        traceback.print_exception(error)  # into the job's log
+        if self.job or not isinstance(error, (AnalysisError, ModelError, StimulusError)):
+            traceback.print_exception(error)  # into the job's log; here, a user's mistake is one line
         line = f"{type(error).__name__}: {error}".splitlines()[0]
         for name in names:
             write_json(
