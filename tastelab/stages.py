@@ -6,7 +6,8 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tastelab.report import DRIVEN, build_report
 from tastelab.study import Study
 
 Progress = Callable[..., None]
+HEAVY_STAGES = {"stimuli": "generate", "captions": "captions", "features": "features"}  # as clusters know them
 SIT = (sys.executable, "-m", "tastelab.cli", "experiment", "run")
 
 
@@ -46,12 +48,33 @@ def run_study(run: Run) -> Path:
     run.folder.mkdir(parents=True, exist_ok=True)
     for name, stage in STAGES:
         started = time.monotonic()
-        with progress(name, run.quiet) as update:
-            told = stage(run, update)
+        with progress(name, run.quiet) as update, noted(run, name, update) as watched:
+            told = stage(run, watched)
         run.seconds[name] = round(time.monotonic() - started, 1)
         say(f"{name:<12} {run.seconds[name]:7.1f} s   {told}", run.quiet)
     assert run.report is not None
     return run.report
+
+
+@contextmanager
+def noted(run: Run, stage: str, update: Progress) -> Iterator[Progress]:
+    """Progress that is noted beside, for `tastelab study status`, where the stage is a heavy step."""
+    if stage not in HEAVY_STAGES:
+        yield update
+        return
+    from tastelab.cluster.heavy import beside
+    from tastelab.cluster.notes import Notes
+
+    notes = Notes(beside(run.study, run.out), HEAVY_STAGES[stage])
+
+    def watched(done: float, total: float, what: str = "") -> None:
+        notes.counts(done)
+        update(done, total, what)
+
+    try:
+        yield watched
+    finally:
+        notes.ends()
 
 
 def heavy_steps(study: Study, out: Path, executor: str, site: Path | None, only: list[str], quiet: bool) -> None:

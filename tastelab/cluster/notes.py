@@ -17,6 +17,7 @@ from analysis.errors import AnalysisError
 from models.errors import ModelError
 from stimuli.errors import StimulusError
 
+OFTEN = 2.0  # s
 SILENT = 900  # s without a word, after which a process on another machine, of no job, is taken to be gone
 
 
@@ -68,6 +69,7 @@ class Notes:
     log: str = ""
     passing: tuple[type[Exception], ...] = ()  # errors that are no unit's: that time is up
     _note: Note = field(init=False)
+    _first: float | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Say that this process has begun."""
@@ -87,6 +89,15 @@ class Notes:
         self._write()
         for name in names:
             failure_of(self.folder, self.step, name).unlink(missing_ok=True)
+
+    def counts(self, done: float) -> None:
+        """So many are done by now, this process' and others'; for a step that tells of no units. Written every few seconds."""
+        if self._first is None:
+            self._first = done
+        if time.time() - self._note.told < OFTEN:
+            return
+        self._note = replace(self._note, units=("",), made=int(done - self._first), told=time.time())
+        self._write()
 
     def failed(self, names: Sequence[str], error: Exception) -> None:
         """These can't be made: told with one line and the log, and the rest goes on."""

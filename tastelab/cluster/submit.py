@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from stimuli.units import Step, Unit
 
 EVERY = 5.0  # s between two looks
+COUNTING = 20  # times as long as counting took, until it is counted again
+GATHER = 600.0  # s between two times that what was made is taken in meanwhile
 GONE = 2  # looks in a row at which Slurm does not have a job: it has ended
 Progress = Callable[..., None]
 
@@ -185,8 +187,12 @@ def noted_jobs(folder: Path, name: str) -> Iterator[Job]:
 
 
 def wait(step: Step, units: list[Unit], jobs: list[Job], update: Progress | None, every: float) -> None:
-    """Wait until Slurm has none of the jobs any more; that it does not answer for a while says nothing."""
+    """Wait until Slurm has none of the jobs any more; that it does not answer for a while says nothing.
+
+    What is made is counted the more seldom the longer counting takes, and taken in now and then, so that small files do not heap up.
+    """
     left, unseen = {job.job for job in jobs}, dict.fromkeys((job.job for job in jobs), 0)
+    done, count_at, gathered = 0, 0.0, time.monotonic()
     while left:
         known = queue.jobs()
         if known is not None:
@@ -195,7 +201,14 @@ def wait(step: Step, units: list[Unit], jobs: list[Job], update: Progress | None
                 if unseen[job] >= GONE:
                     left.discard(job)
         if update is not None:
-            update(len(step.done(units)), len(units), told_now(known, left))
+            began = time.monotonic()
+            if began >= count_at:
+                done = len(step.done(units))
+                count_at = time.monotonic() + COUNTING * (time.monotonic() - began)
+            update(done, len(units), told_now(known, left))
+        if time.monotonic() - gathered > GATHER:
+            step.gather()
+            gathered = time.monotonic()
         if left:
             time.sleep(every)
 

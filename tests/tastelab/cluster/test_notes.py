@@ -68,3 +68,17 @@ def test_what_is_left_takes_as_long_as_what_was_made() -> None:
     assert lasting(40_000, notes, 2) == "11.1 h"
     assert lasting(0, notes, 2) == ""
     assert lasting(5, notes, 0) == lasting(5, [], 3) == "unknown"
+
+
+def test_a_step_that_tells_of_no_units_is_counted_from_where_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("tastelab.cluster.notes.time.time", lambda: clock[0])
+    notes = Notes(tmp_path, "generate")
+    for seconds, done in ((0, 8.0), (1, 8.5), (10, 12.5), (11, 40.0)):
+        clock[0] = 1000.0 + seconds
+        notes.counts(done)
+    (note,) = notes_of(tmp_path, "generate")
+    assert (note.made, len(note.units), note.told) == (4, 1, 1010.0)
+    assert lasting(8, [note], 1) == "20 s"  # 4 in 10 s
