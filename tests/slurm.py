@@ -140,16 +140,19 @@ class Slurm:
                 continue
 
     def close(self) -> None:
-        """End all of it."""
+        """End all of it, jobs first."""
         import psutil
 
         for node in self.nodes:
             subprocess.run(["scancel", f"--nodelist={node}"], env=os.environ | self.environment, check=False)
-        for name in ("slurmctld", *self.nodes):
+        time.sleep(2)
+        for name in (*self.nodes, "slurmctld"):
             try:
                 process = psutil.Process(self._pid(name))
                 process.terminate()
-                process.wait(20)
+                process.wait(10)
+            except psutil.TimeoutExpired:  # it waits for a job that does not end
+                process.kill()
             except (psutil.NoSuchProcess, FileNotFoundError):
                 continue
         self._munged.terminate()
