@@ -40,6 +40,7 @@ pieces     20 spliced pieces with known changes: where they are found, what is h
 long       memory and time of describing 1, 10 and 60 minutes
 captioning clips a minute by batch and one by one
 slurm      the default study on a real Slurm on loopback, nodes lost, jobs cancelled, time limits met: equal to the digit?
+growth     time and memory of clips to 4,000, embeddings to 100,000, sessions to 10,000, with exponents
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ from benchmarks import (
     exchange,
     found,
     grid,
+    growth,
     habit,
     leaks,
     mixed,
@@ -220,6 +222,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "found": found.found,
     "calibration": calibration.calibration,
     "slurm": cluster.cluster,
+    "growth": growth.growth,
 }
 
 

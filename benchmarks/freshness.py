@@ -90,6 +90,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
         "analysis/sound/embedding.py",
         "benchmarks/cluster.py",
     ),
+    "growth": ("stimuli", "experiment/data", "analysis/data", "analysis/sound/fad.py", *MODEL, "benchmarks/growth.py"),
 }
 
 
