@@ -39,6 +39,8 @@ ablation   the same without feature tokens, with others' and with noise in them
 pieces     20 spliced pieces with known changes: where they are found, what is heard in each part
 long       memory and time of describing 1, 10 and 60 minutes
 captioning clips a minute by batch and one by one
+slurm      the default study on a real Slurm on loopback, nodes lost, jobs cancelled, time limits met: equal to the digit?
+growth     time and memory of clips to 4,000, embeddings to 100,000, sessions to 10,000, with exponents
 """
 
 from __future__ import annotations
@@ -59,11 +61,13 @@ from benchmarks import (
     booths,
     calibration,
     captions,
+    cluster,
     crowd,
     desk,
     exchange,
     found,
     grid,
+    growth,
     habit,
     leaks,
     mixed,
@@ -217,6 +221,8 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "habit": habit.habit,
     "found": found.found,
     "calibration": calibration.calibration,
+    "slurm": cluster.cluster,
+    "growth": growth.growth,
 }
 
 

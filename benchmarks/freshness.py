@@ -80,6 +80,17 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "habit": ("analysis/identification", "analysis/engines", "benchmarks/habit.py"),
     "found": (*MODEL, "analysis/power", "experiment/bots", "benchmarks/found.py"),
     "calibration": (*MODEL, "benchmarks/calibration.py"),
+    "slurm": (
+        "tastelab/cluster",
+        "stimuli/units.py",
+        "stimuli/waiting.py",
+        "stimuli/making.py",
+        "stimuli/sets.py",
+        "stimuli/manifest.py",
+        "analysis/sound/embedding.py",
+        "benchmarks/cluster.py",
+    ),
+    "growth": ("stimuli", "experiment/data", "analysis/data", "analysis/sound/fad.py", *MODEL, "benchmarks/growth.py"),
 }
 
 

@@ -11,11 +11,11 @@ PACKAGES="xvfb xauth xdotool libportaudio2 libasound2-plugins pulseaudio pulseau
  libsndfile1 libatomic1 fluidsynth fluid-soundfont-gm"
 # The tests start a database server of their own, open a browser, and render with a second soundfont (training of the captioner).
 [ -z "${1:-}" ] || PACKAGES="$PACKAGES postgresql musescore-general-soundfont chromium"
-# Evidence compares with R and its packages (where they are, the tests do too), and has recorded voices sing.
+# Evidence compares with R and its packages (where they are, the tests do too), has recorded voices sing, and runs the study on a cluster of its own.
 [ "${1:-}" != evidence ] || PACKAGES="$PACKAGES r-base-core r-cran-psych r-cran-gparotation r-cran-lme4 r-cran-lmertest
  r-cran-ordinal r-cran-vegan r-cran-lavaan r-cran-bradleyterry2 flite festival festvox-kdlpc16k festvox-itapc16k festvox-suopuhe-mv
  asterisk-core-sounds-en-g722 asterisk-core-sounds-fr-g722 asterisk-core-sounds-it-g722 asterisk-core-sounds-ru-g722
- asterisk-prompt-it-menardi-wav"
+ asterisk-prompt-it-menardi-wav slurm-wlm munge"
 
 missing_packages() {
     for p in $PACKAGES; do

@@ -13,6 +13,7 @@ from models.weights import file_sha256
 from stimuli.config import StimuliConfig
 from stimuli.loudness import match_loudness
 from stimuli.recordings import finite, mono, opened
+from stimuli.waiting import partial
 
 __all__ = ["deliver", "delivery", "finite", "length", "load_mono", "load_spans", "opened"]
 
@@ -52,9 +53,9 @@ def deliver(audio: np.ndarray, rate: int, config: StimuliConfig, folder: Path, n
         out[-ramp:] *= curve[::-1, None]
     levelled, level = match_loudness(out, config.rate, config.loudness, config.peak)
     path = folder / "clips" / f"{name}.wav"
-    partial = path.with_suffix(".partial")  # one name, so that a killed run leaves nothing behind
-    soundfile.write(partial, levelled, config.rate, format="WAV", subtype="PCM_24")
-    os.replace(partial, path)
+    unfinished = partial(path)  # of this process alone: a node that was given up may still be at work on the same clip
+    soundfile.write(unfinished, levelled, config.rate, format="WAV", subtype="PCM_24")
+    os.replace(unfinished, path)
     return {
         "file": str(path.relative_to(folder)),
         "sha256": file_sha256(path),

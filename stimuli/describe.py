@@ -11,46 +11,71 @@ from urllib.parse import quote
 from models.config import ModelsConfig
 from stimuli.audio import length, load_mono, load_spans
 from stimuli.errors import StimulusError
-from stimuli.manifest import ClipRow, read_manifest, update_manifest
+from stimuli.manifest import ClipRow, gather, read_manifest
+from stimuli.waiting import put
 
 if TYPE_CHECKING:
     from models.sonicverse.captioner import Wording
 
 Progress = Callable[[int, int, str], None]
+CAPTIONED = 8  # clips at a time
 
 
 def describe(folder: Path, what: str, models: ModelsConfig, progress: Progress | None = None) -> list[ClipRow]:
     """Add what a clip sounds like to the manifest: ``what`` is ``"captions"`` or ``"features"``. Done rows stay."""
     rows = read_manifest(folder)
+    todo = undescribed(rows, what, models)
+    describe_rows(folder, todo, what, models, progress)
+    return gather(folder)
+
+
+def undescribed(rows: list[ClipRow], what: str, models: ModelsConfig) -> list[ClipRow]:
+    """The rows that lack it, or have it of another captioner or of features that have come or gone since."""
+    now = found_by(what, models)
     if what == "features":
-        from stimuli.features import FEATURES, acoustic_features
+        return [r for r in rows if sorted(r.features) != now]
+    return [r for r in rows if r.captioner_sha256 != now]
 
-        todo = [r for r in rows if set(r.features) != set(FEATURES)]  # also where a feature has come or gone since
+
+def found_by(what: str, models: ModelsConfig) -> str | list[str]:
+    """What describes clips now: the captioner's fingerprint, or the names of the features."""
+    if what == "features":
+        from stimuli.features import FEATURES
+
+        return sorted(FEATURES)
+    from models.sonicverse.load import caption_sha256
+
+    return caption_sha256(models.captioner)
+
+
+def describe_rows(
+    folder: Path, rows: list[ClipRow], what: str, models: ModelsConfig, progress: Progress | None = None
+) -> None:
+    """Find it in the sound of those clips, and leave it to be taken into the manifest; none waits for another to be done."""
+    if not rows:
+        return
+    if what == "features":
+        from stimuli.features import acoustic_features
+
         with ThreadPoolExecutor(2) as pool:
-            found = pool.map(lambda r: acoustic_features(load_mono(folder / r.file, r.rate), r.rate), todo)
-            for i, (row, features) in enumerate(zip(todo, found, strict=True)):
-                row.features = {k: round(v, 5) for k, v in features.items()}
+            found = pool.map(lambda r: acoustic_features(load_mono(folder / r.file, r.rate), r.rate), rows)
+            for i, (row, features) in enumerate(zip(rows, found, strict=True)):
+                put(folder, what, row.clip, {what: {k: round(v, 5) for k, v in features.items()}}, row.sha256)
                 if progress:
-                    progress(i + 1, len(todo), row.clip)
-        if todo:
-            update_manifest(folder, todo)
-        return rows
-    from models.sonicverse.load import caption_sha256, load_captioner
+                    progress(i + 1, len(rows), row.clip)
+        return
+    from models.sonicverse.load import load_captioner
 
-    sha256 = caption_sha256(models.captioner)
-    todo = [r for r in rows if r.captioner_sha256 != sha256]
-    if todo:
-        captioner = load_captioner(models.captioner, models.device)
-        captioner.sampling = None  # a study's captions are the same whenever they are made
-        for start in range(0, len(todo), 8):
-            batch = todo[start : start + 8]
-            described = captioner.describe([load_mono(folder / r.file, captioner.rate) for r in batch])
-            for row, d in zip(batch, described, strict=True):
-                row.caption, row.caption_features, row.captioner_sha256 = d.caption, d.features, captioner.sha256
-            update_manifest(folder, batch)
-            if progress:
-                progress(min(start + 8, len(todo)), len(todo), batch[-1].clip)
-    return rows
+    captioner = load_captioner(models.captioner, models.device)
+    captioner.sampling = None  # a study's captions are the same whenever they are made
+    for start in range(0, len(rows), CAPTIONED):
+        batch = rows[start : start + CAPTIONED]
+        described = captioner.describe([load_mono(folder / r.file, captioner.rate) for r in batch])
+        for row, d in zip(batch, described, strict=True):
+            fields = {"caption": d.caption, "caption_features": d.features, "captioner_sha256": captioner.sha256}
+            put(folder, what, row.clip, fields, row.sha256)
+        if progress:
+            progress(min(start + CAPTIONED, len(rows)), len(rows), batch[-1].clip)
 
 
 def describe_files(

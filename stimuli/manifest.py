@@ -1,19 +1,20 @@
 """The manifest: one row a clip, with everything it came from; kept as JSON beside the clips.
 
-Reading it needs neither torch nor pandas, because booths read it too.
+Reading it needs neither torch nor pandas, because booths read it too. What waits beside it (`stimuli.waiting`) is read over it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from models.weights import file_sha256
+from stimuli import waiting
 from stimuli.errors import StimulusError
 from stimuli.names import spelled, told
 
@@ -65,28 +66,76 @@ class ClipRow:
 
 
 def read_manifest(folder: Path) -> list[ClipRow]:
-    """Read the manifest of a stimulus folder.
+    """Read the manifest of a stimulus folder, and what waits beside it.
 
     Raises
     ------
     StimulusError
         If there is none, or it is damaged.
     """
-    path = folder / FILE
-    if not path.exists():
+    late = waiting.found(folder)  # first: what is taken in meanwhile stands in the manifest then
+    rows = over(_stored(folder), late)
+    if not rows and not (folder / FILE).exists():
         raise StimulusError(f"no stimuli in {folder}: {FILE} is missing; run 'tastelab stimuli generate'")
+    return ordered(rows.values()) if late else list(rows.values())
+
+
+def known_rows(folder: Path) -> dict[str, ClipRow]:
+    """The rows of a folder by clip; none where there is no manifest yet."""
+    late = waiting.found(folder)  # first, as above
+    return over(_stored(folder), late)
+
+
+class Glance:
+    """Rows of a few clips, now; the manifest is read again only where it has changed, so that asking costs nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stamp, self._rows = 0, dict[str, ClipRow]()
+
+    def of(self, clips: Iterable[str]) -> dict[str, ClipRow]:
+        """The rows that there are of those clips."""
+        names = list(clips)
+        late = waiting.found(self.folder, names)
+        path = self.folder / FILE
+        stamp = path.stat().st_mtime_ns if path.exists() else 0
+        if stamp != self._stamp:
+            self._stamp, self._rows = stamp, _stored(self.folder)
+        return over({name: self._rows[name] for name in names if name in self._rows}, late)
+
+
+def over(rows: dict[str, ClipRow], late: Iterable[waiting.Found]) -> dict[str, ClipRow]:
+    """Rows with what was found of their clips since; what is of another sound than a clip has now is left out."""
+    out = dict(rows)
+    for one in late:
+        if one.step == waiting.CLIP:
+            out[one.clip] = ClipRow(**one.fields)
+        elif one.clip in out and out[one.clip].sha256 == one.of:
+            out[one.clip] = replace(out[one.clip], **one.fields)
+    return out
+
+
+def _stored(folder: Path) -> dict[str, ClipRow]:
+    path = folder / FILE
     try:
-        return [ClipRow(**row) for row in json.loads(path.read_text(encoding="utf-8"))["clips"]]
+        clips = [ClipRow(**row) for row in json.loads(path.read_text(encoding="utf-8"))["clips"]]
+    except FileNotFoundError:
+        return {}
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise StimulusError(f"{path} is damaged ({error}); delete it and run 'tastelab stimuli generate'") from None
+    return {row.clip: row for row in clips}
+
+
+def ordered(rows: Iterable[ClipRow]) -> list[ClipRow]:
+    """Rows in the order in which a manifest has them."""
+    return sorted(rows, key=lambda r: (r.taste, r.model, r.number))
 
 
 def write_manifest(folder: Path, rows: list[ClipRow]) -> Path:
     """Write the manifest atomically, in a fixed order."""
-    ordered = sorted(rows, key=lambda r: (r.taste, r.model, r.number))
     path = folder / FILE
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    text = json.dumps({"clips": [asdict(r) for r in ordered]}, indent=1, ensure_ascii=False)
+    partial = waiting.partial(path)
+    text = json.dumps({"clips": [asdict(r) for r in ordered(rows)]}, indent=1, ensure_ascii=False)
     partial.write_text(text + "\n", encoding="utf-8")
     os.replace(partial, path)
     return path
@@ -105,14 +154,31 @@ def locked(folder: Path, name: str = "manifest") -> Iterator[None]:
 def update_manifest(folder: Path, rows: list[ClipRow]) -> None:
     """Add or replace rows, whatever other processes have added meanwhile."""
     with locked(folder):
-        known = {row.clip: row for row in (read_manifest(folder) if (folder / FILE).exists() else [])}
-        write_manifest(folder, list((known | {row.clip: row for row in rows}).values()))
+        known = take_in(folder) | {row.clip: row for row in rows}
+        write_manifest(folder, list(known.values()))
+
+
+def gather(folder: Path) -> list[ClipRow]:
+    """Take what waits into the manifest; returns it."""
+    with locked(folder):
+        take_in(folder)
+    return read_manifest(folder)
+
+
+def take_in(folder: Path) -> dict[str, ClipRow]:
+    """The same, by one who holds the lock; rows by clip."""
+    late = waiting.found(folder)
+    rows = over(_stored(folder), late)
+    if late:
+        write_manifest(folder, list(rows.values()))
+        waiting.taken(late)
+    return rows
 
 
 def keep_only(folder: Path, clips: list[str]) -> list[ClipRow]:
     """Take clips that the study no longer asks for out of the manifest and the folder; returns what stays."""
     with locked(folder):
-        rows = {row.clip: row for row in read_manifest(folder)}
+        rows = take_in(folder)
         surplus = set(rows) - set(clips)
         for name in surplus:
             (folder / rows.pop(name).file).unlink(missing_ok=True)

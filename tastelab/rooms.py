@@ -12,7 +12,7 @@ from typer.main import get_group
 from tastelab.hints import begin
 
 ROOMS = {
-    "study": ("tastelab.commands.study", "The whole way, from prompts to report."),
+    "study": ("tastelab.commands.sharing", "The whole way, from prompts to report."),
     "stimuli": ("tastelab.commands.stimuli", "Clips: generate, caption, measure, verify; training corpora."),
     "models": ("tastelab.commands.models", "Networks: what is there, training, fine-tuning."),
     "experiment": ("tastelab.commands.data", "Sessions with people and bots; their data."),

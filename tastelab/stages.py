@@ -6,7 +6,8 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tastelab.report import DRIVEN, build_report
 from tastelab.study import Study
 
 Progress = Callable[..., None]
+HEAVY_STAGES = {"stimuli": "generate", "captions": "captions", "features": "features"}  # as clusters know them
 SIT = (sys.executable, "-m", "tastelab.cli", "experiment", "run")
 
 
@@ -46,12 +48,78 @@ def run_study(run: Run) -> Path:
     run.folder.mkdir(parents=True, exist_ok=True)
     for name, stage in STAGES:
         started = time.monotonic()
-        with progress(name, run.quiet) as update:
-            told = stage(run, update)
+        with progress(name, run.quiet) as update, noted(run, name, update) as watched:
+            told = stage(run, watched)
         run.seconds[name] = round(time.monotonic() - started, 1)
         say(f"{name:<12} {run.seconds[name]:7.1f} s   {told}", run.quiet)
     assert run.report is not None
     return run.report
+
+
+@contextmanager
+def noted(run: Run, stage: str, update: Progress) -> Iterator[Progress]:
+    """Progress that is noted beside, for `tastelab study status`, where the stage is a heavy step."""
+    if stage not in HEAVY_STAGES:
+        yield update
+        return
+    from tastelab.cluster.heavy import beside
+    from tastelab.cluster.notes import Notes
+
+    notes = Notes(beside(run.study, run.out), HEAVY_STAGES[stage])
+
+    def watched(done: float, total: float, what: str = "") -> None:
+        notes.counts(done)
+        update(done, total, what)
+
+    try:
+        yield watched
+    finally:
+        notes.ends()
+
+
+def heavy_steps(study: Study, out: Path, executor: str, site: Path | None, only: list[str], quiet: bool) -> None:
+    """Have the heavy steps made whose names are given, ``all`` for every one: on a cluster, or here.
+
+    Raises
+    ------
+    UserError
+        If there is no such step, or units could not be made.
+    """
+    from tastelab.cluster.heavy import HEAVY, heavy
+
+    steps = list(HEAVY) if "all" in only else only
+    if executor == "slurm":
+        from tastelab.cluster.settings import read_settings
+        from tastelab.cluster.submit import run_steps
+
+        run_steps(study, out, read_settings(site, tuple(HEAVY)), steps, quiet)
+        return
+    failed: list[str] = []
+    for name in [n for n in HEAVY if n in steps] + [n for n in steps if n not in HEAVY]:
+        heavy(name, study, out).gather()
+        made, asked, lines = step_here(study, out, name)
+        say(f"{name:<12} {made} of {asked} made", quiet)
+        failed += lines
+    if failed:
+        for line in failed:
+            say(line)
+        raise UserError(f"{len(failed)} units were not made; see above")
+
+
+def step_here(study: Study, out: Path, name: str, units: list[str] | None = None) -> tuple[int, int, list[str]]:
+    """Make a heavy step's units in this process, all or those: how many are made, of how many, and a line for each that failed."""
+    from tastelab.cluster.block import make_units
+    from tastelab.cluster.heavy import beside, heavy
+    from tastelab.cluster.notes import failures_of
+
+    began = time.time()
+    this = heavy(name, study, out)
+    names = [u.name for u in this.units()] if units is None else units
+    made = make_units(study, out, name, names)
+    if units is None:  # a share leaves taking in to whoever shared out
+        this.gather()
+    lines = [f"{name}: {f.unit}: {f.line}" for f in failures_of(beside(study, out), name) if f.when >= began]
+    return made, len(names), lines
 
 
 def stimuli(run: Run, update: Progress) -> str:

@@ -5,7 +5,6 @@ Size, embedding and reference set change these values (Gui et al. 2023, arXiv 23
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from analysis.data.compared import Conditions
 from analysis.errors import AnalysisError
+from analysis.sound.embedding import embed_clips, level
 from analysis.sound.fad import Moments, bootstrap, distance, each, extrapolate, kernel_distance, thin
 
 if TYPE_CHECKING:
@@ -34,43 +34,6 @@ class Reference:
 
     name: str
     clips: list[np.ndarray]
-
-
-def level(audio: np.ndarray) -> np.ndarray:
-    """Bring audio to one RMS (-23 dBFS): loudness is matched on purpose and must not count as distance."""
-    return np.asarray(audio * (10 ** (-23 / 20) / max(float(np.sqrt((audio**2).mean())), 1e-6)), dtype=np.float32)
-
-
-def embed_clips(
-    rows: list[ClipRow], folder: Path, names: list[str], cache: Path, progress: Progress | None = None
-) -> dict[str, dict[str, np.ndarray]]:
-    """Embed clips: space -> clip hash -> (frames, width); each kept in `cache` under the clip's hash."""
-    from models.embeddings.spaces import open_space
-    from stimuli.audio import load_mono
-
-    out: dict[str, dict[str, np.ndarray]] = {name: {} for name in names}
-    for i, row in enumerate(rows):
-        for name in names:
-            path = cache / _folder(name) / f"{row.sha256}.npy"
-            if path.exists():
-                out[name][row.sha256] = np.load(path, allow_pickle=False)
-                continue
-            space = open_space(name)
-            vectors = space.embed(level(load_mono(folder / row.file, space.rate))).astype(np.float32)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.name}.partial.npy")
-            np.save(partial, vectors)
-            partial.replace(path)
-            out[name][row.sha256] = vectors
-        if progress:
-            progress(i + 1, len(rows), row.clip)
-    return out
-
-
-def _folder(name: str) -> str:
-    """A space's folder in the cache: shipped ones by name, others by a hash of where they come from."""
-    kind, colon, where = name.partition(":")
-    return name if not colon else f"{kind}-{hashlib.sha256(where.encode()).hexdigest()[:10]}"
 
 
 def load_reference(where: str, name: str) -> Reference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,13 @@ from tastelab.context import ONLY_JSON, WIDTH, definition_of, open_store, read_s
 from tastelab.errors import UserError
 from tastelab.options import DB, STUDY, DbOption, EffectsOption, JsonOption, Place, QuietOption, grouped
 
+if TYPE_CHECKING:
+    from tastelab.study import Study
+
 app = typer.Typer(no_args_is_help=True)
+ClipsOption = Annotated[
+    int | None, typer.Option("--clips", min=1, help="Clips per taste and condition (the paper: 25).")
+]
 
 
 @app.callback()
@@ -25,22 +31,36 @@ def _study() -> None:
 def run(
     place: Place,
     *,
-    clips: Annotated[
-        int | None, typer.Option("--clips", min=1, help="Clips per taste and condition (the paper: 25).")
-    ] = None,
+    clips: ClipsOption = None,
     participants: Annotated[int, typer.Option("--participants", min=10, help="Simulated participants.")] = 111,
     person: Annotated[bool, typer.Option("--person", help="The session is for a person at this screen.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the simulated participants.")] = 1,
     effects: EffectsOption = None,
+    executor: Annotated[
+        str, typer.Option("--executor", help="Where heavy steps run: local, or slurm (this machine submits jobs).")
+    ] = "local",
+    site: Annotated[
+        Path | None, typer.Option("--site", help="What jobs ask of the cluster (TOML); default: the user's own.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="A heavy step, and nothing after; all: every one of them.")
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Stimuli, captions, sessions, report. Run again: what is done stays."""
-    from tastelab.stages import Run, run_study
+    from tastelab.stages import Run, heavy_steps, run_study
 
     started = time.monotonic()
-    loaded = read_study(place.study)
-    if clips is not None:
-        loaded = loaded.model_copy(update={"stimuli": loaded.stimuli.model_copy(update={"clips_per_taste": clips})})
+    loaded = with_clips(read_study(place.study), clips)
+    if executor not in ("local", "slurm"):
+        raise UserError(f"--executor {executor!r} is not known; there are: local, slurm")
+    if site is not None and executor == "local":
+        raise UserError("--site is for --executor slurm")
+    if executor == "slurm" or only:
+        heavy_steps(loaded, place.out, executor, site, only or ["all"], quiet)
+    if only:
+        say(f"made: {', '.join(only)}; the rest: tastelab study run{place.repeated()}", quiet)
+        return
     path = run_study(Run(loaded, place.study, place.db, place.out, participants, person, seed, quiet, effects=effects))
     say(f"\nReport: {path}   ({time.monotonic() - started:.0f} s)")
     say("Next:")
@@ -51,6 +71,13 @@ def run(
     say(
         "  your own survey's data:    tastelab experiment import psytoolkit FILE --study STUDY, then tastelab analysis report"
     )
+
+
+def with_clips(study: Study, clips: int | None) -> Study:
+    """The study with another number of clips a taste and condition, where one is given."""
+    if clips is None:
+        return study
+    return study.model_copy(update={"stimuli": study.stimuli.model_copy(update={"clips_per_taste": clips})})
 
 
 def _times(n: int) -> str:

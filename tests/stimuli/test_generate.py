@@ -20,8 +20,9 @@ from models.config import ModelsConfig
 from models.errors import ModelError
 from stimuli.config import StimuliConfig
 from stimuli.errors import StimulusError
-from stimuli.generate import clip_seed, generate, tried
+from stimuli.generate import generate
 from stimuli.manifest import ClipRow, read_manifest, update_manifest, verify
+from stimuli.sets import clip_seed, tried
 
 RATE = 16000
 PROMPTS = {"a prompt": 300, "another": 600}

@@ -17,7 +17,7 @@ from models.weights import file_sha256
 from stimuli.config import StimuliConfig, TasteConfig
 from stimuli.generate import generate
 from stimuli.loudness import integrated_loudness, true_peak
-from stimuli.manifest import FILE, read_manifest, verify
+from stimuli.manifest import read_manifest, verify
 from tastelab.study import load_study
 
 
@@ -99,7 +99,7 @@ def test_killed_and_shared_sets_are_the_same_to_the_bit(tmp_path: Path) -> None:
 
     first = started()
     deadline = time.monotonic() + 240
-    while not (folder / FILE).exists() and time.monotonic() < deadline and first.is_alive():
+    while not list(folder.glob("waiting/generate/*.json")) and time.monotonic() < deadline and first.is_alive():
         time.sleep(0.005)
     first.kill()
     first.join()

@@ -23,11 +23,11 @@ PROMPTS = {
 
 
 def test_every_set_of_clips_is_asked_for_by_its_own_prompt() -> None:
-    from stimuli.generate import _parts, _Set
+    from stimuli.sets import ClipSet, parts_of
 
     study = load_study(ROOT / "study.toml")
-    parts = [part for c in study.models.conditions for part in _parts(c, study.stimuli, study.models, {})]
-    sets = [part for part in parts if isinstance(part, _Set)]
+    parts = [part for c in study.models.conditions for part in parts_of(c, study.stimuli, study.models, {})]
+    sets = [part for part in parts if isinstance(part, ClipSet)]
     assert {(part.taste, part.condition, part.model.checkpoint) for part in sets} == {
         (taste, model, checkpoint)
         for taste in PROMPTS

@@ -1,0 +1,250 @@
+"""A study's heavy steps on a Slurm cluster: what is missing is submitted as arrays of jobs through submitit, waited for and taken in.
+
+Slurm schedules, runs jobs again whose node is lost, and ends those whose time is up; submitit ships what a job does, and has it
+requeued. Here is only said which units are missing, and of which of them Slurm has a job already: whoever runs the same again,
+after the shell was closed or beside it, waits for the same jobs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tastelab.cluster import queue
+from tastelab.cluster.block import Block
+from tastelab.cluster.heavy import HEAVY, beside, heavy
+from tastelab.cluster.notes import failures_of, write_json
+from tastelab.cluster.settings import Settings
+from tastelab.context import progress, say
+from tastelab.errors import UserError
+from tastelab.study import Study
+
+if TYPE_CHECKING:
+    from stimuli.units import Step, Unit
+
+EVERY = 5.0  # s between two looks
+COUNTING = 20  # times as long as counting took, until it is counted again
+GATHER = 600.0  # s between two times that what was made is taken in meanwhile
+GONE = 2  # looks in a row at which Slurm does not have a job: it has ended
+Progress = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of an array, and the units that it makes, by name and fingerprint."""
+
+    job: str
+    step: str
+    units: dict[str, str]
+
+    @property
+    def array(self) -> str:
+        """What it was submitted in."""
+        return self.job.partition("_")[0]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of a step: of how many units, how many are made, what failed or was lost, each as a line."""
+
+    units: int
+    made: int
+    problems: list[str]
+
+
+def run_steps(
+    study: Study,
+    out: Path,
+    settings: Settings,
+    only: Sequence[str] = (),
+    quiet: bool = False,
+    every: float = EVERY,
+) -> None:
+    """Have the heavy steps done, one after the other, each as far as what it needs is there.
+
+    Raises
+    ------
+    UserError
+        If units were not made when the jobs have ended: which, why, and where the log is.
+    """
+    queue.require()
+    lines: list[str] = []
+    for name in [n for n in HEAVY if not only or n in only]:
+        started = time.monotonic()
+        with progress(name, quiet) as update:
+            told = run_step(study, out.resolve(), name, settings, update, every)
+        say(f"{name:<12} {time.monotonic() - started:7.1f} s   {told.made} of {told.units} made", quiet)
+        lines += told.problems
+    if lines:
+        for line in lines:
+            say(line)
+        raise UserError(
+            f"{len(lines)} {'unit was' if len(lines) == 1 else 'units were'} not made; what was is kept, and the same command makes the rest"
+        )
+
+
+def run_step(
+    study: Study,
+    out: Path,
+    name: str,
+    settings: Settings,
+    update: Progress | None = None,
+    every: float = EVERY,
+) -> Told:
+    """One step: submit what is missing and no job is there for, wait for all jobs of it, take in what they made."""
+    step, folder = heavy(name, study, out), beside(study, out)
+    step.gather()  # what another run left
+    units = step.units()
+    missing = lacking(step, units)
+    if not missing:
+        return Told(len(units), len(units), [])
+    began = time.time()
+    jobs = underway(folder, name, missing)
+    taken = {unit for job in jobs for unit in job.units}
+    blocks = blocks_of([u.name for u in units], [u.group for u in units], settings.of(name).block, step.aligned)
+    todo = [kept for block in blocks if (kept := tuple(u for u in block if u in missing and u not in taken))]
+    jobs += submit(study, out, name, todo, missing, settings)
+    wait(step, [missing[u] for u in missing], jobs, update, every)
+    step.gather()
+    left = lacking(step, step.units())
+    return Told(len(units), len(units) - len(left), problems(folder, name, sorted(left), jobs, began))
+
+
+def lacking(step: Step, units: Sequence[Unit]) -> dict[str, Unit]:
+    """The units that are not made, by name."""
+    done = step.done(units)
+    return {u.name: u for u in units if u.name not in done}
+
+
+def blocks_of(names: Sequence[str], groups: Sequence[str], size: int, aligned: int) -> list[tuple[str, ...]]:
+    """All units in blocks of about `size`: of one group each, and cut at multiples of `aligned`, whatever is made already.
+
+    So a block is made in the same batches as the whole is.
+    """
+    step = -(-size // aligned) * aligned
+    by_group: dict[str, list[str]] = {}
+    for name, group in zip(names, groups, strict=True):
+        by_group.setdefault(group, []).append(name)
+    return [tuple(own[k : k + step]) for own in by_group.values() for k in range(0, len(own), step)]
+
+
+def submit(
+    study: Study, out: Path, name: str, blocks: Sequence[tuple[str, ...]], units: dict[str, Unit], settings: Settings
+) -> list[Job]:
+    """Submit a job a block, as arrays; each is noted before anything else happens, so that no other run submits it again."""
+    import submitit
+
+    folder = beside(study, out)
+    logs = folder / "jobs" / name
+    logs.mkdir(parents=True, exist_ok=True)
+    python = None if settings.container is None else f"{settings.container} python3"
+    jobs: list[Job] = []
+    for start in range(0, len(blocks), settings.array):
+        some = blocks[start : start + settings.array]
+        executor = submitit.SlurmExecutor(logs, max_num_timeout=settings.requeues, python=python)
+        executor.update_parameters(**settings.submitted(name))
+        try:
+            made = executor.submit_array([Block(study, out, name, block) for block in some])
+        except submitit.core.utils.FailedJobError as error:
+            raise UserError(f"sbatch refused the jobs of {name}: {_last(str(error))}") from None
+        for job, block in zip(made, some, strict=True):
+            jobs.append(Job(job.job_id, name, {unit: units[unit].fingerprint for unit in block}))
+        write_json(folder / "submitted" / name / f"{jobs[-1].array}.json", [asdict(j) for j in jobs[start:]])
+    return jobs
+
+
+def underway(folder: Path, name: str, missing: dict[str, Unit]) -> list[Job]:
+    """Jobs that Slurm has of an earlier run, with those of their units that are what is missing now.
+
+    Raises
+    ------
+    UserError
+        If Slurm does not answer: without it nobody knows what is underway.
+    """
+    noted = list(noted_jobs(folder, name))
+    if not noted:
+        return []
+    known = queue.jobs()
+    if known is None:
+        raise UserError("Slurm does not answer (squeue); jobs of an earlier run may be underway: try again later")
+    jobs = []
+    for job in noted:
+        own = {u: of for u, of in job.units.items() if u in missing and missing[u].fingerprint == of}
+        if job.job in known and own:
+            jobs.append(Job(job.job, name, own))
+    return jobs
+
+
+def noted_jobs(folder: Path, name: str) -> Iterator[Job]:
+    """Every job that was submitted for a step."""
+    for path in sorted((folder / "submitted" / name).glob("[!.]*.json")):
+        for raw in json.loads(path.read_text(encoding="utf-8")):
+            yield Job(**raw)
+
+
+def wait(step: Step, units: list[Unit], jobs: list[Job], update: Progress | None, every: float) -> None:
+    """Wait until Slurm has none of the jobs any more; that it does not answer for a while says nothing.
+
+    What is made is counted the more seldom the longer counting takes, and taken in now and then, so that small files do not heap up.
+    """
+    left, unseen = {job.job for job in jobs}, dict.fromkeys((job.job for job in jobs), 0)
+    done, count_at, gathered = 0, 0.0, time.monotonic()
+    while left:
+        known = queue.jobs()
+        if known is not None:
+            for job in sorted(left):
+                unseen[job] = 0 if job in known else unseen[job] + 1
+                if unseen[job] >= GONE:
+                    left.discard(job)
+        if update is not None:
+            began = time.monotonic()
+            if began >= count_at:
+                done = len(step.done(units))
+                count_at = time.monotonic() + COUNTING * (time.monotonic() - began)
+            update(done, len(units), told_now(known, left))
+        if time.monotonic() - gathered > GATHER:
+            step.gather()
+            gathered = time.monotonic()
+        if left:
+            time.sleep(every)
+
+
+def told_now(known: dict[str, queue.Waiting] | None, left: set[str]) -> str:
+    """In a few words, what the jobs are at."""
+    if known is None:
+        return "Slurm does not answer now"
+    own = [known[job] for job in left if job in known]
+    running = sum(w.state == "RUNNING" for w in own)
+    why = sorted({w.reason for w in own if w.state != "RUNNING" and w.reason})
+    return f"{running} jobs run" + (f", {len(own) - running} wait ({', '.join(why)})" if len(own) > running else "")
+
+
+def problems(folder: Path, name: str, left: Sequence[str], jobs: Sequence[Job], since: float) -> list[str]:
+    """Why each unit that is not made is not: its own line and log, or how its job ended."""
+    failed = {f.unit: f for f in failures_of(folder, name) if f.when >= since}
+    of = {unit: job for job in jobs for unit in job.units}
+    lost = [unit for unit in left if unit not in failed and unit in of]
+    states, accounting = queue.ended(of[unit].array for unit in lost)
+    lines = []
+    for unit in left:
+        if unit in failed:
+            lines.append(f"{name}: {unit} failed: {failed[unit].line} (log: {failed[unit].log})")
+        elif unit in of:
+            job = of[unit].job
+            state = states.get(job, "ended; how is not known").lower().replace("_", " ")
+            told = "" if accounting else f"; {queue.ACCOUNTING}"
+            lines.append(
+                f"{name}: {unit} was not made: job {job} {state} (log: {folder / 'jobs' / name / job}_0_log.err){told}"
+            )
+        else:
+            lines.append(f"{name}: {unit} was not made")
+    return lines
+
+
+def _last(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "it did not say why"

@@ -1,0 +1,72 @@
+"""Through a real Slurm: the same study as without, a job that is cancelled, and a node that is lost (docs/evidence/slurm.json has more)."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stimuli.generate import generate
+from stimuli.manifest import read_manifest
+from tastelab.cluster.settings import Settings
+from tastelab.cluster.submit import run_step, run_steps
+from tastelab.context import stimuli_folder
+from tastelab.errors import UserError
+from tastelab.study import Study
+from tests import slurm
+
+pytestmark = pytest.mark.skipif(slurm.missing() is not None, reason=str(slurm.missing()))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[slurm.Slurm]:
+    made = slurm.Slurm()
+    before = dict(os.environ)
+    os.environ.update(made.environment)
+    yield made
+    os.environ.clear()
+    os.environ.update(before)
+    made.close()
+
+
+@pytest.mark.slow
+def test_a_study_of_tracks_is_the_same_through_it_and_without(
+    cluster: slurm.Slurm, film: Study, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run_steps(film, out, Settings(block=3, minutes=5), ["generate", "features"], quiet=True, every=0.3)
+    from stimuli.describe import describe
+
+    generate(film.stimuli, film.models, tmp_path / "here")
+    describe(tmp_path / "here", "features", film.models)
+    assert read_manifest(stimuli_folder(film, out)) == read_manifest(tmp_path / "here")
+
+
+def test_a_job_that_is_cancelled_is_told_and_the_next_run_makes_the_rest(
+    cluster: slurm.Slurm, film: Study, tmp_path: Path
+) -> None:
+    """Cancelled while it waits, since nothing can be begun before its set-up is over."""
+    settings = Settings(block=4, minutes=5, setup=["sleep 3"])
+
+    def cancel() -> None:
+        while not (found := cluster.said("squeue", "--noheader", "--array", "--format=%i").split()):
+            time.sleep(0.1)
+        cluster.said("scancel", sorted(found)[-1])
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    with pytest.raises(UserError, match="units were not made; what was is kept, and the same command makes the rest"):
+        run_steps(film, tmp_path, settings, ["generate"], quiet=True, every=0.3)
+    thread.join()
+    told = run_step(film, tmp_path, "generate", settings, every=0.3)
+    assert (told.units, told.made, told.problems) == (7, 7, [])
+
+
+def test_sbatch_that_refuses_is_one_line(cluster: slurm.Slurm, film: Study, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"sbatch refused the jobs of generate: .*partition") as error:
+        run_steps(film, tmp_path, Settings(partition="none"), ["generate"], quiet=True)
+    assert "\n" not in str(error.value)
