@@ -345,3 +345,14 @@ def test_shares_of_naming_are_means_over_tastes_in_percent() -> None:
 def test_kinds_of_tests_are_counted_one_sided_ones_first() -> None:
     rows = [{"status": "declared", "alternative": a} for a in ("two-sided", "greater", "less", "two-sided")]
     assert sentences.counted(rows, [{}]) == "5 declared tests: 2 one-sided, 2 two-sided, 1 of equivalence"
+
+
+def test_answers_about_hidden_repeats_are_counted_by_pair_and_person() -> None:
+    row = {"item": "own_word", "pairs": 1, "people": 12, "state": "too few", "same": None, "chance": None}
+    assert sentences.repeated(row) == (
+        "Heard again without being told (own word, 1 pair of answers of 12 people): too few to say how alike people answer."
+    )
+    known = {**row, "pairs": 24, "people": 1, "state": "ok", "same": 0.75, "chance": 0.25, "kappa": 0.667}
+    assert sentences.repeated(known) == (
+        "Heard again without being told (own word, 24 pairs of answers of 1 person): 75 % the same (by chance 25 %, Cohen's kappa 0.67)."
+    )

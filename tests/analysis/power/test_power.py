@@ -138,6 +138,33 @@ def test_variance_of_clips_is_shared_by_all_who_hear_the_clip() -> None:
     assert answers.scores.std() == pytest.approx(1.5, rel=0.15)
 
 
+def test_what_a_person_makes_of_a_taste_is_in_all_answers_about_it() -> None:
+    answers = drawn(changed(mean={}, taste_sd=1.5), 40, 50)
+    for person in range(40):
+        own = answers.scores[:, person]
+        for taste in range(4):
+            assert (np.ptp(own[:, answers.tastes[person] == taste], axis=1) == 0).all()
+    assert answers.scores.std() == pytest.approx(1.5, rel=0.1)
+    assert (np.ptp(answers.scores, axis=2) > 0).mean() > 0.9  # another in the next taste
+
+
+def test_variance_of_pairs_is_shared_by_all_who_hear_the_two() -> None:
+    answers = drawn(changed(mean={}, pair_sd=1.5), 60, 20)
+    met = answers.heard * 1000 + answers.other
+    for study in answers.scores:
+        assert all(len(np.unique(study[met == pair])) == 1 for pair in np.unique(met))
+    assert answers.scores.std() == pytest.approx(1.5, rel=0.15)
+    assert (answers.scores[0] != answers.scores[1]).any()
+
+
+def test_answers_pile_up_at_the_end_that_they_lean_to() -> None:
+    scores = drawn(changed(mean=MEANS, ends=0.3), 60, 60)
+    for taste, end in (("bitter", 0), ("sour", 10), ("sweet", 10)):
+        own = scores.scores[:, scores.tastes == scores.names.index(taste)]
+        assert set(np.unique(own)) == {end, MEANS[taste]}
+        assert (own == end).mean() == pytest.approx(0.3, abs=0.03)
+
+
 def test_careless_people_answer_anything_with_every_answer() -> None:
     everybody = drawn(changed(mean=MEANS, careless=1.0), 40, 40).scores
     shares = np.bincount(everybody.ravel().astype(int), minlength=11) / everybody.size
