@@ -172,7 +172,9 @@ def sides_of(data: StudyData, pair: tuple[str, str] | None = None) -> Sides:
 
     Without answers it is what the study declares.
     """
-    found = pairs_in(data.preference) or list(data.conditions.pairs) or [("the first", "the second")]
+    found = pairs_in(data.preference) or list(data.conditions.pairs)
+    if not (pair or found):
+        return Sides("the first", "the second", data.ends)
     pair = pair or found[0]
     over, under = (data.conditions.spoken(name) for name in pair)
     return Sides(f"the {over}", f"the {under}", data.ends)

@@ -180,3 +180,15 @@ def test_groups_of_people_stand_in_a_table_of_their_own(monkeypatch: pytest.Monk
     assert groups.title == "Do groups of people differ"
     assert "exploratory" in groups.note
     assert {(r["moderator"], r["level"]) for r in groups.rows} >= {("sex", "female"), ("hearing_experience", "amateur")}
+
+
+def test_without_answers_the_sides_are_what_the_study_declares() -> None:
+    bare = data()
+    bare = replace(bare, preference=bare.preference.iloc[:0])
+    declared = replace(
+        bare, conditions=Conditions(("base", "tuned"), {"tuned": "fine-tuned"}, pairs=(("base", "tuned"),))
+    )
+    assert section.sides_of(declared).first == f"the {declared.conditions.spoken('base')}"
+    assert section.sides_of(declared).second == f"the {declared.conditions.spoken('tuned')}"
+    none = section.sides_of(replace(bare, conditions=Conditions(("base",), {})))
+    assert (none.first, none.second) == ("the first", "the second")
