@@ -14,16 +14,21 @@ from typing import Any
 import numpy as np
 
 SMALLEST_UNIQUENESS = 0.005
+LOST = "Failed to converge"  # factor_analyzer's words for a search that was broken off
 
 
 @dataclass(frozen=True)
 class FactorSolution:
-    """A rotated solution: pattern `loadings` (items, factors), factor correlations `phi`, correlation matrix `r`."""
+    """A rotated solution: pattern `loadings` (items, factors), factor correlations `phi`, correlation matrix `r`.
+
+    `state` is ``ok``, or ``not converged``: the search for the loadings was broken off, and they are where it stopped.
+    """
 
     items: tuple[str, ...]
     loadings: np.ndarray
     phi: np.ndarray
     r: np.ndarray
+    state: str = "ok"
 
     @property
     def uniqueness(self) -> np.ndarray:
@@ -56,7 +61,7 @@ def _engine() -> Any:
                 bounds=bounds, options={"maxiter": 2000, "ftol": 1e-14, "gtol": 1e-8},
             )  # fmt: skip
             if not found.success and "ABNORMAL" not in str(found.message):
-                warnings.warn(f"maximum likelihood did not converge: {found.message}", UserWarning, stacklevel=2)
+                warnings.warn(f"{LOST}: {found.message}", UserWarning, stacklevel=1)  # as its own search does
             normalised: np.ndarray = self._normalize_ml(found.x, corr_mtx, self.n_factors)
             return normalised
 
@@ -100,12 +105,17 @@ def extract(
         if rotation
         else {},
     )
-    with warnings.catch_warnings():
-        # Its optimiser warns of bounds that are reached, which is what the bound is for (a Heywood case).
-        warnings.filterwarnings("ignore", category=UserWarning, module="factor_analyzer")
-        # It still says force_all_finite, which scikit-learn renamed; the pin below 1.8 keeps it working.
-        warnings.filterwarnings("ignore", category=FutureWarning, message=".*force_all_finite.*")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         engine.fit(r)
+    lost = False
+    for one in told:
+        said = str(one.message)
+        # Where no step goes lower any more ("ABNORMAL") the search stands at the minimum, to the last digit.
+        lost |= said.startswith(LOST) and "ABNORMAL" not in said
+        # Of bounds that are reached (a Heywood case) and of scikit-learn's renamed force_all_finite nothing is said.
+        if one.category not in (UserWarning, FutureWarning):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     loadings = np.asarray(engine.loadings_, dtype=float)
     phi = np.eye(n_factors)
     if rotation:
@@ -114,4 +124,5 @@ def extract(
     signs = np.where(loadings.sum(axis=0) < 0, -1.0, 1.0)
     loadings, phi = loadings * signs, phi * np.outer(signs, signs)
     order = np.argsort(-np.diag(phi @ loadings.T @ loadings), kind="stable")
-    return FactorSolution(items, loadings[:, order], phi[np.ix_(order, order)], r)
+    state = "not converged" if lost else "ok"
+    return FactorSolution(items, loadings[:, order], phi[np.ix_(order, order)], r, state)

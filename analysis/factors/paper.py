@@ -146,9 +146,20 @@ def _analyse(rated: Rated, n_factors: int | str, seed: int, ordinal: bool) -> di
             for p, row in zip(prompts, scores, strict=True)
         ],
         "notes": [
-            {
-                "note": f"Heywood case: the uniqueness of {item} lies on its bound of {SMALLEST_UNIQUENESS}; its loadings are uncertain"
-            }
-            for item in at_bound
+            *(
+                [
+                    {
+                        "note": "The search for the loadings did not converge: they are where it stopped, and no result of a model"
+                    }
+                ]
+                if solution.state != "ok"
+                else []
+            ),
+            *(
+                {
+                    "note": f"Heywood case: the uniqueness of {item} lies on its bound of {SMALLEST_UNIQUENESS}; its loadings are uncertain"
+                }
+                for item in at_bound
+            ),
         ],
     }

@@ -190,3 +190,35 @@ def test_a_rough_rotation_is_near_the_precise_one() -> None:
     r = np.corrcoef(LIKERT.to_numpy(float), rowvar=False)
     rough = extract(r, tuple("abcdefghi"), 3, precise=False)
     assert rough.loadings == pytest.approx(THREE, abs=2e-3)
+
+
+@pytest.mark.parametrize("method", ["ml", "minres"])
+@pytest.mark.parametrize(
+    ("success", "message", "state"),
+    [
+        (True, "CONVERGENCE: RELATIVE REDUCTION OF F", "ok"),
+        (False, "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT", "not converged"),
+        (False, "ABNORMAL: ", "ok"),  # no step goes lower any more: it stands at the minimum, to the last digit
+    ],
+)
+def test_a_search_that_is_broken_off_says_so(
+    success: bool, message: str, state: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import factor_analyzer.factor_analyzer as theirs
+    import scipy.optimize
+
+    minimize = scipy.optimize.minimize
+
+    def ended(*given: object, **options: object) -> object:
+        found = minimize(*given, **options)
+        found.success, found.message = success, message
+        return found
+
+    for place in (scipy.optimize, theirs):
+        monkeypatch.setattr(place, "minimize", ended)
+    extraction._engine.cache_clear()
+    r = np.corrcoef(DATA.to_numpy(), rowvar=False)
+    assert extract(r, tuple(DATA.columns), 2, method=method, rotate=False).state == state
+    monkeypatch.undo()
+    extraction._engine.cache_clear()
+    assert extract(r, tuple(DATA.columns), 2, method=method).state == "ok"

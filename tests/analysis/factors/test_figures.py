@@ -129,6 +129,8 @@ def test_biplots_have_each_clip_and_prompt_at_their_scores(tmp_path: Path) -> No
             if t.get_text():
                 assert np.sign(t.get_position()[0]) == np.sign(by[t.get_text()][0]) or by[t.get_text()][0] == 0
         assert axis.get_xlim() == axis.get_ylim()
+        across, upright = axis.lines
+        assert {float(y) for y in across.get_ydata()} == {float(x) for x in upright.get_xdata()} == {0.0}
         assert axis.get_xlim()[0] == -axis.get_xlim()[1]
     assert drawn.caption.startswith("Factor scores of 10 rated clips")
 

@@ -1,5 +1,7 @@
 """The factor analysis of rated clips: psych's numbers in tables, each score under its own prompt, and data that is not fit for it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -127,3 +129,11 @@ def test_what_is_not_fit_for_factors_is_one_clear_line() -> None:
     double[:, 5] = -2 * double[:, 1] + 7
     with pytest.raises(AnalysisError, match=rf"singular.*{ITEMS[1]} and {ITEMS[5]}, r = -1.000"):
         prepare(rated(double))
+
+
+def test_a_search_that_was_broken_off_is_said(tables: dict[str, list[dict]], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tables["notes"] == []
+    extract = paper.extract
+    monkeypatch.setattr(paper, "extract", lambda *given: replace(extract(*given), state="not converged"))
+    (note,) = analyse(rated(), 3, 0)["notes"]
+    assert note["note"].startswith("The search for the loadings did not converge")

@@ -232,6 +232,19 @@ def test_groups_that_differ_agree_less_than_shuffled_people() -> None:
     ]
     worst = min(rows, key=lambda r: r["congruence"])
     assert worst["factor"] == "F3"  # items d, e, f
+    # Written out: each group's own factors, in the order and with the signs in which they are most like the whole's.
+    halves = []
+    for name in ("a", "b"):
+        part = x[[group[p] == name for p in people]]
+        own = extract(np.corrcoef(part, rowvar=False), ITEMS, 3).loadings
+        like = congruence(solution.loadings, own)
+        best = max(itertools.permutations(range(3)), key=lambda o: sum(abs(like[i, o[i]]) for i in range(3)))
+        halves.append(own[:, best] * np.sign([like[i, best[i]] for i in range(3)]))
+    wanted = [
+        np.dot(u, v) / np.sqrt(np.dot(u, u) * np.dot(v, v)) for u, v in zip(halves[0].T, halves[1].T, strict=True)
+    ]
+    assert [r["congruence"] for r in rows] == pytest.approx(wanted, abs=1e-3)
+    assert worst["congruence"] < 0.9
     assert worst["p"] == pytest.approx(1 / (worst["permutations"] + 1))
     assert worst["permutations"] > 30
     # People of no group do not count.

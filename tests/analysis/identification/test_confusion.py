@@ -95,6 +95,22 @@ def test_tastes_that_were_never_confused_and_tables_too_small() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("table", "added"),
+    [
+        ([[5, 1, 3], [0, 6, 2], [2, 3, 5]], 0.0),  # two tastes were confused once: that can be fitted
+        ([[5, 0, 3], [0, 6, 2], [2, 3, 5]], 0.5),  # never: their similarity has no bound
+        ([[5, 4, 0], [4, 5, 0], [3, 6, 1]], 0.0),  # named once
+        ([[5, 4, 0], [4, 5, 0], [3, 6, 0]], 0.5),  # a taste that nobody named
+    ],
+)
+def test_half_an_answer_is_added_where_something_never_happened(table: list[list[int]], added: float) -> None:
+    pairs, biases, fit = similarity(rows(table))
+    assert (fit["state"], fit["added"]) == ("ok", added)
+    assert all(np.isfinite(r["similarity"]) and r["similarity"] > 0 for r in pairs)
+    assert all(0 < r["bias"] < 1 for r in biases)
+
+
 def test_wagners_rate_does_not_reward_naming_one_taste_always() -> None:
     """By hand: hits squared over asked times named; chance is share asked times share named."""
     found = {r["taste"]: r for r in unbiased(rows([[6, 2], [4, 8]]))}

@@ -121,6 +121,7 @@ def test_a_pair_that_came_again_says_how_far_apart_answers_are() -> None:
         [(1, "sweet", "a", 4.0), (1, "sweet", "a", 7.0), (2, "sweet", "a", 5.0), (2, "sweet", "b", 9.0), (3, "sour", "a", 5.0), (3, "sour", "a", 4.0)],
         columns=["participant", "taste", "clip", "score"],
     )  # fmt: skip
+    assert repeats(frame[2:4], "clip").endswith("was not measured: no pair was repeated.")
     assert repeats(frame, "clip") == "2 pairs were judged again by the same person: on average 2.00 points apart."
 
 
