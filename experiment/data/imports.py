@@ -41,11 +41,8 @@ COLUMNS = {"sex": ("anagrafica", "gender"), "ethnicity": ("etnia", "ethnicity")}
 REUSED_CLIPS = (4, 5, 1)  # random numbers that the clips of task 2 come from, in the order of REUSED_TRIALS
 CLIPS = 25
 PAIRS = 5
-ASKED = (
-    "sex",
-    "age",
-    "hearing_experience",
-    "eating_experience",
+ASKED = frozenset(
+    {"sex", "age", "hearing_experience", "eating_experience"}
 )  # who reached the end said these; all else is optional
 UNDETERMINED = "und"  # a language that nobody declared (ISO 639-2)
 
