@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from models.errors import ModelError
-from models.musicgen.checkpoints import PULLED, models_directory, read_package
+from models.musicgen.checkpoints import PULLED, models_directory, read_package, t5_named
 from models.published import SETS, VOCABULARIES, in_hub_cache, one_set
 from models.weights import file_sha256, weights_directory
 
@@ -158,21 +158,21 @@ def _audiocraft_files(directory: Path) -> list[Finding]:
             found.append(Finding(part, "wrong", str(error)))
             continue
         found.append(Finding(part, "good", f"{name}, {path.stat().st_size / 1e6:.1f} MB"))
-    named = packages.get("codec", {}).get("pretrained")
-    if named:
-        found.append(_named("codec named", str(named)))
+    codec = packages.get("codec", {}).get("pretrained")
+    if codec:
+        found.append(_named("codec named", str(codec)))
     text = packages.get("language model", {}).get("xp.cfg")
     if isinstance(text, str):
         try:
-            described = (read_config(text).get("conditioners") or {}).get("description") or {}
+            named = t5_named(read_config(text))
         except ModelError as error:
             return [*found, Finding("configuration", "wrong", str(error))]
-        if described.get("model") == "t5":
+        if named is not None:
             beside = directory / "text_encoder"
             own = Finding("text encoder", "good", "text_encoder/") if beside.is_dir() else None
-            found.append(own or _named("text encoder", str(described["t5"]["name"])))
+            found.append(own or _named("text encoder", named))
             if found[-1].state == "good":
-                at = beside if beside.is_dir() else _lies(str(described["t5"]["name"]))
+                at = beside if beside.is_dir() else _lies(named)
                 found.append(_vocabulary({p.name for p in at.iterdir() if p.is_file()} if at else set()))
     return [*found, *_as_pulled(directory, [])]
 

@@ -65,7 +65,7 @@ RELEASES = {
 def pull(
     name: str,
     source: Path | None = None,
-    layout: str = "transformers",
+    layout: str = "auto",
     revision: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -78,8 +78,8 @@ def pull(
     ----------
     source : Path, optional
         A mirror: a directory that holds ``NAME`` (or ``OWNER--NAME``) as it was pulled elsewhere, or its files.
-    layout : {"transformers", "audiocraft"}
-        Which of the published formats.
+    layout : {"auto", "transformers", "audiocraft"}
+        Which of the published formats; ``auto`` is transformers', which is the complete one, where that is published.
 
     Raises
     ------
@@ -87,14 +87,13 @@ def pull(
         In one line: no such model, no network, a file that is not what was published.
     """
     target = models_directory() / name.replace("/", "--")
-    patterns = TRANSFORMERS if layout == "transformers" else AUDIOCRAFT
     target.mkdir(parents=True, exist_ok=True)
     known = json.loads((target / PULLED).read_text()) if (target / PULLED).exists() else {}
     try:
         if source is not None:
-            files, commit = _from_mirror(_mirrored(source, name), target, patterns, progress)
+            files, commit = _from_mirror(_mirrored(source, name), target, layout, progress)
         else:
-            files, commit = _from_hub(name, target, patterns, revision or known.get("commit"), progress)
+            files, commit = _from_hub(name, target, layout, revision or known.get("commit"), progress)
     except BaseException:
         if not any(target.iterdir()):
             target.rmdir()  # an empty directory would be taken for the model
@@ -111,11 +110,12 @@ def pull(
     return target
 
 
-def _wanted(names: list[str], patterns: tuple[str, ...], where: str) -> list[str]:
-    wanted = [n for n in names if any(fnmatch.fnmatch(n, p) for p in patterns)]
-    if patterns == TRANSFORMERS:
-        # Pickles where nothing else is published (MERT, musicgen-large); they are read with weights_only.
-        wanted += one_set(names, where)
+def _wanted(names: list[str], layout: str, where: str) -> list[str]:
+    own = [] if layout == "audiocraft" else one_set(names, where)
+    theirs = layout == "audiocraft" or (layout == "auto" and not own and set(AUDIOCRAFT) <= set(names))
+    patterns = AUDIOCRAFT if theirs else TRANSFORMERS
+    # Pickles where nothing else is published (MERT, musicgen-large); they are read with weights_only.
+    wanted = [n for n in names if any(fnmatch.fnmatch(n, p) for p in patterns)] + own
     if not any(n.endswith((".safetensors", ".bin")) for n in wanted):
         raise ModelError(
             f"{where} publishes no weights in this format ({', '.join((*patterns, 'model.safetensors')[:3])} ...)"
@@ -124,7 +124,7 @@ def _wanted(names: list[str], patterns: tuple[str, ...], where: str) -> list[str
 
 
 def _from_hub(
-    name: str, target: Path, patterns: tuple[str, ...], revision: str | None, progress: Progress | None
+    name: str, target: Path, layout: str, revision: str | None, progress: Progress | None
 ) -> tuple[dict[str, dict[str, Any]], str]:
     from huggingface_hub import HfApi, hf_hub_url
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
@@ -141,7 +141,7 @@ def _from_hub(
     except (OSError, HfHubHTTPError, http_error, RuntimeError) as error:
         raise ModelError(_no_network(name, error)) from None
     published = {s.rfilename: s for s in info.siblings or []}
-    wanted = _wanted(list(published), patterns, name)
+    wanted = _wanted(list(published), layout, name)
     commit = str(info.sha)
     sizes = {n: int(published[n].size or 0) for n in wanted}
     files: dict[str, dict[str, Any]] = {}
@@ -237,15 +237,15 @@ def _mirrored(source: Path, name: str) -> Path:
 
 
 def _from_mirror(
-    mirror: Path, target: Path, patterns: tuple[str, ...], progress: Progress | None
+    mirror: Path, target: Path, layout: str, progress: Progress | None
 ) -> tuple[dict[str, dict[str, Any]], str]:
     names = [p.name for p in mirror.iterdir() if p.is_file() or p.is_symlink()]
-    wanted = _wanted(names, patterns, str(mirror))
+    wanted = _wanted(names, layout, str(mirror))
     lost = [n for n in wanted if not (mirror / n).is_file()]
     if lost:
         raise ModelError(f"{mirror / lost[0]} is a link to nothing; mirror it again")
     check_index(mirror, [n for n in wanted if ".index." in n])
-    if patterns == TRANSFORMERS and "config.json" in wanted:
+    if "config.json" in wanted:
         described = json.loads((mirror / "config.json").read_text(encoding="utf-8"))
         check_vocabulary(names, described.get("model_type"), str(mirror))
     record = json.loads((mirror / PULLED).read_text()) if (mirror / PULLED).exists() else {}

@@ -13,7 +13,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from tastelab.errors import UserError
-from tastelab.hints import repeated
+from tastelab.hints import reading, repeated
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -39,6 +39,7 @@ def read_study(path: Path) -> Study:
     """Load a study file (late, so that --help stays quick)."""
     from tastelab.study import load_study
 
+    reading(str(path))
     return load_study(path)
 
 

@@ -15,15 +15,23 @@ from typing import Any
 REPEATED = ("--study", "--db", "--out", "--kind", "--station", "--key")
 HINT = re.compile(r"'tastelab ([^']*)'")
 FILE = "file"  # a study file that a command takes without an option
+BY_STUDY = (["models", "pull"], ["models", "check"])  # commands that take a study in the place of a name
 
 _now: tuple[Any, dict[str, str]] = (None, {})
 _words: Sequence[str] = ()
+_study: str | None = None
 
 
 def begin(front: Any, words: Sequence[str]) -> None:
     """Note the command line and the words that it was called with."""
-    global _now, _words
-    _now, _words = (front, given(words)), tuple(words)
+    global _now, _words, _study
+    _now, _words, _study = (front, given(words)), tuple(words), None
+
+
+def reading(study: str) -> None:
+    """Note the study file that the command reads, given or the usual one: what it names is fetched and looked at by it."""
+    global _study
+    _study = study
 
 
 def room() -> str | None:
@@ -47,12 +55,14 @@ def given(words: Sequence[str]) -> dict[str, str]:
 
 def repeated(text: str) -> str:
     """A message, its hints with the options that were given."""
-    return HINT.sub(lambda hint: f"'tastelab {_completed(hint[1])}'", text) if _now[1] else text
+    return HINT.sub(lambda hint: f"'tastelab {_completed(hint[1])}'", text) if _now[1] or _study else text
 
 
 def _completed(hint: str) -> str:
     command, options = _now
     words = hint.split()
+    if words[:2] in BY_STUDY and not any(word.startswith("-") for word in words):
+        return hint if _study is None else f"{' '.join(words[:2])} --study {shlex.quote(_study)}"
     for word in words:
         commands = getattr(command, "commands", {})
         if word not in commands:

@@ -254,6 +254,12 @@ def codec_of(compression: dict[str, Any], where: Path) -> Any:
     return EncodecModel.from_pretrained(directory, local_files_only=True, use_safetensors=True).float().eval()
 
 
+def t5_named(config: dict[str, Any]) -> str | None:
+    """The T5 that an audiocraft configuration names; None where text is read by anything else."""
+    described = (config.get("conditioners") or {}).get("description") or {}
+    return str(described["t5"]["name"]) if described.get("model") == "t5" else None
+
+
 def text_encoder_of(directory: Path, config: dict[str, Any]) -> tuple[Any, Any]:
     """T5 encoder and tokenizer of an audiocraft checkpoint, which only names it.
 
@@ -266,13 +272,13 @@ def text_encoder_of(directory: Path, config: dict[str, Any]) -> tuple[Any, Any]:
     """
     from transformers import AutoTokenizer, T5EncoderModel
 
-    described = (config.get("conditioners") or {}).get("description") or {}
-    if described.get("model") != "t5":
-        kind = described.get("model", "nothing")
+    named = t5_named(config)
+    if named is None:
+        kind = ((config.get("conditioners") or {}).get("description") or {}).get("model", "nothing")
         raise ModelError(f"{directory}: text is read by {kind!r}, not by T5; use engine = 'audiocraft'")
     where = directory / "text_encoder"
     if not where.is_dir():
-        where = _pulled(described["t5"]["name"])
+        where = _pulled(named)
     check_vocabulary([p.name for p in where.iterdir()], "t5", str(where))
     quiet_transformers()
     encoder = T5EncoderModel.from_pretrained(where, local_files_only=True).float().eval()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from tastelab.context import ONLY_JSON, progress, say, show
+from tastelab.context import ONLY_JSON, progress, read_study, say, show
 from tastelab.errors import UserError
 from tastelab.options import JsonOption, QuietOption, grouped
 from tastelab.recipes import FullRecipe, NanoRecipe, TasteRecipe
 
+if TYPE_CHECKING:
+    from tastelab.study import Study
+
 app = typer.Typer(no_args_is_help=True)
 Corpus = Annotated[Path, typer.Option(help="Corpus directory (metadata.jsonl).")]
+NamesOption = Annotated[Path | None, typer.Option("--study", help="A study file: all models that it names.")]
 RunFolder = Annotated[Path, typer.Option("--out", help="Where weights and training state go.")]
 
 
@@ -34,28 +39,55 @@ def info(as_json: JsonOption = False) -> None:
 
 @app.command()
 def pull(
-    name: Annotated[str, typer.Argument(help="e.g. facebook/musicgen-small; 'tastelab models info' lists them.")],
+    name: Annotated[
+        str | None, typer.Argument(help="e.g. facebook/musicgen-small; 'tastelab models info' lists them.")
+    ] = None,
+    study: NamesOption = None,
     source: Annotated[Path | None, typer.Option("--from", help="A mirror directory instead of the hub.")] = None,
-    layout: Annotated[str, typer.Option("--format", help="transformers or audiocraft.")] = "transformers",
+    layout: Annotated[
+        str, typer.Option("--format", help="transformers or audiocraft; auto: transformers, where it is published.")
+    ] = "auto",
     revision: Annotated[str | None, typer.Option(help="Commit; default: the one pulled before, else main.")] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Fetch a released model, checking every file; run again to go on where it was."""
+    """Fetch a released model, or all that a study names, checking every file; run again to go on where it was."""
+    from models.named import pull_named
     from models.pull import RELEASES
     from models.pull import pull as run
 
-    if layout not in ("transformers", "audiocraft"):
-        raise UserError(f"--format {layout!r} is not known; there are: transformers, audiocraft")
-    if name in RELEASES:
-        say(f"{name}: about {RELEASES[name].megabytes} MB, licence {RELEASES[name].licence}", quiet)
-    with progress(name, quiet) as update:
-        directory = run(name, source, layout, revision, update)
-    say(f"{name} in {directory}", quiet)
+    if layout not in ("auto", "transformers", "audiocraft"):
+        raise UserError(f"--format {layout!r} is not known; there are: auto, transformers, audiocraft")
+    if study is not None and revision is not None:
+        raise UserError("--revision is of one model; pull that by its name")
+
+    def cost(named: str) -> None:
+        if named in RELEASES:
+            say(f"{named}: about {RELEASES[named].megabytes} MB, licence {RELEASES[named].licence}", quiet)
+
+    one = _one(name, study)
+    if isinstance(one, str):
+        cost(one)
+        with progress(one, quiet) as update:
+            directory = run(one, source, layout, revision, update)
+        say(f"{one} in {directory}", quiet)
+        return
+    with progress("models", quiet) as update:
+
+        def begin(named: str) -> Callable[[int, int, str], None]:
+            cost(named)
+            return lambda done, total, file: update(done, total, f"{named}, {file}")
+
+        fetched = pull_named(one.models, source, layout, begin)
+    for named, directory in fetched:
+        say(f"{named} in {directory}", quiet)
+    if not fetched:
+        say(f"{study} names no released model: all of its models ship, or are directories", quiet)
 
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="What a study may name, or a directory.")],
+    name: Annotated[str | None, typer.Argument(help="What a study may name, or a directory.")] = None,
+    study: NamesOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -63,15 +95,30 @@ def check(
     from dataclasses import asdict
 
     from models.checkup import check_model
+    from models.named import checked
 
-    found = check_model(name, device)
-    show("check", name, None, {"parts": [asdict(f) for f in found]}, as_json, None, ONLY_JSON)
-    bad = [f for f in found if f.state in ("missing", "wrong")]
+    one = _one(name, study)
+    if isinstance(one, str):
+        found = {one: check_model(one, device)}
+        tables = {"parts": [asdict(f) for f in found[one]]}
+    else:
+        found = dict(checked(one.models, device))
+        of_each = {model: [asdict(f) for f in parts] for model, parts in found.items()}
+        # A page has a table a model; a program reads one.
+        tables = {"parts": [{"model": m} | row for m, rows in of_each.items() for row in rows]} if as_json else of_each
+    show("check", name or str(study), None, tables, as_json, None, ONLY_JSON)
+    bad = [(model, f) for model, parts in found.items() for f in parts if f.state in ("missing", "wrong")]
     if bad:
-        more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
-        raise UserError(
-            f"{name}: {bad[0].part} {'is missing' if bad[0].state == 'missing' else 'is wrong'} ({bad[0].found}){more}"
-        )
+        (model, first), more = bad[0], f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        state = "is missing" if first.state == "missing" else "is wrong"
+        raise UserError(f"{model}: {first.part} {state} ({first.found}){more}")
+
+
+def _one(name: str | None, study: Path | None) -> str | Study:
+    """A model's name, or the study that names several: exactly one of both."""
+    if (name is None) == (study is None):
+        raise UserError("either the NAME of a model, or --study FILE, is needed")
+    return name if name is not None else read_study(cast(Path, study))
 
 
 @app.command()
@@ -185,12 +232,25 @@ def train_nano(
     say(f"weights in {done}", how.quiet)
 
 
+def _checkpoint(study: Study, condition: str) -> str:
+    """The checkpoint of a study's condition."""
+    checkpoints = {c.name: c.checkpoint for c in study.models.conditions if c.checkpoint is not None}
+    if condition not in checkpoints:
+        raise UserError(
+            f"--base {condition!r} is no condition with a checkpoint; there are: {', '.join(checkpoints) or 'none'}"
+        )
+    return checkpoints[condition]
+
+
 @app.command()
 @grouped
 def finetune(
     *,
     corpus: Corpus,
-    base: Annotated[str, typer.Option(help="Shipped or pulled name, or a directory.")] = "nano-base",
+    base: Annotated[
+        str, typer.Option(help="Shipped or pulled name, or a directory; with --study a condition's name.")
+    ] = "nano-base",
+    study: Annotated[Path | None, typer.Option("--study", help="A study file, whose condition --base is.")] = None,
     out: RunFolder = Path("outputs/training"),
     name: Annotated[str, typer.Option(help="Name of the fine-tuned model.")] = "taste",
     held_out: Annotated[Path | None, typer.Option(help="Held-out corpus.")] = None,
@@ -199,6 +259,8 @@ def finetune(
 ) -> None:
     """Fine-tune a MusicGen by the seed paper's recipe; run again to go on where it was."""
     recipe.check()
+    if study is not None:
+        base = _checkpoint(read_study(study), base)
     if recipe.patience is not None and held_out is None:
         raise UserError("--patience needs --held-out CORPUS")
     settings = recipe.settings(how.seed)

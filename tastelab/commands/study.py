@@ -66,7 +66,7 @@ def run(
     say("Next:")
     say(f"  a real session:            tastelab experiment run --code P001{place.repeated()}")
     say(
-        "  with the released models:  tastelab models pull NAME (e.g. facebook/musicgen-small), NAME in [models] of the study file"
+        "  with the released models:  NAME (e.g. facebook/musicgen-small) in [models] of the study file, tastelab models pull --study FILE"
     )
     say(
         "  your own survey's data:    tastelab experiment import psytoolkit FILE --study STUDY, then tastelab analysis report"

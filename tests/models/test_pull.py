@@ -311,6 +311,11 @@ def test_pickles_are_taken_where_nothing_else_is_published(here: Hub) -> None:
     del here.files["pytorch_model.bin"]
     with pytest.raises(ModelError, match="publishes no weights"):
         pull(NAME)
+    # Where audiocraft's format alone is whole, that one is taken unless the other is asked for.
+    here.files |= {"state_dict.bin": b"one", "compression_state_dict.bin": b"two"}
+    with pytest.raises(ModelError, match="publishes no weights"):
+        pull(NAME, layout="transformers")
+    assert (pull(NAME) / "compression_state_dict.bin").read_bytes() == b"two"
 
 
 def test_a_broken_connection_is_taken_up_again(here: Hub) -> None:

@@ -51,6 +51,18 @@ def test_what_is_repeated_and_what_is_not(words: tuple[str, ...], hint: str, tol
     assert hints.repeated(f"do {hint} now") == f"do {told} now"
 
 
+def test_a_model_of_a_study_is_fetched_with_all_of_its_models(mine: Lived) -> None:
+    """Where the command read the study, the usual one too; a model that was named otherwise is fetched alone."""
+    hint = "'tastelab models pull t5-base'"
+    call("study", "check", mine.study)
+    assert hints.repeated(f"do {hint} now") == f"do 'tastelab models pull --study {mine.study}' now"
+    assert hints.repeated("'tastelab models check one/small'") == f"'tastelab models check --study {mine.study}'"
+    for whole in ("'tastelab models pull t5-base --from x'", "'tastelab models info'"):
+        assert hints.repeated(whole) == whole
+    call("models", "info", "--json")
+    assert hints.repeated(hint) == hint
+
+
 def test_what_is_printed_repeats_too(mine: Lived, monkeypatch: pytest.MonkeyPatch) -> None:
     """The booth's table of checks, and lines that are said."""
     said = call("doctor", "--no-screen", *mine.where, "--json")

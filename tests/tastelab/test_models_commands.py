@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from models.checkup import Finding
+from tests.conftest import write_small_study
 from tests.tastelab.conftest import call
 
 Asked = list[tuple[Any, ...]]
@@ -40,7 +42,7 @@ def test_pulling_says_what_it_costs_and_where_it_lies(asked: Asked) -> None:
     assert first.startswith("facebook/musicgen-small: about ")
     assert first.endswith(" MB, licence CC-BY-NC-4.0 (weights: not for commercial use)")
     assert last == "facebook/musicgen-small in there"
-    assert asked.pop()[1:5] == ("facebook/musicgen-small", None, "transformers", None)
+    assert asked.pop()[1:5] == ("facebook/musicgen-small", None, "auto", None)
     said = call("models", "pull", "some/other", "--from", "mirror", "--format", "audiocraft", "--revision", "abc")
     assert said.out == "some/other in there\n"
     assert asked.pop()[1:5] == ("some/other", Path("mirror"), "audiocraft", "abc")
@@ -49,9 +51,85 @@ def test_pulling_says_what_it_costs_and_where_it_lies(asked: Asked) -> None:
     said = call("models", "pull", "some/other", "--format", "onnx")
     assert (said.status, said.err) == (
         2,
-        "tastelab: --format 'onnx' is not known; there are: transformers, audiocraft\n",
+        "tastelab: --format 'onnx' is not known; there are: auto, transformers, audiocraft\n",
     )
     assert asked == []
+
+
+@pytest.fixture
+def of_study(tmp_path: Path) -> Path:
+    """A study of released models."""
+    path = write_small_study(tmp_path)
+    text = path.read_text()
+    assert 'base = "nano-base"' in text
+    path.write_text(text.replace('base = "nano-base"', 'base = "facebook/musicgen-small"'))
+    return path
+
+
+@pytest.mark.parametrize("command", ["pull", "check"])
+def test_a_model_is_named_or_a_study_is_and_not_both(command: str, asked: Asked, of_study: Path) -> None:
+    for words in ((), ("facebook/musicgen-small", "--study", of_study)):
+        said = call("models", command, *words)
+        assert (said.status, said.err) == (2, "tastelab: either the NAME of a model, or --study FILE, is needed\n")
+    assert asked == []
+
+
+def test_all_models_of_a_study_are_pulled(asked: Asked, of_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pull_named(models: Any, source: Any, layout: str, begin: Any) -> list[tuple[str, Path]]:
+        asked.append(([c.checkpoint for c in models.conditions], source, layout))
+        begin("t5-base")(1, 2, "file")
+        begin("some/other")
+        return [("t5-base", Path("one")), ("some/other", Path("two"))]
+
+    monkeypatch.setattr("models.named.pull_named", pull_named)
+    said = call("models", "pull", "--study", of_study, "--from", "mirror", "--format", "transformers")
+    assert said.out.splitlines() == [
+        "t5-base: about 892 MB, licence Apache-2.0", "t5-base in one", "some/other in two",
+    ]  # fmt: skip
+    assert asked == [(["facebook/musicgen-small", "nano-taste"], Path("mirror"), "transformers")]
+    assert call("models", "pull", "--study", of_study, "--quiet").out == ""
+    said = call("models", "pull", "--study", of_study, "--revision", "abc")
+    assert (said.status, said.err) == (2, "tastelab: --revision is of one model; pull that by its name\n")
+    monkeypatch.setattr("models.named.pull_named", lambda *given: [])
+    said = call("models", "pull", "--study", of_study)
+    assert said.out == f"{of_study} names no released model: all of its models ship, or are directories\n"
+
+
+def test_all_models_of_a_study_are_looked_at(of_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {
+        "one/small": [Finding("weights", "good", "all"), Finding("tokenizer", "wrong", "deaf")],
+        "nano": [Finding("model", "missing", "fetch it with 'tastelab models pull one/small'"), Finding("x", "not tried", "")],
+    }  # fmt: skip
+    devices: list[str] = []
+    monkeypatch.setattr("models.named.checked", lambda models, device: devices.append(device) or found.items())
+    said = call("models", "check", "--study", of_study, "--device", "cpu", "--json")
+    assert (said.status, said.err) == (2, "tastelab: one/small: tokenizer is wrong (deaf), and 1 more\n")
+    result = json.loads(said.out)
+    assert result["plan"] == str(of_study)
+    assert result["tables"]["parts"][1:3] == [
+        {"model": "one/small", "part": "tokenizer", "state": "wrong", "found": "deaf"},
+        {"model": "nano", "part": "model", "state": "missing", "found": found["nano"][0].found},
+    ]
+    del found["one/small"]
+    said = call("models", "check", "--study", of_study)
+    assert "nano" in said.out.splitlines()[0]  # a table a model
+    assert said.err == f"tastelab: nano: model is missing (fetch it with 'tastelab models pull --study {of_study}')\n"
+    assert devices == ["cpu", "auto"]
+    del found["nano"]
+    assert call("models", "check", "--study", of_study).status == 0
+
+
+def test_a_condition_is_finetuned_by_its_name(of_study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bases: list[str] = []
+    monkeypatch.setattr("models.musicgen.finetune.finetune", lambda base, *rest: bases.append(base) or Path("done"))
+    said = call("models", "finetune", "--study", of_study, "--base", "base", "--corpus", "c")
+    assert (said.status, said.err) == (0, "")
+    call("models", "finetune", "--base", "base", "--corpus", "c")
+    assert bases == ["facebook/musicgen-small", "base"]
+    said = call("models", "finetune", "--study", of_study, "--corpus", "c")
+    assert (said.status, said.err) == (
+        2, "tastelab: --base 'nano-base' is no condition with a checkpoint; there are: base, finetuned\n",
+    )  # fmt: skip
 
 
 def test_converting_goes_the_way_that_is_asked(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

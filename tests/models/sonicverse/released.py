@@ -24,7 +24,7 @@ def tokenizer() -> Any:
     )
 
 
-def transformers_checkpoint(folder: Path, channels: int = 1) -> Path:
+def transformers_checkpoint(folder: Path, channels: int = 1, seed: int = 0) -> Path:
     """A random MusicGen in transformers' format, about 100,000 weights; `channels` 2 is a stereo model."""
     from transformers import (
         EncodecConfig,
@@ -34,7 +34,7 @@ def transformers_checkpoint(folder: Path, channels: int = 1) -> Path:
         T5Config,
     )
 
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     books = 4 * channels
     config = MusicgenConfig(
         text_encoder=T5Config(vocab_size=32, d_model=24, d_kv=8, d_ff=48, num_layers=2, num_heads=3),

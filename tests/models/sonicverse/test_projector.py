@@ -155,13 +155,13 @@ def test_the_caption_alone_reaches_the_heads_and_frozen_weights_stay(small_llm: 
     assert all(float(h[0].weight.grad.abs().sum()) > 0 for h in model.heads.values())
 
 
-def mert_directory(folder: Path, older: bool = True) -> Path:
+def mert_directory(folder: Path, older: bool = True, layers: int = 2) -> Path:
     """A small MERT in the published layout: HuBERT's fields, older names of the weight norm, a pickle of tensors."""
     from transformers import HubertConfig, HubertModel
 
     torch.manual_seed(0)
     config = HubertConfig(
-        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, conv_dim=(8, 8), conv_stride=(5, 4),
+        hidden_size=16, num_hidden_layers=layers, num_attention_heads=2, intermediate_size=16, conv_dim=(8, 8), conv_stride=(5, 4),
         conv_kernel=(10, 8), num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2, feat_extract_norm="group",
     )  # fmt: skip
     model = HubertModel(config)
