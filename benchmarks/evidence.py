@@ -41,6 +41,8 @@ long       memory and time of describing 1, 10 and 60 minutes
 captioning clips a minute by batch and one by one
 slurm      the default study on a real Slurm on loopback, nodes lost, jobs cancelled, time limits met: equal to the digit?
 growth     time and memory of clips to 4,000, embeddings to 100,000, sessions to 10,000, with exponents
+wordings   300 sets of true facts in SmolLM2's sentences: which are true, by checks of their own, and which the filter keeps
+busy       generation beside eight busy processes, by how its threads wait for each other
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ from benchmarks import (
     access,
     bands,
     booths,
+    busy,
     calibration,
     captions,
     cluster,
@@ -78,6 +81,7 @@ from benchmarks import (
     voices,
     wild,
     withdrawals,
+    wordings,
 )
 from benchmarks import analysis as speed
 from benchmarks.freshness import minutes, older
@@ -201,6 +205,8 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "keys": voices.keys,
     "second": voices.second,
     "long": captions.long,
+    "wordings": wordings.wordings,
+    "busy": busy.busy,
     "booths": booths.booths,
     "withdrawals": withdrawals.withdrawals,
     "exchange": exchange.exchange,

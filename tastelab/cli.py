@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from models.threads import wait_asleep
 from tastelab.clash import clash
 from tastelab.commands import init, top
 from tastelab.context import say, tastelab_version
@@ -74,6 +75,7 @@ def main() -> None:
     os.environ.setdefault("TQDM_DISABLE", "1")  # progress is shown by tastelab itself
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    wait_asleep(os.environ)
     quiet_libraries()
     try:
         status = app(standalone_mode=False)
