@@ -74,7 +74,11 @@ def busy() -> dict[str, Any]:
                 if k == 0 or way != "spinning":  # once is enough to see it
                     runs.append(run(way, crowded))
                     print(runs[-1], flush=True)
-    cores = len(os.sched_getaffinity(0))
+    return summed(runs, len(os.sched_getaffinity(0)))
+
+
+def summed(runs: list[dict[str, Any]], cores: int) -> dict[str, Any]:
+    """Medians of runs, and whether they are within the limit."""
     out: dict[str, Any] = {"busy": BUSY, "cores": cores, "clip_seconds": SECONDS, "runs": runs, "ways": {}}
     for way in WAYS:
         quiet, crowded = (
