@@ -25,6 +25,8 @@ ASK = (
     "Rewrite this description of music as one fluent English sentence. Keep every fact, add none. "
     "Answer with the sentence alone.\n\n"
 )
+# Asked where the first answer is not believed: SmolLM2 now and then repeats the task in place of doing it, or loses a fact.
+AGAIN = "Correct the grammar of this description of music. Answer with the description alone.\n\n"
 
 
 class Writer(Protocol):
@@ -157,18 +159,27 @@ def contradicted(description: Description) -> list[str]:
     return out
 
 
+def said_in(answer: str) -> str:
+    """The sentence of an answer: what it puts between quotation marks, announced or not, else all of it."""
+    flat = " ".join(answer.split())
+    quoted = re.fullmatch(r'(?:[^"]*:\s*)?"([^"]+)"', flat)
+    return quoted[1] if quoted else flat
+
+
+def believed(writer: Writer, caption: str) -> str | None:
+    """A writer's sentence for a caption, asked for twice at most; None where neither says what the caption says."""
+    for ask in (ASK, AGAIN):
+        found = said_in(writer.write(ask + caption))
+        if faithful(found, caption):
+            return found if found.endswith((".", "!")) else found + "."
+    return None
+
+
 def reword(piece: Piece, writer: Writer | None) -> tuple[list[str], int]:
     """A sentence for every segment, and how many of them are the writer's: the others it got wrong."""
-    sentences, taken = [], 0
-    for segment in piece.segments:
-        caption = segment.description.caption
-        found = " ".join(writer.write(ASK + caption).split()) if writer else ""
-        if found and faithful(found, caption):
-            taken += 1
-            sentences.append(found if found.endswith((".", "!")) else found + ".")
-        else:
-            sentences.append(caption)
-    return sentences, taken
+    captions = [segment.description.caption for segment in piece.segments]
+    found = [believed(writer, caption) if writer else None for caption in captions]
+    return [f or c for f, c in zip(found, captions, strict=True)], sum(f is not None for f in found)
 
 
 def story(piece: Piece, sentences: list[str]) -> str:

@@ -20,7 +20,16 @@ from models.sonicverse.captioner import Description
 from models.sonicverse.load import load_captioner
 from models.sonicverse.nano.encoder import RATE
 from models.sonicverse.pieces.windows import HOP, TAIL, WINDOW, Piece, Segment, changes, clock, describe_piece, windows
-from models.sonicverse.pieces.wording import KEY, EndpointWriter, contradicted, faithful, open_writer, reword, story
+from models.sonicverse.pieces.wording import (
+    KEY,
+    EndpointWriter,
+    contradicted,
+    faithful,
+    open_writer,
+    reword,
+    said_in,
+    story,
+)
 
 
 @given(st.floats(1, 11_000, allow_nan=False))
@@ -197,15 +206,47 @@ class Parrot:
         return self.answers.pop(0)
 
 
+GOOD = "Harp and strings play slow, legato music in D minor, in the low register with consonant harmony"
+BAD = "A lovely song by a famous band, with vocals and piano."
+
+
 def test_a_writer_that_invents_is_not_believed() -> None:
-    good = "Harp and strings play slow, legato music in D minor, in the low register with consonant harmony"
-    writer = Parrot(good, "A lovely song by a famous band, with vocals and piano.")
+    writer = Parrot(GOOD, BAD, BAD)
     sentences, taken = reword(piece_of(SAID, SAID), writer)
     assert taken == 1
-    assert sentences == [good + ".", SAID]
-    assert all(SAID in prompt for prompt in writer.asked)
-    assert story(piece_of(SAID, SAID), sentences) == f"It begins (0:00): {good}. From 0:30: {SAID}"
+    assert sentences == [GOOD + ".", SAID]
+    assert all(prompt.endswith(SAID) for prompt in writer.asked)
+    assert story(piece_of(SAID, SAID), sentences) == f"It begins (0:00): {GOOD}. From 0:30: {SAID}"
     assert reword(piece_of(SAID), None) == ([SAID], 0)
+
+
+def test_it_is_asked_once_more_in_other_words() -> None:
+    """Where the first answer is believed it is not."""
+    writer = Parrot("Rewrite this description of music as one sentence.", GOOD, GOOD + "!")
+    assert reword(piece_of(SAID, SAID), writer) == ([GOOD + ".", GOOD + "!"], 2)
+    first, second, other = writer.asked
+    assert first == other
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (f'The description of music is: "{GOOD}."', f"{GOOD}."),
+        (f'Sure:\n"{GOOD}"', GOOD),
+        (f"{GOOD}.", f"{GOOD}."),
+        (f'"{GOOD}."', f"{GOOD}."),
+        (f'It is: "{GOOD}" or "{BAD}"', f'It is: "{GOOD}" or "{BAD}"'),
+        (f'A famous song: "{GOOD}", by Bach', f'A famous song: "{GOOD}", by Bach'),
+    ],
+)
+def test_what_an_answer_announces_and_quotes_is_its_sentence(answer: str, found: str) -> None:
+    """And nothing of the announcement is told."""
+    assert said_in(answer) == found
+    told, taken = reword(piece_of(SAID), Parrot(answer, BAD))
+    assert '"' not in told[0]
+    assert "famous" not in told[0]
+    assert (taken == 1) == (told[0] != SAID)
 
 
 def test_smollm2_says_nothing_that_is_not_there() -> None:
