@@ -86,7 +86,7 @@ class Runs:
         return {r["unit"]: r["done"] for r in rows}
 
 
-def until(there: Callable[[], bool], what: str, seconds: float = 600) -> None:
+def until(there: Callable[[], bool], what: str, seconds: float = 3600) -> None:
     """Wait for something to come about."""
     deadline = time.monotonic() + seconds
     while not there():
