@@ -40,7 +40,7 @@ class Runs:
     """Runs of one study in a folder, and what happened in them."""
 
     def __init__(self, folder: Path, environment: dict[str, str]):
-        self.folder, self.events = folder, list[str]()
+        self.folder, self.events, self.all = folder, list[str](), list[subprocess.Popen[str]]()
         self.began = time.monotonic()
         self.environment = os.environ | environment | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         from tests.conftest import write_small_study
@@ -58,10 +58,18 @@ class Runs:
     def begun(self, out: Path, *words: str) -> subprocess.Popen[str]:
         """A command of tastelab, begun."""
         where = ["--study", str(self.study), "--out", str(out)]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "tastelab", *words, *where], cwd=ROOT, env=self.environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
+        self.all.append(process)
+        return process
+
+    def end(self) -> None:
+        """Leave nothing behind that still waits."""
+        for process in self.all:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
     def said(self, out: Path, *words: str, status: int = 0) -> str:
         """What a command says, which ends with a status."""
@@ -189,8 +197,8 @@ def cluster(folder: Path | None = None) -> dict[str, Any]:
         raise SystemExit(why)
     work = folder or Path(tempfile.mkdtemp(prefix="tastelab-cluster-"))
     slurm = Slurm()
+    runs = Runs(work, slurm.environment)
     try:
-        runs = Runs(work, slurm.environment)
         local, wild = work / "local", work / "cluster"
         runs.said(local, "study", "run", "--only", "all", "--quiet")
         runs.rest(local)
@@ -203,6 +211,7 @@ def cluster(folder: Path | None = None) -> dict[str, Any]:
             **compared(local, wild), "disturbances": found, "log": runs.events,
         }  # fmt: skip
     finally:
+        runs.end()
         slurm.close()
         if folder is None:
             shutil.rmtree(work, ignore_errors=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 EVERY = 5.0  # s between two looks
 COUNTING = 20  # times as long as counting took, until it is counted again
 GATHER = 600.0  # s between two times that what was made is taken in meanwhile
+SILENCE = 3600.0  # s without an answer of the controller, after which nobody is kept waiting
 GONE = 2  # looks in a row at which Slurm does not have a job: it has ended
 Progress = Callable[..., None]
 
@@ -190,12 +191,22 @@ def wait(step: Step, units: list[Unit], jobs: list[Job], update: Progress | None
     """Wait until Slurm has none of the jobs any more; that it does not answer for a while says nothing.
 
     What is made is counted the more seldom the longer counting takes, and taken in now and then, so that small files do not heap up.
+
+    Raises
+    ------
+    UserError
+        If it does not answer for an hour.
     """
     left, unseen = {job.job for job in jobs}, dict.fromkeys((job.job for job in jobs), 0)
-    done, count_at, gathered = 0, 0.0, time.monotonic()
+    done, count_at, gathered, heard = 0, 0.0, time.monotonic(), time.monotonic()
     while left:
         known = queue.jobs()
+        if known is None and time.monotonic() - heard > SILENCE:
+            raise UserError(
+                "Slurm has not answered for an hour (squeue); its jobs may go on: the same command waits for them"
+            )
         if known is not None:
+            heard = time.monotonic()
             for job in sorted(left):
                 unseen[job] = 0 if job in known else unseen[job] + 1
                 if unseen[job] >= GONE:

@@ -12,8 +12,9 @@ import pytest
 
 from stimuli.generate import generate
 from stimuli.manifest import read_manifest
+from tastelab.cluster.heavy import beside
 from tastelab.cluster.settings import Settings
-from tastelab.cluster.submit import run_step, run_steps
+from tastelab.cluster.submit import noted_jobs, run_step, run_steps
 from tastelab.context import stimuli_folder
 from tastelab.errors import UserError
 from tastelab.study import Study
@@ -70,3 +71,38 @@ def test_sbatch_that_refuses_is_one_line(cluster: slurm.Slurm, film: Study, tmp_
     with pytest.raises(UserError, match=r"sbatch refused the jobs of generate: .*partition") as error:
         run_steps(film, tmp_path, Settings(partition="none"), ["generate"], quiet=True)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_a_lost_node_and_a_killed_submitter_cost_nothing(cluster: slurm.Slurm, film: Study, tmp_path: Path) -> None:
+    """A node ends as by a power cut with a job on it, and the process that submitted is killed: whoever calls again waits for the same jobs."""
+    import multiprocessing
+
+    settings = Settings(block=2, minutes=5, setup=["sleep 6"])
+    submitter = multiprocessing.get_context("fork").Process(
+        target=run_steps, args=(film, tmp_path, settings, ["generate"], True, 0.3)
+    )
+    submitter.start()
+
+    def on(node: str) -> list[str]:
+        return cluster.said(
+            "squeue", "--noheader", "--array", "--states=RUNNING", f"--nodelist={node}", "--format=%i"
+        ).split()
+
+    deadline = time.monotonic() + 300
+    while not on("n2") and time.monotonic() < deadline:
+        time.sleep(0.3)
+    (lost,) = on("n2")
+    cluster.kill("n2")
+    submitter.kill()
+    submitter.join()
+    submitted = list(noted_jobs(beside(film, tmp_path), "generate"))
+    told = run_step(film, tmp_path, "generate", settings, every=0.5)
+    assert (told.units, told.made, told.problems) == (7, 7, [])
+    assert lost in {job.job for job in submitted}
+    assert list(noted_jobs(beside(film, tmp_path), "generate")) == submitted  # none was submitted again
+    assert cluster.said("scontrol", "show", "job", lost).count("Restarts=1") == 1
+    folder = stimuli_folder(film, tmp_path)
+    assert read_manifest(folder) == generate(film.stimuli, film.models, tmp_path / "here")
+    assert not list(folder.rglob("*.partial"))
+    cluster.start("n2")

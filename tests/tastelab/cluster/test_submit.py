@@ -58,6 +58,10 @@ def test_a_job_has_ended_when_slurm_has_said_so_twice(
     assert told[0] == "0 of 7, 1 jobs run, 1 wait (Resources)"
     assert told[1] == "0 of 7, Slurm does not answer now"
     assert told_now({}, set()) == "0 jobs run"
+    monkeypatch.setattr(submit, "SILENCE", -1.0)
+    monkeypatch.setattr(queue, "jobs", lambda: None)
+    with pytest.raises(UserError, match="Slurm has not answered for an hour"):
+        submit.wait(step, step.units(), [Job("7_0", "generate", {})], None, 0)
 
 
 def test_why_a_unit_was_not_made_is_one_line_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
