@@ -109,8 +109,9 @@ class Clips:
 
     def __init__(self, config: StimuliConfig, models: ModelsConfig, folder: Path) -> None:
         self.config, self.folder = config, folder
-        self.aligned = models.batch or ALIGNED
         self.parts = sets(config, models, folder)
+        drawn = any(isinstance(part, ClipSet) for part in self.parts)
+        self.aligned = (models.batch or ALIGNED) if drawn else 1  # tracks are taken one by one
 
     def units(self) -> list[Unit]:
         """Set after set."""

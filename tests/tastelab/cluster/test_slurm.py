@@ -1,4 +1,4 @@
-"""Through a real Slurm: the same study as without, a job that is cancelled, and a node that is lost (docs/evidence/slurm.json has more)."""
+"""Through a real Slurm: the same study as without, a job that is cancelled, and a node that is lost (`benchmarks.evidence slurm` has more)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_lost_node_and_a_killed_submitter_cost_nothing(cluster: slurm.Slurm, f
     import multiprocessing
 
     settings = Settings(block=2, minutes=5, setup=["sleep 6"])
-    submitter = multiprocessing.get_context("fork").Process(
+    submitter = multiprocessing.get_context("spawn").Process(
         target=run_steps, args=(film, tmp_path, settings, ["generate"], True, 0.3)
     )
     submitter.start()
@@ -90,9 +90,9 @@ def test_a_lost_node_and_a_killed_submitter_cost_nothing(cluster: slurm.Slurm, f
         ).split()
 
     deadline = time.monotonic() + 300
-    while not on("n2") and time.monotonic() < deadline:
+    while not (there := on("n2")) and time.monotonic() < deadline:
         time.sleep(0.3)
-    (lost,) = on("n2")
+    (lost,) = there
     cluster.kill("n2")
     submitter.kill()
     submitter.join()
