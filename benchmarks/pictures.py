@@ -32,7 +32,7 @@ def in_window(folder: str) -> None:
 
     from experiment.choices import clip_heard, consenting
     from experiment.items import consent_more, every_question
-    from experiment.lab import window as window_
+    from experiment.lab import opening
     from experiment.lab.fitting import every_screen
     from experiment.lab.window import Window
     from experiment.question import Question
@@ -42,7 +42,7 @@ def in_window(folder: str) -> None:
     config = load_study(ROOT / "study.toml").experiment
     level = LevelConfig(by="participant")
     config = config.model_copy(update={"headphones": "huggins", "languages": ["en"], "level": level})
-    window_.windowed = lambda *_: SIZE
+    opening.windowed = lambda *_: SIZE
     window = Window("en", False)
     words, compose = window.words, window.compose
     there = dict(every_screen(compose, config, "en"))

@@ -72,7 +72,7 @@ def words_of(language: str, count: int) -> str:
 def in_window(sizes: Sequence[tuple[int, int]], languages: Sequence[str], folder: str, enlarged: float) -> None:
     """In a process of its own: draw every screen and print, a line each, what stands on it."""
     from experiment.choices import consenting
-    from experiment.lab import window as window_
+    from experiment.lab import opening
     from experiment.lab.fitting import every_screen
     from experiment.lab.reading import seen
     from experiment.lab.window import Window
@@ -80,7 +80,7 @@ def in_window(sizes: Sequence[tuple[int, int]], languages: Sequence[str], folder
 
     base = load_study(ROOT / "study.toml").experiment
     for size in sizes:
-        window_.windowed = lambda *_, size=size: size  # type: ignore[misc]  # one after another, in place of what fits this display
+        opening.windowed = lambda *_, size=size: size  # type: ignore[misc]  # one after another, in place of what fits this display
         for language in languages:
             config = base.model_copy(update={"headphones": "both", "languages": [language]})
             shipped = language in ("en", "it")
@@ -96,8 +96,10 @@ def in_window(sizes: Sequence[tuple[int, int]], languages: Sequence[str], folder
             ]  # fmt: skip
             always = window.compose.foot(("stop", window.words["stop"]), ("back", window.words.get("back", "\u2190")))
             corner = window.compose.corner(window.words["progress"].format(done=49, total=49))
+            keys = max((w.format(first=1, last=9) for w in window.words.get("keys", {}).values()), key=len, default="")
+            hint = window.compose.keys(keys, always)
             for name, shown in screens:
-                widgets = [corner, *shown.parts, *shown.buttons, *always]
+                widgets = [corner, *shown.parts, *shown.buttons, *always, *([hint] if hint else [])]
                 window._draw(widgets)
                 told = [x for w in widgets for x in seen(w, size)]
                 print(

@@ -8,6 +8,7 @@ from experiment.headphones import PLACES, SIDES
 from experiment.question import Question
 
 ERASE = "erase"  # takes back what was typed last
+LAST_DIGIT = 9
 Words = dict[str, Any]
 
 
@@ -78,6 +79,16 @@ def hint(question: Question, words: Words) -> str:
     if question.kind == "text":
         return str(words.get("write", "") if question.low else words.get("may_write", ""))
     return ""
+
+
+def keyboard(words: Words, kind: str, first: int = 0, last: int = 0) -> str:
+    """What is said in a corner of how the keyboard answers a screen of a kind; empty where the texts say nothing."""
+    return str(words.get("keys", {}).get(kind, "")).format(first=first, last=last)
+
+
+def numbered(words: Words, first: int, last: int, otherwise: str) -> str:
+    """The same where a number answers; where a number has more than one digit, as of another kind."""
+    return keyboard(words, "numbers", first, last) if last <= LAST_DIGIT else keyboard(words, otherwise)
 
 
 def number_pad(words: Words) -> list[Choice]:

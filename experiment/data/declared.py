@@ -135,6 +135,7 @@ def used(words: dict[str, Any], config: ExperimentConfig) -> dict[str, Any]:
         "attention": bool(config.attention.questions or config.attention.listening),
         "affect": bool(felt),
         "web": False,  # what a browser says around the session
+        "keys": False,  # which keys answer, in a corner
     }
     kept = {k: v for k, v in words.items() if optional.get(k, True)}
     if "told" in kept:  # what frames the consent's fields, of those that say something

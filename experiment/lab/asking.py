@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from experiment.choices import ERASE, listed
+from experiment.choices import ERASE, keyboard, listed, numbered
 from experiment.data.tables import Trial
 from experiment.lab.widgets import Text
 from experiment.lab.window import ERASED, GoingBack, Window
@@ -78,7 +78,7 @@ class Asking(Window):
         shown = self.compose.pick(title, text, listed(options), self.words["next"])
         *buttons, onward = shown.buttons
         onward.name, onward.enabled = ONWARD, False
-        self.mark(screen, **detail)
+        self.mark(screen, numbered(self.words, 1, len(names), "arrows"), **detail)
         chosen: str | None = None
         moves = 0
         while True:
@@ -106,7 +106,7 @@ class Asking(Window):
         shown = self.compose.question(question, self.words)
         *buttons, onward = shown.buttons
         onward.name = ONWARD
-        self.mark("multiple", item=question.item)
+        self.mark("multiple", numbered(self.words, 1, len(names), "buttons"), item=question.item)
         while True:
             onward.enabled = (
                 chosen == {question.alone} or question.low <= len(chosen - {question.alone}) <= question.high
@@ -142,7 +142,7 @@ class Asking(Window):
         assert field is not None
         assert button is not None
         moves = 0
-        self.mark("text", item=question.item)
+        self.mark("text", keyboard(self.words, "write"), item=question.item)
         while True:
             long = len(" ".join(field.words.split()))
             button.enabled = long >= question.low
@@ -167,7 +167,7 @@ class Asking(Window):
         field, button = shown.entry, shown.onward
         assert field is not None
         assert button is not None
-        self.mark("number", item=question.item)
+        self.mark("number", keyboard(self.words, "digits"), item=question.item)
         while True:
             valid = typed.isdigit() and question.low <= int(typed) <= question.high
             button.enabled = valid
@@ -203,7 +203,7 @@ class Asking(Window):
         button.enabled = slider.value is not None
         rate = max(SLOW, (slider.high - slider.low) / ACROSS)
         typed, typed_at = "", 0.0
-        self.mark("slider", item=question.item)
+        self.mark("slider", keyboard(self.words, "arrows"), item=question.item)
         while True:
             clicked = self.frame([*corner, *shown.parts], shown.buttons, slider)
             for key in [*self.typed(), *self.held(rate)]:
@@ -227,7 +227,7 @@ class Asking(Window):
         *steps, button = shown.buttons
         n = len(steps)
         button.enabled = False
-        self.mark("steps", item=question.item)
+        self.mark("steps", numbered(self.words, question.low, question.high, "arrows"), item=question.item)
         value: str | None = None
         moves = 0
         while True:

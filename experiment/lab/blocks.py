@@ -79,6 +79,20 @@ class Blocks:
         self.smallest = min(self.smallest, size)
         return Text(self.pen, words, self.sheet.half - width / 2, EDGE_Y - height / 2, size, self.sheet.room, MUTED)
 
+    def keys(self, words: str, beside: Sequence[Button]) -> Text | None:
+        """How the keyboard answers, small in the lower right; None where there is nothing to say, or no room beside the foot.
+
+        Where room is short its letters are no larger than usual.
+        """
+        left = max((b.x + b.width / 2 + BESIDE for b in beside), default=-self.sheet.half)
+        y, room = -EDGE_Y + self._foot_height() / 2, self.sheet.half - left
+        sizes = (CORNER * self.enlarged, CORNER) if words else ()
+        size = next((x for x in sizes if self.pen.ruler.wide(words, x) <= room), None)
+        if size is None:
+            return None
+        width = self.pen.ruler.wide(words, size)
+        return Text(self.pen, words, self.sheet.half - width / 2, y, size, self.sheet.room, MUTED, keys=True)
+
     # Blocks ------------------------------------------------------------------------------------------------------
 
     def _size(self, wanted: float, scale: float) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from experiment.choices import numbered
 from experiment.data.tables import Trial
 from experiment.lab.asking import GO_ON, Asking
 from experiment.lab.blocks import PAD
@@ -166,7 +167,8 @@ class Forms(Asking):
         parts = [self.compose.corner(count), *form.above, *(w for row in rows for w in row.words)]
         steps = {b.name: (row, b) for row in rows for b in row.steps}
         onward.enabled = False
-        self.mark("form", items=[q.item for q in questions])
+        keys = numbered(self.words, questions[0].low, questions[0].high, "arrows")
+        self.mark("form", keys, items=[q.item for q in questions])
         while True:
             for row in rows:
                 for w in row.words:

@@ -13,7 +13,7 @@ from experiment.lab.typefaces import bring_fonts, is_there, package, typeface
 
 def check_words(config: ExperimentConfig, station: str) -> Iterator[Check]:
     """Fonts of the study's languages, room for its words, and how large the smallest letters look from where one sits."""
-    from experiment.lab.window import display_size
+    from experiment.lab.opening import display_size
 
     try:
         size = display_size()

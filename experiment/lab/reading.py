@@ -30,7 +30,8 @@ def seen(widget: Any, size: tuple[int, int]) -> list[dict[str, Any]]:
         elif hasattr(part, "text"):
             # A text is read as a whole, whatever lines it stands in.
             extent = [round(float(x)) for x in part.boundingBox]
-            found.append({"text": str(part.says), "at": _pixels(part.pos, size), "size": extent})
+            said = {"text": str(part.says), "at": _pixels(part.pos, size), "size": extent}
+            found.append(said | ({"keys": True} if part.keys else {}))
         elif hasattr(part, "radius") or hasattr(part, "image"):
             continue  # the slider's marker, which stands nowhere before the first touch; a logo
         elif hasattr(part, "start"):
@@ -56,13 +57,14 @@ class Line:
 @dataclass(frozen=True)
 class Page:
     """A screen as it is read: buttons by their words, other words, ticks from left to right, rows of numbered buttons with
-    words beside them from top to bottom; places in pixels.
+    words beside them from top to bottom, how the keyboard answers; places in pixels.
     """
 
     buttons: dict[str, Point]
     words: tuple[tuple[str, Point], ...]
     ticks: tuple[Point, ...]
     rows: tuple[Line, ...] = ()
+    keys: str = ""
 
     @classmethod
     def of(cls, shown: Sequence[dict[str, Any]]) -> Page:
@@ -70,8 +72,12 @@ class Page:
         boxes = [(x["at"], x["box"]) for x in shown if "box" in x]
         buttons: list[tuple[str, Point]] = []
         words: list[tuple[str, Point]] = []
+        keys = ""
         for x in shown:
             if "text" not in x:
+                continue
+            if x.get("keys"):  # set apart in its corner: of what is asked it says nothing
+                keys = x["text"]
                 continue
             at = (float(x["at"][0]), float(x["at"][1]))
             on = any(abs(at[0] - c[0]) <= w / 2 and abs(at[1] - c[1]) <= h / 2 for c, (w, h) in boxes)
@@ -79,7 +85,7 @@ class Page:
         lines = [x["line"] for x in shown if "line" in x]
         ticks = sorted((float(a[0]), (a[1] + b[1]) / 2) for a, b in lines if abs(a[0] - b[0]) < abs(a[1] - b[1]))
         buttons.sort(key=lambda b: (b[1][1], b[1][0]))
-        return cls(dict(buttons), tuple(words), tuple(ticks), _rows(buttons, words))
+        return cls(dict(buttons), tuple(words), tuple(ticks), _rows(buttons, words), keys)
 
     def button(self, words: str) -> Point:
         """Where a button with these words is.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from experiment.choices import clip_heard, consenting, intervals, onward, play, sound_heard
+from experiment.choices import clip_heard, consenting, intervals, keyboard, onward, play, sound_heard
 from experiment.data.tables import Stimulus
 from experiment.headphones import HeadphoneTrial, wording
 from experiment.lab.form import Forms
@@ -88,7 +88,7 @@ class Screens(Forms):
         shown = self.compose.level(w["title"], w["text"], scale, self.words["next"])
         slider = shown.slider
         assert slider is not None
-        self.mark("level")
+        self.mark("level", keyboard(self.words, "arrows"))
         chosen = False
         while not chosen:
             gain = 3.0 * (float(slider.value or 0.0) - steps)

@@ -95,7 +95,7 @@ def check_display() -> Check:
 
 def check_screen(seconds: float = 0.7) -> list[Check]:
     """Open a window: refresh rate, dropped frames, keyboard."""
-    from experiment.lab.window import open_window
+    from experiment.lab.opening import open_window
 
     try:
         window = open_window(fullscreen=False)

@@ -55,6 +55,7 @@ class Text:
     room: float = ROOM
     color: str = INK
     bold: bool = False
+    keys: bool = False  # it says how the keyboard answers, and nothing of what is asked
     drawn: tuple[str, str] | None = None
     parts: list[Any] = field(default_factory=list)
 
@@ -71,6 +72,7 @@ class Text:
             (stim,) = self.parts
             stim.text, stim.color = lines, self.color
             stim.says = self.words  # as it is read: in one line, from its beginning to its end
+            stim.keys = self.keys
             self.drawn = self.state()
         self.parts[0].draw()
 

@@ -12,19 +12,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from experiment.choices import Choice, reading, stopping
-from experiment.errors import ExperimentError
+from experiment.choices import Choice, keyboard, reading, stopping
 from experiment.lab.composing import Composed, Composer
-from experiment.lab.hardware import chosen_display, displays
 from experiment.lab.layout import Sheet
+from experiment.lab.opening import open_window
 from experiment.lab.playback import halt
 from experiment.lab.pressing import Press, Presses
 from experiment.lab.reading import seen
 from experiment.lab.renderer import ANEW, CARD, SOFTWARE, software_renderer
 from experiment.lab.triggers import Triggers
-from experiment.lab.typefaces import ScreenRuler, Typeface, bring_fonts, typeface
-from experiment.lab.widgets import Bar, Button, Pen, Slider
-from experiment.looks import PAPER
+from experiment.lab.typefaces import ScreenRuler, Typeface, typeface
+from experiment.lab.widgets import Bar, Button, Pen, Slider, Text
 from experiment.session import Stopped
 from experiment.texts import texts
 
@@ -34,8 +32,6 @@ BACKSPACE, ERASED = 0xFF08, "\b"  # as pyglet names the key, and as it is told h
 ARROWS, SHIFTS = {0xFF51: "left", 0xFF53: "right"}, (0xFFE1, 0xFFE2)
 BOUNCE = 0.05  # s from a release to the press that a repeating key makes
 HOLD = 0.4  # s that an arrow is held before it counts again
-WINDOWED = (1280, 800)  # pixels of a window that does not fill the screen, where there are as many
-FRAMED = 0.92  # share of a smaller screen that a window takes: its frame and the desktop's bar have the rest
 
 
 class GoingBack(Exception):
@@ -92,6 +88,7 @@ class Window:
         self.compose = Composer(self.pen, Sheet.of(*size), enlarged, logo)
         (self.stop_button,) = self.compose.foot(("stop", self.words["stop"]))
         self.back_button: Button | None = None  # where one may go back to the answer before
+        self._keys: Text | None = None  # how the keyboard answers the screen that is shown
         self._presses = Presses(size, self._now)
         self._letters: list[tuple[float, str]] = []  # when, what
         self._pending: list[tuple[float, Any]] = []  # presses and keys (names) still to be answered
@@ -149,7 +146,7 @@ class Window:
     def until(self, name: str, shown: Composed, **detail: Any) -> str:
         """Show a screen until one of its buttons is chosen, by mouse or key."""
         parts, buttons = shown.parts, shown.buttons
-        self.mark(name, **detail)
+        self.mark(name, keyboard(self.words, "press" if len(buttons) == 1 else "buttons"), **detail)
         while True:
             clicked = self.frame(parts, buttons)
             for key in self.typed():
@@ -172,7 +169,7 @@ class Window:
             # Where nothing waits for the display (no vsync), do not draw as fast as can be. What was pressed meanwhile is gathered
             # right after the window heard of what happened to it: a key typed into another window came after the focus went there.
             time.sleep(SOFTWARE if self._software else CARD)
-        drawn = self._draw([*parts, *buttons, *always])
+        drawn = self._draw([*parts, *buttons, *always, *([self._keys] if self._keys else [])])
         if drawn or not self._software or self._last_flip is None or time.monotonic() - self._shown >= ANEW:
             self.window.flip(clearBuffer=False)
             self._shown = time.monotonic()
@@ -347,18 +344,23 @@ class Window:
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
         """A screen that is shown in between: its time counts for the one before, which is then a new one to the hand."""
-        shown_at, dropped = self.shown_at, self.dropped
+        shown_at, dropped, keys = self.shown_at, self.dropped, self._keys
         try:
             yield
         finally:
-            self.shown_at = shown_at
+            self.shown_at, self._keys = shown_at, keys
             self.dropped += dropped
             self._pending, self._held, self.focus = [], None, None
             self._letters = []  # what was typed meanwhile was for the screen in between
             self._opens = None
 
-    def mark(self, name: str, **detail: Any) -> None:
-        """A new screen begins: its clock starts at its first flip, and the marker is told what stands there then."""
+    def mark(self, name: str, keys: str = "", **detail: Any) -> None:
+        """A new screen begins: its clock starts at its first flip, and the marker is told what stands there then.
+
+        `keys` says how the keyboard answers it.
+        """
+        foot = [] if self._stopping else [self.stop_button, *([self.back_button] if self.back_button else [])]
+        self._keys = self.compose.keys(keys, foot)
         self._last_flip = None
         self._opens = None
         self._grip = None
@@ -370,51 +372,3 @@ class Window:
         self.window.callOnFlip(
             self.triggers.send, "screen", screen=name, **{k: x for k, x in detail.items() if k == "item"}
         )
-
-
-def open_window(fullscreen: bool) -> Any:
-    """Open PsychoPy's window.
-
-    Raises
-    ------
-    ExperimentError
-        If there is no display.
-    """
-    from psychopy import logging
-
-    logging.console.setLevel(logging.ERROR)
-    try:
-        # Importing pyglet's window already looks for a display.
-        from psychopy import visual
-
-        window = visual.Window(
-            size=WINDOWED if fullscreen else windowed(*display_size()),
-            fullscr=fullscreen,
-            screen=chosen_display(),
-            units="height",
-            color=PAPER,
-            colorSpace="hex",
-            checkTiming=False,
-            allowGUI=not fullscreen,
-            winType="pyglet",
-            useFBO=True,
-        )
-        bring_fonts()
-        return window
-    except Exception as error:  # pyglet raises its own kinds
-        raise ExperimentError(
-            f"no window can be opened ({type(error).__name__}); is there a display (DISPLAY)?"
-        ) from None
-
-
-def display_size() -> tuple[int, int]:
-    """Pixels of the screen that windows open on."""
-    screen = displays()[chosen_display()]
-    return screen.width, screen.height
-
-
-def windowed(width: int, height: int) -> tuple[int, int]:
-    """Pixels of a window, with its frame, on a screen of so many."""
-    if width >= WINDOWED[0] and height >= WINDOWED[1]:
-        return WINDOWED
-    return min(WINDOWED[0], round(width * FRAMED)), min(WINDOWED[1], round(height * FRAMED))

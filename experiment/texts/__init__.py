@@ -38,6 +38,7 @@ LATER = (
     "headphones.sides",
     "attention.",
     "web.",
+    "keys.",
 )
 # What is filled in when a text is shown.
 PLACEHOLDERS = {
@@ -46,6 +47,7 @@ PLACEHOLDERS = {
     "up_to": {"most"},
     "attention.steps": {"answer"},
     "attention.slider": {"answer"},
+    "keys.numbers": {"first", "last"},
     "told.controller": {"controller"},
     "told.approval": {"approval"},
     "told.retention": {"date"},

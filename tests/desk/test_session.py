@@ -118,7 +118,7 @@ def tones(both: np.ndarray) -> list[np.ndarray]:
 
 def words(marker: dict[str, Any]) -> list[str]:
     """The words that stood there, from the top."""
-    texts = sorted((x["at"][1], x["text"]) for x in marker["shown"] if "text" in x)
+    texts = sorted((x["at"][1], x["text"]) for x in marker["shown"] if "text" in x and not x.get("keys"))
     return [w for _, w in texts if w not in ("Stop", "Interrompi")]
 
 

@@ -190,8 +190,8 @@ class GlassWindow:
                 self.handlers["on_text"](letter)
 
     def words(self) -> list[str]:
-        """All words that stand there now."""
-        return [d["says"] for s, d in self.drawn if isinstance(s, TextStim)]
+        """All words that stand there now but for how the keyboard answers."""
+        return [d["says"] for s, d in self.drawn if isinstance(s, TextStim) and not d["keys"]]
 
 
 class Keyboard:
@@ -300,9 +300,9 @@ class World:
             monkeypatch.setattr(f"experiment.lab.{name}.time", self.clock)
         monkeypatch.setattr("experiment.session.time", self.clock)
         monkeypatch.setattr("experiment.lab.window.software_renderer", lambda: "")
-        monkeypatch.setattr("experiment.lab.window.bring_fonts", lambda: None)
+        monkeypatch.setattr("experiment.lab.opening.bring_fonts", lambda: None)
         monkeypatch.setattr("experiment.lab.window.ScreenRuler", Ruler)
-        monkeypatch.setattr("experiment.lab.window.display_size", lambda: self.window.size)
+        monkeypatch.setattr("experiment.lab.opening.display_size", lambda: self.window.size)
         monkeypatch.setattr("experiment.lab.station.displays", lambda: [Display(0, "", *self.window.size)])
         # Here a person is as quick as a test is written; what comes too soon has tests of its own.
         monkeypatch.setattr("experiment.lab.window.DEAD_TIME", 0.0)
@@ -324,7 +324,7 @@ class World:
             x, y = d.get("pos", (0.0, 0.0))
             at = [round(640 + x * 800), round(400 - y * 800)]
             if isinstance(shape, TextStim):
-                shown.append({"text": d["says"], "at": at})
+                shown.append({"text": d["says"], "at": at} | ({"keys": True} if d["keys"] else {}))
             elif isinstance(shape, Rect):
                 shown.append({"box": [round(d["width"] * 800), round(d["height"] * 800)], "at": at})
             elif isinstance(shape, Line):

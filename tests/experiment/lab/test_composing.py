@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.screens import HARDEST, LANGUAGES, LONG, SEVEN, SIZES, spoken, words_of
+from benchmarks.screens import HARDEST, LANGUAGES, LONG, SEVEN, SIZES, TEXTS, spoken, words_of
 from experiment.choices import Choice, consenting
 from experiment.config import ExperimentConfig
 from experiment.lab.composing import Composed, Composer
@@ -16,6 +16,7 @@ from experiment.lab.fitting import every_screen
 from experiment.lab.layout import FLOOR, Sheet
 from experiment.lab.typefaces import PaperRuler, typeface
 from experiment.lab.widgets import INSET, Bar, Button, Pen, Slider, Text
+from experiment.looks import MUTED
 from experiment.question import Question
 from experiment.texts import texts
 from tests.experiment.lab.glass import Ruler
@@ -91,7 +92,14 @@ def test_nothing_overlaps_and_nothing_leaves(
     """Of the eight shapes the four that differ: sheets end at 16:10, so that 16:9, 21:9 and 32:9 are alike."""
     assert {Sheet.of(*s) for s in SIZES} == {Sheet.of(*SIZES[k]) for k in (0, 1, 2)} | {Sheet.of(*SIZES[6])}
     compose = composer(size, language, enlarged)
-    always = [*boxes(Composed(buttons=compose.foot(("stop", "Interrompi"), ("back", "Indietro"))))]
+    told = texts(language, TEXTS if language not in ("en", "it") else None)
+    foot = compose.foot(("stop", told["stop"]), ("back", told["back"]))
+    corners = [compose.keys(words.format(first=1, last=9), foot) for words in told["keys"].values()]
+    keys = [x for x in corners if x is not None]
+    assert len(keys) == 6  # there is room for all of them
+    assert {x.color for x in keys} == {MUTED}  # 4.5 : 1 on paper, test_widgets says
+    assert min(x.size for x in keys) >= FLOOR
+    always = [*boxes(Composed(buttons=foot)), min(map(said, keys), key=lambda box: box[1])]
     always.append(said(compose.corner("49 von 49")))
     for name, shown in screens(compose, config, language):
         held(name, shown, always, Sheet.of(*size).half)

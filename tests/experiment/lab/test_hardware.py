@@ -179,7 +179,7 @@ def screens(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_screen_is_chosen_by_its_number_or_its_name(
     screens: None, monkeypatch: pytest.MonkeyPatch, wanted: str
 ) -> None:
-    from experiment.lab.window import display_size
+    from experiment.lab.opening import display_size
 
     assert hardware.displays() == [Display(0, "", 1920, 1080), Display(1, "DISPLAY2", 1280, 1024)]
     assert (hardware.chosen_display(), display_size()) == (0, (1920, 1080))

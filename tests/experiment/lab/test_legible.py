@@ -112,7 +112,7 @@ def test_doctor_measures_for_the_display_that_is_there(
     monkeypatch.setattr(legible, "on_paper", paper)
     monkeypatch.setattr(legible, "bring_fonts", lambda: None)
     monkeypatch.setattr(legible, "is_there", lambda _: True)
-    monkeypatch.setattr("experiment.lab.window.display_size", lambda: (1024, 768))
+    monkeypatch.setattr("experiment.lab.opening.display_size", lambda: (1024, 768))
     seated = config.model_copy(update={"stations": {"b": Seat(distance=60, height=16.2)}})
     fonts, words, letters = check_words(seated, "b")
     assert [fonts.state, words.state, letters.state] == ["ok", "warning", "warning"]
@@ -122,6 +122,6 @@ def test_doctor_measures_for_the_display_that_is_there(
     def none() -> tuple[int, int]:
         raise OSError("no display")
 
-    monkeypatch.setattr("experiment.lab.window.display_size", none)
+    monkeypatch.setattr("experiment.lab.opening.display_size", none)
     (only,) = check_words(seated, "b")
     assert (only.check, only.state) == ("fonts", "warning")

@@ -11,7 +11,6 @@ from experiment.choices import Choice
 from experiment.data.tables import Trial
 from experiment.lab.reading import Page
 from experiment.lab.screens import Screens
-from experiment.lab.window import windowed
 from experiment.question import Question
 from experiment.session import Stopped
 from tests.experiment import readers
@@ -79,31 +78,6 @@ def test_other_mouse_buttons_and_lost_focus(glass: World) -> None:
     assert not window.open
 
 
-def test_a_window_that_can_not_be_opened_is_one_line(monkeypatch: pytest.MonkeyPatch, glass: World) -> None:
-    import sys
-
-    from experiment.errors import ExperimentError
-    from experiment.lab.window import open_window
-
-    def broken(**_: Any) -> None:
-        raise OSError("no screen")
-
-    monkeypatch.setattr(sys.modules["psychopy.visual"], "Window", broken, raising=False)
-    with pytest.raises(ExperimentError, match=r"no window can be opened \(OSError\)"):
-        open_window(True)
-
-
-def test_a_window_opens_on_the_screen_that_was_chosen(monkeypatch: pytest.MonkeyPatch, glass: World) -> None:
-    from experiment.lab import hardware
-    from experiment.lab.window import open_window
-
-    open_window(True)
-    assert glass.window.options["screen"] == 0
-    monkeypatch.setattr(hardware, "_display", hardware.Display(1, "", 800, 600))
-    open_window(True)
-    assert glass.window.options["screen"] == 1
-
-
 def test_what_does_not_change_is_not_drawn_again(glass: World) -> None:
     """Forty frames of a page are drawn once; where a button is pointed at, it alone is drawn anew, and tinted."""
     window = glass.window
@@ -130,7 +104,7 @@ def test_what_does_not_change_is_not_drawn_again(glass: World) -> None:
     ]
     window.todo.extend(todo)
     assert Screens("en", 0).choose("x", "Title", "Body", [Choice("a", "A", "1"), Choice("b", "B", "2")]) == "a"
-    assert draws[0] == 2 + 3 * 2  # two texts, three buttons of a box and a word
+    assert draws[0] == 2 + 3 * 2 + 1  # two texts, three buttons of a box and a word, what is said of the keys
     assert draws[1] == draws[0]
     assert draws[2] == draws[1] + 2
     assert fills == ["#FFFFFF", "#FFFFFF", "#DDE6EA"]
@@ -147,15 +121,6 @@ def test_the_window_fills_the_screen_or_is_1280_by_800(glass: World) -> None:
     assert glass.window.options["units"] == "height"
     assert glass.window.options["color"] == "#F6F4EF"
     assert glass.window.options["useFBO"] is True
-
-
-@pytest.mark.parametrize(
-    ("display", "size"),
-    [((1920, 1080), (1280, 800)), ((1280, 800), (1280, 800)), ((1366, 768), (1257, 707)), ((1024, 768), (942, 707))],
-)
-def test_a_window_fits_the_display(display: tuple[int, int], size: tuple[int, int]) -> None:
-    """Where 1280 x 800 have no room, the window takes 92 % of what there is."""
-    assert windowed(*display) == size
 
 
 def test_a_click_before_a_screen_stands_does_not_answer_it(glass: World) -> None:
