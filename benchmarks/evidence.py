@@ -16,6 +16,8 @@ withdrawals  50 withdrawals killed at random steps and run again, on SQLite and 
 exchange   20,000 generated rows of surveys, each imported as it says or listed and read back from every export; 5,000 people, timed
 timing     onsets of scheduled plays against the captured signal, beside a plain PsychoPy script; drawing times
 wild       three times ten minutes of people who press anything, over whole sessions on the desk: what is stored against what was shown
+disturbed  sound cards that stall, are unloaded or change their rate in mid-clip, a processor that is busy: is what was not heard whole ever called so
+markers    a whole session as an inlet and a trigger box hear it: order, count, how far from the flip and from the captured sound
 kills      sessions on the desk killed at random moments in each block, and resumed
 nulls      20 null studies through the engine beside the generator's; 1,000 through the generator
 coverage   false positives of the paper's tests and of mixed models under participant and clip variance
@@ -67,12 +69,14 @@ from benchmarks import (
     cluster,
     crowd,
     desk,
+    disturbed,
     exchange,
     found,
     grid,
     growth,
     habit,
     leaks,
+    markers,
     mixed,
     nano,
     pulse,
@@ -213,6 +217,8 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "timing": desk.timing,
     "kills": desk.kills,
     "wild": wild.wild,
+    "disturbed": disturbed.disturbed,
+    "markers": markers.markers,
     "nulls": studies.nulls,
     "coverage": studies.coverage,
     "malformed": studies.malformed,

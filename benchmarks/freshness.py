@@ -68,6 +68,8 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "timing": DESK,
     "kills": (*DESK, "experiment/steps.py"),
     "wild": (*DESK, "experiment/steps.py", "benchmarks/wild.py"),
+    "disturbed": (*DESK, "benchmarks/disturbed.py"),
+    "markers": (*DESK, "benchmarks/markers.py"),
     "nulls": (*MODEL, "experiment/bots", "benchmarks/studies.py"),
     "coverage": (*MODEL, "analysis/preference/paper.py", "benchmarks/studies.py"),
     "malformed": ("experiment/config.py", "experiment/data/imports.py", "stimuli/config.py", "tastelab/study.py"),

@@ -15,6 +15,10 @@ LEAD = 0.08  # s ahead that a sound is scheduled
 TAIL = 0.1  # s that samples are under way after the driver took the last of them
 STALLED = 2.0  # s in which no sample leaves after which a sound is broken off
 OPENING = 5.0  # s that a sound card may take to begin
+BEHIND, DRIFT = (
+    0.05,
+    5e-4,
+)  # s by which samples may leave later than they did, and that per s of sound: clocks differ a little
 SLACK = 0.02  # s that may lack at a sound's end: durations are kept in ms, drivers take samples in blocks
 _PREPARED = False
 
@@ -104,7 +108,8 @@ def play_through(
         ``onset_delay``: s from the call to the onset; ``onset_error``: s from the scheduled time to the driver's stamp
         of the onset; ``driver``: whether there is such a stamp; ``began``: the onset on the monotonic clock; ``seconds``:
         how long it took in all; ``played``: s of the sound that the driver took, None where it does not tell; ``underruns``
-        of the driver meanwhile; ``whole``: whether all of it was played without any, where the driver tells.
+        of the driver meanwhile; ``behind``: s by which samples came to leave later than before, as after a stall; ``whole``:
+        whether all of it was played without either, where the driver tells.
     """
     from psychtoolbox import GetSecs
 
@@ -135,7 +140,9 @@ def play_through(
         "seconds": round(time.monotonic() - started, 3),
         "played": None if onset is None else round(course.played, 3),
         "underruns": course.underruns,
-        "whole": not course.stalled and course.underruns == 0 and (onset is None or course.played >= seconds - SLACK),
+        "behind": round(course.behind, 3),
+        "whole": not (course.stalled or course.held_up or course.underruns)
+        and (onset is None or course.played >= seconds - SLACK),
     }
 
 
@@ -150,6 +157,10 @@ class _Course:
         self._moved = due
         self._before: float | None = None  # underruns that the driver counted up to the onset
         self._ended: float | None = None
+        self.behind, self.held_up = 0.0, False
+        self._block = 0.0  # s of samples that leave at once
+        self._least: float | None = None  # smallest lag of samples behind the clock
+        self._lags: list[float] = []
 
     def over(self, told: dict[str, Any], now: float) -> bool:
         """Whether all has been played, or has stopped being played; `told` by the driver at a moment of the monotonic clock."""
@@ -164,6 +175,8 @@ class _Course:
             self.underruns = max(self.underruns, int(counted - self._before))
             self.onset = float(told["StartTime"])
             at = min(self.seconds, float(told["PositionSecs"]))
+            if told["Active"]:
+                self._fall_behind(at, now)
             if at > self.played:
                 self.played, self._moved = at, now
             self.share = self.played / self.seconds
@@ -172,6 +185,23 @@ class _Course:
         patience = OPENING if self.onset is None else STALLED
         self.stalled = self._ended is None and now - self._moved > patience
         return self.stalled or (self._ended is not None and now - self._ended >= TAIL)
+
+    def _fall_behind(self, at: float, now: float) -> None:
+        """Hear from how late samples leave whether they were held up: music had a gap then, though no driver counts one.
+
+        A card that stalls and goes on, or that runs at another rate, takes samples later than it did before. They leave block by
+        block, and whoever asks may be late himself: what counts is the earliest of three words of the driver.
+        """
+        if at > self.played > 0:
+            self._block = min(self._block or at - self.played, at - self.played)
+        if not 0 < at < self.seconds:
+            return
+        self._lags = [*self._lags[-2:], now - at]
+        least = min(self._lags)
+        if len(self._lags) == 3:
+            self._least = least if self._least is None else min(self._least, least)
+            self.behind = max(self.behind, least - self._least)
+        self.held_up = self.held_up or self.behind > max(BEHIND, 3 * self._block) + DRIFT * at
 
 
 def _told(player: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from experiment.choices import clip_heard, consenting, intervals, keyboard, onwa
 from experiment.data.tables import Stimulus
 from experiment.headphones import HeadphoneTrial, wording
 from experiment.lab.form import Forms
-from experiment.lab.playback import RATE, SLACK, open_sound, play_through, release
+from experiment.lab.playback import BEHIND, RATE, SLACK, open_sound, play_through, release
 from experiment.lab.widgets import Bar
 from experiment.lab.window import Interrupted, Marker
 from experiment.question import Question
@@ -171,7 +171,7 @@ class Screens(Forms):
                 self._sounding = None
             if record["whole"] or screen == "level":
                 return record | {k: x for k, x in (("interrupted", interrupted), ("broken", broken)) if x}
-            broken.append({k: record[k] for k in ("played", "underruns")})
+            broken.append({k: record[k] for k in ("played", "underruns", "behind")})
             w = self.words.get("broken", {})
             if len(broken) > 1:
                 self.choose("broken", w.get("title", "!"), w.get("call", ""), [onward(self.words)])
@@ -221,4 +221,6 @@ def _how(record: dict[str, Any], seconds: float) -> str:
         return "a sound did not begin"
     if record["underruns"] and played >= seconds - SLACK:
         return f"a sound had gaps (the driver ran dry {record['underruns']} time{'s' * (record['underruns'] != 1)})"
+    if record["behind"] > BEHIND and played >= seconds - SLACK:
+        return f"a sound was held up for {record['behind']:.2f} s"
     return f"a sound did not play to its end ({played:.1f} of {seconds:.1f} s)"

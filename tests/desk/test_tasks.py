@@ -1,4 +1,4 @@
-"""Every kind of question on a virtual desk: naming, confidence, liking, fit, adjectives, statements, pages; both hands."""
+"""Every kind of question on a virtual desk: naming, confidence, liking, fit, adjectives, statements, pages, own ones; both hands."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from experiment.data.store import Store
 from experiment.data.tables import Response, SessionRow, Trial
-from experiment.lab.desk import drive, virtual_desk
+from experiment.lab.desk import WRITTEN, drive, virtual_desk
 from experiment.lab.reading import phrases
+from experiment.question import JOINED
 from tastelab.study import load_study
 
 pytestmark = pytest.mark.desk
@@ -51,7 +52,23 @@ clips = 1
 labels = { en = ["no", "yes"], it = ["no", "sì"] }
 adjectives = [{ name = "hot", words = { en = "hot", it = "caldo" }, opposite = { en = "cold", it = "freddo" } }]
 
+[[experiment.tasks]]
+kind = "questions"
+name = "about"
+items = [
+    { kind = "choice", name = "diet", question = { en = "What do you eat?", it = "Che cosa mangi?" }, options = [{ name = "all", words = { en = "Anything", it = "Tutto" } }, { name = "plants", words = { en = "Plants", it = "Piante" } }] },
+    { kind = "multiple", name = "plays", question = { en = "What do you play?", it = "Che cosa suoni?" }, options = [{ name = "piano", words = { en = "Piano", it = "Pianoforte" } }, { name = "voice", words = { en = "Voice", it = "Voce" } }, { name = "none", words = { en = "Nothing", it = "Niente" } }], alone = "none" },
+    { kind = "number", name = "years", question = { en = "For how many years?", it = "Da quanti anni?" }, low = 0, high = 90 },
+    { kind = "text", name = "thoughts", question = { en = "What was this about?", it = "Di che cosa si trattava?" }, most = 60 },
+]
+
+[experiment.debrief]
+title = { en = "What it was about", it = "Di che si trattava" }
+text = { en = "Machines made the music.", it = "Musica fatta da macchine." }
+
 """
+ABOUT = ("diet", "plays", "years", "thoughts")
+DEBRIEF = {"en": "Machines made the music.", "it": "Musica fatta da macchine."}
 
 
 @pytest.mark.parametrize(("language", "keyboard"), [("en", False), ("it", True)])
@@ -74,12 +91,23 @@ def test_every_kind_of_question(
         rows = s.execute(select(Response, Trial).join(Trial, Trial.id == Response.trial_id).order_by(Response.id)).all()
         stored = [(r.item, t.taste if t.block == "fit" else None, r.value, r.choice) for r, t in rows]
         blocks = [t.block for _, t in rows]
+        own = {r.item: (r.value, r.choice, r.said) for r, t in rows if t.block == "about"}
         row = s.scalars(select(SessionRow)).one()
         assert (row.status, row.language) == ("complete", language)
     store.close()
     assert stored == [(g["item"], g.get("taste"), g.get("value"), g.get("choice")) for g in done.given]
     assert blocks == [
-        *["demographics"] * 8, *["identification", "identification", "affect"] * 5, "music", "fit", "fit", "ratings"
+        *["demographics"] * 8, *["identification", "identification", "affect"] * 5, "music", "fit", "fit", "ratings",
+        *["about"] * 4,
     ]  # fmt: skip
     shown = [m["screen"] for m in done.markers]
     assert shown.count("playing") == 5 + 4 + 1
+    # The study's own questions, each of another kind; what was written is what was typed, letter by letter.
+    assert tuple(own) == ABOUT
+    assert own["diet"][1] in ("all", "plants")
+    assert set(str(own["plays"][1]).split(JOINED)) <= {"piano", "voice"}
+    assert 0 <= float(own["years"][0] or 0) <= 90
+    assert own["thoughts"] == (None, None, WRITTEN)
+    (told,) = [m for m in done.markers if any(x.get("text") == DEBRIEF[language] for x in m["shown"])]
+    assert told["screen"] == "page"
+    assert done.markers.index(told) > shown.index("text")

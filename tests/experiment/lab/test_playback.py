@@ -198,3 +198,68 @@ def test_psychtoolbox_is_made_ready_once(glass: World, monkeypatch: pytest.Monke
     assert audio.__dict__["get_devices"]() == [
         {"NrOutputChannels": 2, "DefaultSampleRate": 48000.0}, {"NrOutputChannels": 1, "DefaultSampleRate": 48000.0},
     ]  # fmt: skip
+
+
+def _card(
+    glass: World, rate: float = 1.0, block: float = 0.0, stall: tuple[float, float] = (math.inf, 0.0), deaf: int = -1
+) -> Sound:
+    """A card that takes samples at a rate, block by block, and from a moment on for a while none; once it is slow to tell."""
+
+    class Card(Track):
+        asked = 0
+
+        @property
+        def status(self) -> dict[str, float]:
+            at = self.clock.now - self.onset
+            begun = at >= 0
+            played = rate * (at - min(max(at - stall[0], 0.0), stall[1]))
+            played = (played // block + 1) * block if block else played
+            self.asked += begun
+            if self.asked == deaf:  # what it said is old when it is heard
+                self.clock.sleep(0.3)
+            return {"Active": float(begun), "StartTime": self.onset + STAMP if begun else 0.0, "PositionSecs": max(0.0, played), "XRuns": 0}  # fmt: skip
+
+    class Played(Sound):
+        def play(self, when: float) -> None:
+            super().play(when)
+            self.track = Card(self, glass.clock, when, math.inf, 0)
+
+    return Played("x")
+
+
+@pytest.mark.parametrize("gap", [0.08, 0.15, 1.5])
+@pytest.mark.parametrize("block", [0.0, 0.01, 0.02])
+def test_a_card_that_stalls_and_goes_on_did_not_play_the_whole(glass: World, gap: float, block: float) -> None:
+    """No driver counts it, and it is shorter than what is waited for: it plays to its end, and was not whole."""
+    record = playback.play_through(_card(glass, 1.0, block, (0.5, gap)), 3.0, lambda _: glass.clock.sleep(0.016))
+    assert record["whole"] is False
+    assert record["underruns"] == 0
+    assert record["behind"] == pytest.approx(gap, abs=0.025)
+    assert record["played"] == pytest.approx(3.0)
+
+
+def test_a_card_of_another_rate_did_not_play_the_whole(glass: World) -> None:
+    """48 kHz at 44.1: two seconds take .177 s longer."""
+    record = playback.play_through(_card(glass, 44.1 / 48), 2.0, lambda _: glass.clock.sleep(0.016))
+    assert record["whole"] is False
+    assert record["behind"] == pytest.approx(0.177, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("rate", "block", "tick", "seconds"),
+    [(1.0, 0.02, 0.016, 3.0), (1.0, 0.02, 0.2, 3.0), (1.0, 0.1, 0.016, 3.0), (1 - 1e-4, 0.01, 0.012, 600.0), (1 + 1e-4, 0.01, 0.012, 600.0)],
+)  # fmt: skip
+def test_blocks_a_slow_computer_and_clocks_that_differ_are_no_gap(
+    glass: World, rate: float, block: float, tick: float, seconds: float
+) -> None:
+    """Samples leave in blocks of 20 or 100 ms, one asks five times a second, or the card's clock is off by 100 in a million."""
+    record = playback.play_through(_card(glass, rate, block), seconds, lambda _: glass.clock.sleep(tick))
+    assert record["whole"] is True
+    assert record["behind"] < 0.09
+
+
+@pytest.mark.parametrize("deaf", [20, 21, 60])
+def test_a_driver_that_is_slow_to_tell_is_not_believed_for_that_moment(glass: World, deaf: int) -> None:
+    record = playback.play_through(_card(glass, deaf=deaf), 3.0, lambda _: glass.clock.sleep(0.016))
+    assert record["whole"] is True
+    assert record["behind"] == pytest.approx(0, abs=1e-6)

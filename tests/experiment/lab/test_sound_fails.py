@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from experiment import launch
 from experiment.data.tables import Event, Response, SessionRow, Trial
-from experiment.lab.screens import Screens
+from experiment.lab.screens import Screens, _how
 from experiment.launch import Prepared
 from experiment.session import SoundFailed, run_session
 from tests.experiment import readers
@@ -62,6 +62,12 @@ def test_the_experimenter_is_told_what_was_wrong(glass: World, how: tuple[float,
     with pytest.raises(SoundFailed):
         screens._play(np.zeros((28_800, 2), np.float32), [])
     assert screens.failed == words
+
+
+def test_of_a_sound_that_was_held_up_it_is_told_for_how_long() -> None:
+    assert _how({"played": 0.59, "underruns": 0, "behind": 0.23}, 0.6) == "a sound was held up for 0.23 s"
+    cut = {"played": 0.3, "underruns": 0, "behind": 0.23}
+    assert _how(cut, 0.6) == "a sound did not play to its end (0.3 of 0.6 s)"
 
 
 @pytest.mark.parametrize("how", [CUT, DRY, DEAD])
