@@ -356,3 +356,44 @@ def test_a_button_and_a_key_go_back_where_that_may_be_done(glass: World, kind: s
     assert isinstance(given, Answer)
     assert "Indietro" not in Page.of(seen[-1]["shown"]).buttons
     screens.close()
+
+
+SEVERAL = Question("plays", "multiple", "What?", low=1, high=2, options={"a": "A", "b": "B", "c": "C", "none": "None"}, alone="none")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("keys", "meant", "moves"),
+    [
+        (["return", "1", "2", "3", "return"], "a;b", 2),  # none is no answer, and a third is one too many
+        (["2", "1", "return"], "a;b", 2),  # in the list's order
+        (["1", "2", "1", "num_3", "num_enter"], "b;c", 4),
+        (["1", "4", "return"], "none", 2),  # it takes the others' place
+        (["4", "2", "return"], "b", 2),
+        (["4", "4", "return", "3", "return"], "c", 3),
+        (["down", "space", "down", "down", "space", "up", "up", "up", "return"], "a;c", 2),
+    ],
+)
+def test_several_options_are_taken_and_given_back(glass: World, keys: list[str], meant: str, moves: int) -> None:
+    answer = ask(glass, SEVERAL, *[lambda k=k: glass.window.tap(k) for k in keys])  # type: ignore[misc]
+    assert (answer.choice, answer.value) == (meant, None)
+    assert answer.interaction is not None
+    assert answer.interaction["moves"] == moves
+
+
+def test_several_by_mouse_and_the_way_on_is_open_where_that_is_an_answer(glass: World) -> None:
+    window, screens, opened = glass.window, Screens("en", 0), []
+
+    def look() -> None:
+        opened.append("\n" in [b.name for b in screens._live])
+
+    def press(words: str) -> Callable[[], None]:
+        return lambda: window.click(glass.page().button(words))
+
+    todo = [press("Continue"), lambda: None, look]
+    for words in ("B", "None", "None", "A"):
+        todo += [press(words), lambda: None, lambda: None, look]
+    window.todo.extend([*todo, press("Continue")])
+    answer = screens.ask(SEVERAL, Trial(block="x"), (0, 1))
+    assert isinstance(answer, Answer)
+    assert answer.choice == "a"
+    assert opened == [False, True, True, False, True]

@@ -157,6 +157,8 @@ def test_short_screens_stand_as_they_always_did() -> None:
     assert (onward.x, onward.y, onward.width, onward.height, onward.primary) == (0.0, -0.3, 0.26, 0.075, True)
     (stop,) = compose.foot(("stop", "Stop"))
     assert (stop.x, stop.y, stop.width, stop.height, stop.quiet) == pytest.approx((-0.7, -0.455, 0.16, 0.045, True))
+    agree, _ = compose.choose("Title", "Body", [Choice("a", "A", "1"), Choice("b", "B", "2")]).buttons
+    assert (agree.y, agree.width, agree.height) == (-0.28, 0.36, 0.075)
     corner = compose.corner("3 of 49")
     assert corner.x + 7 * 0.5 * 0.0245 / 2 == pytest.approx(0.78)
 

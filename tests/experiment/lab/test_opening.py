@@ -28,6 +28,10 @@ def test_a_window_opens_on_the_screen_that_was_chosen(monkeypatch: pytest.Monkey
     monkeypatch.setattr(hardware, "_display", hardware.Display(1, "", 800, 600))
     open_window(True)
     assert glass.window.options["screen"] == 1
+    assert (
+        glass.window.options["checkTiming"] is False
+    )  # the doctor measures the display, a session does not wait for it
+    assert (glass.window.options["winType"], glass.window.options["colorSpace"]) == ("pyglet", "hex")
 
 
 @pytest.mark.parametrize(

@@ -263,3 +263,26 @@ def test_a_driver_that_is_slow_to_tell_is_not_believed_for_that_moment(glass: Wo
     record = playback.play_through(_card(glass, deaf=deaf), 3.0, lambda _: glass.clock.sleep(0.016))
     assert record["whole"] is True
     assert record["behind"] == pytest.approx(0, abs=1e-6)
+
+
+def test_where_no_driver_tells_the_clock_does(glass: World) -> None:
+    """Another backend than psychtoolbox: begun when it was asked for, over a little after its length; its stamp, where it has one."""
+
+    class Silent(Sound):
+        stamp: float | None = None
+
+        def play(self, when: float) -> None:
+            self.played.append(when - STAMP)
+            self.track = None if self.stamp is None else SimpleNamespace(status={"StartTime": self.stamp})  # type: ignore[assignment]
+
+    shares: list[float] = []
+    for stamp in (None, glass.clock.now + 50.0):
+        sound = Silent("x")
+        sound.stamp = stamp
+        began = glass.clock.now
+        record = playback.play_through(sound, 1.0, lambda share: (shares.append(share), glass.clock.sleep(0.05))[0])  # type: ignore[func-returns-value]
+        assert record["seconds"] == pytest.approx(1.18, abs=0.06)
+        assert (record["whole"], record["underruns"]) == (True, 0)
+        assert record["driver"] is (stamp is not None)
+        assert record["onset_delay"] == (None if stamp is None else pytest.approx(stamp - began - STAMP, abs=1e-4))
+    assert (min(shares), max(shares)) == (0.0, 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from experiment.lab.typefaces import Typeface
-from experiment.lab.widgets import Bar, Button, Pen, Slider, Text
+from experiment.lab.widgets import Bar, Button, Field, Pen, Slider, Text
 from experiment.looks import INK, MUTED, PAPER
 from tests.experiment.lab.glass import Ruler, World
 
@@ -238,3 +238,35 @@ def test_the_bar_and_the_words_on_the_screen_can_be_seen(glass: World) -> None:
     for colour in (INK, MUTED):
         assert contrast(colour, PAPER) >= 4.5
     assert contrast("#767676", "#FFFFFF") == pytest.approx(4.54, abs=0.01)  # the lightest grey on white that passes
+
+
+def test_a_field_is_a_box_with_what_was_typed_and_where_one_writes_on(glass: World) -> None:
+    """It takes what has room: of glass a letter is half as wide as high, here .02 of .3 less .024, so 13 and the caret in a line."""
+    field = Field(pen(glass), 0.1, 0.2, 0.3, 0.05, 0.04)
+    seen = []
+    for words in ("", "tea"):
+        field.words = words
+        glass.window.clearBuffer()
+        field.draw()
+        (box, drawn), (text, said) = glass.window.drawn
+        assert (type(box).__name__, type(text).__name__) == ("Rect", "TextStim")
+        assert drawn["pos"] == said["pos"] == (0.1, 0.2)
+        assert (drawn["width"], drawn["height"], drawn["fillColor"]) == (0.3, 0.05, "#FFFFFF")
+        seen.append((said["text"], field.state()))
+    assert seen == [("_", ""), ("tea_", "tea")]
+    assert field.takes("x" * 12)
+    assert not field.takes("x" * 12 + " " + "x" * 12)
+
+
+def test_a_bar_is_as_long_as_has_sounded(glass: World) -> None:
+    bar = Bar(pen(glass))
+    lengths = []
+    for share in (0.0, 0.25, 1.0):
+        bar.share = share
+        glass.window.clearBuffer()
+        bar.draw()
+        (_, trough), (_, filled) = glass.window.drawn
+        assert trough["pos"] == (0, -0.05)
+        assert filled["pos"][0] - filled["width"] / 2 == pytest.approx(-0.35)  # from the trough's left end
+        lengths.append((filled["width"], bar.state()))
+    assert lengths == [(0.001, 0), (pytest.approx(0.175), 140), (pytest.approx(0.7), 560)]  # of 800 pixels

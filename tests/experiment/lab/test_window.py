@@ -11,7 +11,7 @@ from experiment.choices import Choice
 from experiment.data.tables import Trial
 from experiment.lab.reading import Page
 from experiment.lab.screens import Screens
-from experiment.question import Question
+from experiment.question import Answer, Back, Question
 from experiment.session import Stopped
 from tests.experiment import readers
 from tests.experiment.lab.glass import World
@@ -158,3 +158,86 @@ def test_own_wording_is_shown(glass: World, tmp_path: Path) -> None:
 
     Screens("en", 0, True, answer, None, tmp_path).page("a", "b")
     assert seen == ["Go on", "Stop"]
+
+
+def test_shift_turns_tab_round_for_as_long_as_it_is_held(glass: World) -> None:
+    """On to the first of three, back round to the last of all (Stop), and on again once shift was let go."""
+    window, at = glass.window, []
+    screens = Screens("en", 0)
+
+    def look() -> None:
+        at.append(screens.focus.name if screens.focus else None)
+
+    tab = lambda: window.tap("tab")  # noqa: E731
+    window.todo.extend(
+        [lambda: None, look, tab, lambda: None, look, lambda: window.hold("lshift"), tab, lambda: None, look, tab, lambda: None,
+         look, lambda: window.let_go("lshift"), tab, lambda: None, look, tab, tab, lambda: window.tap("return")]
+    )  # fmt: skip
+    three = [Choice("a", "A", "1"), Choice("b", "B", "2"), Choice("c", "C", "3")]
+    assert screens.choose("x", "T", "B", three) == "b"
+    assert at == [None, "a", "stop", "c", "stop"]
+
+
+def test_a_held_arrow_counts_again_after_a_while_until_it_is_let_go(glass: World) -> None:
+    """After .4 s ten times a second; not before, not twice, not in another window."""
+    screens, window, clock = Screens("en", 0), glass.window, glass.clock
+    screens.mark("x")
+    screens.frame([], [])
+    window.hold("right")
+    counted = []
+    for seconds in (0.35, 0.3, 0.0, 0.2):  # .35, .65, .85 s
+        clock.sleep(seconds)
+        counted.append(screens.held(10.0))
+    assert counted == [[], ["right"] * 2, [], ["right"] * 2]
+    window.handlers["on_key_release"](0xFF51, 0)  # another arrow than the one that is held
+    clock.sleep(0.1)
+    assert screens.held(10.0) == ["right"]
+    window.let_go("right")
+    clock.sleep(0.2)
+    assert screens.held(10.0) == []
+    window.hold("left")
+    clock.sleep(0.65)
+    window.handlers["on_deactivate"]()
+    assert screens.held(10.0) == []
+    window.handlers["on_activate"]()
+    assert screens.held(10.0) == []  # what was held before the focus went is held no more
+
+
+def test_in_software_what_did_not_change_is_not_shown_again(glass: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiment.lab.window.software_renderer", lambda: "llvmpipe")
+    window, flips = glass.window, []
+
+    def look() -> None:
+        flips.append(window.flips)
+
+    def point() -> None:
+        window.pointer = (0.21, -0.28)
+
+    todo = [lambda: None, look, *[lambda: None] * 3, look, point, lambda: None, lambda: None, look]
+    window.todo.extend([*todo, lambda: window.tap("1")])
+    Screens("en", 0).choose("x", "Title", "Body", [Choice("a", "A", "1"), Choice("b", "B", "2")])
+    assert (flips[1] - flips[0], flips[2] - flips[1]) == (0, 1)
+
+
+def test_a_press_on_back_and_page_up_go_back_and_not_while_it_is_asked_whether_to_stop(glass: World) -> None:
+    window = glass.window
+    question = Question(
+        "sweet", "steps", "How?", low=1, high=5, labels=("a", "b", "c", "d", "e"), word="sweet", back=True
+    )
+    for way in (lambda: window.tap("pageup"), lambda: window.click(glass.page().button("Back"))):
+        screens = Screens("en", 0)
+        window.todo.extend([lambda: None, way])
+        assert isinstance(screens.ask(question, Trial(block="x"), (1, 9)), Back)
+        assert screens.back_button is None
+    screens = Screens("en", 0)
+    todo = [
+        lambda: window.tap("escape"),
+        lambda: None,
+        lambda: window.tap("pageup"),
+        lambda: None,
+        lambda: window.tap("2"),
+    ]
+    window.todo.extend([*todo, lambda: None, lambda: window.tap("4"), lambda: window.tap("return")])
+    answer = screens.ask(question, Trial(block="x"), (1, 9))
+    assert isinstance(answer, Answer)
+    assert answer.value == 4.0
