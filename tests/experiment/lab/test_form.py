@@ -149,6 +149,18 @@ def test_response_times_are_from_the_first_frame_to_the_last_change(glass: World
     assert told["frames"] > 180
 
 
+def test_focus_that_was_lost_while_a_form_stood_there_is_told(glass: World) -> None:
+    """Not what was lost before: the second form's own once, not twice."""
+    window, counted = glass.window, []
+    screens = Screens("en", 0)
+    for _ in range(2):
+        lost = [lambda: window.handlers["on_deactivate"](), lambda: window.handlers["on_activate"](), lambda: None]
+        window.todo.extend([lambda: None, *lost, *[lambda: window.tap("1")] * 2, lambda: window.tap("return")])
+        given = screens.fill((HOT, SAD), Trial(block="x"), (0, 2))
+        counted += [a.interaction["focus_losses"] for a in given.values() if a.interaction]
+    assert counted == [1, 1, 1, 1]
+
+
 def test_the_row_that_keys_answer_is_set_off(glass: World) -> None:
     window, colours = glass.window, []
 

@@ -35,7 +35,7 @@ def pactl(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], status: int 
     monkeypatch.setattr(hardware.shutil, "which", lambda name: f"/usr/bin/{name}")
 
     def run(command: list[str], **_: Any) -> Any:
-        assert command[0] == "pactl"
+        assert command in (["pactl", "get-default-sink"], ["pactl", "-f", "json", "list", "sinks"])
         return SimpleNamespace(returncode=status, stdout=answers["name" if "get-default-sink" in command else "sinks"])
 
     monkeypatch.setattr(hardware.subprocess, "run", run)

@@ -183,12 +183,14 @@ def test_who_did_not_hear_the_tones_is_told_whom_to_call(glass: World) -> None:
 
 def test_consent_is_the_button_that_says_so(glass: World) -> None:
     """All four ways through the two questions; who declines is not asked the second one."""
+    heads: list[list[str]] = []
 
     def consent(language: str, *pressed: str) -> tuple[tuple[bool, bool], list[str]]:
         ways, shown = iter(pressed), list[str]()
 
         def answer(marker: dict[str, Any]) -> None:
             shown.append(marker["screen"])
+            heads.append([w for w, _ in sorted(glass.page().words, key=lambda x: x[1][1])])
             for words in next(ways).split(", "):
                 point = glass.page().button(words)
                 glass.window.todo.append(lambda point=point: glass.window.click(point))
@@ -201,6 +203,7 @@ def test_consent_is_the_button_that_says_so(glass: World) -> None:
     assert consent("en", "I agree", "Yes, No, Continue") == ((True, False), both)
     assert consent("en", "I agree", "Continue, No, Continue") == ((True, False), both)  # nothing is chosen at first
     assert consent("en", "I do not agree", "Continue") == ((False, False), ["consent", "page"])
+    assert heads[-1] == ["Thank you", "You do not take part. No answers of yours were asked or kept."]
     assert consent("it", "Acconsento", "No, Continua") == ((True, False), both)
     assert consent("it", "Non acconsento", "Continua") == ((False, False), ["consent", "page"])
 

@@ -255,7 +255,7 @@ def test_a_field_is_a_box_with_what_was_typed_and_where_one_writes_on(glass: Wor
         seen.append((said["text"], field.state()))
     assert seen == [("_", ""), ("tea_", "tea")]
     assert field.takes("x" * 12)
-    assert not field.takes("x" * 12 + " " + "x" * 12)
+    assert not field.takes("x" * 6 + " " + "x" * 6)  # 14 with the caret: two lines, and there is room for one
 
 
 def test_a_bar_is_as_long_as_has_sounded(glass: World) -> None:
@@ -270,3 +270,14 @@ def test_a_bar_is_as_long_as_has_sounded(glass: World) -> None:
         assert filled["pos"][0] - filled["width"] / 2 == pytest.approx(-0.35)  # from the trough's left end
         lengths.append((filled["width"], bar.state()))
     assert lengths == [(0.001, 0), (pytest.approx(0.175), 140), (pytest.approx(0.7), 560)]  # of 800 pixels
+
+
+def test_what_the_keyboard_is_at_has_a_line_within_its_edge(glass: World) -> None:
+    """.006 from the edge all round; white on what is filled, dark elsewhere."""
+    for state, color in (({}, "#1F2A33"), ({"primary": True}, "#FFFFFF"), ({"selected": True}, "#FFFFFF")):
+        glass.window.clearBuffer()
+        Button(pen(glass), "a", "A", 0.1, 0.2, 0.26, 0.075, focus=True, **state).draw()  # type: ignore[arg-type]
+        _, _, (shape, ring) = glass.window.drawn
+        assert type(shape).__name__ == "Rect"
+        assert (ring["width"], ring["height"]) == pytest.approx((0.248, 0.063))
+        assert (ring["pos"], ring["fillColor"], ring["lineColor"]) == ((0.1, 0.2), None, color)

@@ -241,3 +241,28 @@ def test_a_press_on_back_and_page_up_go_back_and_not_while_it_is_asked_whether_t
     answer = screens.ask(question, Trial(block="x"), (1, 9))
     assert isinstance(answer, Answer)
     assert answer.value == 4.0
+
+
+def test_two_presses_within_a_frame_meet_one_screen_after_the_other(glass: World) -> None:
+    """The first chooses, the second confirms what it chose."""
+
+    def both() -> None:
+        page = glass.page()
+        glass.window.click(page.button("Blue"))
+        glass.window.click(page.button("Continue"))
+
+    question = Question("colour", "choice", "Which?", options={"red": "Red", "blue": "Blue"})
+    assert ask(glass, question, both).choice == "blue"
+
+
+def test_the_marker_is_told_each_screen_by_its_name(glass: World) -> None:
+    told: list[dict[str, Any]] = []
+
+    def answer(marker: dict[str, Any]) -> None:
+        told.append({k: x for k, x in marker.items() if k != "shown"})
+        glass.window.todo.extend([lambda: glass.window.tap("1"), lambda: glass.window.tap("return")])
+
+    screens = Screens("en", 0, True, answer)
+    screens.ask(STEPS, Trial(block="x"), (0, 1))
+    screens.choose("page", "a", "b", [Choice("next", "Continue", "1")], clip="c-1")
+    assert told == [{"screen": "steps", "item": "sweet"}, {"screen": "page", "clip": "c-1"}]
