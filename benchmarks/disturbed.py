@@ -137,7 +137,9 @@ def plays(how: str, count: int = PLAYS) -> dict[str, Any]:
         # Of one that was moved its last three tenths of a second, on the card where it ended.
         part = audio if how != "moved" else audio[-round(0.3 * 48000) :]
         # All of it lies under 6 kHz: every third sample says the same.
-        alike = max(compare_capture(found[k::THIRD], part[::THIRD])[0] for found in heard.values() for k in range(THIRD))
+        alike = max(
+            compare_capture(found[k::THIRD], part[::THIRD])[0] for found in heard.values() for k in range(THIRD)
+        )
         rows.append({"whole": bool(told["whole"]), "alike": round(alike, 4), "behind": told["behind"]})
     whole = [row["alike"] for row in rows if row["whole"]]
     return {

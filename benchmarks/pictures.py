@@ -30,7 +30,7 @@ def in_window(folder: str) -> None:
     """In a process of its own: draw each kind of screen and take its picture."""
     from PIL import Image, ImageGrab
 
-    from experiment.choices import clip_heard, consenting
+    from experiment.choices import clip_heard, consenting, keyboard, numbered, play
     from experiment.items import consent_more, every_question
     from experiment.lab import opening
     from experiment.lab.fitting import every_screen
@@ -54,6 +54,7 @@ def in_window(folder: str) -> None:
     asked = next(q for _, q in every_question(config, "en") if q.item == "preference")
     feels = words["affect"]["valence"]
     screens |= {
+        "listen": compose.choose(words["preference"]["listen_first"], "", [play(words)]),
         "heard": compose.choose(words["preference"]["listen_first"], "", clip_heard(words)),
         "preference": compose.question(replace(asked, start=7.0), words),
         "bipolar": compose.question(Question("b", "steps", "", low=1, high=7, labels=("cold", "warm")), words),
@@ -69,8 +70,14 @@ def in_window(folder: str) -> None:
         for button in screen.buttons:  # one is chosen, and what has no choice yet can't be confirmed
             button.selected = button.label == CHOSEN.get(name)
             button.enabled = button.label != words["next"] or name != "number"
+        keys = keyboard(words, "press" if len(screen.buttons) == 1 else "buttons") if screen.buttons else ""
+        if name in ("number", "preference", "level"):
+            keys = keyboard(words, "digits" if name == "number" else "arrows")
+        elif screen.onward is not None:  # choices and steps, and the button that goes on
+            keys = numbered(words, 1, len(screen.buttons) - 1, "arrows")
+        hint = compose.keys(keys, stop)
         asks = name in ("choice", "number", "rating", "preference", "bipolar", "valence", "questionnaire")
-        window._draw([*([corner] if asks else []), *screen.parts, *screen.buttons, *stop])
+        window._draw([*([corner] if asks else []), *screen.parts, *screen.buttons, *stop, *([hint] if hint else [])])
         for _ in range(2):
             window.window.flip(clearBuffer=False)
         x, y = window.window.winHandle.get_location()
