@@ -364,17 +364,13 @@ SEVERAL = Question("plays", "multiple", "What?", low=1, high=2, options={"a": "A
 @pytest.mark.parametrize(
     ("keys", "meant", "moves"),
     [
-        (["return", "1", "2", "3", "return"], "a;b", 2),  # none is no answer, and a third is one too many
-        (["2", "1", "return"], "a;b", 2),  # in the list's order
-        (["1", "2", "1", "num_3", "num_enter"], "b;c", 4),
-        (["1", "4", "return"], "none", 2),  # it takes the others' place
-        (["4", "2", "return"], "b", 2),
-        (["4", "4", "return", "3", "return"], "c", 3),
-        (["down", "space", "down", "down", "space", "up", "up", "up", "return"], "a;c", 2),
+        # None is no answer, and a third is one too many; in the list's order; one that stands alone takes the others' place.
+        ("return 1 2 3 return", "a;b", 2), ("2 1 return", "a;b", 2), ("1 2 1 num_3 num_enter", "b;c", 4), ("1 4 return", "none", 2),
+        ("4 2 return", "b", 2), ("4 4 return 3 return", "c", 3), ("down space down down space up up up return", "a;c", 2),
     ],
-)
-def test_several_options_are_taken_and_given_back(glass: World, keys: list[str], meant: str, moves: int) -> None:
-    answer = ask(glass, SEVERAL, *[lambda k=k: glass.window.tap(k) for k in keys])  # type: ignore[misc]
+)  # fmt: skip
+def test_several_options_are_taken_and_given_back(glass: World, keys: str, meant: str, moves: int) -> None:
+    answer = ask(glass, SEVERAL, *[lambda k=k: glass.window.tap(k) for k in keys.split()])  # type: ignore[misc]
     assert (answer.choice, answer.value) == (meant, None)
     assert answer.interaction is not None
     assert answer.interaction["moves"] == moves
@@ -397,3 +393,16 @@ def test_several_by_mouse_and_the_way_on_is_open_where_that_is_an_answer(glass: 
     assert isinstance(answer, Answer)
     assert answer.choice == "a"
     assert opened == [False, True, True, False, True]
+
+
+def test_words_of_two_to_five_letters_are_typed(glass: World) -> None:
+    """One is too few to go on with, a sixth is not taken, blanks at the ends do not count; what was taken back is gone."""
+    window, seen = glass.window, []
+    question = Question("why", "text", "Why?", low=2, high=5)
+    answer = ask(
+        glass, question, lambda: window.type(" a"), lambda: window.tap("return"), lambda: window.type("b\b c"),
+        lambda: window.type("defg"), lambda: None, lambda: seen.append(window.words()), lambda: window.tap("return"),
+    )  # fmt: skip
+    assert (answer.said, answer.value, answer.choice) == ("a cd", None, None)
+    assert seen[0][0] == "5 of 9"
+    assert " a cd_" in seen[0]
