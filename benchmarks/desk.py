@@ -192,7 +192,8 @@ def kills(per_block: int = 10, seed: int = 0) -> dict[str, Any]:
 
     from experiment.data.store import Store
     from experiment.data.tables import Response, Trial
-    from experiment.lab.desk import drive, virtual_desk
+    from experiment.lab.desk import virtual_desk
+    from experiment.lab.hand import drive
     from experiment.lab.reading import phrases
     from tastelab.study import load_study
 

@@ -64,7 +64,8 @@ def markers() -> dict[str, Any]:
     from benchmarks.desk import small_study
     from experiment.data.store import Store
     from experiment.data.tables import SessionRow
-    from experiment.lab.desk import RATE, drive, virtual_desk
+    from experiment.lab.desk import RATE, virtual_desk
+    from experiment.lab.hand import drive
     from experiment.lab.hearing import compare_capture
     from stimuli.audio import load_mono
     from stimuli.manifest import read_manifest

@@ -28,7 +28,8 @@ def film(folder: Path) -> list[tuple[float, str, Any]]:
     """Pictures of a session with when they were taken and what kind of screen stood there, and how often before."""
     from PIL import ImageGrab
 
-    from experiment.lab.desk import drive, virtual_desk
+    from experiment.lab.desk import virtual_desk
+    from experiment.lab.hand import drive
     from experiment.lab.reading import phrases
     from tastelab.study import load_study
     from tests.conftest import write_small_study

@@ -48,7 +48,7 @@ class SoundFailed(Stopped):
     Attributes
     ----------
     detail : dict
-        Which clip, None for a tone, and of each attempt the seconds played and the driver's underruns.
+        Which clip, None for a tone, and of each attempt the seconds played, the driver's underruns and how long samples were held up.
     """
 
     def __init__(self, detail: dict[str, Any]):

@@ -15,7 +15,8 @@ from experiment.data.connect import shown
 from experiment.data.queries import answers_of, last_status
 from experiment.data.store import Store
 from experiment.errors import ExperimentError
-from experiment.lab.desk import RATE, DeskReport, drive, virtual_desk
+from experiment.lab.desk import RATE, virtual_desk
+from experiment.lab.hand import DeskReport, drive
 from experiment.lab.hearing import compare_capture
 from experiment.lab.reading import phrases
 from stimuli.audio import load_mono

@@ -13,7 +13,8 @@ from sqlalchemy.orm import selectinload
 
 from experiment.data.store import Store
 from experiment.data.tables import Response, SessionRow, Trial
-from experiment.lab.desk import drive, virtual_desk
+from experiment.lab.desk import virtual_desk
+from experiment.lab.hand import drive
 from experiment.lab.reading import Page, phrases
 from stimuli.generate import generate
 from tastelab.study import load_study

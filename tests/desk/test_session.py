@@ -19,7 +19,8 @@ from sqlalchemy import select
 
 from experiment.data.store import Store
 from experiment.data.tables import Event, Response, SessionRow, Stimulus, Trial
-from experiment.lab.desk import HESITATION, RATE, Desk, Hand, drive, virtual_desk
+from experiment.lab.desk import RATE, Desk, virtual_desk
+from experiment.lab.hand import HESITATION, Hand, drive
 from experiment.lab.hearing import compare_capture
 from experiment.lab.playback import LEAD
 from stimuli.audio import load_mono

@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from experiment.data.store import Store
 from experiment.data.tables import Event, Response, SessionRow, Trial
-from experiment.lab.desk import drive, virtual_desk
+from experiment.lab.desk import virtual_desk
+from experiment.lab.hand import drive
 from tests.desk.test_session import command, words
 from tests.experiment import readers
 

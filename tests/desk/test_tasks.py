@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from experiment.data.store import Store
 from experiment.data.tables import Response, SessionRow, Trial
-from experiment.lab.desk import WRITTEN, drive, virtual_desk
+from experiment.lab.desk import virtual_desk
+from experiment.lab.hand import WRITTEN, drive
 from experiment.lab.reading import phrases
 from experiment.question import JOINED
 from tastelab.study import load_study

@@ -27,7 +27,7 @@ from experiment.data.store import Store
 from experiment.data.tables import Response, Stimulus, Superseded, Trial
 from experiment.data.withdrawal import withdraw
 from experiment.errors import ExperimentError
-from experiment.lab.desk import WRITTEN
+from experiment.lab.hand import WRITTEN
 from experiment.lab.reading import phrases
 from experiment.lab.screens import Screens
 from experiment.launch import Prepared

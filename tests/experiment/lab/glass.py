@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiment.lab.desk import Desk, Hand
+from experiment.lab.desk import Desk
+from experiment.lab.hand import Hand
 from experiment.lab.hardware import Display
 from experiment.lab.reading import Page, Phrases, Point
 
@@ -296,7 +297,7 @@ class World:
         for module in (psychopy, visual, event, keyboard, hardware, sound, logging, psychtoolbox):
             monkeypatch.setitem(sys.modules, module.__name__, module)
         monkeypatch.setattr("experiment.lab.playback._PREPARED", True)
-        for name in ("window", "asking", "form", "playback", "desk"):
+        for name in ("window", "asking", "form", "playback", "hand"):
             monkeypatch.setattr(f"experiment.lab.{name}.time", self.clock)
         monkeypatch.setattr("experiment.session.time", self.clock)
         monkeypatch.setattr("experiment.lab.window.software_renderer", lambda: "")
@@ -306,7 +307,7 @@ class World:
         monkeypatch.setattr("experiment.lab.station.displays", lambda: [Display(0, "", *self.window.size)])
         # Here a person is as quick as a test is written; what comes too soon has tests of its own.
         monkeypatch.setattr("experiment.lab.window.DEAD_TIME", 0.0)
-        monkeypatch.setattr("experiment.lab.desk.HESITATION", 0.0)
+        monkeypatch.setattr("experiment.lab.hand.HESITATION", 0.0)
 
     def _window(self, **options: Any) -> GlassWindow:
         self.window.options, self.window.open = options, True

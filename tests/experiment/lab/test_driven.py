@@ -18,7 +18,7 @@ from experiment.bots.effects import load_effects
 from experiment.data.queries import answers_of
 from experiment.errors import ExperimentError
 from experiment.lab import driven
-from experiment.lab.desk import DeskReport
+from experiment.lab.hand import DeskReport
 from experiment.lab.reading import Phrases
 from experiment.launch import Prepared
 
