@@ -62,3 +62,9 @@ def test_paper_is_measured_by_the_font_that_ships() -> None:
     assert ruler.wide("W", 0.5, True) == pytest.approx(0.484, abs=0.005)
     assert ruler.wide("字م", 0.1) == pytest.approx(0.2)
     assert ruler.line(0.04) >= 0.04 * (1.069 + 0.293)  # its ascent and descent
+
+
+def test_on_paper_without_the_font_a_letter_counts_as_two_thirds_of_its_height(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiment.lab.typefaces.shipped", dict)
+    assert PaperRuler().wide("Wi", 1.0) == pytest.approx(1.3)
+    assert PaperRuler().wide("W字", 0.1, True) == pytest.approx(0.165)

@@ -138,11 +138,11 @@ def test_a_page_goes_on_with_space_or_return(glass: World, key: str) -> None:
     seen: list[list[str]] = []
 
     def answer(marker: dict[str, Any]) -> None:
-        seen.append([*words(glass.page()), *glass.page().buttons])
+        seen.append([*words(glass.page()), *glass.page().buttons, glass.page().keys])
         glass.window.todo.append(lambda: glass.window.tap(key))
 
     Screens("it", 0, True, answer).page("Uno", "Due")
-    assert seen == [["Uno", "Due", "Continua", "Interrompi"]]
+    assert seen == [["Uno", "Due", "Continua", "Interrompi", "Tasti: barra spaziatrice"]]
 
 
 def test_own_wording_is_shown(glass: World, tmp_path: Path) -> None:
