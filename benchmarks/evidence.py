@@ -31,6 +31,9 @@ requests   20,000 malformed requests to a study at a link: refused, and nothing 
 leaks      60 sessions of bots over HTTP, crawled: can what a clip is be told from anything that was sent
 crowd      200 people at a link at full speed and 1,000 at a person's pace, servers killed: stored once, waiting, CPU, memory
 access     axe-core over every state of a session in a browser, at four widths, from the left and from the right
+heard      a browser's sound at the sound card held against the clips; onsets of 100 plays, beside jsPsych's own trial
+link       the first screen over slow 4G, whole sessions over 2 Mbit/s: seconds, bytes, gaps, waiting
+outages    sessions in a browser: the server killed 30 times, the line cut, loaded anew, other windows, an hour's sleep
 anystudy   400 random study files that can be read: sessions of each run to their end by bots
 speed      seconds of every analysis for 111, 1,000 and 10,000 people (after `make study`, whose clips it uses)
 captions   attributes, heads and word overlap of captions, beside shuffled and constant captions (220 held-out clips)
@@ -76,9 +79,11 @@ from benchmarks import (
     growth,
     habit,
     leaks,
+    link,
     markers,
     mixed,
     nano,
+    outages,
     pulse,
     studies,
     taste,
@@ -88,6 +93,7 @@ from benchmarks import (
     wordings,
 )
 from benchmarks import analysis as speed
+from benchmarks import heard as at_card
 from benchmarks.freshness import minutes, older
 from benchmarks.measured import measured as provenance
 
@@ -226,6 +232,9 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "leaks": leaks.leaks,
     "crowd": crowd.crowd,
     "access": access.access,
+    "heard": at_card.heard,
+    "link": link.link,
+    "outages": outages.outages,
     "anystudy": studies.anystudy,
     "speed": speed.speed,
     "mixed": mixed.lme4,

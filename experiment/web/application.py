@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import re
 import time
@@ -66,6 +67,12 @@ def looks() -> str:
     return ":root { " + " ".join(said) + " }\n"
 
 
+def unpacks(accepted: str) -> bool:
+    """Whether a browser that accepts these encodings takes gzip."""
+    words = [x.replace(" ", "").lower().split(";") for x in accepted.split(",")]
+    return any(x[0] == "gzip" and not any(re.fullmatch(r"q=0(\.0*)?", q) for q in x[1:]) for x in words)
+
+
 class Bucket:
     """How many requests may come: so many at once, and so many a second after that."""
 
@@ -93,8 +100,10 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
 
     secure = site.url.startswith("https://")
     links, entries = Bucket(RATE, BURST), Bucket(*ENTRIES)
-    styles = looks().encode()
-    files = {p.relative_to(STATIC).as_posix(): p for p in STATIC.rglob("*") if p.is_file()}
+    files = {p.relative_to(STATIC).as_posix(): p.read_bytes() for p in STATIC.rglob("*") if p.is_file()}
+    files["looks.css"] = looks().encode()
+    # Over a slow line that is how long the first screen takes.
+    small = {name: gzip.compress(said, 9, mtime=0) for name, said in files.items()}
 
     def line(status: int, words: str) -> Response:
         return JSONResponse({"error": words}, status)
@@ -156,7 +165,7 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
             response: Response = RedirectResponse("/", 303)
             keep(response, token)
             return response
-        return served("index.html")
+        return served(request, "index.html")
 
     async def own(request: Request) -> Response:
         token = request.path_params["token"]
@@ -166,15 +175,16 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
         keep(response, token)
         return response
 
-    def served(name: str) -> Response:
-        path = files.get(name)
-        if path is None:
+    def served(request: Request, name: str) -> Response:
+        if name not in files:
             return line(404, "there is nothing here")
-        return Plain(path.read_bytes(), media_type=TYPES.get(path.suffix, "application/octet-stream"))
+        kind = TYPES.get(Path(name).suffix, "application/octet-stream")
+        if not unpacks(request.headers.get("accept-encoding", "")):
+            return Plain(files[name], media_type=kind, headers={"Vary": "Accept-Encoding"})
+        return Plain(small[name], media_type=kind, headers={"Vary": "Accept-Encoding", "Content-Encoding": "gzip"})
 
     async def static(request: Request) -> Response:
-        name = request.path_params["name"]
-        return Plain(styles, media_type="text/css") if name == "looks.css" else served(name)
+        return served(request, request.path_params["name"])
 
     async def sound(request: Request) -> Response:
         try:
@@ -184,7 +194,7 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
         return Plain(found, media_type="audio/flac")
 
     async def lab_page(request: Request) -> Response:
-        return served("lab.html") if lab is not None else line(404, "there is nothing here")
+        return served(request, "lab.html") if lab is not None else line(404, "there is nothing here")
 
     async def lab_data(request: Request) -> Response:
         given = re.fullmatch(r"Bearer (\S{1,200})", request.headers.get("authorization", ""))

@@ -3,123 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
-import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from experiment.data.store import Store
 from experiment.data.tables import Event, Response, SessionRow
 from experiment.launch import Prepared
-from experiment.web.application import application
-from experiment.web.site import Site
-from tests.experiment.test_own_questions import config as own_config
 from tests.experiment.test_steps import rows_of
-from tests.experiment.web.visitor import KEY, written
+from tests.web.hand import CHROMIUM, SHOWN, Hand
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this computer (apt-get install chromium)")
-SHOWN = "[data-open]"
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
-    """One pair compared, one clip rated, of half a second; all else of a session."""
-    folder = tmp_path_factory.mktemp("web")
-    scales = {"low": 1, "high": 5, "labels": {x: ["1", "2", "3", "4", "5"] for x in ("en", "it")}}
-    ratings = {
-        "kind": "ratings",
-        "clips": 1,
-        **scales,
-        "adjectives": [{"name": "hot", "words": {"en": "warm", "it": "caldo"}}],
-    }
-    tasks = [{"kind": "preference", "trials": 1, "pairs": [["b", "a"]]}, ratings]
-    asked = own_config(
-        tasks=tasks,
-        demographics=["sex", "age"],
-        practice=False,
-        pause=False,
-        replays=1,
-        debrief=None,
-        web={"fullscreen": True},
-    )
-    store = Store(f"sqlite:///{folder / 'p.db'}")
-    study = store.ensure_study("s", "A study of two", {"experiment": asked.model_dump(mode="json")})
-    rows = [
-        {"clip": f"{taste}-{m}-{n}", "taste": taste, "model": m, "number": n, "path": None, "sha256": None}
-        for taste in ("sweet", "sour")
-        for m in "ab"
-        for n in range(3)
-    ]
-    found = Prepared(store, study, asked, store.ensure_stimuli(study, rows))
-    written(folder, found, 0.5)
-    yield found
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def address(prepared: Prepared) -> Iterator[str]:
-    import uvicorn
-
-    site = Site(prepared, KEY, "person", "http://localhost")
-    server = uvicorn.Server(
-        uvicorn.Config(application(site), port=0, log_level="error", access_log=False, lifespan="off")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    site.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    yield site.url
-    server.should_exit = True
-    thread.join()
-    site.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-class Hand:
-    """Somebody at the browser."""
-
-    def __init__(self, page: Any):
-        self.page = page
-        self.wrong: list[str] = []
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
-
-    def at(self, words: str) -> None:
-        """Wait until a screen that says this can be answered."""
-        self.page.wait_for_function(
-            "words => document.querySelector('[data-open]') && document.querySelector('.middle')?.innerText.includes(words)",
-            arg=words,
-        )
-
-    def press(self, words: str) -> None:
-        self.page.get_by_role("button", name=words, exact=True).click()
-
-    def take(self, words: str) -> None:
-        self.page.get_by_role("radio", name=words, exact=True).click()
-        self.press("Continue")
-
-    def hear(self, title: str) -> None:
-        """Play a clip to its end."""
-        self.at(title)
-        self.press("Play")
-        self.page.get_by_role("button", name="Listen again").wait_for()
-        self.at(title)
-        self.press("Continue")
 
 
 def test_a_session_with_mouse_and_keyboard_over_a_reload_and_without_network(

@@ -54,6 +54,15 @@ export function ahead(told) {
 
 const decoded = async (address) => sounding().decodeAudioData((await file(address)).slice(0));
 
+function delay(start, asked) {
+  // From the call to the onset, s: where a sound of the sound clock is on the page's clock. That of the sound clock itself moves in
+  // leaps as long as a buffer; the device's stamp does not. Without one: as planned, and what the device says it takes.
+  const audio = sounding();
+  const stamp = audio.getOutputTimestamp?.();
+  const found = stamp?.performanceTime > 0 ? (stamp.performanceTime - asked) / 1000 + start - stamp.contextTime : NaN;
+  return found >= 0 && found < 5 ? found : LEAD + (audio.outputLatency || 0);
+}
+
 function once(buffer, gain, clip, tick) {
   // Play once; resolves with a record, or with null where it was interrupted and has to begin anew.
   const audio = sounding();
@@ -84,7 +93,7 @@ function once(buffer, gain, clip, tick) {
       const played = Math.max(0, Math.min(buffer.duration, audio.currentTime - start));
       const round = (x, n) => Math.round(x * 10 ** n) / 10 ** n;
       return {
-        clip, at: began, onset_delay: round(LEAD + (audio.outputLatency || 0), 5), onset_error: null, driver: false,
+        clip, at: began, onset_delay: round(delay(start, asked), 5), onset_error: null, driver: false,
         seconds: round((performance.now() - asked) / 1000, 3), played: round(played, 3), underruns, hidden: round(hidden, 3),
         whole: whole && underruns === 0 && played >= buffer.duration - SLACK,
       };

@@ -40,8 +40,24 @@ async function done(told) {
 // jsPsych ----------------------------------------------------------------------------------------------------------------
 
 let screen = null;
+let library = null;
 
-class Step {
+const loaded = () => new Promise((resolve) => {
+  const script = el("script", { src: "/static/vendor/jspsych.js" });
+  script.onload = () => resolve(true);
+  script.onerror = () => { script.remove(); resolve(false); };
+  document.head.append(script);
+});
+
+function jspsych() {
+  // Fetched once the first screen is there: nothing but a session waits for it, however often the line breaks off.
+  library ??= (async () => {
+    for (let wait = 500; !(await loaded()); wait = Math.min(8000, 2 * wait)) await new Promise((resolve) => setTimeout(resolve, wait));
+  })();
+  return library;
+}
+
+const stepping = () => class {
   static info = { name: "tastelab-step", version: "1.0.0", parameters: {}, data: { kind: { type: jsPsychModule.ParameterType.STRING } } };
 
   constructor(jsPsych) {
@@ -56,13 +72,14 @@ class Step {
     screen = await did(told, what);
     this.jsPsych.finishTrial({ kind: told.kind });
   }
-}
+};
 
 async function session() {
+  await jspsych();
   const stage = document.getElementById("stage");
   stage.replaceChildren();
   const jsPsych = initJsPsych({ display_element: stage });
-  await jsPsych.run([{ timeline: [{ type: Step }], loop_function: () => "step" in screen }]);
+  await jsPsych.run([{ timeline: [{ type: stepping() }], loop_function: () => "step" in screen }]);
   stage.replaceChildren();
   stage.removeAttribute("class");
 }
@@ -114,4 +131,4 @@ async function run() {
   }
 }
 
-start().then((told) => { screen = told; run(); });
+start().then((told) => { screen = told; run(); jspsych(); });

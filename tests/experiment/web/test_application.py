@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -275,6 +276,41 @@ def test_the_first_screen_is_small() -> None:
     assert "http" not in page
     sizes = [p.stat().st_size for p in STATIC.rglob("*") if p.suffix in (".html", ".css", ".js")]
     assert 80_000 < sum(sizes) < 300_000
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("br, GZIP;q=0.5, *", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.00", False),
+        ("br", False),
+        ("", False),
+    ],
+)
+def test_scripts_and_styles_are_packed_for_whom_it_is_something(
+    home: Callable[..., Prepared], accepted: str, packed: bool
+) -> None:
+    """RFC 9110, 12.5.3: an encoding of weight 0 is not taken. Sounds and what a session is told are never packed."""
+    with at(home()) as client:
+        visitor = Visitor(client, home())
+        for name in ("", "static/main.js", "static/looks.css", "static/vendor/jspsych.js"):
+            with client.stream("GET", f"/{name}", headers={"accept-encoding": accepted}) as answer:
+                body = b"".join(answer.iter_raw())
+            assert answer.headers["vary"] == "Accept-Encoding"
+            assert answer.headers.get("content-encoding") == ("gzip" if packed else None)
+            said = (
+                (STATIC / (name.removeprefix("static/") or "index.html")).read_bytes()
+                if "looks" not in name
+                else looks().encode()
+            )
+            assert (gzip.decompress(body) if packed else body) == said
+            assert not packed or len(body) < len(said)
+        assert (
+            "content-encoding"
+            not in client.post("/api/open", json={"tab": visitor.tab}, headers={"accept-encoding": accepted}).headers
+        )
 
 
 def test_while_the_database_is_away_every_address_says_so(
