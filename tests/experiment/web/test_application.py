@@ -278,6 +278,21 @@ def test_the_first_screen_is_small() -> None:
     assert 80_000 < sum(sizes) < 300_000
 
 
+def test_every_file_says_what_it_is(home: Callable[..., Prepared]) -> None:
+    """A browser that is told not to guess (nosniff) runs no script, and takes no style sheet, that is called something else."""
+    kinds = {
+        "": "text/html",
+        "static/main.js": "text/javascript",
+        "static/site.css": "text/css",
+        "static/looks.css": "text/css",
+    }
+    kinds |= {"static/lab.html": "text/html", "static/vendor/LICENSE-jspsych.txt": "text/plain"}
+    kinds["static/vendor/SHA256SUMS"] = "application/octet-stream"
+    with at(home()) as client:
+        found = {name: client.get(f"/{name}").headers["content-type"].split(";")[0] for name in kinds}
+    assert found == kinds
+
+
 @pytest.mark.parametrize(
     ("accepted", "packed"),
     [
