@@ -249,6 +249,17 @@ def test_the_server_s_log_names_nobody(
     assert code not in caplog.text
 
 
+def test_a_bucket_forgets_who_has_all_left_and_nobody_else() -> None:
+    """What it knows does not grow with everybody who ever came; who has used it up is known still."""
+    bucket = Bucket(1.0, 2.0)
+    for k in range(20_001):
+        assert bucket.take(str(k), 0.0)
+    assert [bucket.take("a", 9.5) for _ in range(3)] == [True, True, False]
+    assert bucket.take("b", 9.5)
+    assert len(bucket._left) == 2
+    assert not bucket.take("a", 10.0)
+
+
 def test_the_style_sheet_has_the_booth_s_colours() -> None:
     assert f"--paper: {PAPER};" in looks()
     assert f"--accent: {ACCENT};" in looks()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from experiment import launch
 from experiment.data.store import Store
 from experiment.data.tables import Link
 from experiment.errors import ExperimentError
 from experiment.web import links
+from tests.conftest import ROOT
+from tests.experiment.bots.test_remote import entered
 
 KEY, OTHER = bytes(32), bytes([1]) * 32
 
@@ -68,4 +72,54 @@ def test_a_session_whose_acknowledgement_was_lost_is_found(tmp_path: Path) -> No
     store = Store(f"sqlite:///{tmp_path / 'p.db'}")
     study = store.ensure_study("s", "S", {})
     assert links.begun_under(store, study, "abcd234", lambda code: len(code)) == 7
+    store.close()
+
+
+def test_a_code_is_four_letters_and_three_digits_and_nobody_else_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Letters and digits that are taken for others (i, l, o; 0, 1) are left out; a code that a link or a person has is drawn anew."""
+    prepared = entered(tmp_path / "s", ROOT / "study.toml")
+    store, study = prepared.store, prepared.study_id
+    codes = [code for code, _ in links.invite(store, study, 30)]
+    assert all(re.fullmatch("[a-hjkmnp-z]{4}[2-9]{3}", code) for code in codes)
+    launch.begin(prepared, "Bbbb333", "person", "en", "x", files=False)
+    drawn = iter(["aaaa222", "aaaa222", "bbbb333", "cccc444"])
+    letters: list[str] = []
+
+    def choice(some: str) -> str:
+        if not letters:
+            letters.extend(next(drawn))
+        return letters.pop(0)
+
+    monkeypatch.setattr(links.secrets, "choice", choice)
+    assert [code for code, _ in links.invite(store, study, 2)] == ["aaaa222", "cccc444"]
+    store.close()
+
+
+def test_a_link_leads_to_its_session_once_one_began(tmp_path: Path) -> None:
+    """Then the participant's code stands in the session alone, and the link says whether it runs, and in which language."""
+    prepared = entered(tmp_path / "s", ROOT / "study.toml")
+    store, study = prepared.store, prepared.study_id
+    ((code, token), (_, other)) = links.invite(store, study, 2, "g")
+    began: list[str] = []
+
+    def begin(own: str) -> int:
+        began.append(own)
+        return launch.begin(prepared, own, "person", "it", "x", files=False)
+
+    session = links.begun_under(store, study, code, begin)
+    assert links.begun_under(store, study, code, begin) == session
+    assert began == [code]
+    known = links.find(store, study, token)
+    assert known is not None
+    links.bind(store, known.link, session)
+    found = links.find(store, study, token)
+    assert found == links.Known(known.link, session, "running", code, "g", "it")
+    unbound = links.find(store, study, other)
+    assert unbound is not None
+    assert unbound.session is None
+    with store.transaction() as s:
+        assert s.get_one(Link, known.link).code is None
+        assert [x.entry for x in s.scalars(select(Link))] == ["invited", "invited"]
     store.close()

@@ -65,3 +65,36 @@ def test_no_address_of_anybody_is_written(monkeypatch: pytest.MonkeyPatch) -> No
     serving.serve(site, "127.0.0.1", 0)
     assert asked["access_log"] is False
     assert asked["proxy_headers"] is False
+
+
+def test_what_is_not_installed_is_found_before_anything_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    serving.check_installed()
+    assert set(serving.NEEDED) == {"starlette", "uvicorn"}
+    monkeypatch.setattr(serving, "NEEDED", ("starlette", "no_such_thing"))
+    with pytest.raises(ImportError, match="no_such_thing"):
+        serving.check_installed()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_server_listens_where_it_is_told_to_and_lets_go(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """By the old and by the new kind of address; the same port is free again at once."""
+    import uvicorn
+
+    bound: list[Any] = []
+
+    def run(self: Any, sockets: list[socket.socket]) -> None:
+        bound.extend(x.getsockname()[:2] for x in sockets)
+
+    monkeypatch.setattr(uvicorn, "Config", lambda app, **options: (app, options))
+    monkeypatch.setattr(uvicorn, "Server", lambda config: type("S", (), {"run": run, "config": config})())
+    monkeypatch.setattr(serving, "application", lambda site, lab: (site, lab))
+    site: Any = None
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as free:
+        try:
+            free.bind((host, 0))
+        except OSError:
+            pytest.skip(f"this computer has no {host}")
+        port = free.getsockname()[1]
+    for _ in range(2):
+        serving.serve(site, host, port)
+    assert bound == [(host, port)] * 2

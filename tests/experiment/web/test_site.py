@@ -33,13 +33,13 @@ from experiment.launch import Prepared
 from experiment.question import Answer, Back, Question
 from experiment.session import run_session
 from experiment.web import links
-from experiment.web.site import AWAY
+from experiment.web.site import AWAY, Refused, Site
 from tests.conftest import ROOT
 from tests.experiment.bots.test_remote import entered as entered_study
 from tests.experiment.test_own_questions import NAMING, OWN
 from tests.experiment.test_own_questions import config as own_config
 from tests.experiment.test_steps import Listener, rows_of
-from tests.experiment.web.visitor import Visitor, at, played, written
+from tests.experiment.web.visitor import HOME, KEY, Visitor, at, played, written
 
 SECRET = "machine"  # the condition of all clips: nothing that is served may say so
 STUDIES = [("study.toml", 5), ("studies/five-tastes.toml", 5), ("studies/three-conditions.toml", 8)]
@@ -381,3 +381,15 @@ def test_a_failed_required_test_ends_kindly(home: Callable[..., Prepared]) -> No
         assert (last["kind"], last["panel_code"]) == ("stopped", "Your completion code is OUT.")
         page = visitor.screens[-2]
         assert "experimenter" not in page["text"]
+
+
+def test_an_id_of_a_panel_has_a_length_and_a_browser_s_language_is_the_nearest(home: Callable[..., Prepared]) -> None:
+    site = Site(home(), KEY, "person", HOME)
+    try:
+        assert site.panel_token("x") != site.panel_token("x" * 200)
+        for who in ("", "x" * 201):
+            with pytest.raises(Refused, match="no id of a panel"):
+                site.panel_token(who)
+        assert [site._language(x) for x in ("it", "IT-ch", "en-GB", "xx", "", None)] == ["it", "it", *["en"] * 4]
+    finally:
+        site.close()
