@@ -168,12 +168,17 @@ class Reloaded(Disturbed):
 
 
 class Moved(Disturbed):
-    """At every fifth screen the session is opened in another window, and taken over there; the one before stays open."""
+    """At every fifth screen the session is opened in another window, and taken over there; the one before stays open until the next time."""
+
+    last: Any = None
 
     def before(self, seen: dict[str, Any]) -> dict[str, Any]:
         if self.screens % 5:
             return seen
         self.times += 1
+        if self.last is not None:
+            self.last.close()
+        self.last = self.who.page
         self.who.sit(self.context.new_page())
         self.who.page.goto(self.server.address)
         there = self.who.look()
