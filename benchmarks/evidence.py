@@ -33,7 +33,8 @@ crowd      200 people at a link at full speed and 1,000 at a person's pace, serv
 access     axe-core over every state of a session in a browser, at four widths, from the left and from the right
 heard      a browser's sound at the sound card held against the clips; onsets of 100 plays, beside jsPsych's own trial
 link       the first screen over slow 4G, whole sessions over 2 Mbit/s: seconds, bytes, gaps, waiting
-outages    sessions in a browser: the server killed 30 times, the line cut, loaded anew, other windows, an hour's sleep
+outages    sessions in a browser: the line cut and the page loaded anew at every screen, other windows, an hour's sleep
+restarts   sessions in a browser whose server is killed and started again at 30 random moments
 anystudy   400 random study files that can be read: sessions of each run to their end by bots
 speed      seconds of every analysis for 111, 1,000 and 10,000 people (after `make study`, whose clips it uses)
 captions   attributes, heads and word overlap of captions, beside shuffled and constant captions (220 held-out clips)
@@ -235,6 +236,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "heard": at_card.heard,
     "link": link.link,
     "outages": outages.outages,
+    "restarts": outages.restarts,
     "anystudy": studies.anystudy,
     "speed": speed.speed,
     "mixed": mixed.lme4,

@@ -80,6 +80,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "heard": ("experiment/web/static", "experiment/web/flac.py", "benchmarks/heard.py"),
     "link": ("experiment/web", "benchmarks/link.py"),
     "outages": (*AT_A_LINK, "experiment/data/lease.py", "benchmarks/outages.py", "benchmarks/browsing.py"),
+    "restarts": (*AT_A_LINK, "experiment/data/lease.py", "benchmarks/outages.py", "benchmarks/browsing.py"),
     "anystudy": (*ROWS, "experiment/config.py", "experiment/tasks", "experiment/design.py"),
     "speed": ("analysis", "benchmarks/analysis.py"),
     "mixed": (*MODEL, "benchmarks/mixed.py"),

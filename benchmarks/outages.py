@@ -1,4 +1,4 @@
-"""A browser whose server, line, page or time is taken away in the middle: is every acknowledged answer stored once, does the session end complete.
+"""A browser whose server, line, page or time is taken away: is every acknowledged answer stored once, does the session end complete.
 
 Real Chromium and the default study (a server in a process of its own, SQLite), answered with mouse and keys. The server is killed (SIGKILL) and started
 again at random moments, `KILLS` of them; the line is cut at every screen and comes back; the page is loaded anew at every screen; the session is taken over
@@ -221,24 +221,31 @@ WAYS: dict[str, type[Disturbed]] = {
 }  # fmt: skip
 
 
-def outages(kills: int = KILLS, ways: tuple[str, ...] = tuple(WAYS)) -> dict[str, Any]:
-    """All of it."""
+def restarts(kills: int = KILLS) -> dict[str, Any]:
+    """The server killed and started again at random moments."""
+    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
+        server = Server(Path(folder))
+        try:
+            return {**killed(browser, server, kills), "chromium": browser.version}
+        finally:
+            server.close()
+
+
+def outages(ways: tuple[str, ...] = tuple(WAYS)) -> dict[str, Any]:
+    """Everything else that is taken away from a browser, one session each."""
     out: dict[str, Any] = {}
     with chromium() as browser:
-        for name in ("the server killed", *ways):
+        for name in ways:
             with tempfile.TemporaryDirectory() as folder:
                 server = Server(Path(folder))
                 try:
-                    if name in WAYS:
-                        out[name] = WAYS[name](browser, server, clock=WAYS[name] is Slept).run()
-                    elif kills:
-                        out[name] = killed(browser, server, kills)
+                    out[name] = WAYS[name](browser, server, clock=WAYS[name] is Slept).run()
                 finally:
                     server.close()
-            print(name, json.dumps(out.get(name)), flush=True)
+            print(name, json.dumps(out[name]), flush=True)
         out["chromium"] = browser.version
     return out
 
 
 if __name__ == "__main__":
-    print(json.dumps(outages(int(sys.argv[1]), tuple(sys.argv[2:])), indent=1))
+    print(json.dumps(restarts(int(sys.argv[1])) if sys.argv[1].isdigit() else outages(tuple(sys.argv[1:])), indent=1))
