@@ -15,7 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 Step = Callable[[dict[str, Any]], dict[str, Any]]
-WAIT = 120_000  # ms that something may take before it counts as broken
+WAIT = 300_000  # ms that something may take before it counts as broken
 NEW = """() => {
   if (document.querySelector("dialog[open]")) return true;
   return document.querySelector("[data-open]") !== null && document.querySelector(".screen") !== window.looked;

@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.browsing import NEW, Server, Somebody, chromium
 
 KILLS = 30
+UP = (0.1, 10.0)  # s that a server is there before it is killed: a browser asks again every 8 s at the latest
 
 
 class Killer(threading.Thread):
@@ -32,7 +33,7 @@ class Killer(threading.Thread):
 
     def run(self) -> None:
         """From one kill to the next; a server may be killed while it starts, too."""
-        while self.kills < self.most and not self.over.wait(self.random.uniform(0.1, 6.0)):
+        while self.kills < self.most and not self.over.wait(self.random.uniform(*UP)):
             self.server.kill()
             self.kills += 1
             self.over.wait(self.random.uniform(0.0, 1.0))
@@ -97,9 +98,16 @@ def killed(browser: Any, server: Server, kills: int) -> dict[str, Any]:
         people.append(person(context, server.address, len(people)))
         killer = Killer(server, kills - done, Random(len(people)))
         killer.start()
-        people[-1].run()
-        killer.over.set()
-        killer.join()
+        try:
+            people[-1].run()
+        except Exception:
+            print(
+                done + killer.kills, people[-1].page.inner_text("body"), people[-1].wrong, flush=True
+            )  # where it stands
+            raise
+        finally:
+            killer.over.set()
+            killer.join()
         done += killer.kills
         context.close()
     return {"kills": done, **told(server.url, people)}
