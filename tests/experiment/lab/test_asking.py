@@ -406,3 +406,10 @@ def test_words_of_two_to_five_letters_are_typed(glass: World) -> None:
     assert (answer.said, answer.value, answer.choice) == ("a cd", None, None)
     assert seen[0][0] == "5 of 9"
     assert " a cd_" in seen[0]
+
+
+@pytest.mark.parametrize(("key", "value"), [("right", 5.0), ("left", 1.0)])
+def test_arrows_go_as_far_as_the_last_step_and_no_farther(glass: World, key: str, value: float) -> None:
+    """From the middle one of five; seven times are more than there are."""
+    answer = ask(glass, STEPS, *[lambda: glass.window.tap(key)] * 7, lambda: glass.window.tap("return"))
+    assert answer.value == value
