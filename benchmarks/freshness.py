@@ -61,7 +61,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "second": CAPTIONS,
     "long": CAPTIONS,
     "wordings": ("models/sonicverse/pieces/wording.py", "models/sonicverse/nano/labels.py", "benchmarks/wordings.py"),
-    "busy": ("models/musicgen/decoder.py", "models/musicgen/sampling.py", "models/threads.py", "benchmarks/busy.py"),
+    "busy": ("models/musicgen/decoder.py", "models/musicgen/sampling.py", "models/asleep.py", "benchmarks/busy.py"),
     "booths": (*ROWS, "benchmarks/booths.py"),
     "withdrawals": ("experiment/data", "tastelab/withdrawing.py", "benchmarks/withdrawals.py"),
     "exchange": ("experiment/data", "benchmarks/exchange.py"),

@@ -203,9 +203,7 @@ def growth(scale: float = 1.0) -> dict[str, Any]:
                 for what, row in json.loads(done.stdout.splitlines()[-1]).items():
                     found.setdefault(what, []).append(row)
         out["rooms"][room] = {what: fitted(rows) for what, rows in found.items()}
-    out["steep"] = [
-        w for r in out["rooms"].values() for w, f in r.items() if f["time"] and f["time"]["last"] > STEEP
-    ]
+    out["steep"] = [w for r in out["rooms"].values() for w, f in r.items() if f["time"] and f["time"]["last"] > STEEP]
     return out
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from models.threads import wait_asleep
+from models.asleep import wait_asleep
 from tastelab.clash import clash
 from tastelab.commands import init, top
 from tastelab.context import say, tastelab_version

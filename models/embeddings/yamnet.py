@@ -51,7 +51,7 @@ def _load() -> tuple[InferenceSession, float, int]:
     model.graph.output.append(embedding)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = max(1, min(4, (os.cpu_count() or 1)))
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as in models.threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as in models.asleep
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return session, float(found["audio_scale"]), int(found["audio_zero_point"])
 

@@ -134,4 +134,6 @@ def test_each_table_stands_under_its_own_title_and_note(tmp_path: Path) -> None:
 def test_a_word_that_is_left_out_is_named(tmp_path: Path) -> None:
     same = {clip: (row[0], row[1], 3) for clip, row in TARGETS.items()}
     found, _ = part(tmp_path, same)
-    assert [line for line in found.text if line.startswith("Salty is left out: its ratings are the same for all 6 tracks.")]
+    assert [
+        line for line in found.text if line.startswith("Salty is left out: its ratings are the same for all 6 tracks.")
+    ]

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from models.threads import wait_asleep
+from models.asleep import wait_asleep
 
 PROGRAM = """
 import sys
