@@ -103,9 +103,8 @@ def judged(text: str, true: Labels) -> tuple[list[str], list[str]]:
     invented += [w for w in names if not any(w.lower() in i.split() for i in true["instrument"])]
     rest = rest.lower()
     for instrument in sorted(true["instrument"], key=len, reverse=True):
-        found = re.search(rf"\b{re.escape(instrument)}\b", rest)
+        rest, found = re.subn(rf"\b{re.escape(instrument)}s?\b", " ", rest)
         lost += [] if found else [instrument]
-        rest = re.sub(rf"\b{re.escape(instrument)}\b", " ", rest)
     for part, known in SYNONYMS.items():
         said = {known[w] for w in re.findall(r"[a-z-]+", rest) if w in known}
         lost += [part] if part != "mood" and not said & set(true[part]) else []
@@ -160,24 +159,21 @@ def share(k: int, n: int) -> dict[str, float]:
 
 
 class Recorded:
-    """A writer whose answers are known."""
+    """A writer whose answers are known; to a prompt that it was not asked it says nothing."""
 
     def __init__(self, answers: dict[str, str]):
         self.answers = answers
 
     def write(self, prompt: str) -> str:
         """The answer to a prompt."""
-        return self.answers[prompt]
+        return self.answers.get(prompt, "")
 
 
 def wordings(n: int = N) -> dict[str, Any]:
     """Wordings of 300 sets: how many are true, how many of these are kept, what is kept that is invented, and for how many sets one is."""
-    from models.sonicverse.nano.labels import sentence
-    from models.sonicverse.pieces.wording import AGAIN, ASK, believed, faithful, open_writer, said_in
+    from models.sonicverse.pieces.wording import AGAIN, ASK, faithful, open_writer, said_in
 
-    true = facts()
-    rng = np.random.default_rng(30)
-    captions = [sentence(one, rng) for one in true][:n]
+    captions = [caption for caption, _ in told(n)]
     writer = open_writer("smollm2")
     WORK.mkdir(parents=True, exist_ok=True)
     kept = WORK / "wordings.jsonl"
@@ -185,9 +181,27 @@ def wordings(n: int = N) -> dict[str, Any]:
     failed = [c for c, t in zip(captions, first, strict=True) if not faithful(said_in(t), c)]
     second = dict(zip(failed, written(writer, [AGAIN + c for c in failed], kept), strict=True))
     answers = {ASK + c: t for c, t in zip(captions, first, strict=True)} | {AGAIN + c: t for c, t in second.items()}
-    rows, told = [], 0
-    for one, caption in zip(true, captions, strict=False):
-        told += believed(Recorded(answers), caption) is not None
+    same = sum(" ".join(writer.write(ASK + c).split()) == t for c, t in zip(captions[:ALONE], first, strict=False))
+    return of_answers(n, answers) | {"same_one_by_one": same, "one_by_one": ALONE}
+
+
+def told(n: int) -> list[tuple[str, Labels]]:
+    """Captions of sets of facts, and the facts."""
+    from models.sonicverse.nano.labels import sentence
+
+    rng = np.random.default_rng(30)
+    return [(sentence(one, rng), one) for one in facts()][:n]
+
+
+def of_answers(n: int, answers: dict[str, str]) -> dict[str, Any]:
+    """Tables of the answers to the prompts of the first `n` sets."""
+    from models.sonicverse.pieces.wording import AGAIN, ASK, believed, faithful, said_in
+
+    rows, sentences, first, again = [], 0, 0, 0
+    for caption, one in told(n):
+        sentences += believed(Recorded(answers), caption) is not None
+        first += faithful(answers[ASK + caption], caption)
+        again += AGAIN + caption in answers
         for ask in (ASK, AGAIN):
             if ask + caption in answers:
                 text = said_in(answers[ask + caption])
@@ -196,11 +210,9 @@ def wordings(n: int = N) -> dict[str, Any]:
                     {"caption": caption, "text": text, "asked": 1 if ask == ASK else 2, "kept": faithful(text, caption),
                      "invented": invented, "lost": lost}
                 )  # fmt: skip
-    same = sum(" ".join(writer.write(ASK + c).split()) == t for c, t in zip(captions[:ALONE], first, strict=False))
     return {
-        "sets": len(captions), "sets with a sentence": share(told, len(captions)),
-        "with the first answer as it was": share(sum(faithful(t, c) for c, t in zip(captions, first, strict=True)), len(captions)),
-        **counted(rows), "same_one_by_one": same, "one_by_one": ALONE, "rows": rows,
+        "sets": n, "asked again": again, "first answers, as they were": share(first, n), "sets with a sentence": share(sentences, n),
+        **counted(rows), "rows": rows,
     }  # fmt: skip
 
 
