@@ -2,7 +2,7 @@
 
 Real Chromium and the default study (a server in a process of its own, SQLite), answered with mouse and keys. The server is killed (SIGKILL) and started
 again at random moments, `KILLS` of them; the line is cut at every screen and comes back; the page is loaded anew at every screen; the session is taken over
-by another window at every fifth screen; an hour passes on the browser's clock, and since the server's last sign of life, at every tenth.
+by another window at every fifth answer; an hour passes on the browser's clock, and since the server's last sign of life, at every tenth.
 What was acknowledged is what the page got an answer of 200 to; each of it is looked for in the database by its time and value.
 """
 
@@ -176,13 +176,18 @@ class Reloaded(Disturbed):
 
 
 class Moved(Disturbed):
-    """At every fifth screen the session is opened in another window, and taken over there; the one before stays open until the next time."""
+    """At every fifth answer the session is opened in another window, and taken over there; the one before stays open until the next time.
+
+    A trial that is taken over begins anew: by screens it would never end.
+    """
 
     last: Any = None
+    at = 0
 
     def before(self, seen: dict[str, Any]) -> dict[str, Any]:
-        if self.screens % 5:
+        if len(self.who.noted) < self.at + 5:
             return seen
+        self.at = len(self.who.noted)
         self.times += 1
         if self.last is not None:
             self.last.close()
