@@ -79,6 +79,7 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
 
 
 CRASHES = (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGFPE, -signal.SIGBUS)  # what a fault may do to the interpreter
+UNUSABLE, UNIMPORTED = 4, "while loading conftest"  # pytest's status and words where what its fixtures import is broken
 LATE = 124  # tests that took longer than they may
 PATIENCE = 8  # times as long where they are late without the fault too
 Group = tuple[list[str], float, str]  # tests, how long they may take in seconds, which of them (pytest's -m)
@@ -100,6 +101,8 @@ def noticed(mutant: Mutant, copy: Path, runner: Runner, groups: list[Group]) -> 
             said = [x for x in output.splitlines() if x.startswith(("FAILED", "ERROR"))]
             if status in CRASHES:
                 return f"crashed with signal {-status}"
+            if status == UNUSABLE and UNIMPORTED in output:
+                return "nothing can be imported any more"
             if not said:
                 # Killed, or never begun: that is no test's finding.
                 raise RuntimeError(f"pytest ended with status {status} and names no test: {output[-400:]!r}")

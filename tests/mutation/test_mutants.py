@@ -43,6 +43,11 @@ def test_the_first_test_that_fails_ends_it(tmp_path: Path) -> None:
     assert put_in(tmp_path, (-11, "Fatal Python error")) == ("crashed with signal 11", 1)
 
 
+def test_what_breaks_every_import_is_noticed(tmp_path: Path) -> None:
+    said = "ImportError while loading conftest 'tests/experiment/data/conftest.py'.\nE   KeyError: 'x'\n"
+    assert put_in(tmp_path, (4, said)) == ("nothing can be imported any more", 1)
+
+
 def test_tests_that_are_late_without_the_fault_too_are_given_more_time(tmp_path: Path) -> None:
     """On a busy machine a limit says nothing of the fault."""
     late = (124, "")
