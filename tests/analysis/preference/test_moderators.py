@@ -61,6 +61,9 @@ def test_levels_of_few_people_are_left_out_with_their_answers() -> None:
     data, people = asked()
     found = {r["moderator"] for r in moderators(data, people, 5.0, CONFIG)}
     assert found == {"sex", "hearing_experience", "age"}
+    some = people.assign(eating_experience=people["hearing_experience"])  # asked alike: two moderators, hearing first
+    told = [r["moderator"] for r in moderators(data, some, 5.0, CONFIG)]
+    assert list(dict.fromkeys(told)) == ["hearing_experience", "eating_experience", "sex", "age"]
     people.loc[:4, "sex"] = None
     (sex,) = [r for r in moderators(data, people, 5.0, CONFIG) if r["moderator"] == "sex"]
     assert sex["people"] == 31

@@ -194,6 +194,25 @@ def test_a_snapshot_that_is_gone_is_said_in_a_line(folder: Path, traced: Trace) 
         read_trace(folder / "None")
 
 
+def test_answers_of_a_person_stand_under_their_headings(folder: Path, traced: Trace) -> None:
+    page = (folder / "None" / "trace" / "people.html").read_text(encoding="utf-8")
+    one = page[page.index('id="person-2"') : page.index('id="person-3"')]
+    head, *rows = [
+        re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", one, re.DOTALL)
+    ]
+    shown = [dict(zip(head, row, strict=True)) for row in rows]
+    own = traced.pools.data.ratings
+    own = own[own["participant"] == 2]
+    rated = [(r["trial"], r["item"], r["clip"], float(r["answer"])) for r in shown if r["task"] == "ratings"]
+    wanted = [(str(r.trial), r.adjective, r.clip, float(r.value)) for r in own.itertuples()]
+    assert len(wanted) > 0
+    assert sorted(rated) == sorted(wanted)
+    chosen = traced.pools.data.preference
+    chosen = chosen[chosen["participant"] == 2]
+    pairs = {(r["trial"], *sorted((r["clip"], r["against"]))) for r in shown if r["task"] == "preference"}
+    assert pairs == {(str(r.trial), *sorted((r.clip_over, r.clip_under))) for r in chosen.itertuples()}
+
+
 def test_whoever_rules_leave_out_has_a_place_on_the_page_of_people(tmp_path: Path) -> None:
     """Counts of sessions stand on these people too: what links to them leads somewhere, and says that they were left out."""
     gone = {3, 5}
