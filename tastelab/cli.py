@@ -10,7 +10,6 @@ from pathlib import Path
 
 import typer
 
-from models.asleep import wait_asleep
 from tastelab.clash import clash
 from tastelab.commands import init, top
 from tastelab.context import say, tastelab_version
@@ -70,6 +69,8 @@ def main() -> None:
     if hidden:
         sys.stderr.write(f"tastelab: {hidden}\n")
         sys.exit(2)
+    from models.asleep import wait_asleep  # not before: somebody's own models.py would be run
+
     # xformers says at import that it was built for another torch; it is imported by audiocraft and never used here.
     os.environ.setdefault("XFORMERS_IGNORE_FLASH_VERSION_CHECK", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")  # progress is shown by tastelab itself

@@ -114,13 +114,20 @@ class Notes:
         self._write()
 
     def ends(self) -> None:
-        """This process has nothing more to do."""
+        """This process has nothing more to do; where it found all made, here, it was not worth a note."""
         self._note = replace(self._note, units=(), ended=True, told=time.time())
-        self._write()
+        if self._note.job or self._note.made:
+            self._write()
+        else:
+            self._path.unlink(missing_ok=True)
+
+    @property
+    def _path(self) -> Path:
+        name = f"{self._note.job or f'{self._note.host}-{self._note.pid}'}.json"
+        return self.folder / "notes" / self.step / name
 
     def _write(self) -> None:
-        name = f"{self._note.job or f'{self._note.host}-{self._note.pid}'}.json"
-        write_json(self.folder / "notes" / self.step / name, asdict(self._note))
+        write_json(self._path, asdict(self._note))
 
 
 def failure_of(folder: Path, step: str, unit: str) -> Path:

@@ -108,7 +108,7 @@ PACKAGES = ("tastelab", "analysis", "experiment", "stimuli", "models")
 
 def test_files_that_pages_comments_and_docstrings_name_are_there() -> None:
     """A path of ours, wherever one is written; what a study or a command will make is named otherwise."""
-    pages = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "Makefile", *sorted((ROOT / "scripts").iterdir())]
+    pages = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "Makefile", *sorted((ROOT / "scripts").glob("*.*"))]
     code = [p for name in (*PACKAGES, "benchmarks") for p in sorted((ROOT / name).rglob("*.py"))]
     made = {
         "docs/evidence/mutants.json",

@@ -39,6 +39,22 @@ def test_what_failed_is_told_until_it_is_made(tmp_path: Path) -> None:
     assert failures_of(tmp_path, "captions") == []
 
 
+def test_who_found_all_made_leaves_no_note_and_a_job_does(tmp_path: Path) -> None:
+    here = Notes(tmp_path, "generate")
+    assert len(notes_of(tmp_path, "generate")) == 1
+    here.ends()
+    assert notes_of(tmp_path, "generate") == []
+    Notes(tmp_path, "generate", "12_0").ends()
+    busy = Notes(tmp_path, "generate")
+    busy.begins(["a"])
+    busy.made(["a"])
+    busy.ends()
+    assert sorted((n.job, n.made, n.ended) for n in notes_of(tmp_path, "generate")) == [
+        ("", 1, True),
+        ("12_0", 0, True),
+    ]
+
+
 def test_an_error_that_is_no_units_is_let_through_and_told_of_none(tmp_path: Path) -> None:
     notes = Notes(tmp_path, "generate", passing=(KeyError,))
     with pytest.raises(KeyError):
