@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,15 @@ class Told(Runner):
         return self.answers.pop(0)
 
 
+@cache
+def _one() -> Mutant:
+    (mutant,) = drawn(1, "a seed")
+    return mutant
+
+
 def put_in(folder: Path, *answers: tuple[int, str]) -> tuple[str | None, int]:
     """What is said of a fault where the tests of two groups answer so, and how many of them were run."""
-    (mutant,) = drawn(1, "a seed")
+    mutant = _one()
     (folder / mutant.file).parent.mkdir(parents=True, exist_ok=True)
     (folder / mutant.file).write_bytes((ROOT / mutant.file).read_bytes())
     runner = Told(*answers)
