@@ -213,6 +213,16 @@ def test_answers_of_a_person_stand_under_their_headings(folder: Path, traced: Tr
     assert pairs == {(str(r.trial), *sorted((r.clip_over, r.clip_under))) for r in chosen.itertuples()}
 
 
+def test_every_sentence_with_numbers_has_a_place_that_links_back(folder: Path, traced: Trace) -> None:
+    page = (folder / "None" / "trace" / "sentences.html").read_text(encoding="utf-8")
+    with_numbers = {n.column for n in traced.numbers.values() if not n.table}
+    assert len(with_numbers) > 3
+    assert set(re.findall(r'<h2 id="([^"]+)">', page)) == with_numbers
+    assert {n.id for n in traced.numbers.values() if not n.table} == set(
+        re.findall(r'href="../report.html#([^"]+)"', page)
+    )
+
+
 def test_whoever_rules_leave_out_has_a_place_on_the_page_of_people(tmp_path: Path) -> None:
     """Counts of sessions stand on these people too: what links to them leads somewhere, and says that they were left out."""
     gone = {3, 5}
