@@ -466,8 +466,10 @@ def test_nothing_is_found_where_every_answer_is_the_middle_and_alpha_is_the_plan
 
 def test_each_test_has_a_line_of_its_own_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two pairs of conditions of one taste, two numbers of clips: four lines, none through another's points."""
+    from matplotlib import pyplot as plt
     from matplotlib.figure import Figure
 
+    plt.close("all")
     kept: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, path: kept.append(figure))
     rows = [
@@ -478,6 +480,7 @@ def test_each_test_has_a_line_of_its_own_numbers(tmp_path: Path, monkeypatch: py
     ]  # fmt: skip
     plot(rows, 0.05, tmp_path / "x" / "power.svg")
     (figure,) = kept
+    assert plt.get_fignums() == []  # closed: a hundred calls keep no hundred figures
     lines = [
         [(line.get_label(), [round(float(y), 2) for y in line.get_ydata()]) for line in axes.get_lines()[:2]]
         for axes in figure.axes

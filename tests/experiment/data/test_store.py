@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from experiment import answering
 from experiment.config import ExperimentConfig, Group
@@ -358,3 +359,25 @@ def test_a_group_s_own_language_stands_back_behind_the_one_that_was_asked_for(en
         with store.transaction() as s:
             spoken.append(s.get_one(SessionRow, number).language)
     assert spoken == ["it", "en"]
+
+
+def test_what_is_done_together_gives_its_results_and_is_kept_as_a_whole(store: Store) -> None:
+    def enter(name: str) -> int:
+        def work(s: Session) -> int:
+            s.add(StudyRow(name=name, title="", definition={}))
+            s.flush()
+            return len(s.scalars(select(StudyRow)).all())
+
+        return store.do(work)
+
+    before = store.do(lambda s: len(s.scalars(select(StudyRow)).all()))
+    assert store.together(lambda: (enter("one"), enter("two"))) == (before + 1, before + 2)
+
+    def breaks() -> None:
+        enter("three")
+        raise ValueError("after it")
+
+    with pytest.raises(ValueError, match="after it"):
+        store.together(breaks)
+    assert store.do(lambda s: len(s.scalars(select(StudyRow)).all())) == before + 2
+    assert enter("three") == before + 3  # nothing of the former transaction is joined
