@@ -42,7 +42,7 @@ def test_a_card_that_is_suspended_and_one_that_vanishes(
                     pactl("suspend-sink", "desk", "1")
                 elif told.count("playing") == 3:
                     pactl("unload-module", "module-null-sink")
-            elif screen == "broken":
+            elif screen == "broken" and told:  # before, a practice tone may be held up on a busy machine
                 told.append(words(marker)[1])
                 if told.count("playing") == 1:
                     pactl("suspend-sink", "desk", "0")
