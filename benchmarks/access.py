@@ -7,18 +7,15 @@ Chromium shows each of them. ``python -m benchmarks.access FOLDER`` writes a pic
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
 import json
 import shutil
 import sys
-import tarfile
 import tempfile
-import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from benchmarks.npm import member
 
 ROOT = Path(__file__).resolve().parent.parent
 AXE = "https://registry.npmjs.org/axe-core/-/axe-core-4.14.1.tgz"
@@ -28,15 +25,8 @@ BAD = ("serious", "critical")
 
 
 def axe() -> str:
-    """The script, from npm; refused if it is not the one that is named."""
-    with urllib.request.urlopen(AXE, timeout=60) as found:
-        packed = found.read()
-    if base64.b64encode(hashlib.sha512(packed).digest()).decode() != SHA512:
-        raise SystemExit("axe-core is not what it was")
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        member = archive.extractfile("package/axe.min.js")
-        assert member is not None
-        return member.read().decode()
+    """The script."""
+    return member(AXE, SHA512, "package/axe.min.js").decode()
 
 
 def states(language: str) -> dict[str, dict[str, Any]]:

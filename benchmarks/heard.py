@@ -8,17 +8,13 @@ plays the same sounds by jsPsych's own audio trial (MIT, from npm at the version
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 import os
 import signal
-import tarfile
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.browsing import Somebody, chromium
+from benchmarks.npm import member
 
 PLAYS = 100
 SHORT, LONG = 0.4, 8.0  # s
@@ -54,15 +51,8 @@ jsPsych.run([press, ...Array.from({ length: PLAYS }, (_, k) => play(k))]).then((
 
 
 def plugin() -> bytes:
-    """jsPsych's audio trial, from npm; refused if it is not the one that is named."""
-    with urllib.request.urlopen(PLUGIN, timeout=60) as found:
-        packed = found.read()
-    if base64.b64encode(hashlib.sha512(packed).digest()).decode() != SHA512:
-        raise SystemExit("jsPsych's plugin is not what it was")
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        member = archive.extractfile("package/dist/index.browser.min.js")
-        assert member is not None
-        return member.read()
+    """jsPsych's audio trial."""
+    return member(PLUGIN, SHA512, "package/dist/index.browser.min.js")
 
 
 def sound(number: int, seconds: float, rate: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """How the threads of networks on the processor wait for each other: asleep, so that other processes get on, and they with them.
 
 PyTorch's OpenMP waits by spinning for some milliseconds, thousands of times a second of music. Where other processes want the cores,
-a thread that spins holds the core that the one it waits for needs: beside eight of them a clip took eighty times as long.
+a thread that spins holds the core that the one it waits for needs: beside a dozen of them a clip took over seventy times as long.
 """
 
 from __future__ import annotations

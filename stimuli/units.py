@@ -49,16 +49,19 @@ class Account(Protocol):
         """These can't be made; raises what is none of theirs, as that time is up."""
 
 
-def attempt(account: Account, names: Sequence[str], work: Callable[[], None]) -> bool:
-    """Make some units, and tell what came of it."""
+def attempt(account: Account, names: Sequence[str], work: Callable[[Sequence[str]], None]) -> None:
+    """Make some units, and tell what came of it; where one of several can't be made, one by one: the others come out the same."""
     account.begins(names)
     try:
-        work()
+        work(names)
     except Exception as error:
-        account.failed(names, error)
-        return False
-    account.made(names)
-    return True
+        if isinstance(error, StimulusError) and len(names) > 1:
+            for name in names:
+                attempt(account, [name], work)
+        else:
+            account.failed(names, error)
+    else:
+        account.made(names)
 
 
 class Step(Protocol):
@@ -142,13 +145,14 @@ class Clips:
             missing = [n for n in asked if not has(part, n, rows.get(part.names[n]), self.folder)]
             account.made([part.names[n] for n in asked if n not in missing])
             if isinstance(part, TrackSet):
-                for n in missing:
-                    attempt(account, [part.names[n]], partial(self._copy, part, n))
+                place = {part.names[n]: n for n in missing}
+                for name in place:
+                    attempt(account, [name], partial(self._copy, part, place))
             elif missing:
                 self._fill(part, missing, checked, account)
 
-    def _copy(self, part: TrackSet, n: int) -> None:
-        keep(self.folder, [copied(part, n, self.config, self.folder)])
+    def _copy(self, part: TrackSet, place: dict[str, int], names: Sequence[str]) -> None:
+        keep(self.folder, [copied(part, place[name], self.config, self.folder) for name in names])
 
     def _fill(self, part: ClipSet, missing: list[int], checked: set[str], account: Account) -> None:
         account.begins([part.names[n] for n in missing])
@@ -159,22 +163,12 @@ class Clips:
             account.failed([part.names[n] for n in missing], error)
             return
         for batch in sorted({n // size for n in missing}):
-            numbers = [n for n in missing if n // size == batch]
-            account.begins([part.names[n] for n in numbers])
-            try:
-                self._batch(part, size, numbers)
-            except StimulusError as error:
-                if len(numbers) == 1:
-                    account.failed([part.names[numbers[0]]], error)
-                else:  # one clip's fault; its neighbours come out the same without it
-                    for n in numbers:
-                        attempt(account, [part.names[n]], partial(self._batch, part, size, [n]))
-            except Exception as error:
-                account.failed([part.names[n] for n in numbers], error)
-            else:
-                account.made([part.names[n] for n in numbers])
+            place = {part.names[n]: n for n in missing if n // size == batch}
+            attempt(account, [*place], partial(self._batch, part, size, place))
 
-    def _batch(self, part: ClipSet, size: int, numbers: list[int]) -> None:
+    def _batch(self, part: ClipSet, size: int, place: dict[str, int], names: Sequence[str]) -> None:
+        numbers = [place[name] for name in names]
+
         def made(size: int) -> None:
             for batch in sorted({n // size for n in numbers}):
                 some = [n for n in numbers if n // size == batch]
@@ -227,7 +221,11 @@ class Distinct:
     def make(self, names: Sequence[str], account: Account) -> None:
         """Set by set."""
         for title in names:
-            attempt(account, [title], partial(distinct, self.parts[title], self.config, self.folder))
+            attempt(account, [title], self._distinct)
+
+    def _distinct(self, titles: Sequence[str]) -> None:
+        for title in titles:
+            distinct(self.parts[title], self.config, self.folder)
 
     def gather(self) -> None:
         """Into the manifest."""
@@ -260,17 +258,10 @@ class Described:
         for name in set(names) - set(there):
             account.failed([name], StimulusError(f"{name}: no such clip in {self.folder}"))
         for start in range(0, len(todo), CAPTIONED):
-            batch = todo[start : start + CAPTIONED]
-            account.begins([r.clip for r in batch])
-            try:
-                describe_rows(self.folder, batch, self.name, self.models)
-            except StimulusError:
-                for row in batch:
-                    attempt(account, [row.clip], partial(describe_rows, self.folder, [row], self.name, self.models))
-            except Exception as error:
-                account.failed([r.clip for r in batch], error)
-            else:
-                account.made([r.clip for r in batch])
+            attempt(account, [r.clip for r in todo[start : start + CAPTIONED]], partial(self._describe, there))
+
+    def _describe(self, there: dict[str, ClipRow], names: Sequence[str]) -> None:
+        describe_rows(self.folder, [there[name] for name in names], self.name, self.models)
 
     def gather(self) -> None:
         """Into the manifest."""

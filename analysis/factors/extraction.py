@@ -60,7 +60,7 @@ def _engine() -> Any:
                 _discrepancy, np.clip(start, *self.bounds), args=(corr_mtx, self.n_factors), jac=True, method="L-BFGS-B",
                 bounds=bounds, options={"maxiter": 2000, "ftol": 1e-14, "gtol": 1e-8},
             )  # fmt: skip
-            if not found.success and "ABNORMAL" not in str(found.message):
+            if not found.success:
                 warnings.warn(f"{LOST}: {found.message}", UserWarning, stacklevel=1)  # as its own search does
             normalised: np.ndarray = self._normalize_ml(found.x, corr_mtx, self.n_factors)
             return normalised

@@ -10,7 +10,7 @@ import numpy as np
 from analysis.data.frames import rated_clips
 from analysis.engines.threads import one_thread
 from analysis.errors import AnalysisError
-from analysis.factors.extraction import SMALLEST_UNIQUENESS, extract
+from analysis.factors.extraction import SMALLEST_UNIQUENESS, FactorSolution, extract
 from analysis.factors.polychoric import polychoric
 from analysis.factors.retention import adequacy, ordinal_parallel, parallel_analysis
 
@@ -96,7 +96,6 @@ def _analyse(rated: Rated, n_factors: int | str, seed: int, ordinal: bool) -> di
     number = int(min(max(1, kept) if n_factors == "parallel" else int(n_factors), max(1, (len(items) - 1) // 2)))
     solution = extract(r, items, number)
     names = [f"F{i + 1}" for i in range(number)]
-    at_bound = [i for i, u in zip(items, solution.uniqueness, strict=True) if u <= SMALLEST_UNIQUENESS * 1.01]
     square = (solution.loadings**2).sum(axis=0)
     weighted = np.diag(solution.phi @ solution.loadings.T @ solution.loadings)
     values = rated.answers
@@ -145,21 +144,15 @@ def _analyse(rated: Rated, n_factors: int | str, seed: int, ordinal: bool) -> di
             {"prompt": str(p), **{f: float(v) for f, v in zip(names, row, strict=True)}}
             for p, row in zip(prompts, scores, strict=True)
         ],
-        "notes": [
-            *(
-                [
-                    {
-                        "note": "The search for the loadings did not converge: they are where it stopped, and no result of a model"
-                    }
-                ]
-                if solution.state != "ok"
-                else []
-            ),
-            *(
-                {
-                    "note": f"Heywood case: the uniqueness of {item} lies on its bound of {SMALLEST_UNIQUENESS}; its loadings are uncertain"
-                }
-                for item in at_bound
-            ),
-        ],
+        "notes": [{"note": note} for note in _notes(solution)],
     }
+
+
+def _notes(solution: FactorSolution) -> list[str]:
+    """What is to be known of a solution before its loadings are read."""
+    lost = "The search for the loadings did not converge: they are where it stopped, and nothing can be concluded from them"
+    return [lost] * (solution.state != "ok") + [
+        f"Heywood case: the uniqueness of {item} lies on its bound of {SMALLEST_UNIQUENESS}; its loadings are uncertain"
+        for item, u in zip(solution.items, solution.uniqueness, strict=True)
+        if u <= SMALLEST_UNIQUENESS * 1.01
+    ]

@@ -93,13 +93,14 @@ class Embeddings:
         """Clip by clip."""
         rows = Glance(self.folder).of(names)
         for name in names:
-            attempt(account, [name], partial(self._embed, rows, name))
+            attempt(account, [name], partial(self._embed, rows))
 
-    def _embed(self, rows: dict[str, ClipRow], clip: str) -> None:
-        if clip not in rows:
-            raise AnalysisError(f"{clip}: no such clip in {self.folder}")
-        for name in self._missing(rows[clip]):
-            embed(rows[clip], self.folder, name, self.cache)
+    def _embed(self, rows: dict[str, ClipRow], clips: Sequence[str]) -> None:
+        for clip in clips:
+            if clip not in rows:
+                raise AnalysisError(f"{clip}: no such clip in {self.folder}")
+            for name in self._missing(rows[clip]):
+                embed(rows[clip], self.folder, name, self.cache)
 
     def gather(self) -> None:
         """Each lies where it is looked for."""

@@ -59,7 +59,7 @@ def run(
     if executor == "slurm" or only:
         heavy_steps(loaded, place.out, executor, site, only or ["all"], quiet)
     if only:
-        say(f"made: {', '.join(only)}; the rest: tastelab study run{place.repeated()}", quiet)
+        say(f"The rest: tastelab study run{place.repeated()}", quiet)
         return
     path = run_study(Run(loaded, place.study, place.db, place.out, participants, person, seed, quiet, effects=effects))
     say(f"\nReport: {path}   ({time.monotonic() - started:.0f} s)")

@@ -234,7 +234,7 @@ class Sound:
     """A sound that notes when it was played and stopped; the next plays go as `to_come` says: when they break, underruns."""
 
     made: list[Sound] = []  # noqa: RUF012  # emptied for each glass world
-    to_come: deque[tuple[float, float]] = deque()  # noqa: RUF012
+    to_come: deque[tuple[float, float]] = deque()  # noqa: RUF012  # the same
 
     def __init__(self, value: Any, **options: Any):
         self.value, self.options = value, options
