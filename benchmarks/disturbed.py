@@ -69,7 +69,7 @@ def _burn() -> None:
         pass
 
 
-def plays(how: str, count: int = PLAYS) -> dict[str, Any]:
+def plays(how: str, count: int = PLAYS, stalls: tuple[float, ...] = STALLS) -> dict[str, Any]:
     """So many clips that are disturbed in one way: what was said of them, and how alike what sounded was."""
     from experiment.lab.desk import virtual_desk
     from experiment.lab.hearing import compare_capture
@@ -85,7 +85,7 @@ def plays(how: str, count: int = PLAYS) -> dict[str, Any]:
 
         def stall(k: int) -> None:
             pactl("suspend-sink", "desk", "1")
-            time.sleep(STALLS[k % len(STALLS)])
+            time.sleep(stalls[k % len(stalls)])
             pactl("suspend-sink", "desk", "0")
 
         def move(k: int) -> None:

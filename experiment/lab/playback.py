@@ -16,7 +16,7 @@ TAIL = 0.1  # s that samples are under way after the driver took the last of the
 STALLED = 2.0  # s in which no sample leaves after which a sound is broken off
 OPENING = 5.0  # s that a sound card may take to begin
 BEHIND, DRIFT = (
-    0.05,
+    0.04,
     5e-4,
 )  # s by which samples may leave later than they did, and that per s of sound: clocks differ a little
 SLACK = 0.02  # s that may lack at a sound's end: durations are kept in ms, drivers take samples in blocks
@@ -201,7 +201,8 @@ class _Course:
         if len(self._lags) == 3:
             self._least = least if self._least is None else min(self._least, least)
             self.behind = max(self.behind, least - self._least)
-        self.held_up = self.held_up or self.behind > max(BEHIND, 3 * self._block) + DRIFT * at
+        if self._block:  # before, no one knows how late the next may be
+            self.held_up = self.held_up or self.behind > max(BEHIND, 2 * self._block) + DRIFT * at
 
 
 def _told(player: Any) -> dict[str, Any]:

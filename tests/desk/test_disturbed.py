@@ -10,8 +10,11 @@ pytestmark = pytest.mark.desk
 
 
 def test_a_card_that_stalls_for_a_moment() -> None:
-    """Suspended for .05 to .4 s in mid-clip: PulseAudio lets go what it holds, and no driver counts that."""
-    found = plays("stalled", 4)
+    """Suspended for .1 to .8 s in mid-clip: PulseAudio lets go what it holds, and no driver counts that.
+
+    At .05 s what is lost lies at the limit of what can be told (`python -m benchmarks.evidence disturbed` says how often it is).
+    """
+    found = plays("stalled", 4, (0.1, 0.2, 0.4, 0.8))
     assert (found["plays"], found["whole"], found["heard_otherwise"]) == (4, 0, 4)
 
 

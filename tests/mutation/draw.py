@@ -5,8 +5,8 @@ not), ``constant`` (a number moved, True for False), ``arguments`` (two neighbou
 out), ``return`` (None, or a tuple's first two exchanged), ``strings`` (two neighbouring strings of a table exchanged).
 Left out: docstrings, annotations, messages of raised errors, texts in format, imports, help of the command line; what only asserts
 (`strict` of `zip`); and two texts
-of a set, or of what `in` and `not in` look through, and what `max` and `min` choose from: their order means nothing by the
-language's own rules. Whatever else changes nothing stays among the faults. The well-kept mutation tools (mutmut 3, cosmic-ray 8)
+of a set, of what `in` and `not in` look through, of what a text may begin or end with, and what `max` and `min` choose from:
+their order means nothing by the language's own rules. Whatever else changes nothing stays among the faults. The well-kept mutation tools (mutmut 3, cosmic-ray 8)
 have no exchanged arguments, dropped statements or tables, and make the whole set instead of drawing from it.
 """
 
@@ -27,6 +27,7 @@ SIGNS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Pow: ast.Mult,
 }  # fmt: skip
 EITHER = ("max", "min", "maximum", "minimum")  # calls that say the same of two numbers in either order
+ANY_OF = ("startswith", "endswith", "set", "frozenset", "sorted")  # calls that look at each of a tuple's texts alike
 HELP = ("Option", "Argument", "add_typer", "Typer")  # calls whose arguments are words for the command line
 
 
@@ -92,6 +93,8 @@ class _Finder:
         if isinstance(node, ast.Compare):
             looked = zip(node.ops, node.comparators, strict=True)
             self._unordered |= {id(x) for op, x in looked if isinstance(op, (ast.In, ast.NotIn))}
+        if isinstance(node, ast.Call) and _named(node) in ANY_OF and len(node.args) == 1 and not node.keywords:
+            self._unordered.add(id(node.args[0]))
         if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARISONS:
             changed = ast.Compare(node.left, [COMPARISONS[type(node.ops[0])]()], node.comparators)
             self.add(node, "comparison", f"({ast.unparse(changed)})")

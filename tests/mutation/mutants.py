@@ -38,6 +38,7 @@ from queue import Queue
 from typing import Any
 
 from tests.mutation.draw import Mutant, mutants, parses
+from tests.mutation.same import why_same
 from tests.mutation.tree import ROOT, Runner, broken, copied
 from tests.mutation.which import PACKAGES, beside, lines
 
@@ -161,19 +162,25 @@ def short(text: str) -> str:
 
 
 def rates(chosen: list[Mutant], known: dict[str, Any], by: Callable[[Mutant], str]) -> list[dict[str, Any]]:
-    """Faults, noticed ones and their share with interval, by group and over all."""
-    groups: dict[str, list[bool]] = {}
+    """Faults, noticed ones and their share with interval, by group and over all; the same without those that change nothing."""
+    groups: dict[str, list[tuple[bool, bool]]] = {}
     for mutant in chosen:
+        hit = known[key(mutant)] is not None
         for name in (by(mutant), "all"):
-            groups.setdefault(name, []).append(known[key(mutant)] is not None)
+            groups.setdefault(name, []).append((hit, not hit and why_same(mutant) is not None))
     rows = []
-    for name, hits in sorted(groups.items(), key=lambda kv: (kv[0] == "all", kv[0])):
-        low, high = wilson(sum(hits), len(hits))
-        rows.append(
-            {"of": name, "faults": len(hits), "noticed": sum(hits), "rate": round(sum(hits) / len(hits), 3),
-             "low": round(low, 3), "high": round(high, 3)}
-        )  # fmt: skip
+    for name, found in sorted(groups.items(), key=lambda kv: (kv[0] == "all", kv[0])):
+        hits, same = sum(hit for hit, _ in found), sum(same for _, same in found)
+        row: dict[str, Any] = {"of": name, "faults": len(found), "noticed": hits} | _share(hits, len(found))
+        if same:
+            row |= {"same": same, "of_others": _share(hits, len(found) - same)}
+        rows.append(row)
     return rows
+
+
+def _share(hits: int, n: int) -> dict[str, float]:
+    low, high = wilson(hits, n)
+    return {"rate": round(hits / n, 3) if n else 0.0, "low": round(low, 3), "high": round(high, 3)}
 
 
 def results(chosen: list[Mutant], known: dict[str, Any], by_file: bool) -> dict[str, Any]:
@@ -186,6 +193,7 @@ def results(chosen: list[Mutant], known: dict[str, Any], by_file: bool) -> dict[
         "by_kind": rates(chosen, known, lambda m: m.kind),
         "survivors": [
             {"file": m.file, "line": m.line, "kind": m.kind, "old": short(m.old), "new": short(m.new)}
+            | ({"same": why} if (why := why_same(m)) else {})
             for m in chosen
             if known[key(m)] is None
         ],
@@ -281,9 +289,18 @@ def main() -> int:
     for row in found["by_file" if given.part else "by_package"]:
         sys.stdout.write(
             f"{row['of']:<36} {row['noticed']:4d} of {row['faults']:4d}  {100 * row['rate']:.0f} % "
-            f"[{100 * row['low']:.0f}, {100 * row['high']:.0f}]\n"
+            f"[{100 * row['low']:.0f}, {100 * row['high']:.0f}]"
+            + (
+                f"; {row['same']} change nothing: {100 * row['of_others']['rate']:.0f} % of the others"
+                if "same" in row
+                else ""
+            )
+            + "\n"
         )
-    return 0
+    wrong = [m for m in chosen if known[key(m)] is not None and why_same(m)]
+    for m in wrong:
+        sys.stderr.write(f"{m.file}:{m.line} is said to change nothing, and was noticed: {known[key(m)]}\n")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -16,8 +16,11 @@ from tests.web.hand import CHROMIUM, Hand
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this computer (apt-get install chromium)")
 
 
-def test_a_first_screen_is_small_and_waits_for_nothing_that_a_session_needs(address: str, chromium: Any) -> None:
-    """Under 300 kB; jsPsych, the largest file, comes after it, and is asked for again where the line broke off."""
+@pytest.mark.parametrize(("name", "times"), [("vendor/jspsych", 2), ("asking", 2), ("hearing", 3)])
+def test_a_first_screen_is_small_and_waits_for_nothing_that_a_session_needs(
+    address: str, chromium: Any, name: str, times: int
+) -> None:
+    """Under 300 kB; what a session needs comes after it, and is asked for again where the line broke off."""
     context = chromium.new_context(locale="en-GB")
     page = context.new_page()
     network = context.new_cdp_session(page)
@@ -30,14 +33,14 @@ def test_a_first_screen_is_small_and_waits_for_nothing_that_a_session_needs(addr
         asked.append(page.locator(".screen h1").count())
         route.abort() if len(asked) == 1 else route.continue_()
 
-    page.route("**/jspsych.js", breaks)
+    page.route(f"**/{name}.js", breaks)
     page.goto(address)
     hand = Hand(page)
     hand.at("Before you begin")
     hand.press("Begin")
     hand.at("You will listen")
     context.close()
-    assert asked == [1, 1]
+    assert asked == [1] * times
     assert 10_000 < sum(arrived) < 300_000
 
 

@@ -1,7 +1,5 @@
 // A session: the server says what is next, a plugin of jsPsych shows it, and what was done goes back to the server.
 
-import { form, pick, question } from "./asking.js";
-import { ahead, headphones, level, listen, practice, quiet, soundCheck, SoundFailed } from "./hearing.js";
 import { begin, did, open, start, withdraw } from "./net.js";
 import { choose, dialog, el, leave, Stopped, untilStopped } from "./screen.js";
 
@@ -9,7 +7,7 @@ async function consent(told) {
   if ((await choose(told, told))[0] === "decline") return { takes_part: false, special: false };
   if (told.special === null) return { takes_part: true, special: false };
   const asked = { text: told.special.text, options: told.special.options, word: "", hint: "" };
-  const { chosen } = await pick(told, asked, "", null, told.special.title);
+  const { chosen } = await parts.pick(told, asked, "", null, told.special.title);
   return { takes_part: true, special: chosen[0] === 0 };
 }
 
@@ -21,15 +19,15 @@ async function page(told) {
 function ask(told) {
   return new Promise((resolve) => {
     const back = told.question.back ? { label: told.question.back, go: () => resolve({ back: true }) } : null;
-    question(told, told.corner, back).then((answer) => resolve({ answer }));
+    parts.question(told, told.corner, back).then((answer) => resolve({ answer }));
   });
 }
 
-const SHOWN = { consent, page, soundcheck: soundCheck, level, headphones, practice, listen, ask, form };
-
 async function done(told) {
+  const { soundCheck, level, headphones, practice, listen, form, quiet, SoundFailed } = parts;
+  const shown = { consent, page, soundcheck: soundCheck, level, headphones, practice, listen, ask, form };
   try {
-    return await Promise.race([SHOWN[told.kind](told), untilStopped()]);
+    return await Promise.race([shown[told.kind](told), untilStopped()]);
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
     quiet();
@@ -37,23 +35,37 @@ async function done(told) {
   }
 }
 
-// jsPsych ----------------------------------------------------------------------------------------------------------------
+// What a session needs ----------------------------------------------------------------------------------------------------
 
 let screen = null;
+let parts = null; // what asks and what sounds
 let library = null;
 
-const loaded = () => new Promise((resolve) => {
-  const script = el("script", { src: "/static/vendor/jspsych.js" });
+const there = (src) => new Promise((resolve) => {
+  const script = el("script", { src });
   script.onload = () => resolve(true);
   script.onerror = () => { script.remove(); resolve(false); };
   document.head.append(script);
 });
 
-function jspsych() {
+async function patiently(get) {
+  for (let wait = 500; !(await get()); wait = Math.min(8000, 2 * wait)) await new Promise((resolve) => setTimeout(resolve, wait));
+}
+
+async function modules() {
+  try {
+    parts = { ...(await import("./asking.js")), ...(await import("./hearing.js")) };
+  } catch {
+    // A module that could not be fetched can't be asked for again by the same page; nothing was answered on it yet.
+    await patiently(() => fetch("/static/hearing.js").then((answer) => answer.ok, () => false));
+    location.reload();
+    await new Promise(() => {});
+  }
+}
+
+function needed() {
   // Fetched once the first screen is there: nothing but a session waits for it, however often the line breaks off.
-  library ??= (async () => {
-    for (let wait = 500; !(await loaded()); wait = Math.min(8000, 2 * wait)) await new Promise((resolve) => setTimeout(resolve, wait));
-  })();
+  library ??= Promise.all([patiently(() => there("/static/vendor/jspsych.js")), modules()]);
   return library;
 }
 
@@ -66,7 +78,7 @@ const stepping = () => class {
 
   async trial() {
     const told = screen;
-    ahead(told);
+    parts.ahead(told);
     const what = await done(told);
     leave();
     screen = await did(told, what);
@@ -75,7 +87,7 @@ const stepping = () => class {
 };
 
 async function session() {
-  await jspsych();
+  await needed();
   const stage = document.getElementById("stage");
   stage.replaceChildren();
   const jsPsych = initJsPsych({ display_element: stage });
@@ -131,4 +143,4 @@ async function run() {
   }
 }
 
-start().then((told) => { screen = told; run(); jspsych(); });
+start().then((told) => { screen = told; run(); needed(); });

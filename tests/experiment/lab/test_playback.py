@@ -227,7 +227,7 @@ def _card(
     return Played("x")
 
 
-@pytest.mark.parametrize("gap", [0.08, 0.15, 1.5])
+@pytest.mark.parametrize("gap", [0.05, 0.15, 1.5])
 @pytest.mark.parametrize("block", [0.0, 0.01, 0.02])
 def test_a_card_that_stalls_and_goes_on_did_not_play_the_whole(glass: World, gap: float, block: float) -> None:
     """No driver counts it, and it is shorter than what is waited for: it plays to its end, and was not whole."""
