@@ -82,6 +82,13 @@ def test_no_more_factors_than_their_items_allow(
     assert (rows["parallel"], rows["used"]) == (kept, used)
 
 
+@pytest.mark.parametrize(("items", "used"), [(3, 1), (4, 1), (5, 2), (6, 2)])
+def test_few_items_have_few_factors(items: int, used: int) -> None:
+    """Two factors of four items have -1 degrees of freedom, of five 1: ((p - k)^2 - (p + k)) / 2."""
+    rows = analyse(rated(X[:, :items], ITEMS[:items]), 2, 0)["retention"]
+    assert {r["method"]: r["n_factors"] for r in rows}["used"] == used
+
+
 def test_ordered_answers_have_polychoric_correlations() -> None:
     """psych: polychoric(x, correct = 0)$rho[2, 1] = 0.5622819571; Pearson's r is smaller."""
     plain, ordered = prepare(rated()), prepare(rated(), ordinal=True)

@@ -223,6 +223,14 @@ def test_every_sentence_with_numbers_has_a_place_that_links_back(folder: Path, t
     )
 
 
+def test_every_number_of_the_report_is_a_link_to_its_own_place(folder: Path, traced: Trace) -> None:
+    report = (folder / "None" / "report.html").read_text(encoding="utf-8")
+    led = set(re.findall(r'href="trace/([a-z_0-9]+)\.html#([^"]+)"', report))
+    wanted = {(n.table or "sentences", n.id) for n in traced.numbers.values()}
+    assert len(wanted) > 30
+    assert wanted <= led
+
+
 def test_whoever_rules_leave_out_has_a_place_on_the_page_of_people(tmp_path: Path) -> None:
     """Counts of sessions stand on these people too: what links to them leads somewhere, and says that they were left out."""
     gone = {3, 5}
@@ -234,6 +242,10 @@ def test_whoever_rules_leave_out_has_a_place_on_the_page_of_people(tmp_path: Pat
     there = set(re.findall(r'id="(person-\d+)"', pages["people.html"]))
     assert led == there == {f"person-{p}" for p in range(1, PEOPLE + 1)}
     assert pages["people.html"].count("counted among sessions and special categories alone") == len(gone)
+    index = json.loads((tmp_path / "trace" / "index.json").read_text(encoding="utf-8"))
+    pools = Trace(index, without(data(), gone)).pools
+    everybody = set(range(1, PEOPLE + 1))
+    assert (set(pools.pool("people").people), set(pools.pool("everybody").people)) == (everybody - gone, everybody)
 
 
 @pytest.mark.parametrize("said", ['{"study"', "{}", "[]", '{"kind": "bot", "data_sha256": 1}'])

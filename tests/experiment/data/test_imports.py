@@ -313,6 +313,10 @@ def test_a_spreadsheet_s_mark_at_the_start_and_a_short_line(
         ({"random_taste_label_2_1": "dolce"}, "random_taste_label_2_1 is none of the study's tastes"),
         ({"random_taste_label_2_1": ""}, "task1_2_1 is answered, and random_taste_label_2_1 is empty"),
         ({"random_taste_label_3_1": "", "task1_3_1": ""}, "task_2_2 is answered, and random_taste_label_3_1 is empty"),
+        (
+            {"random_taste_label_3_1": "", "task1_3_1": "", **{f"task_2_2_{i}": "" for i in range(1, 12)}},
+            "task_2_2 is answered, and random_taste_label_3_1 is empty",  # the last of its twelve words is
+        ),
         ({"anagrafica_1": "7"}, "sex is none of the survey's codes"),
         ({"anagrafica_1": "Female, but my name is N. N."}, "sex is none of the survey's codes"),
         ({"device_1": "=cmd|' /C calc'!A0"}, "device is none of the survey's codes"),

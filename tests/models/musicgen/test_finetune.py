@@ -140,7 +140,7 @@ def test_the_curve_goes_to_tensorboard(corpus: Path, base: Path, tmp_path: Path)
 @pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_weights(corpus: Path, base: Path, tmp_path: Path) -> None:
     """SIGKILL after the first checkpoint; the second run ends with the very weights of one that was left alone."""
-    settings = replace(PRESETS["paper"], epochs=16, batch=2)
+    settings = replace(PRESETS["paper"], epochs=8, batch=2)
     options = [
         "--corpus",
         str(corpus),
@@ -152,7 +152,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(corpus: Path, base: Path,
         "tuned",
         "--quiet",
     ]
-    command = [sys.executable, "-m", "tastelab", "models", "finetune", *options, "--epochs", "16", "--batch", "2"]
+    command = [sys.executable, "-m", "tastelab", "models", "finetune", *options, "--epochs", "8", "--batch", "2"]
     first = subprocess.Popen(command)
     state = tmp_path / "killed" / "state" / "tuned.pt"
     deadline = time.monotonic() + 120
