@@ -409,6 +409,21 @@ def test_weights_of_plus_and_minus_one_are_lme4s_with_its_zt_set_by_hand() -> No
     )
 
 
+def test_weights_that_are_turned_are_the_same_variance() -> None:
+    """Z Z' is all that the model knows of a factor: Z times an orthogonal matrix (here without a zero), or beside empty columns, is Z."""
+    rng = np.random.default_rng(5)
+    people, clips = np.repeat(np.arange(20), 8), np.tile(np.arange(4), 40)
+    y = rng.normal(0, 1, 20)[people] + rng.normal(0, 1, 4)[clips] + rng.normal(0, 1, 160)
+    weights = np.eye(4)[clips]
+    turn = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
+    wanted = fit(y, np.ones((160, 1)), {"people": people, "clips": clips})
+    assert min(wanted.sd) > 0.1
+    for given in (weights, weights @ turn, np.column_stack([np.zeros(160), weights])):
+        found = fit(y, np.ones((160, 1)), {"people": people, "clips": given})
+        assert (found.state, found.sd) == (wanted.state, pytest.approx(wanted.sd, rel=1e-5))
+        assert found.covariance == pytest.approx(wanted.covariance, rel=1e-5)
+
+
 def test_a_search_that_ends_beside_zero_has_ended() -> None:
     """Five variances, some of them estimated as zero: one fit in fifteen stopped a rounding error above zero and counted as none."""
     rng = np.random.default_rng(8)
