@@ -418,8 +418,8 @@ def test_weights_that_are_turned_are_the_same_variance() -> None:
     turn = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
     wanted = fit(y, np.ones((160, 1)), {"people": people, "clips": clips})
     assert min(wanted.sd) > 0.1
-    for given in (weights, weights @ turn, np.column_stack([np.zeros(160), weights])):
-        found = fit(y, np.ones((160, 1)), {"people": people, "clips": given})
+    for turned in (weights, weights @ turn, np.column_stack([np.zeros(160), weights])):
+        found = fit(y, np.ones((160, 1)), {"people": people, "clips": turned})
         assert (found.state, found.sd) == (wanted.state, pytest.approx(wanted.sd, rel=1e-5))
         assert found.covariance == pytest.approx(wanted.covariance, rel=1e-5)
 
