@@ -15,9 +15,11 @@ from analysis.identification import section as identification
 from analysis.page import standing, style
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section
+from analysis.page.standing import Line
 from analysis.preference import section as preference
 from analysis.ratings import section as ratings
 from analysis.report import answer, people, rest, seedpaper, tracepages, write
+from analysis.report.origins import DRAWN
 from analysis.report.provenance import fingerprint, hashes, parts, versions, written
 from analysis.report.trace import Sentence, Trace, index_of, placed, write_index
 from analysis.sound import section as sound
@@ -90,7 +92,7 @@ def build(inputs: Inputs, progress: Callable[[int, int, str], None] | None = Non
     }
     methods = write.methods(inputs, versions(), sections)
     first = answer.first_screen(inputs, sections)
-    index = index_of(inputs, sections, _sentences(first, summary, sections))
+    index = index_of(inputs, sections, _sentences(first, summary, sections, methods))
     write_index(index, inputs.out)
     pages = tracepages.Pages(Trace(index, inputs.data), inputs.title)
     pages.write(inputs.out)
@@ -100,16 +102,25 @@ def build(inputs: Inputs, progress: Callable[[int, int, str], None] | None = Non
     return path, True
 
 
-def _sentences(first: answer.Answer, summary: list[tuple[str, str]], sections: list[Section]) -> list[Sentence]:
+def _sentences(
+    first: answer.Answer, summary: list[tuple[str, str]], sections: list[Section], methods: list[str]
+) -> list[Sentence]:
     """All sentences of the report with what they stand on: what does not say it stands on the tables of its section."""
     tables = {s.name: [t.name for t in s.tables if t.rows] for s in sections}
     out = placed(write.FIRST, (line for _, said in first.said for line in said), [])
+    if first.figure:
+        out += placed(write.FIGURE, [_caption(first.figure)], [])
     for k, (line, where) in enumerate(summary):
         (one,) = placed(write.SUMMARY, [line], tables.get(where, []))
         out.append(Sentence(f"{write.SUMMARY}.{k}", one.said, one.on))
     for s in sections:
         out += placed(f"{write.TEXT}-{s.name}", s.text, tables[s.name])
-    return out
+        out += placed(f"{write.CAPTION}-{s.name}", map(_caption, s.figures), [])
+    return out + placed(write.METHODS, methods, [])
+
+
+def _caption(drawn: style.Drawn) -> Line:
+    return Line(drawn.caption, *DRAWN.get(drawn.name, ()))
 
 
 def _made(step: Step, inputs: Inputs) -> tuple[Section | None, list[str]]:

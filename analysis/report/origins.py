@@ -175,6 +175,14 @@ SOURCES: dict[str, Source] = {
     "desk_audio": Source("analysis.report.rest:desk", (), note="the record of a session that a test drove: nobody's answers"),
 }  # fmt: skip
 
+# What the captions of figures count.
+DRAWN: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("intervals", "worth", "preference", "qq", "distribution"), ("@preference",)),
+    "heatmap": ("@ratings",), "correlations": ("@complete",), "mediation": ("mediation",), "confusion": ("@identification",),
+    **dict.fromkeys(("scree", "loadings", "diagram", "biplots", "loading_intervals"), ("@complete",)),
+    "fad": ("@sound",), "fad_infinity": ("@sound",), "features": ("@features",),
+}  # fmt: skip
+
 
 def source_of(table: str) -> Source:
     """Where a table comes from.

@@ -125,7 +125,11 @@ class Pages:
     def _place(self, place: str) -> str:
         name, _, row = place.partition(".")
         if name not in self.trace.tables:
-            return {"@sound": "the clips"}.get(name, f"the answers ({escape(name[1:])})")
+            return {
+                "@sound": "the clips",
+                "@features": "what was measured of the clips",
+                "@everybody": "everybody who took part",
+            }.get(name, f"the answers ({escape(name[1:])})")
         words = self.trace.row_words(name, int(row)) if row else ""
         title = escape(self.trace.tables[name]["title"])
         return f'<a href="{name}.html">{title}{": " + escape(words) if words else ""}</a>'

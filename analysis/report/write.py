@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.page.page import Section, Table
 from analysis.page.sentences import number
-from analysis.page.standing import numbers_of
+from analysis.page.standing import Line, numbers_of
 from analysis.page.style import by_people
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def as_html(table: Table, link: Link = lambda name: None) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
-FIRST, SUMMARY, TEXT = "first", "summary", "text"  # places of sentences in the report
+# Places of sentences in the report.
+FIRST, FIGURE, SUMMARY, TEXT, CAPTION, METHODS = "first", "first-figure", "summary", "text", "caption", "methods"
 
 WORDS = {"lmm": "mixed model", "clmm": "ordinal mixed model", "tost": "equivalence", "participant": "people"}
 
@@ -124,21 +125,27 @@ def printed(value: Any, column: str) -> str:
     return number(value, column)
 
 
-def methods(inputs: Inputs, libraries: dict[str, str], sections: list[Section]) -> str:
-    """The methods paragraph: what was done in these sections, on what, with which versions."""
+def methods(inputs: Inputs, libraries: dict[str, str], sections: list[Section]) -> list[str]:
+    """Sentences of the methods paragraph: what was done in these sections, on what, with which versions.
+
+    Counts stand on the answers that they count; settings, versions and years of publication on nothing.
+    """
     ran, tables = {s.name for s in sections}, {t.name for s in sections for t in s.tables if t.rows}
     data, config = inputs.data, inputs.config
-    parts = []
+    parts: list[str] = []
     if "preference" in ran:
         over = dict.fromkeys(f"the {data.conditions.spoken(name)}" for name in data.preference["over"])
         declared = ", ".join(f"{h.taste} ({h.alternative})" for h in config.hypotheses) or "none"
-        parts.append(
-            f"Scores of task 1 ({len(data.preference)} answers of {data.preference['participant'].nunique()} participants, over "
-            f"{data.middle:g}: {' and '.join(over)} fits better) were analysed with linear mixed models with participants and clips as crossed "
-            "random intercepts (REML, Satterthwaite's degrees of freedom); intervals are two-sided, 95 %, also beside one-sided tests; "
-            "rank-biserial correlations and Cliff's deltas have intervals by bootstraps of participants and of clips "
-            f"({config.resamples} resamples each; Cameron, Gelbach & Miller, 2011). Directions declared before the data: {declared}."
-        )
+        people = data.preference["participant"].nunique()
+        parts += [
+            Line(f"{len(data.preference)} preferences were given by {people} participants.", "@preference"),
+            Line(
+                f"Their scores (over {data.middle:g}: {' and '.join(over)} fits better) were analysed with linear mixed models with participants and "
+                "clips as crossed random intercepts (REML, Satterthwaite's degrees of freedom); intervals are two-sided, 95 %, also "
+                "beside one-sided tests; rank-biserial correlations and Cliff's deltas have intervals by bootstraps of participants and of "
+                f"clips ({config.resamples} resamples each; Cameron, Gelbach & Miller, 2011). Directions declared before the data: {declared}."
+            ),
+        ]
     if "ratings" in ran:
         rated, clips = data.ratings.groupby(["participant", "trial"]).ngroups, data.ratings["clip"].nunique()
         models = (
@@ -146,13 +153,16 @@ def methods(inputs: Inputs, libraries: dict[str, str], sections: list[Section]) 
             if data.ratings["prompt"].nunique() > 1
             else "means"
         )
+        words = data.ratings["adjective"].nunique()
         parts.append(
-            f"{rated} ratings of {clips} clips on {data.ratings['adjective'].nunique()} adjectives were analysed with {models}."
+            Line(f"{rated} ratings of {clips} clips on {words} adjectives were analysed with {models}.", "@ratings")
         )
     if "factors" in ran and "factors_loadings" in tables:
         parts.append(
-            "Factors were extracted by maximum likelihood with oblimin rotation (gamma 0), their number taken from parallel analysis "
-            "(95 % quantile); intervals of loadings are bootstrap over participants (200 resamples)."
+            Line(
+                "Factors were extracted by maximum likelihood with oblimin rotation (gamma 0), their number taken from parallel "
+                "analysis (95 % quantile); intervals of loadings are bootstrap over participants (200 resamples)."
+            )
         )
     if "seed-paper" in ran:
         parts.append(
@@ -160,18 +170,23 @@ def methods(inputs: Inputs, libraries: dict[str, str], sections: list[Section]) 
             "stand beside them where their chapter shows them."
         )
     if inputs.clips:
-        parts.append(
-            f"The sound of {len(inputs.clips)} clips was compared with reference music by Fréchet Audio Distance and Kernel Audio "
-            f"Distance in {len(inputs.embedders)} embedding spaces ({', '.join(inputs.embedders)})."
-        )
+        parts += [
+            Line(f"The sound of {len(inputs.clips)} clips was compared with reference music", "@sound"),
+            Line(
+                "by Fréchet Audio Distance and Kernel Audio Distance in "
+                f"{len(inputs.embedders)} embedding spaces ({', '.join(inputs.embedders)})."
+            ),
+        ]
     left = sum(len(v) for v in inputs.excluded.values())
-    parts.append(
-        f"{left} participants were left out by declared rules. α = {config.alpha:g}; seed {config.seed}; data "
-        f"{data.digest[:12]}; tastelab {inputs.version} with "
-        + ", ".join(f"{k} {v}" for k, v in libraries.items())
-        + "."
-    )
-    return " ".join(parts)
+    parts += [
+        Line(f"{left} participants were left out by declared rules.", "@everybody"),
+        Line(
+            f"α = {config.alpha:g}; seed {config.seed}; data {data.digest[:12]}; tastelab {inputs.version} with "
+            + ", ".join(f"{k} {v}" for k, v in libraries.items())
+            + "."
+        ),
+    ]
+    return parts
 
 
 def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
@@ -190,14 +205,14 @@ def write_report(
     label: str,
     summary: list[tuple[str, str]],
     sections: list[Section],
-    about: str,
+    about: list[str],
     manifest: dict[str, Any],
     first: Answer | None = None,
     link: Link = lambda name: None,
 ) -> Path:
     """Write ``report.html`` and the tables as CSV beside it; returns the report's path.
 
-    `summary` are sentences, each with the section that it stands on; `about` is the methods paragraph; `link` says where the
+    `summary` are sentences, each with the section that it stands on; `about` are those of the methods; `link` says where the
     numbers come from.
     """
     _clear_tables(path.parent / "tables", {t.name for s in sections for t in s.tables if t.rows})
@@ -219,8 +234,13 @@ def write_report(
                 "html": section.html,
                 "how": section.how,
                 "figures": [
-                    {"title": f.title, "caption": f.caption, "name": f.name, "svg": _inline(f.svg)}
-                    for f in section.figures
+                    {
+                        "title": f.title,
+                        "caption": line_as_html(f.caption, f"{CAPTION}-{section.name}.{k}", link),
+                        "name": f.name,
+                        "svg": _inline(f.svg),
+                    }
+                    for k, f in enumerate(section.figures)
                 ],
                 "tables": [
                     {
@@ -249,8 +269,8 @@ def write_report(
         summary=[(line_as_html(x, f"{SUMMARY}.{k}", link), where) for k, (x, where) in enumerate(summary)],
         first=said,
         interval=_inline(first.figure.svg, "first-") if first and first.figure else "",
-        interval_caption=first.figure.caption if first and first.figure else "",
-        methods=about,
+        interval_caption=line_as_html(first.figure.caption, f"{FIGURE}.0", link) if first and first.figure else "",
+        methods=" ".join(line_as_html(x, f"{METHODS}.{k}", link) for k, x in enumerate(about)),
         sections=shown,
         data=str(manifest["data_sha256"])[:12],
         manifest=json.dumps(manifest, indent=1, ensure_ascii=False),

@@ -150,10 +150,18 @@ OTHERWISE: dict[tuple[str, str], Which] = {
 }  # fmt: skip
 # Sentences, by how they begin.
 SAID: list[tuple[str, Which]] = [
+    (r"(The sound of|\d+ participants were left out)", NOBODY),
+    (r"\d+ preferences were given", PAIRS),
     ("(Of all|24 sessions|24 of 24|Left out|32 clips|FAD|Music for|Whether music|4 and 4 clips)", NOBODY),
-    ("(Parallel|Taken as|48 ratings|Music prompted)", WORDS),
+    (r"(Parallel|Taken as|\d+ ratings|Music prompted)", WORDS),
     ("(Over all tastes|By taste|96 choices|With 80|For )", PAIRS),
 ]
+
+# Captions of figures, by their section.
+CAPTIONS: dict[str, Which] = {
+    **dict.fromkeys(("first-figure", "caption-preference", "caption-seed-paper"), PAIRS),
+    **dict.fromkeys(("caption-ratings", "caption-factors", "caption-mediation"), WORDS), "caption-sound": NOBODY,
+}  # fmt: skip
 
 
 def expected(stored: pd.DataFrame, name: str, said: str, rows: dict[str, list[dict[str, str]]]) -> set[tuple[Any, ...]]:
@@ -164,7 +172,7 @@ def expected(stored: pd.DataFrame, name: str, said: str, rows: dict[str, list[di
         row = rows[table][int(place)]
         which = OTHERWISE.get((table, column)) or RULES.get(table) or (WORDS if table.startswith("factors_") else None)
     else:
-        which = next((w for pattern, w in SAID if re.match(pattern, said)), None)
+        which = CAPTIONS.get(table) or next((w for pattern, w in SAID if re.match(pattern, said)), None)
         named = re.match(r"For (\w+)", said)
         if table.startswith("text-seed-paper") and named and "adjusted" not in said:
             which, row = TASTE, {"taste": named[1]}
@@ -194,6 +202,7 @@ def test_twenty_numbers_of_the_report_go_back_to_their_answers_and_forward_again
     drawn = random.Random(20).sample(sorted(set(links) - set(sentences)), SAMPLED - 6) + random.Random(6).sample(
         sentences, 6
     )
+    assert {name.rsplit(".", 2)[0] for name in sentences} >= {"caption-preference", "caption-factors", "methods"}
     clips_of = {c: {n.id for n in trace.forward([c])} for c in (c.clip for c in trace.clips)}
     people_of = {p: {n.id for n in trace.forward(person=p)} for p in EVERYBODY}
     heard = {(p, b, int(k)): {c for c in (one, two) if isinstance(c, str)} for p, b, k, one, two in stored[["person", "block", "position", "first", "second"]].itertuples(index=False)}  # fmt: skip
@@ -213,7 +222,9 @@ def test_twenty_numbers_of_the_report_go_back_to_their_answers_and_forward_again
         if wanted:
             assert people == {a[0] for a in wanted}
             # A feature counts in standard deviations over all clips, heard or not.
-            whole = table == "mediation" and rows[table][int(place)]["music"] != "prompt"
+            whole = table == "caption-mediation" or (
+                table == "mediation" and rows[table][int(place)]["music"] != "prompt"
+            )
             assert clips == ({c.clip for c in clip_rows()} if whole else set().union(*(heard[a[:3]] for a in wanted)))
     assert sum(bool(expected(stored, n, said.get(n.rpartition(".")[0], ""), rows)) for n in drawn) >= SAMPLED / 2
 

@@ -19,7 +19,7 @@ from analysis.data.careless import without
 from analysis.data.frames import StudyData
 from analysis.errors import AnalysisError
 from analysis.report import build as building
-from analysis.report.origins import SOURCES, UNSAID, Source, source_of
+from analysis.report.origins import DRAWN, SOURCES, UNSAID, Source, source_of
 from analysis.report.reach import Clip, Pools, Reach
 from analysis.report.trace import Number, Trace, place_of, read_trace
 from tests.analysis.report.study import answers, clips, inputs, sketched
@@ -229,6 +229,29 @@ def test_every_number_of_the_report_is_a_link_to_its_own_place(folder: Path, tra
     wanted = {(n.table or "sentences", n.id) for n in traced.numbers.values()}
     assert len(wanted) > 30
     assert wanted <= led
+    # Captions and methods too: of their numbers only settings, versions and years lead nowhere.
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", report, re.DOTALL)
+    assert len(captions) > 0
+    for said in captions:
+        assert re.findall(r"(?<![\w.-])\d+(?![\w%])(?! %)", re.sub(r"<a .*?</a>", "", said)) == []
+    methods = report[report.index('<section id="manifest">') :]
+    linked = r'<a id="(methods.0.0)" href="trace/sentences.html#\1">48</a> preferences were given by <a [^>]+>12</a>'
+    assert re.search(linked, methods)
+    (people,) = (n for n in traced.numbers.values() if n.id == "methods.0.1")
+    assert traced.behind(people).people == frozenset(range(1, PEOPLE + 1))
+
+
+def test_the_caption_of_every_figure_says_what_it_counts() -> None:
+    drawn = [
+        call.args[2].value
+        for path in (ROOT / "analysis").rglob("figures.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", "") == "save"
+        and isinstance(call.args[2], ast.Constant)
+    ]
+    assert len(drawn) >= 17
+    assert set(drawn) == set(DRAWN)
 
 
 def test_whoever_rules_leave_out_has_a_place_on_the_page_of_people(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def page(tmp_path: Path) -> str:
         Section("two", "The second", html="<b>players</b>"),
     ]  # fmt: skip
     path = write_report(
-        tmp_path / "report.html", "Title", "SIMULATED", [("It is so.", "two"), ("And so.", "one")], sections, "By <method>.",
+        tmp_path / "report.html", "Title", "SIMULATED", [("It is so.", "two"), ("And so.", "one")], sections, ["By <method>."],
         {"data_sha256": "0123456789abcdef", "x": "é"},
     )  # fmt: skip
     return path.read_text(encoding="utf-8")
@@ -176,7 +176,7 @@ def test_ids_of_two_figures_do_not_meet(page: str) -> None:
     ("label", "marked"), [("SIMULATED", True), ("DRIVEN TEST SESSION", True), ("people", False), ("imported", False)]
 )
 def test_answers_that_people_did_not_give_are_marked(tmp_path: Path, label: str, marked: bool) -> None:
-    path = write_report(tmp_path / "report.html", "T", label, [], [], "", {"data_sha256": "0"})
+    path = write_report(tmp_path / "report.html", "T", label, [], [], [], {"data_sha256": "0"})
     assert ("were not given by people" in path.read_text()) is marked
     assert (f'<span class="badge">{label}</span>' in path.read_text()) is marked
 
@@ -190,8 +190,10 @@ def test_methods_say_what_was_done_with_what(tmp_path: Path) -> None:
         inputs(tmp_path), config=config, embedders=["codec", "yamnet"], excluded={"spread": [1, 2], "seconds": [3]}
     )
     ran = [Section(name, "") for name in ("preference", "ratings", "seed-paper")]
-    text = methods(given, {"numpy": "1", "scipy": "2"}, ran)
-    assert text.startswith("Scores of task 1 (16 answers of 4 participants, over 5: the fine-tuned model fits better)")
+    text = " ".join(methods(given, {"numpy": "1", "scipy": "2"}, ran))
+    assert text.startswith(
+        "16 preferences were given by 4 participants. Their scores (over 5: the fine-tuned model fits better)"
+    )
     assert "Directions declared before the data: sweet (greater), bitter (less)." in text
     assert "150 resamples each" in text
     assert "intervals are two-sided, 95 %, also beside one-sided tests" in text
@@ -206,22 +208,22 @@ def test_methods_say_what_was_done_with_what(tmp_path: Path) -> None:
         clips=[],
         data=replace(answers(), ratings=answers().ratings.iloc[:0], preference=answers().preference.iloc[:0]),
     )
-    short = methods(bare, {}, [])
+    short = " ".join(methods(bare, {}, []))
     assert "Ratings of" not in short
     assert "The sound of" not in short
     assert "Directions declared" not in short
     assert "3 participants were left out" in short
-    assert "before the data: none." in methods(replace(given, config=AnalysisConfig()), {}, ran)
+    assert "before the data: none." in " ".join(methods(replace(given, config=AnalysisConfig()), {}, ran))
 
 
 def test_methods_are_those_of_the_sections_that_are_there(tmp_path: Path) -> None:
     given = inputs(tmp_path)
-    bare = methods(given, {}, [])
+    bare = " ".join(methods(given, {}, []))
     for word in ("mixed models", "Wilcoxon", "oblimin", "Ratings", "analysis of variance"):
         assert word not in bare
     loadings = Section("factors", "", tables=[Table("factors_loadings", "", [{"item": "a", "F1": 0.5}])])
-    assert "oblimin" in methods(given, {}, [loadings])
-    assert "oblimin" not in methods(given, {}, [Section("factors", "", ["Not run: too few."])])
+    assert "oblimin" in " ".join(methods(given, {}, [loadings]))
+    assert "oblimin" not in " ".join(methods(given, {}, [Section("factors", "", ["Not run: too few."])]))
 
 
 def test_names_of_the_code_are_not_printed() -> None:
@@ -240,8 +242,8 @@ def test_tables_of_sections_that_are_gone_do_not_stay(tmp_path: Path) -> None:
         Section("a", "", tables=[Table("one", "", [{"x": 1}])]),
         Section("b", "", tables=[Table("two", "", [{"x": 1}])]),
     )
-    write_report(tmp_path / "report.html", "T", "people", [], [one, two], "", {"data_sha256": "0"})
-    write_report(tmp_path / "report.html", "T", "people", [], [two], "", {"data_sha256": "0"})
+    write_report(tmp_path / "report.html", "T", "people", [], [one, two], [], {"data_sha256": "0"})
+    write_report(tmp_path / "report.html", "T", "people", [], [two], [], {"data_sha256": "0"})
     assert [p.name for p in (tmp_path / "tables").iterdir()] == ["two.csv"]
 
 
@@ -249,5 +251,5 @@ def test_the_seed_papers_tests_are_named_where_its_chapter_is(tmp_path: Path) ->
     given = inputs(tmp_path)
     said = "As in the seed paper, one-sample Wilcoxon signed-rank tests, a type-I analysis of variance and Tukey-Kramer"
     ran = Section("seed-paper", "", tables=[Table("preference_tests", "", [{"p": 1.0}])])
-    assert said in methods(given, {}, [ran])
-    assert said not in methods(given, {}, [])
+    assert said in " ".join(methods(given, {}, [ran]))
+    assert said not in " ".join(methods(given, {}, []))
