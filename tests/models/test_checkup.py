@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -231,3 +232,17 @@ def test_the_command_shows_a_table_and_ends_with_two_where_something_is_missing(
 def test_a_sound_is_the_same_or_so_much_off() -> None:
     assert apart(0.0) == "the same sound"
     assert apart(3.21e-06) == "sound 3.2e-06 of its peak off"
+
+
+@pytest.mark.parametrize("differ", [0, 1, 6])
+def test_two_prompts_that_are_the_same_to_a_model_without_a_tokenizer_are_told(differ: int) -> None:
+    """As far as one number apart they are two; three tokens have a state."""
+    one = torch.tensor([[[1.0, 2.0], [3.0, 0.0], [0.0, 5.0], [0.0, 0.0]]])
+    other = one + torch.arange(8).reshape(1, 4, 2).lt(differ)
+    states = {p: s for p, s in zip(checkup.PROMPTS, (one, other), strict=True)}
+    generator = SimpleNamespace(engine=SimpleNamespace(text=lambda prompts: (states[prompts[0]],)))
+    if differ:
+        assert checkup._prompt(generator) == "3 tokens"
+    else:
+        with pytest.raises(ModelError, match="two prompts are the same to it"):
+            checkup._prompt(generator)

@@ -157,7 +157,10 @@ def test_features_of_shares_are_those_of_the_whole(bench: Bench, tmp_path: Path)
     step.make([u.name for u in units[7:]] + ["clip-unknown"], account)
     assert list(account.wrong) == ["clip-unknown"]
     assert step.done(units) == {u.name for u in units[7:]}
-    Described("features", models(), tmp_path / "shared").make([u.name for u in units[:9]], account)  # two of them again
+    assert sorted(account.well) == sorted(u.name for u in units[7:])
+    again = Told()
+    Described("features", models(), tmp_path / "shared").make([u.name for u in units[:9]], again)  # two of them again
+    assert sorted(again.well) == sorted(u.name for u in units[:9])
     step.gather()
     assert read_manifest(tmp_path / "shared") == whole
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from models.sonicverse.evaluation.attributes import (
     evaluate,
     family_f1,
     head_scores,
+    instrument_f1,
     mirex,
     text_scores,
 )
@@ -98,6 +100,14 @@ def test_families_hold_every_instrument_once() -> None:
     assert FAMILY_OF["harp"] == "plucked"
     assert family_f1("A piece for piano.", ["organ"]) == 1
     assert family_f1("A piece for flute.", ["organ"]) == 0
+
+
+@pytest.mark.parametrize("score", [family_f1, instrument_f1])
+@pytest.mark.parametrize(
+    ("caption", "played", "f1"), [("Music.", [], 1), ("Music.", ["organ"], 0), ("A piece for organ.", [], 0)]
+)
+def test_nothing_named_is_right_where_nothing_plays(score: Any, caption: str, played: list[str], f1: float) -> None:
+    assert score(caption, played) == f1
 
 
 def cases(n: int = 48) -> list[dict[str, list[str]]]:
