@@ -206,6 +206,10 @@ def test_declared_rules_leave_out_once_and_the_flow_adds_up() -> None:
         ("after rule 'long_string'", 58, 1), ("after rule 'spread'", 58, 0), ("after rule 'seconds'", 57, 1),
         ("analysed: preference", 57, 0), ("analysed: ratings", 57, 0),
     ]  # fmt: skip
+    refused = flow(replace(data, sessions=data.sessions | {"refused": 3, "too_young": 2}), left)
+    assert [(r["step"], r["n"], r["lost"]) for r in refused[:5]] == [
+        ("sessions begun", 68, 0), ("not withdrawn", 66, 2), ("agreed", 63, 3), ("old enough", 61, 2), ("with answers", 60, 1),
+    ]  # fmt: skip
     part = replace(data, ratings=data.ratings[data.ratings["participant"] > 9], preference=data.preference.iloc[:0])
     assert [(r["step"], r["n"], r["lost"]) for r in flow(part, left)][7:] == [("analysed: ratings", 51, 6)]
     for before, after in pairwise(rows):

@@ -340,6 +340,10 @@ def test_shares_of_naming_are_means_over_tastes_in_percent() -> None:
         "Of base a taste was named in 60 % of the answers when it was asked for and in 20 % when it was not (+40 points, mean of 2 "
         "tastes); more when asked for sweet of 2 (mixed logit, one-sided, corrected)."
     )
+    alone = [{"taste": "sweet", "share": 0.75, "chance": None}]
+    assert sentences.named_when_asked(tests[:1], alone, "base", 0.05) == (
+        "Of base it can't be told whether a taste is named more when it was asked for: no other music was heard."
+    )
 
 
 def test_kinds_of_tests_are_counted_one_sided_ones_first() -> None:

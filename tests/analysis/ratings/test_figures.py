@@ -48,7 +48,9 @@ def test_correlations_are_shown_once(tmp_path: Path) -> None:
     wide = data.ratings.pivot_table(index=["participant", "trial"], columns="adjective", values="value")
     with kept() as found:
         drawn = figures.correlation(data, tmp_path)
-        shown = [t.get_text() for t in found[0].axes[0].texts]
+        axis = found[0].axes[0]
+        shown = [t.get_text() for t in axis.texts]
+        assert (axis.get_xlabel(), axis.get_ylabel()) == ("", "")
     r = np.corrcoef(wide[["bitter", "happy", "sweet"]].to_numpy(), rowvar=False)
     assert [float(s) for s in shown] == pytest.approx([r[1, 0], r[2, 0], r[2, 1]], abs=0.0051)
     assert drawn.caption == "Pearson correlations between adjectives over 8 completely rated clips."

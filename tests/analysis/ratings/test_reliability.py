@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from analysis.engines.mixed import fit
 from analysis.preference.sensitivity import detectable, order_and_side
 from analysis.ratings.reliability import agreement
 
@@ -29,6 +30,26 @@ def test_on_a_full_table_it_is_pingouins_icc() -> None:
     assert row["icc_21"] == pytest.approx(table["ICC(A,1)"], rel=1e-4)
     assert row["icc_2k"] == pytest.approx(table["ICC(A,k)"], rel=1e-4)
     assert row["ci_low"] < row["icc_2k"] < row["ci_high"]
+
+
+def test_its_interval_is_the_delta_methods() -> None:
+    """On the logit scale, the slope by central differences in the three standard deviations."""
+    data = full_table()
+    row = agreement(data)[0]
+    found = fit(
+        data["value"].to_numpy(float), np.ones((len(data), 1)),
+        {"clips": data["clip"].to_numpy(), "people": data["participant"].to_numpy()},
+    )  # fmt: skip
+
+    def logit(sd: np.ndarray) -> float:
+        return float(np.log(sd[0] ** 2) - np.log((sd[1] ** 2 + sd[2] ** 2) / 40))
+
+    at, covariance = np.array([*found.sd, found.residual_sd]), found.deviations_covariance()
+    assert covariance is not None
+    slope = np.array([(logit(at + h) - logit(at - h)) / 2e-6 for h in 1e-6 * np.eye(3)])
+    half = 1.959963984540054 * float(slope @ covariance @ slope) ** 0.5
+    ends = [1 / (1 + np.exp(-(logit(at) + side * half))) for side in (-1, 1)]
+    assert [row["ci_low"], row["ci_high"]] == pytest.approx(ends, rel=1e-6)
 
 
 def test_it_holds_on_a_sparse_table() -> None:

@@ -180,3 +180,25 @@ def test_rotary_positions_stay_in_audiocrafts_format(
     with pytest.raises(ModelError, match=r"mine has rotary positions .*'rope'.*stays in audiocraft's format"):
         write(Checkpoint("mine", tmp_path, "audiocraft", ()), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("changed", ["more", "less"])
+def test_weights_that_do_not_fit_transformers_are_not_written(
+    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = find(str(transformers_checkpoint(tmp_path / "transformers")))
+    whole = audiocraft_format.joined
+
+    def joined(parts: Parts) -> dict[str, Any]:
+        state = whole(parts)
+        name = next(k for k in state if "embed_positions" not in k)
+        return (
+            state | {"decoder.strange": state[name]}
+            if changed == "more"
+            else {k: v for k, v in state.items() if k != name}
+        )
+
+    monkeypatch.setattr(audiocraft_format, "joined", joined)
+    with pytest.raises(ModelError, match="does not fit transformers' MusicGen"):
+        write_transformers(ours, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations, pairwise
@@ -12,6 +13,7 @@ from scipy import stats
 
 from stimuli.dataset.arrange import Note
 from stimuli.dataset.pulse.band import BASSES, DRUM_CHANNEL, PLAYERS, Band, draw_band, draw_programs, play, voice
+from stimuli.dataset.pulse.captions import worded
 from stimuli.dataset.pulse.styles import STYLES
 from stimuli.dataset.pulse.tunes import triad
 
@@ -172,3 +174,17 @@ def test_programs_are_of_the_named_players() -> None:
     assert {d[0] for d in drawn} == {24, 25}
     assert {d[1] for d in drawn} == {16, 19}
     assert {d[2] for d in drawn} == {58}
+
+
+@pytest.mark.parametrize(("percussion", "named"), [("drums", ("drums", "a drum kit", "steady drums")), ("", ())])
+def test_who_plays_is_named_last_of_all_percussion_and_its_lack_by_itself(
+    percussion: str, named: tuple[str, ...]
+) -> None:
+    players = set()
+    for seed in range(30):
+        said = worded(replace(BAND, percussion=percussion), np.random.default_rng(seed), exact=True, keep=1.0)
+        (last,) = re.findall(r"(?:with|played by) piano, organ(?:, electric bass)? and ([a-z ]+)[,.]", said)
+        players.add(last)
+        if not percussion:
+            assert said.count("no drums") <= 1
+    assert players == (set(named) or {"electric bass"})
