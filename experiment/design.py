@@ -255,6 +255,12 @@ class Compared:
         try:
             return self.found[taste, condition, number]
         except KeyError:
+            bare = dict.fromkeys(c.model for c in self.found.values() if not c.taste)
+            if bare and (condition in bare or not taste) and len(self.numbers) > 1:
+                raise ExperimentError(
+                    f"the tracks of {', '.join(bare)} have no taste, by which clips are paired; name each one's in tracks.csv (file,taste) "
+                    "beside them"
+                ) from None
             raise ExperimentError(
                 f"clip {number} of {taste!r} is missing from model {condition!r}; run 'tastelab stimuli generate', and have as "
                 "many clips (clips_per_taste, tracks) of every condition that is compared"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -89,8 +90,8 @@ def about_effects(study: Study, effects: Effects) -> str | None:
     strange = effects.strange(study.models.names)
     told = [f"nothing of {', '.join(names)} in {block}, neutral there" for block, names in neutral.items()]
     if strange:
-        told.append(f"and {', '.join(strange)}, which this study does not have")
-    return f"effects {effects.shown} declare {'; '.join(told)}" if told else None
+        told.append(f"{', '.join(strange)}, which this study does not have")
+    return f"effects {effects.shown} declare {'; and '.join(told) if strange else '; '.join(told)}" if told else None
 
 
 def definition_of(study: Study) -> dict[str, Any]:
@@ -108,9 +109,12 @@ def told_clips(folder: Path) -> list[ClipRow]:
 
 @contextmanager
 def progress(title: str, quiet: bool = False) -> Iterator[Callable[..., None]]:
-    """A progress bar on standard error; yields ``update(done, total, what="")``."""
-    if quiet or not sys.stderr.isatty():
+    """A progress bar on standard error, in a log a line now and then; yields ``update(done, total, what="")``."""
+    if quiet:
         yield lambda *_: None
+        return
+    if not sys.stderr.isatty():
+        yield _logged(title)
         return
     from rich.console import Console
     from rich.progress import (
@@ -137,6 +141,20 @@ def progress(title: str, quiet: bool = False) -> Iterator[Callable[..., None]]:
             bar.update(task, completed=done, total=total, description=words)
 
         yield update
+
+
+def _logged(title: str) -> Callable[..., None]:
+    last = time.monotonic()
+
+    def update(done: int, total: int, what: Any = "") -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= LOGGED:
+            last = now
+            words = f": {what}" if isinstance(what, str) and what else ""
+            sys.stderr.write(f"{title} {done} of {total}{words}\n")
+            sys.stderr.flush()
+
+    return update
 
 
 def say(text: str, quiet: bool = False) -> None:
@@ -196,6 +214,7 @@ def show(
 
 
 WIDTH = 80
+LOGGED = 15.0  # s between two lines of progress where it is no terminal that reads them
 ONLY_JSON = "--json"  # where a command has no --csv
 # What a reader needs first where not all columns fit.
 MAIN = (

@@ -47,7 +47,8 @@ def read_targets(path: Path, items: list[str], words: Mapping[str, str]) -> pd.D
     missing = [i for i in items if i not in own]
     if missing:
         raise AnalysisError(
-            f"{path} has no column for {', '.join(missing)}; it has: {', '.join(map(str, table.columns))}"
+            f"{path} has no column for {', '.join(missing)}; it has: {', '.join(map(str, table.columns))}; words of another language "
+            "are known where [experiment] languages has it"
         )
     for item in items:
         if len(own[item]) > 1:

@@ -28,7 +28,7 @@ from experiment.tasks.task import Clip
 from models.conditions import EARLIER, over_and_under
 from stimuli.names import places
 
-NO_TASK = "this study has no preference task; power is worked out for [experiment.preference]"
+NO_TASK = 'power is worked out for comparisons alone (a task of kind = "preference"), and this study has none'
 SIMULATED = KINDS["bot"]
 BATCH = 200  # simulated studies drawn at once, so that memory does not grow with their number
 

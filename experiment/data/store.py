@@ -126,7 +126,9 @@ class Store:
         if path is None:
             return url
         if look(path) == "nothing":
-            raise ExperimentError(f"--db {shown(url)}: there is no such database; is its name right?")
+            raise ExperimentError(
+                f"--db {shown(url)}: there is no such database; is its name right? The first session makes it"
+            )
         if os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK):
             return url
         self._copied = Path(tempfile.mkdtemp(prefix="tastelab-reading-"))  # 0700

@@ -122,7 +122,16 @@ def _filled(found: dict[str, Any], path: Path) -> None:
         if there != wanted and not (place in OPTIONAL and there <= wanted):
             named = ", ".join(f"{{{name}}}" for name in sorted(wanted))
             needs = "may have" if place in OPTIONAL else "needs"
-            raise ExperimentError(f"{path}: {place} = {words!r} {needs} {named}, and no other braces")
+            raise ExperimentError(f"{path}: {place} {needs} {named}, and no other braces: {words!r}")
+
+
+def untranslated(language: str, folder: Path | None) -> tuple[list[str], int]:
+    """Texts of a study's own language that are still the English ones, and of how many; none of languages that ship."""
+    if (FOLDER / f"{language}.toml").is_file():
+        return [], 0
+    english, own = _read(FOLDER / "en.toml"), texts(language, folder)
+    there = sorted(_keys(english) & _keys(own))
+    return [key for key in there if _at(own, key) == _at(english, key)], len(there)
 
 
 def _at(table: dict[str, Any], place: str) -> Any:

@@ -53,6 +53,8 @@ def import_(
         say(f"{report.withdrawn} withdrew after an earlier import and were left out")
     for line, reason in report.skipped:
         say(f"line {line} not imported: {reason}")
+    if report.skipped and not (report.imported or report.already or report.withdrawn):
+        raise UserError(f"{file}: no row was imported; the lines above say why")
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -443,6 +444,9 @@ def test_too_few_clips_is_said() -> None:
     lost = [c for c in clips(5) if (c.taste, c.model, c.number) != ("sour", "beta", 1)]
     with pytest.raises(ExperimentError, match="clip 1 of 'sour' is missing from model 'beta'"):
         plan(study(task), lost, 0)
+    bare = [replace(c, taste="") if c.model == "beta" else c for c in clips(5)]
+    with pytest.raises(ExperimentError, match=r"the tracks of beta have no taste, .* tracks.csv \(file,taste\) beside"):
+        plan(study(task), bare, 0)
     with pytest.raises(ExperimentError, match="3 clips a person are asked for and only 2 are there"):
         plan(study({"kind": "ratings", "clips": 3, **SCALES}), clips(1, [""]), 0)
 

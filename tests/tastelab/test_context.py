@@ -122,6 +122,21 @@ def test_where_nobody_looks_no_progress_is_drawn(capsys: pytest.CaptureFixture[s
     assert said.out == said.err == ""
 
 
+def test_in_a_log_progress_is_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("tastelab.context.time.monotonic", lambda: now[0])
+    with progress("clips") as update:
+        for k in range(1, 41):
+            now[0] += 1.0
+            update(k, 40, f"clip {k}")
+    with progress("clips", quiet=True) as update:
+        now[0] += 100.0
+        update(1, 2)
+    assert capsys.readouterr().err == "clips 15 of 40: clip 15\nclips 30 of 40: clip 30\n"
+
+
 def test_progress_names_the_work_how_much_is_done_and_what(monkeypatch: pytest.MonkeyPatch) -> None:
     import io
 

@@ -185,6 +185,14 @@ def test_an_import_says_what_became_of_each_row(mine: Lived, tmp_path: Path) -> 
     )
     said = call("experiment", "import", "psytoolkit", file, *mine.answers)
     assert said.out.startswith("0 people imported with 0 answers, 1 were there already\n")
+    assert said.status == 0
+    with file.open("w", newline="") as out:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows[1:])
+    said = call("experiment", "import", "psytoolkit", file, *mine.answers)
+    assert said.out.endswith("line 2 not imported: age is not a number\n")
+    assert (said.status, "no row was imported" in said.err) == (2, True)
     said = call("experiment", "import", "qualtrics", file, *mine.answers)
     assert (said.status, "there is: psytoolkit" in said.err) == (2, True)
 
