@@ -356,6 +356,29 @@ def remarks(asked: ExperimentConfig) -> list[str]:
     return told
 
 
+def declared_tests(
+    stimuli: StimuliConfig, asked: ExperimentConfig, analysis: AnalysisConfig, conditions: Conditions
+) -> str | None:
+    """The tests that a study declares before its data, their number and correction; None where nothing is compared."""
+    from analysis.page.sentences import counted
+    from analysis.preference.pairs import named_pair
+    from analysis.preference.questions import Bound, asked_of, corrected_words, declared_words
+
+    preference = asked.task(PreferenceTask)
+    if preference is None:
+        return None
+    there: dict[str, list[str]] = {}
+    for c in planned_clips(stimuli, asked, conditions):
+        there.setdefault(c.model, []).append(c.taste)
+    tastes = {named_pair(a, b): {*there.get(a, [])} & {*there.get(b, [])} for a, b in preference.pairs}
+    tests = asked_of(tastes, analysis)
+    family = counted(
+        [vars(t) for t in tests if not isinstance(t, Bound)], [vars(t) for t in tests if isinstance(t, Bound)]
+    )
+    words = ", ".join(declared_words(analysis, len(tastes)))
+    return f"Declared before the data: {words}; {corrected_words(family, analysis)}."
+
+
 def _ears(asked: ExperimentConfig, words: dict[str, Any]) -> list[Part]:
     """Sound check, level, headphone tests and practice before the first clip, and tones to count; none where all are off."""
     tests = len(tests_of(asked.headphones, asked.sides))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# Digits of a word (task1), of a version, of a name (sweet-base-003) are no numbers; nor is how sure an interval is.
+# Digits of a word (task1), of a version, of a name (sweet-base-003) are no numbers; nor is how sure an interval is, nor a measure's
+# name (ICC(2,k)).
 NUMBER = re.compile(
-    r"(?<![\w.-])[+-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:e[+-]?\d+)?(?!\w)(?! % (?:CI|intervals?)\b)"
+    r"(?<![\w.-])(?<!ICC\()(?<!ICC\(\d,)[+-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:e[+-]?\d+)?(?!\w)(?! % (?:CI|intervals?)\b)"
 )
 
 

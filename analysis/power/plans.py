@@ -19,7 +19,7 @@ from analysis.engines.threads import one_thread
 from analysis.preference import joint
 from analysis.preference.pairs import named_pair
 from analysis.preference.questions import DECLARED, family, questions
-from analysis.preference.robust import asked_of
+from analysis.preference.robust import asked_of_design
 
 ANY = "any"
 
@@ -89,7 +89,7 @@ def _robust(answers: Answers, middle: float, config: AnalysisConfig) -> list[Det
     design = joint.comparison(joint.sides(frame))
     y = answers.scores.reshape(len(answers.scores), -1).T - middle
     fits = joint.fitted(design, y)
-    asked = asked_of(design, config)
+    asked = asked_of_design(design, config)
     p = joint.answers(fits, design, y, asked).p.T
     corrected = family(asked, p, config)
     none = int((~(fits.usable & fits.converged)).sum())

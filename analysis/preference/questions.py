@@ -8,7 +8,7 @@ Hothorn & Lehmacher 1995). Both hold the error rate of the family.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,27 @@ def bounds(tastes: Iterable[str], config: AnalysisConfig, pair: str = "") -> lis
     """The declared equivalence tests of tastes that were asked."""
     there = {*tastes, "all"}
     return [Bound(e.taste, e.bound, e.reason, pair) for e in config.equivalence if e.taste in there]
+
+
+def asked_of(tastes: Mapping[str, Iterable[str]], config: AnalysisConfig) -> list[Question | Bound]:
+    """Every question of every pair of conditions, of the tastes that it is compared for, then the equivalence tests."""
+    asked: list[Question | Bound] = [q for pair, there in tastes.items() for q in questions(there, config, pair)]
+    return asked + [b for pair, there in tastes.items() for b in bounds(there, config, pair)]
+
+
+def declared_words(config: AnalysisConfig, pairs: int) -> list[str]:
+    """What a study file declares of so many pairs of conditions, in words; over all tastes a test is declared of any pair."""
+    overall = next((h.alternative for h in config.hypotheses if h.taste == "all"), "greater")
+    out = [f"all tastes together ({overall})"] if pairs else []
+    out += [f"{h.taste} ({h.alternative})" for h in config.hypotheses if h.taste != "all"]
+    out += [f"{b.taste} within ±{b.bound:g}" for b in config.equivalence]
+    return out + ([f"each of them of {pairs} pairs of conditions"] if pairs > 1 else [])
+
+
+def corrected_words(family: str, config: AnalysisConfig) -> str:
+    """How the p-values of a family are corrected, and over what."""
+    first = ", the one over all tastes first" if config.overall == "gate" else ""
+    return f"{config.correction.capitalize()} over the {family}{first}"
 
 
 def family(asked: list[Question | Bound], p: np.ndarray, config: AnalysisConfig) -> np.ndarray:

@@ -28,7 +28,7 @@ from analysis.engines.threads import one_thread
 from analysis.errors import AnalysisError
 from analysis.preference import joint, worth
 from analysis.preference.bradley import bradley_terry
-from analysis.preference.questions import Bound, Question, answered, bounds, family, questions
+from analysis.preference.questions import Bound, Question, answered, asked_of, family
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,11 +73,9 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
         return _preference(data, middle, config)
 
 
-def asked_of(design: joint.Comparison, config: AnalysisConfig) -> list[Question | Bound]:
+def asked_of_design(design: joint.Comparison, config: AnalysisConfig) -> list[Question | Bound]:
     """Every question of every pair of conditions, then the equivalence tests."""
-    tastes = {pair: [t for p, t in design.cells if p == pair] for pair in design.pairs}
-    asked: list[Question | Bound] = [q for pair, there in tastes.items() for q in questions(there, config, pair)]
-    return asked + [b for pair, there in tastes.items() for b in bounds(there, config, pair)]
+    return asked_of({pair: [t for p, t in design.cells if p == pair] for pair in design.pairs}, config)
 
 
 def rows_of_tests(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> list[dict[str, Any]]:
@@ -94,7 +92,7 @@ class _Study:
         self.compared = joint.sides(answered(data))
         self.design = joint.comparison(self.compared)
         self.y = self.compared["score"].to_numpy(float) - middle
-        self.asked = asked_of(self.design, config)
+        self.asked = asked_of_design(self.design, config)
         self.several = len(self.design.pairs) > 1
         try:
             self.found: joint.Fits | None = joint.fitted(self.design, self.y[:, None])

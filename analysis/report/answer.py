@@ -14,6 +14,7 @@ from analysis.page.sentences import Sides
 from analysis.page.standing import Line, rows_on
 from analysis.page.style import Drawn
 from analysis.preference.pairs import pairs_in
+from analysis.preference.questions import corrected_words, declared_words
 from analysis.preference.section import sides_of, sides_of_row
 
 if TYPE_CHECKING:
@@ -82,11 +83,18 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
         ]
     else:
         said = [("Question", ["What does the music call up?"])]
+        if tables.get("icc"):
+            said = [
+                ("Question", ["Do listeners agree on what the music calls up?"]),
+                ("Answer", of_ratings(inputs, tables)),
+            ]
     said.append(("Is it the taste", is_it_the_taste(inputs, tables, mixed)))
     said.append(("Rests on", rests_on(inputs, tables)))
-    if mixed or not tables.get("agreement_tests"):  # permutations have no standard error to tell it from
+    if mixed:
         found = could_have_found(tables.get("preference_detectable", []), sides.points)
         said.append(("Could have found", [Line(found, "preference_detectable")]))
+    elif not tables.get("agreement_tests"):  # permutations have no standard error to tell it from
+        said.append(("Could have found", [nothing_declared(inputs, sections)]))
     said.append(("Plan and deviations", plan_and_deviations(inputs, mixed, bounds)))
     said.append(("Generalises to", [_generalises(tables, mixed)]))
     said.append(("Does not show", does_not_show(inputs)))
@@ -175,7 +183,7 @@ def could_have_found(rows: Rows, points: float) -> str:
     """The smallest differences that the tests find with the power they were asked for."""
     known = [r for r in rows if sentences.finite(r.get("detectable"))]
     if not known:
-        return "What the study could have found can't be told: no test has a standard error."
+        return "What the study could have found can't be told: no test of which fits better has a standard error."
     pairs = list(dict.fromkeys(r.get("pair") for r in known))
     named = "; ".join(
         (f"{pair}: " if len(pairs) > 1 else "")
@@ -189,24 +197,77 @@ def could_have_found(rows: Rows, points: float) -> str:
     return f"With {100 * known[0]['power']:.0f} % power a difference of {named} (of {points:g} points); smaller ones may have been missed."
 
 
+TESTS = ("own_word", "own_word_ordinal", "prompts_mixed", "identification_tests")
+
+
+def nothing_declared(inputs: Inputs, sections: list[Section]) -> str:
+    """Why no smallest difference is told of a study in which nothing was compared, and where its other tests stand."""
+    titles = [
+        f"“{t.title}”"
+        for name in TESTS
+        for s in sections
+        for t in s.tables
+        if t.name == name and any(sentences.finite(r.get("p")) for r in t.rows)
+    ]
+    declared = bool(inputs.config.hypotheses or inputs.config.equivalence)
+    why = "None of the declared tests could be made" if declared else "The study file declares no test before the data"
+    said = f"{why}, so that no smallest difference is told"
+    return (
+        f"{said}; other tests stand below, under {', '.join(titles)}."
+        if titles
+        else f"{said}; nothing else was tested."
+    )
+
+
+def of_ratings(inputs: Inputs, tables: dict[str, Rows]) -> list[str]:
+    """The answer of a study in which music was rated and neither compared nor held against targets."""
+    out: list[str] = [agreed(tables["icc"])]
+    if tables.get("prompts_mixed"):
+        out.append(told_apart(tables["prompts_mixed"], inputs.config.alpha))
+    if inputs.config.targets is None:
+        out.append(
+            'Whether music is rated as its maker meant it was not asked: with targets = "FILE" under [analysis] in the study file '
+            "the report answers that, too."
+        )
+    return out
+
+
+def agreed(rows: Rows) -> Line:
+    """How far listeners agree on the clips, from the word with the least agreement to that with the most."""
+    known = sorted((r for r in rows if sentences.finite(r.get("icc_2k"))), key=lambda r: float(r["icc_2k"]))
+    lost = ", ".join(str(r["item"]) for r in rows if r not in known)
+    if not known:
+        return Line(f"How far listeners agree on the clips {sentences.UNKNOWN} of any word: too few answers.", "icc")
+    ends = [known[0], known[-1]] if len(known) > 1 else known
+    told = " to ".join(
+        f"{r['icc_2k']:.2f} {sentences.interval(r.get('ci_low'), r.get('ci_high'))} for {r['item']}" for r in ends
+    )
+    said = f"How far the listeners of a clip agree, as ICC(2,k) of their mean with 95 % intervals: {told}"
+    said += f"; it {sentences.UNKNOWN} for {lost}" if lost else ""
+    return Line(f"{said}.", *rows_on("icc", rows, ends))
+
+
+def told_apart(rows: Rows, alpha: float) -> Line:
+    """Of which words some music is rated otherwise than the other music."""
+    words = list(dict.fromkeys(str(r["adjective"]) for r in rows))
+    known = [r for r in rows if sentences.finite(r.get("p_adjusted"))]
+    found = [w for w in words if any(r["adjective"] == w and r["p_adjusted"] < alpha for r in known)]
+    lost = [w for w in words if all(r["adjective"] != w for r in known)]
+    said = f"Exploratory: some music is rated otherwise than the rest on {', '.join(found) or 'none'} of {len(words)} word{'s' * (len(words) != 1)}"
+    said += " (mixed models, two-sided, corrected)"
+    return Line(f"{said}; it {sentences.UNKNOWN} for {', '.join(lost)}." if lost else f"{said}.", "prompts_mixed")
+
+
 def plan_and_deviations(inputs: Inputs, mixed: Rows, bounds: Rows) -> list[str]:
     """Which plan is the study's, what was declared, and who was left out by rules."""
     config = inputs.config
-    overall = next((h.alternative for h in config.hypotheses if h.taste == "all"), "greater")
-    declared = [f"all tastes together ({overall})"] if mixed else []
-    declared += [f"{h.taste} ({h.alternative})" for h in config.hypotheses if h.taste != "all"] + [
-        f"{b.taste} within ±{b.bound:g}" for b in config.equivalence
-    ]
-    pairs = len({r.get("pair") for r in mixed})
-    if pairs > 1:
-        declared.append(f"each of them of {pairs} pairs of conditions")
-    first = ", the one over all tastes first" if config.overall == "gate" else ""
+    declared = declared_words(config, len({r.get("pair") for r in mixed}))
     plan = (
         "mixed models with people and clips as random effects" if config.plan == "robust" else "the seed paper's tests"
     )
     out = [
-        f"The study file's plan is {plan}; α = {config.alpha:g}, {config.correction.capitalize()} over the {sentences.counted(mixed, bounds)}"
-        f"{first}; declared before the data: {', '.join(declared) or 'nothing'}."
+        f"The study file's plan is {plan}; α = {config.alpha:g}, {corrected_words(sentences.counted(mixed, bounds), config)}"
+        f"; declared before the data: {', '.join(declared) or 'nothing'}."
         if mixed
         else f"The study file's plan is {plan}; α = {config.alpha:g}; declared before the data: {', '.join(declared) or 'nothing'}."
     ]
@@ -240,8 +301,9 @@ def amended(amendment: dict[str, Any]) -> list[str]:
 
 
 def _generalises(tables: dict[str, Rows], mixed: Rows) -> str:
-    """By the models that give the answer: of preference, else of naming or of a taste's own word."""
-    rows = mixed or tables.get("identification_tests") or tables.get("own_word") or []
+    """By the models that give the answer: of preference, else of naming or of a taste's own word, else of words over prompts or clips."""
+    named = ("identification_tests", "own_word", "prompts_mixed", "icc")
+    rows = mixed or next((tables[name] for name in named if tables.get(name)), [])
     if not rows and tables.get("agreement_tests"):
         return "These tracks as these people rate them: targets were dealt to the tracks anew, people were not."
     return generalises_to(rows) if rows else "Nothing: what was rated is described, and nothing tested."

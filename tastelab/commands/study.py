@@ -91,7 +91,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Read a study file, refuse what can't be run, and say what a person will meet."""
-    from tastelab.check import balance, group_names, met, remarks
+    from tastelab.check import balance, declared_tests, group_names, met, remarks
     from tastelab.unready import unready
 
     loaded = read_study(file)
@@ -113,7 +113,8 @@ def check(
     empty = loaded.experiment.consent.empty()
     if empty:
         say(f"The consent does not say, in [experiment.consent]: {'; '.join(empty)}.", as_json)
-    for sentence in [*remarks(loaded.experiment), *small, *unready(loaded)]:
+    declared = declared_tests(loaded.stimuli, loaded.experiment, loaded.analysis, known)
+    for sentence in [*([declared] if declared else []), *remarks(loaded.experiment), *small, *unready(loaded)]:
         say(sentence, as_json)
     say(
         f"{file} can be run. Minutes are an estimate; each clip may be heard {_times(loaded.experiment.replays)} more.",

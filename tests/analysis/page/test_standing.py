@@ -16,6 +16,7 @@ from analysis.page.standing import Line, kept, numbers_of, read, rows_on
         ("within ±1 of t(11.9) = 2.16 (1e-05)", ["1", "11.9", "2.16", "1e-05"]),
         ("sweet-base-003 in task1 of version2, F1", []),
         ("with 95 % intervals: base 80 %", ["80"]),
+        ("ICC(2,k) of 0.31 and ICC(2,1) 0.04", ["0.31", "0.04"]),
     ],
 )
 def test_numbers_of_a_sentence(said: str, numbers: list[str]) -> None:
