@@ -14,6 +14,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from tastelab.errors import UserError
+from tastelab.fitting import fit, numeric
 from tastelab.hints import reading, repeated
 
 if TYPE_CHECKING:
@@ -204,8 +205,9 @@ def show(
     console = Console(highlight=False, width=WIDTH)
     for title, rows in tables.items():
         if rows:
-            table, left = _table(title, rows)
-            console.print(table)
+            parts, left = _tables(title, rows)
+            for part in parts:
+                console.print(part)
             if left:
                 said = f"  also in {elsewhere}: {', '.join(left)}"
                 say(
@@ -216,45 +218,29 @@ def show(
 WIDTH = 80
 LOGGED = 15.0  # s between two lines of progress where it is no terminal that reads them
 ONLY_JSON = "--json"  # where a command has no --csv
-# What a reader needs first where not all columns fit.
-MAIN = (
-    "taste", "pair", "prompt", "term", "factor", "condition", "model", "item", "adjective", "group1", "group2", "asked", "answered",
-    "n", "people", "clips", "rows", "power", "effect", "diff", "value", "F", "ci_low", "ci_high", "p", "p_adjusted", "state", "test",
-    "alternative", "statistic", "df", "mean",
-)  # fmt: skip
-LONGEST = 30  # characters of a cell, from which on it is broken
 
 
-def _table(title: str, rows: list[dict[str, Any]]) -> tuple[Any, list[str]]:
-    """A table that fits the width, and the columns that it has no room for."""
+def _tables(title: str, rows: list[dict[str, Any]]) -> tuple[list[Any], list[str]]:
+    """A table in the parts that fit the width, and the columns that it has no room for."""
     from rich.table import Table
 
     from analysis.page.sentences import number
 
-    keys = list(dict.fromkeys(k for row in rows for k in row))
-    cells = {key: [number(row.get(key), key) for row in rows] for key in keys}
-    wide = {key: min(max(len(key), *map(len, cells[key])), max(LONGEST, len(key))) + 3 for key in keys}
-    shown = keys
-    if sum(wide.values()) + 1 > WIDTH:
-        shown, room = [], WIDTH - 1
-        for key in sorted(keys, key=lambda k: (MAIN.index(k) if k in MAIN else len(MAIN), keys.index(k))):
-            words = all(isinstance(row.get(key), str) or row.get(key) is None for row in rows)
-            if words and max(len(key) + 3, 12) <= room < wide[key]:
-                wide[key] = room  # words may be broken
-            if wide[key] <= room:
-                shown.append(key)
-                room -= wide[key]
-        shown = [k for k in keys if k in shown] or keys[:1]
-    table = Table(title=title.replace("_", " "), title_justify="left")
-    for key in shown:
-        numeric = any(isinstance(row.get(key), (int, float)) for row in rows)
-        table.add_column(
-            key, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold", min_width=len(key),
-            max_width=wide[key] - 3,
-        )  # fmt: skip
-    for k in range(len(rows)):
-        table.add_row(*[cells[key][k] for key in shown])
-    return table, [k for k in keys if k not in shown]
+    parts, left = fit(rows, WIDTH, number)
+    told = title.replace("_", " ")
+    made = []
+    for k, part in enumerate(parts):
+        table = Table(title=told if k == 0 else f"{told}, continued", title_justify="left")
+        for column in part:
+            digits = numeric(rows, column.key)
+            table.add_column(
+                column.key, justify="right" if digits else "left", no_wrap=digits, overflow="fold",
+                min_width=len(column.key), max_width=column.width,
+            )  # fmt: skip
+        for row in rows:
+            table.add_row(*[number(row.get(column.key), column.key) for column in part])
+        made.append(table)
+    return made, left
 
 
 def _plain(value: Any) -> Any:

@@ -26,7 +26,9 @@ OutOption = Annotated[Path, typer.Option("--out", help="Where outputs go.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Overrides the study file's seed.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress, results only.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the first table to this file.")]
+CsvOption = Annotated[
+    Path | None, typer.Option("--csv", help="Write the table that this file is called after, else the first.")
+]
 KindOption = Annotated[str | None, typer.Option("--kind", help="Kind of session: person, imported, bot or driven.")]
 SnapshotOption = Annotated[Path | None, typer.Option("--snapshot", help="A frozen snapshot instead of the database.")]
 PlanOption = Annotated[str | None, typer.Option("--plan", help="robust (mixed models) or paper; default: the study's.")]

@@ -28,7 +28,7 @@ def number(value: Any, column: str = "") -> str:
         if math.isinf(value):
             return "∞" if value > 0 else "-∞"
         if column in PROBABILITIES:
-            return "< .001" if value < 0.001 else f"{value:.3f}".replace("0.", ".", 1) if value < 1 else "1"
+            return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
         if value == int(value) and abs(value) < 1e6:
             return f"{int(value):,}"
         if abs(value) >= 1e5 or abs(value) < 0.0005:

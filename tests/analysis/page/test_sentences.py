@@ -18,7 +18,7 @@ from analysis.page.sentences import Sides, apa, apa_anova, apa_mixed, number, p_
     [
         # p: no zero before the point, three digits, never ".000"
         (0.0004, "p", "< .001"), (0.00099, "p", "< .001"), (0.001, "p", ".001"), (0.0312, "p_adjusted", ".031"),
-        (0.05, "p_bonferroni", ".050"), (0.5, "p_permutation", ".500"), (0.9994, "spearman_p", ".999"), (1.0, "p", "1"),
+        (0.05, "p_bonferroni", ".050"), (0.5, "p_permutation", ".500"), (0.9994, "spearman_p", ".999"), (1.0, "p", "1.000"), (1.0, "p_adjusted", "1.000"), (0.9996, "p", "1.000"),
         (0.0, "p", "< .001"), (0.10004, "p", ".100"),
         # what is no p keeps its zero
         (0.0312, "effect", "0.031"), (0.5, "share", "0.50"), (0.05, "p_value_of_something_else", "0.050"),
@@ -47,7 +47,9 @@ def test_a_sliders_range_is_from_end_to_end() -> None:
     assert Sides("film", "base").points == 10.0
 
 
-@pytest.mark.parametrize(("p", "shown"), [(0.05, "p = .050"), (0.0009, "p < .001"), (1.0, "p = 1"), (0.3, "p = .300")])
+@pytest.mark.parametrize(
+    ("p", "shown"), [(0.05, "p = .050"), (0.0009, "p < .001"), (1.0, "p = 1.000"), (0.3, "p = .300")]
+)
 def test_p_in_a_sentence(p: float, shown: str) -> None:
     assert p_value(p) == shown
 

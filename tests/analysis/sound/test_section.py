@@ -63,7 +63,7 @@ def pitched(sweet: float, bitter: float, model: str = "finetuned"):
     ("sweet", "bitter", "alpha", "said"),
     [
         (62.0, 60.0, 0.05, "Music for sweet is higher in pitch than music for bitter (fine-tuned model: +2.0 semitones, 4 and 4 clips)."),
-        (60.0, 62.0, 0.05, "Whether music for sweet is higher in pitch than music for bitter is undecided (fine-tuned model: -2.0 semitones, 4 and 4 clips, one-sided corrected p = 1)."),
+        (60.0, 62.0, 0.05, "Whether music for sweet is higher in pitch than music for bitter is undecided (fine-tuned model: -2.0 semitones, 4 and 4 clips, one-sided corrected p = 1.000)."),
         # Four against four without overlap: one-sided p = 1/70, under Holm over the two tested correspondences 2/70.
         (62.0, 60.0, 0.0286, "Music for sweet is higher in pitch than music for bitter (fine-tuned model: +2.0 semitones, 4 and 4 clips)."),
         # No four against four could pass a lower level.
@@ -84,7 +84,7 @@ def test_each_model_is_told_by_its_own_name(told) -> None:
     assert summary == [
         "Music for sweet is higher in pitch than music for bitter (base model: +2.0 semitones, 4 and 4 clips).",
         "Whether music for sweet is higher in pitch than music for bitter is undecided (fine-tuned model: -2.0 semitones, 4 and 4 "
-        "clips, one-sided corrected p = 1).",
+        "clips, one-sided corrected p = 1.000).",
     ]
 
 
