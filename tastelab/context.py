@@ -222,6 +222,7 @@ ONLY_JSON = "--json"  # where a command has no --csv
 
 def _tables(title: str, rows: list[dict[str, Any]]) -> tuple[list[Any], list[str]]:
     """A table in the parts that fit the width, and the columns that it has no room for."""
+    from rich.markup import escape
     from rich.table import Table
 
     from analysis.page.sentences import number
@@ -238,7 +239,7 @@ def _tables(title: str, rows: list[dict[str, Any]]) -> tuple[list[Any], list[str
                 min_width=len(column.key), max_width=column.width,
             )  # fmt: skip
         for row in rows:
-            table.add_row(*[number(row.get(column.key), column.key) for column in part])
+            table.add_row(*[escape(number(row.get(column.key), column.key)) for column in part])
         made.append(table)
     return made, left
 

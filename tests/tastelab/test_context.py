@@ -115,6 +115,14 @@ def test_a_database_is_closed_again_even_after_an_error(tmp_path: Path) -> None:
     assert closed == [True]
 
 
+def test_brackets_stand_in_tables_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """As in the mend of an installation that lacks its lab: pip install "tastelab[lab]"."""
+    show(
+        "doctor", "paper", None, {"checks": [{"check": "versions", "mend": 'pip install "tastelab[lab]"'}]}, False, None
+    )
+    assert 'pip install "tastelab[lab]"' in capsys.readouterr().out
+
+
 def test_where_nobody_looks_no_progress_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("clips") as update:
         update(1, 2, "one")
