@@ -83,7 +83,7 @@ def fit(
         return False
 
     needed, spare = _ranked(rows, [k for k in keys if k not in names])
-    left = [k for k in needed if not place((k,), new=True)]
+    left = [k for unit in needed if not place(unit, new=True) for k in unit]
     left += [k for unit in spare if not place(unit, new=False) for k in unit]
     told = [{**{k: wide[k] for k in names}, **part} for part in parts or [{}]]
     return (
@@ -115,17 +115,22 @@ def _names(rows: list[Row], keys: list[str], wide: dict[str, int]) -> list[str]:
     return names
 
 
-def _ranked(rows: list[Row], keys: list[str]) -> tuple[list[str], list[tuple[str, ...]]]:
-    """What is needed beside the names, first things first, and what may be left out; an interval's ends stay together."""
+def _ranked(rows: list[Row], keys: list[str]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """What is needed beside the names, first things first, and what may be left out; an interval's ends stay together.
+
+    Where no p says how sure an estimate is, its interval does.
+    """
     estimate = next(
         (k for k in (*ESTIMATES, *keys) if k in keys and numeric(rows, k) and not _spare(k) and k not in CERTAIN), None
     )
     same = [k for k in keys if _words(rows, k) and k not in STATES and len({str(row.get(k)) for row in rows}) == 1]
     first = [k for k in (estimate, *CERTAIN, *STATES) if k in keys and k is not None]
+    sure = [] if any(k in keys for k in CERTAIN) else [k for k in keys if k in ("ci_low", "ci_high")]
     other = [k for k in keys if k not in (*first, *same) and not _spare(k)]
-    ends = [k for k in keys if k.endswith(ENDS)]
-    counts = [k for k in keys if _spare(k) and k not in ends]
-    return first + other, [*((k,) for k in same), *_pairs(ends), *((k,) for k in counts)]
+    ends = [k for k in keys if k.endswith(ENDS) and k not in sure]
+    counts = [k for k in keys if _spare(k) and k not in (*ends, *sure)]
+    needed = [*((k,) for k in first), *_pairs(sure), *((k,) for k in other)]
+    return needed, [*((k,) for k in same), *_pairs(ends), *((k,) for k in counts)]
 
 
 def _pairs(ends: list[str]) -> Iterator[tuple[str, ...]]:
