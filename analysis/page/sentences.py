@@ -164,6 +164,12 @@ def fits(name: str) -> str:
     return f"{name} fit{'' if name.endswith('tracks') else 's'} better"
 
 
+def over_the_middle(sides: Sides) -> str:
+    """Which way scores are counted: whom one over the slider's middle speaks for, and whom one under it."""
+    middle = sum(sides.ends) / 2
+    return f"over the middle ({middle:g}) {fits(sides.first)}, under it {fits(sides.second)}."
+
+
 def compared(row: dict[str, Any], sides: Sides, alpha: float, equivalence: dict[str, Any] | None = None) -> str:
     """A comparison of two conditions by a mixed model, as a sentence."""
     place, state = where(row), state_words(state_of(row))

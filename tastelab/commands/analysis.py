@@ -109,9 +109,11 @@ def preference(
 ) -> None:
     """Test task 1: which of the compared conditions fits the taste better?"""
     from analysis.data.complete import flow_of, paper_rows, some
+    from analysis.page.sentences import over_the_middle
     from analysis.preference import paper, robust
     from analysis.preference.moderators import moderators
-    from analysis.preference.pairs import by_pair
+    from analysis.preference.pairs import by_pair, named_pair, pairs_in
+    from analysis.preference.section import sides_of
 
     loaded = read_study(answers.study)
     chosen = _plan(plan, loaded.analysis.plan)
@@ -136,6 +138,8 @@ def preference(
             "flow": flow_of(rows, "task 1")
         }
     show("preference", chosen, data.digest, tables, shown.as_json, shown.csv)
+    for pair in pairs_in(data.preference):
+        say(f"{named_pair(*pair)}: {over_the_middle(sides_of(data, pair))}", shown.as_json)
 
 
 @app.command()
