@@ -308,5 +308,7 @@ def test_a_check_writes_nothing(lived: Lived, tmp_path: Path) -> None:
 @pytest.mark.parametrize("plan", ["robust", "paper"])
 def test_whom_a_positive_difference_speaks_for_is_said(lived: Lived, plan: str) -> None:
     said = call("analysis", "preference", *lived.answers, "--plan", plan)
-    line = "finetuned - base: over the middle (5) the fine-tuned model fits better, under it the base model fits better."
+    line = (
+        "finetuned - base: over the middle (5) the fine-tuned model fits better, under it the base model fits better."
+    )
     assert said.out.splitlines()[-1] == line
