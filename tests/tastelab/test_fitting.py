@@ -91,7 +91,7 @@ def test_numbers_of_their_own_names_are_kept_before_counts() -> None:
 
 def test_an_interval_is_shown_with_both_ends_or_not_at_all() -> None:
     rows = [{"item": "anger", "effect": 0.1, "ci_low": 0.1, "ci_high": 0.9, "p": 0.5, "n": 3}]
-    # item 8, effect 9, ci_low 9, ci_high 10, p 9 (0.5000), n 4: at 45 both ends just don't fit, a count does.
+    # item 8, effect 9, ci_low 9, ci_high 10, p 9, n 9: at 45 both ends just don't fit, a count does.
     assert parts(rows, 46) == ([["item", "effect", "ci_low", "ci_high", "p"]], ["n"])
     assert parts(rows, 45) == ([["item", "effect", "p", "n"]], ["ci_low", "ci_high"])
     # Without a p the interval says how sure it is: it gets a part of its own.
