@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from models.errors import ModelError
-from models.pull import pull
+from models.pull import _is_published, pull
 from tests.models.sonicverse.released import transformers_checkpoint
 
 NAME = "somebody/tiny-musicgen"
@@ -427,3 +428,20 @@ def test_releases_say_what_for_and_under_which_licence() -> None:
     for name, r in RELEASES.items():
         assert ("BY-NC" in r.licence) == any(w in name for w in ("musicgen", "encodec_32khz", "MERT")), name
         assert r.megabytes > 50
+
+
+@pytest.mark.parametrize(("size", "whole"), [(None, True), (5, True), (4, False), (6, False)])
+def test_a_file_of_which_the_hub_tells_no_hash_is_known_by_its_size(
+    tmp_path: Path, size: int | None, whole: bool
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(b"12345")
+    assert _is_published(path, SimpleNamespace(lfs=None, blob_id=None, size=size)) is whole
+
+
+@pytest.mark.parametrize(("said", "whole"), [("9dc5bb1e0e1dd3f2d4f5d2a1a1f4d2bb11a6c6ac", False), (None, True)])
+def test_a_small_file_is_known_by_gits_hash(tmp_path: Path, said: str | None, whole: bool) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(b"12345")
+    own = subprocess.run(["git", "hash-object", str(path)], capture_output=True, text=True, check=True).stdout.strip()
+    assert _is_published(path, SimpleNamespace(lfs=None, blob_id=said or own, size=None)) is whole

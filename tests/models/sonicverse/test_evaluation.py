@@ -221,10 +221,20 @@ def test_who_sings_is_scored_where_somebody_does() -> None:
     assert "vocals" not in {r["attribute"] for r in nobody}
 
 
-def test_layer_weights_are_drawn(tmp_path: Path) -> None:
-    rows = [{"path": p, "layer": str(k), "weight": w} for p in ("content", "key") for k, w in enumerate((0.2, 0.8))]
+def test_layer_weights_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    drawn: list[Figure] = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *to, **how: (drawn.append(figure), save(figure, *to, **how)))
+    weights = {("content", "0"): 0.2, ("content", "1"): 0.8, ("key", "0"): 0.3, ("key", "1"): 0.7}
+    rows = [{"path": p, "layer": k, "weight": w} for (p, k), w in weights.items()]
     for ending in ("png", "svg"):
         assert draw_layers(rows, tmp_path / f"layers.{ending}").stat().st_size > 3000
+    axes = drawn[0].axes[0]
+    assert [t.get_text() for t in axes.texts] == ["0.20", "0.80", "0.30", "0.70"]
+    assert axes.get_xlabel() == "layer of the audio encoder"
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["content", "key"]
 
 
 def test_peoples_captions_of_ones_own_copy(tmp_path: Path) -> None:

@@ -90,7 +90,12 @@ def test_captions_say_the_tastes_over_the_threshold_or_the_strongest_and_half_sa
 
 
 def test_a_corpus_is_a_condition_of_a_study_and_the_same_each_time(tmp_path: Path) -> None:
-    first, second = (build_pulse_taste(tmp_path / name, 5, 2.0, 16000, 3) for name in "ab")
+    told: list[tuple[int, int]] = []
+    first, second = (
+        build_pulse_taste(tmp_path / name, 5, 2.0, 16000, 3, progress=lambda done, of: told.append((done, of)))
+        for name in "ab"
+    )
+    assert told == [(k, 5) for k in range(1, 6)] * 2
     rows = [json.loads(line) for line in first.read_text().splitlines()]
     assert rows == [json.loads(line) for line in second.read_text().splitlines()]
     listed = (tmp_path / "a" / "audio" / "tracks.csv").read_text().splitlines()
