@@ -13,8 +13,8 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from tastelab.columns import fit, numeric
 from tastelab.errors import UserError
-from tastelab.fitting import fit, numeric
 from tastelab.hints import reading, repeated
 
 if TYPE_CHECKING:
@@ -145,14 +145,14 @@ def progress(title: str, quiet: bool = False) -> Iterator[Callable[..., None]]:
 
 
 def _logged(title: str) -> Callable[..., None]:
-    last = time.monotonic()
+    last = time.perf_counter()
 
     def update(done: int, total: int, what: Any = "") -> None:
         nonlocal last
-        if (now := time.monotonic()) - last >= LOGGED:
+        if (now := time.perf_counter()) - last >= LOGGED:
             last = now
             words = f": {what}" if isinstance(what, str) and what else ""
-            sys.stderr.write(f"{title} {done} of {total}{words}\n")
+            sys.stderr.write(f"{title} {int(done)} of {total}{words}\n")
             sys.stderr.flush()
 
     return update

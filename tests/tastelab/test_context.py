@@ -134,11 +134,11 @@ def test_in_a_log_progress_is_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr("tastelab.context.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("tastelab.context.time.perf_counter", lambda: now[0])
     with progress("clips") as update:
         for k in range(1, 41):
             now[0] += 1.0
-            update(k, 40, f"clip {k}")
+            update(k + 0.3, 40, f"clip {k}")  # shares of a batch count too
     with progress("clips", quiet=True) as update:
         now[0] += 100.0
         update(1, 2)

@@ -42,7 +42,7 @@ def test_each_stage_is_timed_told_and_followed_by_the_next(
 
     monkeypatch.setattr(stages, "STAGES", (("one", stage("one")), ("two", stage("two"))))
     clock = iter([100.0, 101.26, 200.0, 200.04])
-    monkeypatch.setattr(stages.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(stages, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     run = Run(load_study(lived.study), lived.study, lived.db, tmp_path / "new")
     assert stages.run_study(run) == Path("the report")
     assert seen == [("one", {}), ("two", {"one": 1.3})]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tastelab.columns import fit
 from tastelab.context import show
-from tastelab.fitting import fit
 
 NUMBERS = {"n": 96, "df": 17.2, "se": 0.211, "ci_low": -0.105, "ci_high": 0.539}
 
