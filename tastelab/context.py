@@ -91,8 +91,8 @@ def about_effects(study: Study, effects: Effects) -> str | None:
     strange = effects.strange(study.models.names)
     told = [f"nothing of {', '.join(names)} in {block}, neutral there" for block, names in neutral.items()]
     if strange:
-        told.append(f"{', '.join(strange)}, which this study does not have")
-    return f"effects {effects.shown} declare {'; and '.join(told) if strange else '; '.join(told)}" if told else None
+        told.append(f"{'and ' if told else ''}{', '.join(strange)}, which this study does not have")
+    return f"effects {effects.shown} declare {'; '.join(told)}" if told else None
 
 
 def definition_of(study: Study) -> dict[str, Any]:

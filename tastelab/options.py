@@ -157,7 +157,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         }
         command(**made, **given)
 
-    # What inspect.signature, and so typer, reads; types of functions do not know the attribute.
-    called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    # What inspect.signature, and so typer, reads.
+    called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]  # types of functions do not know it
     called.__annotations__ = {p.name: p.annotation for p in shown}
     return called

@@ -21,7 +21,7 @@ def unready(study: Study) -> Iterator[str]:
         if len(same) > ALIKE:
             yield (
                 f"Not translated: {len(same)} of {of} texts in {language!r} are the English ones ({', '.join(same[:3])}, ...); people "
-                "will read them."
+                "read those that their session shows."
             )
     for condition in study.models.conditions:
         if condition.tracks is not None and not condition.tracks.is_dir():

@@ -80,6 +80,15 @@ def test_what_fails_is_named_and_the_rest_is_tried(tmp_path: Path, failing: str,
     assert told.splitlines()[-1] == f"FAILED: {named}"
 
 
+def test_every_session_on_the_desk_lies_where_it_is_looked_for() -> None:
+    found = {
+        p.parent
+        for p in (ROOT / "tests").rglob("test_*.py")
+        if "mark.desk" in p.read_text(encoding="utf-8") and p != Path(__file__)
+    }
+    assert found == {ROOT / "tests" / "desk"}
+
+
 def test_arguments_reach_both_runs_and_may_choose_nothing_in_one_of_them(tmp_path: Path) -> None:
     status, calls, _ = run_checks(tmp_path, '*"-m desk"*', 5, ("-k", "a b"))
     assert status == 0

@@ -237,7 +237,10 @@ def agreed(rows: Rows) -> Line:
     known = sorted((r for r in rows if sentences.finite(r.get("icc_2k"))), key=lambda r: float(r["icc_2k"]))
     lost = ", ".join(str(r["item"]) for r in rows if r not in known)
     if not known:
-        return Line(f"How far listeners agree on the clips {sentences.UNKNOWN} of any word: too few answers.", "icc")
+        return Line(
+            f"How far listeners agree on the clips {sentences.UNKNOWN} of any word: answers are too few, or no fit converged.",
+            "icc",
+        )
     ends = [known[0], known[-1]] if len(known) > 1 else known
     told = " to ".join(
         f"{r['icc_2k']:.2f} {sentences.interval(r.get('ci_low'), r.get('ci_high'))} for {r['item']}" for r in ends

@@ -81,8 +81,7 @@ def locked(path: Path) -> Iterator[None]:
         if os.name == "nt":
             import msvcrt
 
-            # mypy knows the module where it runs on Windows alone.
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]  # mypy knows it on Windows alone
         else:
             import fcntl
 

@@ -98,15 +98,11 @@ def withdraw(
     pending: Annotated[bool, typer.Option("--pending", help="Go on with all withdrawals that are not done.")] = False,
 ) -> None:
     """Delete everything a participant answered to a study, at each place of a list; says when all of it is done."""
-    from experiment.data.connect import file_of
     from tastelab.withdrawing import Asked, go_on, withdraw_from
 
     if (code is None) != pending:
         raise UserError("give the code of whoever withdraws, or --pending to go on with what is not done")
     name = None if study is None else read_study(study).name
-    path = file_of(db)
-    if path is not None and not path.exists():
-        raise UserError(f"--db {db}: there is no such database; is its name right?")
     with open_store(db, new=False) as store:
         asked = Asked(out, keys.key, keys.passphrase, no_key, backups, tuple(gone or ()))
         done = go_on(store, asked) if code is None else withdraw_from(store, code, name, asked)

@@ -48,16 +48,20 @@ const there = (src) => new Promise((resolve) => {
   document.head.append(script);
 });
 
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 async function patiently(get) {
-  for (let wait = 500; !(await get()); wait = Math.min(8000, 2 * wait)) await new Promise((resolve) => setTimeout(resolve, wait));
+  for (let wait = 500; !(await get()); wait = Math.min(8000, 2 * wait)) await pause(wait);
 }
 
 async function modules() {
   try {
     parts = { ...(await import("./asking.js")), ...(await import("./hearing.js")) };
   } catch {
-    // A module that could not be fetched can't be asked for again by the same page; nothing was answered on it yet.
-    await patiently(() => fetch("/static/hearing.js").then((answer) => answer.ok, () => false));
+    // A module that could not be fetched can't be asked for again by the same page; nothing was answered on it yet. Not at once: where
+    // something else than the line keeps it away, pages must not chase each other.
+    await pause(1000);
+    await patiently(() => Promise.all(["asking", "hearing"].map((name) => fetch(`/static/${name}.js`).then((answer) => answer.ok, () => false))).then((all) => all.every(Boolean)));
     location.reload();
     await new Promise(() => {});
   }

@@ -70,7 +70,9 @@ def test_one_word_and_none() -> None:
     assert agreed(ICC[:1]) == (
         "How far the listeners of a clip agree, as ICC(2,k) of their mean with 95 % intervals: 0.94 [0.90, 0.97] for dark."
     )
-    assert agreed(ICC[1:2]) == "How far listeners agree on the clips can't be told of any word: too few answers."
+    assert agreed(ICC[1:2]) == (
+        "How far listeners agree on the clips can't be told of any word: answers are too few, or no fit converged."
+    )
     assert "is rated otherwise than the rest on none of 1 word (" in told_apart(PROMPTS[2:4], 0.05)
     assert "on sweet of 1 word (" in told_apart(PROMPTS[2:4], 0.06)
 
