@@ -149,7 +149,7 @@ def methods(inputs: Inputs, libraries: dict[str, str], sections: list[Section]) 
     if "ratings" in ran:
         rated, clips = data.ratings.groupby(["participant", "trial"]).ngroups, data.ratings["clip"].nunique()
         models = (
-            "the same mixed models and with cumulative link mixed models"
+            f"{'the same' if 'preference' in ran else 'linear'} mixed models and with cumulative link mixed models"
             if data.ratings["prompt"].nunique() > 1
             else "means"
         )

@@ -197,7 +197,9 @@ def test_methods_say_what_was_done_with_what(tmp_path: Path) -> None:
     assert "Directions declared before the data: sweet (greater), bitter (less)." in text
     assert "150 resamples each" in text
     assert "intervals are two-sided, 95 %, also beside one-sided tests" in text
-    assert "8 ratings of 4 clips on 3 adjectives" in text
+    assert "8 ratings of 4 clips on 3 adjectives were analysed with the same mixed models" in text
+    alone = " ".join(methods(given, {}, [Section("ratings", "")]))
+    assert alone.startswith("8 ratings of 4 clips on 3 adjectives were analysed with linear mixed models")
     assert "oblimin" not in text  # no factor analysis was made
     assert "The sound of 8 clips" in text
     assert "2 embedding spaces (codec, yamnet)" in text
