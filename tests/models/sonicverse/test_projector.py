@@ -140,7 +140,7 @@ def test_stages_free_what_they_should() -> None:
 
 def test_the_caption_alone_reaches_the_heads_and_frozen_weights_stay(small_llm: Path) -> None:
     llm, tokenizer = load_llm(str(small_llm))
-    model = DualProjector(small(llm_width=llm.config.hidden_size))
+    model = DualProjector(small(llm_width=llm.config.hidden_size, head=(32, "relu")))
     before = {k: v.clone() for k, v in llm.state_dict().items()}
     model.stage(3)
     heads = {k: v.clone() for k, v in model.heads.state_dict().items()}
