@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -254,33 +255,44 @@ def test_the_studys_own_reader_knows_its_questionnaires_and_two_ended_scales(con
 
 
 SESSION = """
-import json, sys
+import json, os, sys, time
 print("a line that is no marker")
 for screen in ("page", "heard"):
     print(json.dumps({"screen": screen, "shown": [{"box": [100, 40], "at": [7, 8]}, {"text": "Continue", "at": [7, 8]}]}), flush=True)
 print("something went wrong", file=sys.stderr)
+while len(sys.argv) > 1 and os.path.getsize(sys.argv[1]) < 2: time.sleep(0.01)  # both are answered
 sys.exit(3)
 """
 
 
-def test_a_session_is_answered_screen_by_screen_and_its_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_is_answered_screen_by_screen_and_its_end_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     clicked: list[tuple[float, float]] = []
     pressed: list[str] = []
-    monkeypatch.setattr(Hand, "click", lambda self, point: clicked.append(point))
-    monkeypatch.setattr(Hand, "press", lambda self, *keys: pressed.extend(keys))
+    answered = tmp_path / "answered"
+
+    def does(done: list[Any], what: Any) -> None:
+        done.append(what)
+        answered.write_text("." * len(done))
+
+    monkeypatch.setattr(Hand, "click", lambda self, point: does(clicked, point))
+    monkeypatch.setattr(Hand, "press", lambda self, *keys: does(pressed, *keys))
     booth = Desk(dict(os.environ), None)  # type: ignore[arg-type]
     seen: list[tuple[int, str, int]] = []
 
     def on_marker(count: int, marker: dict[str, Any], process: Any) -> None:
         seen.append((count, marker["screen"], len(clicked)))
 
-    command = [sys.executable, "-c", SESSION]
+    command = [sys.executable, "-c", SESSION, str(answered)]
+    answered.touch()
     report = hand_.drive(booth, command, np.random.default_rng(0), EN, on_marker=on_marker)
     assert (report.status, report.capture, report.given) == (3, None, [])
     assert [m["screen"] for m in report.markers] == ["page", "heard"]
     assert seen == [(1, "page", 0), (2, "heard", 1)]  # before each is answered
     assert clicked == [(7, 8), (7, 8)]
     assert report.errors == "something went wrong\n"
+    answered.write_text("")
     hand_.drive(booth, command, np.random.default_rng(0), EN, keyboard=True)
     assert pressed == ["space", "space"]
     assert len(clicked) == 2
@@ -290,7 +302,7 @@ def test_a_session_that_can_not_be_read_is_ended(monkeypatch: pytest.MonkeyPatch
     started: list[Any] = []
     was = hand_.subprocess.Popen
     monkeypatch.setattr(hand_.subprocess, "Popen", lambda *a, **k: started.append(was(*a, **k)) or started[-1])
-    endless = SESSION.replace("Continue", "Weiter").replace("sys.exit(3)", "import time; time.sleep(60)")
+    endless = SESSION.replace("Continue", "Weiter").replace("sys.exit(3)", "time.sleep(60)")
     booth = Desk(dict(os.environ), None)  # type: ignore[arg-type]
     with pytest.raises(ExperimentError, match="no button says 'Continue'"):
         hand_.drive(booth, [sys.executable, "-c", endless], np.random.default_rng(0), EN)
@@ -300,8 +312,8 @@ def test_a_session_that_can_not_be_read_is_ended(monkeypatch: pytest.MonkeyPatch
 def test_a_session_that_does_not_end_is_ended_and_it_is_said_where(monkeypatch: pytest.MonkeyPatch) -> None:
     """Though it says nothing more, and nothing is left to be read of it."""
     monkeypatch.setattr(Hand, "click", lambda self, point: None)
-    silent = SESSION.replace("sys.exit(3)", "import time; time.sleep(60)")
+    silent = SESSION.replace("sys.exit(3)", "time.sleep(60)")
     booth = Desk(dict(os.environ), None)  # type: ignore[arg-type]
-    report = hand_.drive(booth, [sys.executable, "-c", silent], np.random.default_rng(0), EN, timeout=0.6)
+    report = hand_.drive(booth, [sys.executable, "-c", silent], np.random.default_rng(0), EN, timeout=3)
     assert report.status == -signal.SIGKILL
-    assert report.errors == "something went wrong\n\nit had not ended after 0.6 s; the last that was shown is: heard"
+    assert report.errors == "something went wrong\n\nit had not ended after 3 s; the last that was shown is: heard"
