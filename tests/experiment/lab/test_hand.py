@@ -286,14 +286,14 @@ def test_a_session_is_answered_screen_by_screen_and_its_end_is_told(
 
     command = [sys.executable, "-c", SESSION, str(answered)]
     answered.touch()
-    report = hand_.drive(booth, command, np.random.default_rng(0), EN, on_marker=on_marker)
+    report = hand_.drive(booth, command, np.random.default_rng(0), EN, on_marker=on_marker, timeout=20)
     assert (report.status, report.capture, report.given) == (3, None, [])
     assert [m["screen"] for m in report.markers] == ["page", "heard"]
     assert seen == [(1, "page", 0), (2, "heard", 1)]  # before each is answered
     assert clicked == [(7, 8), (7, 8)]
     assert report.errors == "something went wrong\n"
     answered.write_text("")
-    hand_.drive(booth, command, np.random.default_rng(0), EN, keyboard=True)
+    hand_.drive(booth, command, np.random.default_rng(0), EN, timeout=20, keyboard=True)
     assert pressed == ["space", "space"]
     assert len(clicked) == 2
 
