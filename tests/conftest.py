@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from experiment.config import ExperimentConfig
 from experiment.data.store import Store
@@ -19,10 +19,11 @@ from models.cache import cache_directory
 from tastelab.study import load_study
 from tests.postgres import Postgres
 
-if os.environ.get("TASTELAB_SHRINK") == "no":
-    # A failing example is not made smaller: for whoever only asks whether a test fails.
-    settings.register_profile("unshrunk", phases=[x for x in Phase if x not in (Phase.shrink, Phase.explain)])
-    settings.load_profile("unshrunk")
+# How long an example takes says how busy the machine is. Whoever only asks whether a test fails needs no smaller example.
+UNSHRUNK = [x for x in Phase if x not in (Phase.shrink, Phase.explain)]
+settings.register_profile("tastelab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("unshrunk", settings.get_profile("tastelab"), phases=UNSHRUNK)
+settings.load_profile("unshrunk" if os.environ.get("TASTELAB_SHRINK") == "no" else "tastelab")
 ROOT = Path(__file__).resolve().parent.parent
 TASTES = ("bitter", "salty", "sour", "sweet")
 

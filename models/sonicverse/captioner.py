@@ -41,7 +41,7 @@ class Description:
 class Wording:
     """How words are drawn where captions are not greedy: the same seed gives the same words for the same batch."""
 
-    temperature: float = 0.7
+    temperature: float
     top_p: float = 0.9
     seed: int = 0
 

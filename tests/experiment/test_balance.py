@@ -31,7 +31,7 @@ def test_steps_of_an_even_zigzag_are_all_different(n: int) -> None:
 
 
 @given(tastes=st.integers(2, 7), places=st.integers(1, 30))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_no_taste_follows_itself_and_rounds_are_whole(tastes: int, places: int) -> None:
     walked = walk(tastes, places)
     assert len(walked) == places
@@ -103,7 +103,7 @@ def test_the_next_names_are_those_that_even_out_most(walked: list[int]) -> None:
     places=st.integers(1, 16),
     blocks=st.integers(1, 24),
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_clips_kinds_and_places_at_the_end_of_any_block(
     tastes: int, kinds: int, clips: int, places: int, blocks: int
 ) -> None:
@@ -131,7 +131,6 @@ def test_clips_kinds_and_places_at_the_end_of_any_block(
 @given(
     st.lists(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=8), max_size=6),
 )
-@settings(deadline=None)
 def test_a_pair_changes_sides_each_time_it_comes(calls: list[list[tuple[int, int]]]) -> None:
     """Whatever is asked in whatever portions, the sides of a pair differ by one at most, at any time."""
     sides = Sides()

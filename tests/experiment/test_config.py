@@ -177,7 +177,7 @@ def test_a_wrong_value_is_complained_about_where_it_stands(place: tuple[str, ...
     ExperimentConfig.model_validate(good)
 
     @given(WRONG[place])
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def attempt(value: Any) -> None:
         table = copy.deepcopy(good)
         inside: Any = table

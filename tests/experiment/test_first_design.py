@@ -50,7 +50,7 @@ def changed(config: ExperimentConfig, **tables: Any) -> ExperimentConfig:
 
 
 @given(st.integers(0, 5000), st.integers(3, 25))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_no_clip_is_heard_twice_and_pairs_are_pairs(config_row: int, n: int) -> None:
     config = changed(load_study(ROOT / "study.toml").experiment)
     known = {c.id: c for c in clips(n)}

@@ -317,7 +317,7 @@ def declared() -> st.SearchStrategy[dict[str, Any]]:
 
 
 @given(table=declared(), row=st.integers(0, 60))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_study_that_is_accepted_runs_to_its_end(ready: Prepared, table: dict[str, Any], row: int) -> None:
     """Where the clips do not do, that is said before; else a bot finds the way from consent to the end."""
     if not any(task["kind"] != "page" for task in table["tasks"]):

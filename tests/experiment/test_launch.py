@@ -44,7 +44,7 @@ ODD = st.text(
 @given(
     before=st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,10}\Z"), odd=ODD, after=st.from_regex(r"\A[a-z0-9]{0,10}\Z")
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_one_odd_character_within_a_good_code_is_refused(before: str, odd: str, after: str) -> None:
     """Codes that pass at both ends: what is wrong stands in the middle or at the end."""
     launch.check_code(before)

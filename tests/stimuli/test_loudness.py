@@ -26,7 +26,7 @@ def test_true_peak_sees_between_samples() -> None:
 
 
 @given(st.floats(0.001, 1.0), st.integers(0, 1000), st.floats(-30, -16))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_target_is_met_whatever_the_level(gain: float, seed: int, target: float) -> None:
     rng = np.random.default_rng(seed)
     x = gain * rng.normal(size=(RATE, 2)) * np.linspace(0.2, 1, RATE)[:, None]

@@ -154,7 +154,7 @@ def entered(store: Store, study: Study) -> Prepared:
 
 @given(table=studies())
 @settings(
-    max_examples=EXAMPLES, deadline=None,
+    max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much, HealthCheck.too_slow],
 )  # fmt: skip
 @pytest.mark.slow

@@ -112,7 +112,7 @@ def test_interval_covers_nothing_where_nothing_is() -> None:
     assert errors[1] > 40
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31))
 def test_mirrored_answers_mirror_the_interval(seed: int) -> None:
     y, who, clip, taste = study(np.random.default_rng(seed), 0.6, 0.6, 0.4)
@@ -141,7 +141,7 @@ def test_one_clip_or_one_person_or_one_answer_for_all() -> None:
 
 
 @given(seed=st.integers(0, 999))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_what_clips_and_tastes_are_called_changes_no_digit(seed: int) -> None:
     y, who, clip, taste = study(np.random.default_rng(seed), 0.7, 0.4)
     other = np.random.default_rng(seed + 1)

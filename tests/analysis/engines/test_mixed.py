@@ -145,7 +145,7 @@ def balanced(people: int, answers: int, sd: float, seed: int) -> tuple[np.ndarra
     return who, rng.normal(1, 1, people * answers) + rng.normal(0, sd, people)[who]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 1000), st.integers(5, 20), st.integers(2, 6))
 def test_a_balanced_study_is_the_t_test_of_peoples_means(seed: int, people: int, answers: int) -> None:
     """Exact: equal numbers of answers make REML the analysis of variance's estimate and the test that of the means."""

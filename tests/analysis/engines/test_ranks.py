@@ -47,7 +47,7 @@ def test_signed_rank_is_wilcox_test_of_r(scores: list[float], v: float, p: tuple
         assert found == pytest.approx(wanted, rel=1e-11, abs=0)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(answers, st.sampled_from(DIRECTIONS))
 def test_signed_rank_is_scipys(x: np.ndarray, direction: str) -> None:
     kept = x[x != 5] - 5
@@ -80,7 +80,7 @@ def test_many_studies_at_once_are_the_studies_alone() -> None:
         assert np.isfinite(p).sum() == 19
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(answers)
 def test_what_ranks_depend_on(x: np.ndarray) -> None:
     """The same for a shifted or stretched scale, another order, answers in the middle; turned round on the turned scale."""

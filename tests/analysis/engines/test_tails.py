@@ -60,7 +60,7 @@ def test_several_studies_at_once_are_the_studies_alone(method: str) -> None:
         assert together[:, k] == pytest.approx(adjust(p[:, k], method), nan_ok=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=7))
 def test_holm_rejects_what_holms_steps_reject(p: list[float]) -> None:
     """Holm 1979: from the smallest p on, reject while p <= alpha / (tests left); the first that fails ends it."""

@@ -41,7 +41,7 @@ def test_polychoric_equals_psych() -> None:
 
 
 @given(st.floats(-0.95, 0.95), st.integers(0, 1000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_polychoric_finds_the_correlation_under_the_categories(rho: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     z = rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], 4000)

@@ -121,7 +121,7 @@ def test_two_conditions_have_no_worths_and_too_few_answers_no_numbers() -> None:
     ]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(turned=st.sets(st.sampled_from(["base - tuned", "film - base", "film - tuned"])), shift=st.integers(-3, 3))
 def test_turning_pairs_round_or_naming_clips_anew_changes_nothing(
     found_all: list[dict], turned: set[str], shift: int

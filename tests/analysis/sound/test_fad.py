@@ -44,7 +44,7 @@ def test_large_samples_come_to_the_gaussians_own_distance() -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(3, 60), st.integers(3, 60), st.integers(2, 30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_laws(seed: int, n: int, m: int, width: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = rng.normal(size=(n, width)), rng.normal(1, 2, size=(m, width))
@@ -73,7 +73,7 @@ def test_it_is_the_usual_formula() -> None:
 
 
 @given(st.integers(0, 1000), st.lists(st.integers(1, 90), min_size=2, max_size=8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_parts_added_in_turn_are_the_whole(seed: int, lengths: list[int]) -> None:
     rng = np.random.default_rng(seed)
     parts = [rng.normal(k, 1 + k, size=(n + 1, 12)) for k, n in enumerate(lengths)]

@@ -24,9 +24,7 @@ from tests.experiment.data.generated import BAD, GOOD, ODD, lines
 from tests.postgres import Postgres
 
 
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32))
 def test_every_row_is_imported_as_it_says_or_listed_and_every_export_says_the_same(seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -24,9 +24,7 @@ from experiment.data.withdrawal import withdraw
 from experiment.errors import ExperimentError
 from tests.experiment.data.surveys import ANSWERS, Seen, Stored, seen
 
-some = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+some = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 fresh = itertools.count()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.sonicverse.captioner import Captioner, Wording
 from models.sonicverse.evaluation.attributes import calibration_error, evaluate, instrument_f1, named, tempo_right
 from models.sonicverse.llm import caption_loss
 from models.sonicverse.load import load_captioner
@@ -250,3 +252,48 @@ def test_voice_heads_learn_from_other_music_and_leave_the_rest() -> None:
 )  # fmt: skip
 def test_a_key_is_named_once(text: str, once: str) -> None:
     assert without_repeats(text) == once
+
+
+class Heard:
+    """A language model that notes how it is asked."""
+
+    dtype = torch.float32
+
+    def generate(self, **how: Any) -> torch.Tensor:
+        self.how = {k: v for k, v in how.items() if not torch.is_tensor(v)}
+        self.drawn = float(torch.rand(1))
+        self.mask = how["attention_mask"]
+        return torch.zeros(1, 1, dtype=torch.long)
+
+
+class Tokens:
+    eos_token_id = 5
+
+    def batch_decode(self, ids: torch.Tensor, skip_special_tokens: bool) -> list[str]:
+        assert skip_special_tokens
+        return ["text"] * len(ids)
+
+
+@pytest.mark.parametrize("wording", [None, Wording(0.4), Wording(0.8, seed=3), Wording(0.8, top_p=0.5, seed=3)])
+def test_words_are_the_likeliest_or_drawn_from_the_likeliest_nine_tenths(wording: Wording | None) -> None:
+    class Plain(Captioner):
+        def encode(self, clip: np.ndarray) -> dict[str, np.ndarray]:
+            raise NotImplementedError
+
+    captioner = Plain()
+    captioner.llm, captioner.tokenizer, captioner.new_tokens = Heard(), Tokens(), 7  # type: ignore[assignment]
+    captioner.sampling = wording
+    torch.manual_seed(11)
+    assert captioner.write(torch.zeros(1, 4, 2)) == ["text"]
+    asked: Any = captioner.llm
+    assert asked.mask.shape == (1, 4)
+    assert bool(asked.mask.all())
+    common = {"max_new_tokens": 7, "pad_token_id": 5}
+    if wording is None:
+        assert asked.how == common | {"do_sample": False}
+        return
+    top_p = 0.9 if wording.top_p != 0.5 else 0.5  # Holtzman et al. 2020: nucleus sampling, nothing cut off by rank
+    drawn = {"do_sample": True, "temperature": wording.temperature, "top_p": top_p, "top_k": 0}
+    assert asked.how == common | drawn
+    torch.manual_seed(3 if wording.seed else 0)
+    assert asked.drawn == float(torch.rand(1))
