@@ -155,12 +155,32 @@ def postgres() -> Iterator[Postgres]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file as a store leaves it that has just made it: the way there takes longer than most tests."""
+    path = tmp_path_factory.mktemp("laid-out") / "participants.db"
+    Store(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def laid_out_there(postgres: Postgres) -> str:
+    """Name of a database of the server that a store has made."""
+    Store(postgres.database("laid_out")).close()
+    return "laid_out"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of either kind."""
+    """A database of either kind: empty, or laid out where a test asks for a `store`."""
+    asked = "store" in request.fixturenames
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'participants.db'}"
-    return request.getfixturevalue("postgres").database(f"t{uuid.uuid4().hex[:12]}")
+        path = tmp_path / "participants.db"
+        if asked:
+            shutil.copy(request.getfixturevalue("laid_out"), path)
+        return f"sqlite:///{path}"
+    server, name = request.getfixturevalue("postgres"), f"t{uuid.uuid4().hex[:12]}"
+    return server.copied(name, request.getfixturevalue("laid_out_there")) if asked else server.database(name)
 
 
 @pytest.fixture
