@@ -6,6 +6,8 @@ in the low-frequency channel.
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from stimuli import recordings
 from stimuli.audio import deliver, length, load_mono
 from stimuli.config import StimuliConfig
 from stimuli.errors import StimulusError
@@ -271,6 +274,19 @@ def test_names_without_letters_and_long_ones_are_names() -> None:
     assert [len(name) for name in long] == [80, 80]
     assert long[0] != long[1]
     assert spelled("n" * 80 + ".wav") == "n" * 80
+
+
+def test_a_file_after_its_tags_is_read_as_if_it_began_there() -> None:
+    whole = io.BytesIO(bytes(range(100)))
+    after = recordings._From(whole, 10)
+    assert after.tell() == 0
+    assert after.read(2) == bytes([10, 11])
+    assert after.seek(5) == after.tell() == 5
+    assert after.read(1) == bytes([15])
+    assert after.seek(4, os.SEEK_CUR) == after.tell() == 10
+    assert after.read(1) == bytes([20])
+    assert after.seek(-1, os.SEEK_END) == 89
+    assert after.read() == bytes([99])
 
 
 def test_one_channel_is_the_mean_unless_it_cancels() -> None:

@@ -120,6 +120,11 @@ def test_one_clip_that_cannot_be_made_is_told_and_its_neighbours_are_made(bench:
     assert read_manifest(tmp_path) == generate(study(), models(batch=3), tmp_path / "whole")
 
 
+def test_a_block_of_units_is_what_is_made_at_once(bench: Bench, tmp_path: Path) -> None:
+    assert Clips(study(), models(batch=3), tmp_path).aligned == 3
+    assert Clips(study(), models(), tmp_path).aligned == 8  # docs/scale.md: blocks of eight
+
+
 def test_a_model_that_does_not_load_fails_its_clips_and_no_others(bench: Bench, tmp_path: Path) -> None:
     bench.misread.add("two")
     step, account = Clips(study(), models(), tmp_path), Told()

@@ -78,6 +78,11 @@ def test_rouge_l_by_hand_with_two_references() -> None:
     wanted = (1 + 1.44) * (2 / 3) * (1 / 2) / (1 / 2 + 1.44 * 2 / 3)
     assert rouge_l("a x b", ["a b c d"]) == pytest.approx(wanted)
     assert rouge_l("b a", ["a b"]) == pytest.approx(0.5)
+    # Common subsequences by hand, in which a word may not count twice and what comes later may not go before: 4 and 1.
+    assert rouge_l("a b c b d", ["b d c a b d"]) == pytest.approx(
+        (1 + 1.44) * (4 / 5) * (4 / 6) / (4 / 6 + 1.44 * 4 / 5)
+    )
+    assert rouge_l("a", ["b a a"]) == pytest.approx((1 + 1.44) * (1 / 3) / (1 / 3 + 1.44))
 
 
 def test_cider_by_hand() -> None:

@@ -67,6 +67,7 @@ def test_the_splits_are_by_track_and_the_captions_the_papers(database: Path, tmp
     assert bare.startswith("A dreamy piano piece.")
     info = soundfile.info(tmp_path / "train" / str(train[0]["path"]))
     assert (info.samplerate, info.channels) == (32000, 1)
+    assert info.duration == pytest.approx(train[0]["duration"], abs=1e-3)
 
 
 def test_what_is_not_the_database_is_one_line(database: Path, tmp_path: Path) -> None:
