@@ -366,7 +366,9 @@ SEVERAL = Question("plays", "multiple", "What?", low=1, high=2, options={"a": "A
     [
         # None is no answer, and a third is one too many; in the list's order; one that stands alone takes the others' place.
         ("return 1 2 3 return", "a;b", 2), ("2 1 return", "a;b", 2), ("1 2 1 num_3 num_enter", "b;c", 4), ("1 4 return", "none", 2),
-        ("4 2 return", "b", 2), ("4 4 return 3 return", "c", 3), ("down space down down space up up up return", "a;c", 2),
+        ("4 2 return", "b", 2), ("4 4 return 3 return", "c", 3),
+        # Return goes on; only what Tab came to is pressed by it.
+        ("down return down space return", "b", 1), ("down space down down space up up up return", "a;c", 2),
     ],
 )  # fmt: skip
 def test_several_options_are_taken_and_given_back(glass: World, keys: str, meant: str, moves: int) -> None:

@@ -398,6 +398,22 @@ def test_tab_goes_from_button_to_button(glass: World) -> None:
         ask(screens, CHOICE, *shift, *seen, *key(glass, "space"), nothing, nothing, *key(glass, "1"))
     assert rings == [["Stop"]]
     window.let_go("lshift")
+    # It goes back as long as shift is held, whatever else is let go, and forwards again afterwards.
+    others = [lambda: window.hold("left"), lambda: window.let_go("left"), lambda: window.hold("lshift")]
+    rings.clear()
+    back = [
+        *key(glass, "1"),
+        nothing,
+        *others,
+        lambda: window.hold("left"),
+        lambda: window.let_go("left"),
+        *key(glass, "tab"),
+        *seen,
+    ]
+    ahead = [lambda: window.let_go("lshift"), *key(glass, "tab"), *seen, *key(glass, "space")]
+    with pytest.raises(Stopped):
+        ask(screens, CHOICE, *back, *key(glass, "tab"), *seen, *ahead, nothing, nothing, *key(glass, "1"))
+    assert rings == [["Stop"], ["Continue"], ["Stop"]]
     # A new screen has it nowhere.
     rings.clear()
     assert ask(screens, CHOICE, *seen, *key(glass, "1", "space")).choice == "red"

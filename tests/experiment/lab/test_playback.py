@@ -52,6 +52,19 @@ def test_a_sound_card_that_is_not_there_is_one_line(glass: World, monkeypatch: p
         playback.open_sound("x.wav")
 
 
+def test_where_the_driver_tells_no_place_the_first_onset_counts_and_the_clock_says_how_far_it_is() -> None:
+    course = playback._Course(2.0, 100.0)
+    assert not course.over({}, 100.5)
+    assert (course.onset, course.played, course.share) == (None, 0.5, 0.25)
+    assert not course.over({"StartTime": 0.0}, 99.0)
+    assert (course.onset, course.played) == (None, 0.0)
+    assert not course.over({"StartTime": 600.1}, 101.0)
+    assert not course.over({"StartTime": 600.9}, 101.9)
+    assert course.onset == 600.1
+    assert course.over({}, 103.0)
+    assert (course.onset, course.played, course.share) == (600.1, 2.0, 1.0)
+
+
 def test_playing_is_scheduled_ahead_and_ends_after_the_sound(glass: World) -> None:
     shares: list[float] = []
 
