@@ -15,7 +15,7 @@ from analysis.engines.mixed import Factors, identified, state_of
 from analysis.engines.tails import p_value
 from analysis.errors import AnalysisError
 
-Deviance = Callable[[np.ndarray], float]
+Slopes = Callable[[np.ndarray], tuple[float, np.ndarray]]
 LOWEST, HIGHEST = -6.0, 3.0  # of the log standard deviations
 NOTHING = -4.5  # of the same: one percent of a logit, from where down the likelihood is flat
 BEGIN, SOME = -0.7, (-3.0, -1.5, -0.7)  # of the same: where a search begins, and what is tried where it ended at none
@@ -102,62 +102,160 @@ class _Ordinal:
 
     def deviance(self, parameters: np.ndarray) -> float:
         """-2 log likelihood by Laplace's approximation."""
+        return self._at(parameters)[0]
+
+    def slopes(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        """The deviance, and its derivative by each of the free parameters.
+
+        At the mode the likelihood's own derivative is that with the random effects held. What they move with the parameters counts
+        in the determinant alone: through the curvature of each answer, which is a third derivative.
+        """
+        value, curve = self._at(parameters)
+        beta, thresholds, sds = self.parts(parameters)
+        scale, u = np.repeat(sds, self.sizes), self.u
+        eta = self.x @ beta + sum(scale[c] * u[c] for c in self.columns)
+        d = _Derivatives(eta, self.y, thresholds)
+        leverage, by_factor = curve.leverage(scale)
+        z = curve.solve(
+            self._spread(leverage * d.weight_eta, scale)
+        )  # what a push at the random effects adds by the determinant
+        moved = sum((scale[c] * z[c] for c in self.columns), np.zeros(len(eta)))
+        # Of an answer's predictor, of its upper and of its lower cut.
+        by_eta = -2 * d.slope + leverage * d.weight_eta - moved * d.weight
+        by_above = -2 * d.above + leverage * d.weight_above + moved * d.slope_above
+        by_below = -2 * d.below + leverage * d.weight_below + moved * d.slope_below
+        cuts = np.bincount(self.y, by_above, minlength=self.k)[: self.k - 1]
+        cuts = cuts + np.bincount(self.y, by_below, minlength=self.k)[1:]
+        gaps = np.exp(parameters[self.x.shape[1] + 1 : self.x.shape[1] + self.k - 1])
+        behind = np.cumsum(cuts[::-1])[::-1]
+        deviations = [
+            float((scale[c] * (by_eta * u[c] + d.slope * z[c]) + 2 * d.weight * own).sum())
+            for c, own in zip(self.columns, by_factor, strict=True)
+        ]
+        return value, np.concatenate([self.x.T @ by_eta, behind[:1], gaps * behind[1:], deviations])
+
+    def _spread(self, of_answers: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        """S Z' times what each answer has."""
+        out = np.zeros(self.q)
+        for c in self.columns:
+            out += np.bincount(c, scale[c] * of_answers, minlength=self.q)
+        return out
+
+    def _at(self, parameters: np.ndarray) -> tuple[float, _Curve]:
+        """The deviance, and the curvature of the random effects at their mode, which is kept."""
         beta, thresholds, sds = self.parts(parameters)
         fixed = self.x @ beta
         scale = np.repeat(sds, self.sizes)
         u = self.u
-        objective = -np.inf
         for _ in range(60):
             eta = fixed + sum(scale[c] * u[c] for c in self.columns)
             value, slope, weight = self._terms(eta, thresholds)
             value -= 0.5 * float(u @ u)
-            gradient = -u.copy()
-            for c in self.columns:
-                gradient += np.bincount(c, scale[c] * slope, minlength=self.q)
-            step, log_det = self._newton(gradient, weight, scale)
+            gradient = self._spread(slope, scale) - u
+            curve = _Curve(self, weight, scale)
+            step = curve.solve(gradient)
             if abs(float(gradient @ step)) < 1e-20 * max(1.0, 1e-3 * len(self.y)):
                 break
-            objective, share = value, 1.0
+            share = 1.0
             while share > 1e-6:
                 trial = u + share * step
                 eta = fixed + sum(scale[c] * trial[c] for c in self.columns)
-                if self._terms(eta, thresholds)[0] - 0.5 * float(trial @ trial) >= objective - 1e-12 * max(
-                    1.0, abs(objective)
-                ):
+                if self._terms(eta, thresholds)[0] - 0.5 * float(trial @ trial) >= value - 1e-12 * max(1.0, abs(value)):
                     break
                 share /= 2
             u = u + share * step
         self.u = u
-        return -2 * value + log_det
+        return -2 * value + curve.log_det, curve
 
-    def _newton(self, gradient: np.ndarray, weight: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, float]:
-        """Newton's step of the random effects and the log-determinant of their curvature I + S Z' W Z S."""
-        from scipy.linalg import cho_factor, cho_solve
 
-        size = self.large.stop - self.large.start
-        s1, s2 = scale[self.large], scale[self.rest]
-        if size == 0:
-            return gradient, 0.0
-        diagonal = 1 + s1**2 * np.bincount(self.first, weight, minlength=size)
-        step = np.empty_like(gradient)
-        g1, g2 = gradient[self.large], gradient[self.rest]
-        log_det = float(np.log(diagonal).sum())
-        q = len(self.rest)
+class _Derivatives:
+    """Of each answer's log-likelihood: by its predictor, by its upper and its lower cut, and of the weight by the same."""
+
+    def __init__(self, eta: np.ndarray, y: np.ndarray, thresholds: np.ndarray):
+        from scipy.special import expit
+
+        cuts = np.concatenate([[-np.inf], thresholds, [np.inf]])
+        a, b = expit(cuts[y + 1] - eta), expit(cuts[y] - eta)
+        p = np.maximum(a - b, 1e-300)
+        # First, second and third derivative of the logistic at both cuts, as shares of the probability between them.
+        a1, b1 = a * (1 - a) / p, b * (1 - b) / p
+        a2, b2 = a1 * (1 - 2 * a), b1 * (1 - 2 * b)
+        a3, b3 = a2 * (1 - 2 * a) - 2 * a1 * a * (1 - a), b2 * (1 - 2 * b) - 2 * b1 * b * (1 - b)
+        n1, n2, n3 = a1 - b1, a2 - b2, a3 - b3
+        self.slope, self.above, self.below = -n1, a1, -b1
+        self.slope_above, self.slope_below = n1 * a1 - a2, b2 - n1 * b1
+        free = n1**2 - n2 > 1e-12
+        self.weight = np.maximum(n1**2 - n2, 1e-12)
+        self.weight_eta = free * (n3 - 3 * n1 * n2 + 2 * n1**3)
+        self.weight_above = free * (n2 * a1 - a3 + 2 * n1 * a2 - 2 * n1**2 * a1)
+        self.weight_below = free * (b3 - n2 * b1 - 2 * n1 * b2 + 2 * n1**2 * b1)
+
+
+class _Curve:
+    """The random effects' curvature I + S Z' W Z S, factored."""
+
+    def __init__(self, of: _Ordinal, weight: np.ndarray, scale: np.ndarray):
+        from scipy.linalg import cho_factor
+
+        self.of = of
+        size, q = of.large.stop - of.large.start, len(of.rest)
+        s1, s2 = scale[of.large], scale[of.rest]
+        self.diagonal = 1 + s1**2 * np.bincount(of.first, weight, minlength=size) if size else np.zeros(0)
+        self.log_det = float(np.log(self.diagonal).sum())
+        self.thin, self.factor = np.zeros((size, 0)), None
         if q == 0:
-            step[self.large] = g1 / diagonal
-            return step, log_det
+            return
         cross, small = np.zeros(size * q), np.zeros(q * q)
-        for a in self.others:
-            cross += np.bincount(self.first * q + a, weight, minlength=size * q)
-            for b in self.others:
+        for a in of.others:
+            cross += np.bincount(of.first * q + a, weight, minlength=size * q)
+            for b in of.others:
                 small += np.bincount(a * q + b, weight, minlength=q * q)
-        b = s1[:, None] * cross.reshape(size, q) * s2
-        thin = b / diagonal[:, None]
-        inner = s2[:, None] * small.reshape(q, q) * s2 + np.eye(q) - b.T @ thin
-        factor = cho_factor(inner, lower=True, check_finite=False)
-        step[self.rest] = cho_solve(factor, g2 - thin.T @ g1, check_finite=False)
-        step[self.large] = (g1 - b @ step[self.rest]) / diagonal
-        return step, log_det + 2 * float(np.log(np.diag(factor[0])).sum())
+        self.b = s1[:, None] * cross.reshape(size, q) * s2
+        self.thin = self.b / self.diagonal[:, None]
+        inner = s2[:, None] * small.reshape(q, q) * s2 + np.eye(q) - self.b.T @ self.thin
+        self.factor = cho_factor(inner, lower=True, check_finite=False)
+        self.log_det += 2 * float(np.log(np.diag(self.factor[0])).sum())
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """Newton's step for a gradient."""
+        from scipy.linalg import cho_solve
+
+        out = np.empty_like(right)
+        first = right[self.of.large]
+        if self.factor is None:
+            out[self.of.large] = first / self.diagonal
+            return out
+        out[self.of.rest] = cho_solve(self.factor, right[self.of.rest] - self.thin.T @ first, check_finite=False)
+        out[self.of.large] = (first - self.b @ out[self.of.rest]) / self.diagonal
+        return out
+
+    def leverage(self, scale: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """m' H^-1 m of each answer's row m of Z S, and m' H^-1 m_k with what a factor k alone has in that row."""
+        from scipy.linalg import cho_solve
+
+        of = self.of
+        if not of.sizes:
+            return np.zeros(len(of.y)), []
+        large = int(np.argmax(of.sizes))
+        rows = [of.first if k == large else None for k in range(len(of.sizes))]
+        others = iter(of.others)
+        rows = [next(others) if r is None else r for r in rows]
+        own = 1 / self.diagonal
+        q = self.thin.shape[1]
+        inverse = cho_solve(self.factor, np.eye(q), check_finite=False) if self.factor is not None else np.zeros((0, 0))
+        across = -self.thin @ inverse
+        own = own - (across * self.thin).sum(axis=1)
+
+        def entry(j: int, k: int) -> np.ndarray:
+            if j == k == large:
+                return own[rows[j]]
+            if large in (j, k):
+                return across[of.first, rows[k if j == large else j]]
+            return inverse[rows[j], rows[k]]
+
+        every = range(len(of.sizes))
+        factors = [scale[of.columns[k]] * sum(scale[of.columns[j]] * entry(j, k) for j in every) for k in every]
+        return np.sum(factors, axis=0), factors
 
 
 def fit_ordinal(y: np.ndarray, x: np.ndarray, factors: Factors) -> OrdinalFit:
@@ -207,15 +305,13 @@ def _fitted(
     p, q = model.x.shape[1], len(model.sizes)
     fixed = np.concatenate([np.zeros(p), cuts[:1], np.log(np.maximum(np.diff(cuts), 1e-3))])
     bounds = [(None, None)] * (p + levels - 1) + [(LOWEST, HIGHEST)] * q
-    everything = list(range(len(bounds)))
 
     def searched(start: np.ndarray) -> tuple[np.ndarray, float]:
         model.u = np.zeros(model.q)
         found = minimize(
-            model.deviance,
+            model.slopes,
             start,
-            # Central differences: with ten thousand people one-sided ones lose the search in rounding.
-            jac=lambda at: _gradient(model.deviance, at, everything),
+            jac=True,
             method="L-BFGS-B",
             bounds=bounds,
             options={"ftol": 1e-12, "maxiter": 400},
@@ -233,10 +329,10 @@ def _fitted(
     lowest = [b[0] for b in bounds]
     free = [i for i, low in enumerate(lowest) if low is None or at[i] > NOTHING]
     slope = float("inf")
-    # L-BFGS with numeric gradients ends a little early; Newton's steps go the rest of the way.
+    # L-BFGS ends a little early; Newton's steps go the rest of the way.
     for _ in range(8):
-        gradient = _gradient(model.deviance, at, free)
-        hessian = _hessian(model.deviance, at, free)
+        gradient = model.slopes(at)[1][free]
+        hessian = _hessian(model.slopes, at, free)
         slope = float(np.abs(gradient).max())
         if slope < 1e-4:
             break
@@ -268,21 +364,8 @@ def _fitted(
     return (beta, covariance, thresholds, value), sds, good
 
 
-def _gradient(f: Deviance, at: np.ndarray, free: list[int]) -> np.ndarray:
+def _hessian(slopes: Slopes, at: np.ndarray, free: list[int]) -> np.ndarray:
+    """Central differences of the slopes, in the free parameters."""
     e = np.eye(len(at))[free] * 1e-4
-    return np.array([(f(at + d) - f(at - d)) / 2e-4 for d in e])
-
-
-def _hessian(f: Deviance, at: np.ndarray, free: list[int]) -> np.ndarray:
-    """Central second differences in the free parameters."""
-    n, h = len(free), 1e-3
-    e = np.eye(len(at))[free] * h
-    middle = f(at)
-    single = [(f(at + e[i]), f(at - e[i])) for i in range(n)]
-    out = np.zeros((n, n))
-    for i in range(n):
-        out[i, i] = (single[i][0] - 2 * middle + single[i][1]) / h**2
-        for j in range(i):
-            both = f(at + e[i] + e[j]) - f(at + e[i] - e[j]) - f(at - e[i] + e[j]) + f(at - e[i] - e[j])
-            out[i, j] = out[j, i] = both / (4 * h**2)
-    return out
+    found = np.array([(slopes(at + d)[1] - slopes(at - d)[1])[free] / 2e-4 for d in e])
+    return (found + found.T) / 2

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from scipy.optimize import OptimizeResult
 
-from analysis.engines.ordinal import OrdinalFit, fit_ordinal
+from analysis.engines.ordinal import OrdinalFit, _Ordinal, fit_ordinal
 from analysis.errors import AnalysisError
 
 
@@ -49,6 +49,24 @@ def test_ordered_answers_are_clmms(both: OrdinalFit) -> None:
     assert p == pytest.approx(0.001603784225, rel=0.03)
     assert estimate == pytest.approx(z * error)
     assert both.test(np.array([0.0, 1.0]))[3] == pytest.approx(0.1155067900074, rel=0.01)
+
+
+@pytest.mark.parametrize("sizes", [(), (30,), (40, 8), (8, 40), (20, 10, 5)], ids=str)
+def test_the_slopes_are_those_of_the_deviance(sizes: tuple[int, ...]) -> None:
+    """By central differences, at a place that is no optimum; thresholds far from the answers, deviations small and large."""
+    rng = np.random.default_rng(len(sizes))
+    n = 300
+    x = rng.normal(size=(n, 2))
+    factors = [np.concatenate([np.arange(m), rng.integers(0, m, n - m)]) for m in sizes]
+    eta = x @ [0.5, -0.3] + sum((0.8 * rng.normal(size=m))[f] for m, f in zip(sizes, factors, strict=True))
+    y = np.digitize(eta + rng.logistic(size=n), [-1.5, -0.5, 0.5, 1.5])
+    model = _Ordinal(y, x, factors)
+    for sds in (0.6, 0.05, 3.0):
+        at = np.array([0.3, -0.2, -2.2, 0.0, -0.1, 0.3, *np.log(sds) + 0.2 * rng.normal(size=len(sizes))])
+        value, slopes = model.slopes(at)
+        assert value == pytest.approx(model.deviance(at), rel=1e-12)
+        each = [(model.deviance(at + d) - model.deviance(at - d)) / 2e-5 for d in 1e-5 * np.eye(len(at))]
+        assert slopes == pytest.approx(each, abs=2e-5 * np.abs(each).max())
 
 
 def test_contrasts_and_their_directions(both: OrdinalFit) -> None:
@@ -144,7 +162,7 @@ def test_a_search_that_ends_at_no_variance_is_not_believed(monkeypatch: pytest.M
         if len(searches) > 1:
             return minimize(f, x0, **given)
         x = np.append(minimize(f, x0, **given).x[:-1], -5.5)
-        return OptimizeResult(x=x, fun=f(x))
+        return OptimizeResult(x=x, fun=f(x)[0])
 
     monkeypatch.setattr("scipy.optimize.minimize", lost)
     found = fit_ordinal(DATA.y, X, {"people": DATA.p, "clips": DATA.c})
@@ -164,6 +182,6 @@ def test_what_cannot_be_fitted_is_said(y: np.ndarray) -> None:
 
 def test_a_search_that_was_cut_short_does_not_count_as_converged(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search stays where it began, and Newton's steps after it are next to nothing."""
-    monkeypatch.setattr("scipy.optimize.minimize", lambda f, x0, **_: OptimizeResult(x=x0, fun=f(x0)))
+    monkeypatch.setattr("scipy.optimize.minimize", lambda f, x0, **_: OptimizeResult(x=x0, fun=f(x0)[0]))
     monkeypatch.setattr("analysis.engines.ordinal._hessian", lambda f, at, free: 1e9 * np.eye(len(free)))
     assert not fit_ordinal(DATA.y, X, [DATA.p]).converged
