@@ -18,6 +18,7 @@ from analysis.errors import AnalysisError
 Slopes = Callable[[np.ndarray], tuple[float, np.ndarray]]
 LOWEST, HIGHEST = -6.0, 3.0  # of the log standard deviations
 NOTHING = -4.5  # of the same: one percent of a logit, from where down the likelihood is flat
+ENDLESS = 20.0  # logits: an effect over its whole range that is no surer than this has no estimate
 BEGIN, SOME = -0.7, (-3.0, -1.5, -0.7)  # of the same: where a search begins, and what is tried where it ended at none
 
 
@@ -360,6 +361,9 @@ def _fitted(
     # A slope of .01 moves the log likelihood by less than a thousandth; with more answers it is steeper everywhere.
     good = slope < 1e-2 * max(1.0, len(codes) / 1000) and bool(np.all(np.diag(covariance) > 0))
     good = good and bool(np.all(at[p + levels - 1 :] < HIGHEST - 1e-3))
+    # Where all answers to something lie at one end, its effect has none: the search stops where the likelihood is flat.
+    over = np.concatenate([np.ptp(model.x, axis=0), np.ones(levels - 1)])
+    good = good and bool(np.all(np.sqrt(np.diag(covariance)) * over < ENDLESS))
     sds = np.where(at[p + levels - 1 :] <= NOTHING, 0.0, sds)
     return (beta, covariance, thresholds, value), sds, good
 

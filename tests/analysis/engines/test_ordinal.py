@@ -180,6 +180,21 @@ def test_what_cannot_be_fitted_is_said(y: np.ndarray) -> None:
         fit_ordinal(y, X[:n], [DATA.p[:n]])
 
 
+@pytest.mark.parametrize("people", [60, 12])
+@pytest.mark.parametrize("end", [1, 5])
+@pytest.mark.parametrize("factors", ["pc", "p", ""], ids=str)
+def test_an_effect_without_an_end_is_no_estimate(end: int, factors: str, people: int) -> None:
+    """All answers to one of three lie at an end: R's clm and clmm give 20 to 30 with errors of thousands, and warn."""
+    data = DATA[DATA.p < people]
+    x, groups = X[data.index], [data[f] for f in factors]
+    assert fit_ordinal(data.y, x, groups).converged
+    fit = fit_ordinal(np.where(data.g == 2, end, data.y), x, groups)
+    assert not fit.converged
+    assert fit.state == "not converged"
+    # What is measured in other units is as sure as it was.
+    assert fit_ordinal(data.y, x * 1e-4, groups).converged
+
+
 def test_a_search_that_was_cut_short_does_not_count_as_converged(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search stays where it began, and Newton's steps after it are next to nothing."""
     monkeypatch.setattr("scipy.optimize.minimize", lambda f, x0, **_: OptimizeResult(x=x0, fun=f(x0)[0]))
