@@ -215,3 +215,14 @@ def test_the_largest_of_two_ends_has_its_side(config: ExperimentConfig) -> None:
 
 def test_sevens_are_in_every_language() -> None:
     assert {len(x) for x in SEVEN.values()} == {7}
+
+
+def test_every_screen_of_a_session_is_among_them(config: ExperimentConfig) -> None:
+    """Counted by hand from what a person meets in the default study: asked to agree, told, asked what sounds, and so on to the end."""
+    found = {name.split(", page")[0] for name, _ in screens(composer(SIZES[2], "en", 1.0), config, "en")}
+    assert found >= {
+        "consent", "special", "declined", "too young", "sure", "sound", "sound, call", "tone, left", "tone, right", "tone, both", "level",
+        "practice", "preference, introduction", "ratings, introduction", "pause", "stop", "broken, again", "broken, call",
+        "huggins", "huggins, question", "antiphase", "antiphase, question", "headphones failed", "end",
+    }  # fmt: skip
+    assert sum(name.startswith("question ") for name in found) > 20
