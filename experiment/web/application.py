@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("tastelab.web")
 STATIC = Path(__file__).parent / "static"
 COOKIE = "tastelab"
+NOTHING = "there is nothing here"
 CODE = re.compile(r"participant [^\s:]+")  # as errors name people
 MOST = 64 * 1024  # bytes of a message
 RATE, BURST = 10.0, 60.0  # messages a second of one link, and how many at once
@@ -177,7 +178,7 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
 
     def served(request: Request, name: str) -> Response:
         if name not in files:
-            return line(404, "there is nothing here")
+            return line(404, NOTHING)
         kind = TYPES.get(Path(name).suffix, "application/octet-stream")
         if not unpacks(request.headers.get("accept-encoding", "")):
             return Plain(files[name], media_type=kind, headers={"Vary": "Accept-Encoding"})
@@ -194,12 +195,12 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
         return Plain(found, media_type="audio/flac")
 
     async def lab_page(request: Request) -> Response:
-        return served(request, "lab.html") if lab is not None else line(404, "there is nothing here")
+        return served(request, "lab.html") if lab is not None else line(404, NOTHING)
 
     async def lab_data(request: Request) -> Response:
         given = re.fullmatch(r"Bearer (\S{1,200})", request.headers.get("authorization", ""))
         if lab is None or not links.take("lab", time.monotonic()):
-            return line(404, "there is nothing here")
+            return line(404, NOTHING)
         found = await run_in_threadpool(lab, given[1] if given else "")
         return line(401, "this is not the key") if found is None else JSONResponse(found)
 
@@ -218,7 +219,7 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
 
     async def not_there(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 500)
-        return line(status, "there is nothing here" if status == 404 else "not in this way")
+        return line(status, NOTHING if status == 404 else "not in this way")
 
     async def not_now(request: Request, error: Exception) -> Response:
         log.error("%s", CODE.sub("participant", str(error)))  # for whoever runs the server; it names nobody
@@ -244,4 +245,13 @@ class _Safe:
                 message["headers"] = headers + [(k.lower().encode(), v.encode()) for k, v in SAFE.items()]
             await send(message)
 
-        await self.app(scope, receive, safely if scope["type"] == "http" else send)
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif any(
+            letter < " " for letter in scope["path"]
+        ):  # routes take an address with a line's end for the one without
+            from starlette.responses import JSONResponse
+
+            await JSONResponse({"error": NOTHING}, 404)(scope, receive, safely)
+        else:
+            await self.app(scope, receive, safely)

@@ -76,6 +76,12 @@ MET: list[Request] = [
     ("GET", "/sound/%C2%80", {}, b"", None),
     ("GET", "/sound/0%2F", {}, b"", None),
     ("GET", "/lab/", {}, b"", None),
+    *[
+        ("GET", f"{address}%0A", {}, b"", None)
+        for address in ("/", "/lab", "/static/../", "/sound/0", "/p/0", "/static/main.js")
+    ],
+    ("POST", "/api/withdraw%0A", HEADERS, b'{"sure": true}', None),
+    ("POST", "/api/alive%0A", HEADERS, b"{}", None),
     ("POST", "/api/withdraw", HEADERS, b'{"sure": true, "\\u001e": null}', None),
 ]
 
