@@ -74,13 +74,15 @@ class _Ordinal:
         self.q = int(starts[-1])
         self.u = np.zeros(self.q)
         # As in `analysis.engines.mixed`: the block of the factor with most levels is diagonal and is eliminated.
-        large = int(np.argmax(self.sizes)) if self.sizes else 0
+        large = self.largest = int(np.argmax(self.sizes)) if self.sizes else 0
         self.large = slice(int(starts[large]), int(starts[large + 1])) if self.sizes else slice(0, 0)
         self.rest = np.setdiff1d(np.arange(self.q), np.arange(self.large.start, self.large.stop))
-        self.first = factors[large] if self.sizes else np.zeros(0, dtype=int)
         place = np.zeros(self.q, dtype=int)
         place[self.rest] = np.arange(len(self.rest))
-        self.others = [place[c] for k, c in enumerate(self.columns) if k != large]
+        # Each answer's level of each factor, as a place in its block.
+        self.rows = [f if k == large else place[c] for k, (f, c) in enumerate(zip(factors, self.columns, strict=True))]
+        self.first = self.rows[large] if self.sizes else np.zeros(0, dtype=int)
+        self.others = [r for k, r in enumerate(self.rows) if k != large]
 
     def parts(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Effects, increasing thresholds (first, then log gaps) and standard deviations from the free parameters."""
@@ -117,9 +119,8 @@ class _Ordinal:
         eta = self.x @ beta + sum(scale[c] * u[c] for c in self.columns)
         d = _Derivatives(eta, self.y, thresholds)
         leverage, by_factor = curve.leverage(scale)
-        z = curve.solve(
-            self._spread(leverage * d.weight_eta, scale)
-        )  # what a push at the random effects adds by the determinant
+        # What a push at the random effects adds by the determinant.
+        z = curve.solve(self._spread(leverage * d.weight_eta, scale))
         moved = sum((scale[c] * z[c] for c in self.columns), np.zeros(len(eta)))
         # Of an answer's predictor, of its upper and of its lower cut.
         by_eta = -2 * d.slope + leverage * d.weight_eta - moved * d.weight
@@ -237,10 +238,7 @@ class _Curve:
         of = self.of
         if not of.sizes:
             return np.zeros(len(of.y)), []
-        large = int(np.argmax(of.sizes))
-        rows = [of.first if k == large else None for k in range(len(of.sizes))]
-        others = iter(of.others)
-        rows = [next(others) if r is None else r for r in rows]
+        rows, large = of.rows, of.largest
         own = 1 / self.diagonal
         q = self.thin.shape[1]
         inverse = cho_solve(self.factor, np.eye(q), check_finite=False) if self.factor is not None else np.zeros((0, 0))

@@ -74,7 +74,7 @@ def _of(part: pd.DataFrame, taste: str, alternative: str) -> dict[str, Any]:
     except AnalysisError:
         return row | {"state": "too few"}
     estimate, variance = float(fit.beta[0]), float(fit.covariance[0, 0])
-    if not (np.isfinite(variance) and variance > 0):
+    if not (fit.converged and np.isfinite(variance) and variance > 0):
         return row | {"state": "not converged"}
     error = variance**0.5
     df, z = clips - 2, estimate / error

@@ -30,7 +30,7 @@ from experiment.looks import (
 )
 from experiment.web.links import TOKEN
 from experiment.web.messages import Alive, Done, MessageError, Opened, Strict, Withdrawal, read
-from experiment.web.site import Refused, Site
+from experiment.web.site import NOTHING, Refused, Site
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("tastelab.web")
 STATIC = Path(__file__).parent / "static"
 COOKIE = "tastelab"
-NOTHING = "there is nothing here"
 CODE = re.compile(r"participant [^\s:]+")  # as errors name people
 MOST = 64 * 1024  # bytes of a message
 RATE, BURST = 10.0, 60.0  # messages a second of one link, and how many at once
@@ -247,9 +246,8 @@ class _Safe:
 
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif any(
-            letter < " " for letter in scope["path"]
-        ):  # routes take an address with a line's end for the one without
+        elif any(letter < " " for letter in scope["path"]):
+            # Routes take an address with a line's end for the one without.
             from starlette.responses import JSONResponse
 
             await JSONResponse({"error": NOTHING}, 404)(scope, receive, safely)

@@ -32,6 +32,7 @@ from experiment.web.messages import Done, MessageError, Opened, did_of
 from experiment.web.showing import Addresses, Shown, Sound, around, made, pressed, shown, sounds, turn
 
 STATION = "web"
+NOTHING = "there is nothing here"
 AWAY = 75.0  # s without a sign of life after which a session may be gone on with in another window without asking
 BEAT = 25.0  # s between a window's signs of life
 
@@ -334,7 +335,7 @@ class Site:
         found = self.store.together(lambda: self._sounds(token)).get(address)
         sound = None if found is None else self.clips.read(found[1]) if found[0] == "clip" else made(found)
         if sound is None:
-            raise Refused(404, "there is nothing here")
+            raise Refused(404, NOTHING)
         return sound
 
     def _sounds(self, token: str | None) -> dict[str, Sound]:

@@ -164,8 +164,8 @@ def test_a_fit_without_curvature_is_told_and_gives_no_number(
 ) -> None:
     from types import SimpleNamespace
 
-    for variance in (0.0, -1.0, np.nan, np.inf):
-        flat = SimpleNamespace(beta=np.array([1.0]), covariance=np.array([[variance]]), state="ok")
+    for variance, converged in ((0.0, True), (-1.0, True), (np.nan, True), (np.inf, True), (0.1, False)):
+        flat = SimpleNamespace(beta=np.array([1.0]), covariance=np.array([[variance]]), state="ok", converged=converged)
         monkeypatch.setattr("analysis.identification.naming.fit_ordinal", lambda *_, flat=flat: flat)
         row = naming(answers)[0]
         assert (row["state"], row["effect"], row["p"], row["n"]) == ("not converged", None, None, 300)
