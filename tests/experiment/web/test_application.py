@@ -357,3 +357,14 @@ def test_while_the_database_is_away_every_address_says_so(
     assert [r.getMessage() for r in caplog.records if r.name == "tastelab.web"] == [
         "the database did not come back"
     ] * 2
+
+
+def test_what_a_browser_may_do_is_said_of_every_answer(home: Callable[..., Prepared]) -> None:
+    """OWASP's secure headers, each with its own value."""
+    with at(home()) as client:
+        for address in ("/", "/nowhere", "/%0A"):
+            told = client.get(address).headers
+            assert told["referrer-policy"] == "no-referrer"
+            assert told["x-content-type-options"] == "nosniff"
+            assert told["cross-origin-opener-policy"] == "same-origin"
+            assert told["permissions-policy"].startswith("camera=(), microphone=()")
