@@ -19,6 +19,7 @@ from stimuli.errors import StimulusError
 from stimuli.names import spelled, told
 
 FILE = "manifest.json"
+GROUP = 5000  # rows of a row group of its table
 
 
 @dataclass
@@ -201,7 +202,7 @@ def write_table(folder: Path) -> Path:
         rows.append(flat)
     path = folder / "manifest.parquet"
     partial = path.with_suffix(f".{os.getpid()}.partial")
-    pd.DataFrame(rows).to_parquet(partial, index=False)
+    pd.DataFrame(rows).to_parquet(partial, index=False, row_group_size=GROUP)
     os.replace(partial, path)
     return path
 

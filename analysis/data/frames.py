@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from analysis.data.compared import Conditions
+from analysis.data.fetched import PART, fetched
 from analysis.data.identified import IDENTIFIED, REPEATED, identified, nothing, repeated
 from analysis.data.numbered import answered, answering, numbered
 from analysis.data.planned import Planned, planned
@@ -187,7 +188,7 @@ def load(engine: Engine, study: str, kind: str | None = None) -> StudyData:
         .order_by(SessionRow.id, Trial.position, Response.id)
     )
     with engine.connect() as connection:
-        rows = pd.DataFrame(connection.execute(query).mappings().all())
+        rows = fetched(connection, query)
         definition = connection.execute(select(StudyRow.definition).where(StudyRow.name == study)).scalar_one()
         counted = (
             select(SessionRow.status, func.count())
@@ -269,7 +270,9 @@ def digest_of(frames: Iterable[pd.DataFrame]) -> str:
             (over, under), *_ = pairs
             named = {"clip_over": f"clip_{over}", "clip_under": f"clip_{under}"}
             frame = frame.drop(columns=["over", "under"]).rename(columns=named)
-        digest.update(frame.to_csv(index=False).encode())
+        for start in range(0, max(1, len(frame)), PART):
+            part = frame.iloc[start : start + PART]
+            digest.update(part.to_csv(index=False, header=start == 0).encode())
     return digest.hexdigest()
 
 

@@ -5,7 +5,7 @@ Size, embedding and reference set change these values (Gui et al. 2023, arXiv 23
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,17 @@ import numpy as np
 from analysis.data.compared import Conditions
 from analysis.errors import AnalysisError
 from analysis.sound.embedding import embed_clips, level
-from analysis.sound.fad import Moments, bootstrap, distance, each, extrapolate, kernel_distance, thin
+from analysis.sound.fad import (
+    Moments,
+    bootstrap,
+    distance,
+    each,
+    extrapolate,
+    frames_of_each,
+    kernel_distance,
+    moments,
+    thin,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,13 +78,6 @@ def load_reference(where: str, name: str) -> Reference:
     return Reference(folder.name, [space.embed(level(load_mono(p, space.rate))) for p in files])
 
 
-def _gathered(clips: list[np.ndarray]) -> Moments:
-    out = Moments(clips[0].shape[1])
-    for c in clips:
-        out.add(c)
-    return out
-
-
 def analyse(
     rows: list[ClipRow],
     folder: Path,
@@ -99,7 +102,7 @@ def analyse(
     for k, name in enumerate(names):
         reference = load_reference(where, name)
         frames = thin(np.concatenate(reference.clips), 2500)
-        wanted = _gathered([frames])
+        wanted = moments(frames)
         for model in conditions.order(r.model for r in rows):
             drawn = len(out["distances"])  # seeds the draws of all this condition's sets: no name of a taste does
             for taste in ["all", *sorted({r.taste for r in rows if r.taste})]:
@@ -109,10 +112,10 @@ def analyse(
                 )
                 if not chosen:
                     continue
-                clips = [thin(vectors[name][r.sha256], FRAMES) for r in chosen]
+                clips = (thin(vectors[name][r.sha256], FRAMES) for r in chosen)
                 head = {
-                    "model": model, "taste": taste, "embedding": name, "reference": reference.name, "n": len(clips),
-                    "n_reference": len(reference.clips), "n_frames": int(sum(len(c) for c in clips)), "width": wanted.width,
+                    "model": model, "taste": taste, "embedding": name, "reference": reference.name, "n": len(chosen),
+                    "n_reference": len(reference.clips), "width": wanted.width,
                     "seconds": float(np.mean([r.seconds for r in chosen])),
                 }  # fmt: skip
                 rng = np.random.default_rng([seed, k, drawn])
@@ -128,36 +131,40 @@ def analyse(
 
 def _measured(
     head: dict[str, Any],
-    clips: list[np.ndarray],
+    clips: Iterable[np.ndarray],
     frames: np.ndarray,
     wanted: Moments,
     resamples: int,
     rng: np.random.Generator,
     fits: list[dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """The rows of one set of clips in one space."""
-    value = distance(_gathered(clips), wanted)
-    low, high = bootstrap(clips, wanted, resamples, rng) if len(clips) > 1 else (None, None)
-    deficient = head["n_frames"] <= head["width"]
+    """The rows of one set of clips in one space; each clip is looked at once, and of many a few frames are kept."""
+    n = head["n"]
+    found, few, parts = Moments(wanted.width), list[np.ndarray](), list[np.ndarray]()
+    for own in clips:
+        found.add(own)
+        few.append(thin(own, frames_of_each(n)))
+        parts.append(thin(own, max(4, KERNEL_FRAMES // n)))
+    value, deficient = distance(found, wanted), found.n <= wanted.width
+    head = head | {"n_frames": found.n}
+    low, high = bootstrap(few, wanted, resamples, rng, value) if n > 1 else (None, None)
     rows = [head | {"metric": "FAD", "value": value, "ci_low": low, "ci_high": high, "rank_deficient": deficient}]
-    if head["taste"] == "all" and len(clips) >= 8:
-        found = extrapolate(clips, wanted, rng)
-        half = 1.96 * found.error
+    if head["taste"] == "all" and n >= 8:
+        line = extrapolate(few, wanted, rng)
+        half = 1.96 * line.error
         rows.append(
             head
             | {
-                "metric": "FAD-infinity", "value": found.value, "ci_low": found.value - half, "ci_high": found.value + half,
-                "rank_deficient": deficient, "r_squared": found.r_squared,
+                "metric": "FAD-infinity", "value": line.value, "ci_low": line.value - half, "ci_high": line.value + half,
+                "rank_deficient": deficient, "r_squared": line.r_squared,
             }
         )  # fmt: skip
         fits += [
             {"model": head["model"], "embedding": head["embedding"], "n": int(n), "value": float(v)}
-            for n, v in zip(found.sizes, found.values, strict=True)
+            for n, v in zip(line.sizes, line.values, strict=True)
         ]
-    few = thin(frames, KERNEL_FRAMES)
-    each = max(4, KERNEL_FRAMES // len(clips))
-    parts = [thin(c, each) for c in clips]
-    kernel = kernel_distance(np.concatenate(parts), few)
+    # Of many clips, those that lie evenly in their order, which is by hash: a kernel distance is unbiased by any of them.
+    kernel = kernel_distance(thin(np.concatenate(parts), KERNEL_FRAMES), thin(frames, KERNEL_FRAMES))
     rows.append(head | {"metric": "KAD", "value": kernel, "ci_low": None, "ci_high": None, "rank_deficient": None})
     return rows
 

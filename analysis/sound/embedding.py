@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.errors import AnalysisError
-from stimuli import waiting
+from analysis.sound.packed import Kept, keep, pack
 from stimuli.manifest import Glance, known_rows, ordered
 from stimuli.units import Account, Unit, attempt, found_of
 
@@ -28,18 +28,22 @@ def level(audio: np.ndarray) -> np.ndarray:
 
 def embed_clips(
     rows: list[ClipRow], folder: Path, names: list[str], cache: Path, progress: Progress | None = None
-) -> dict[str, dict[str, np.ndarray]]:
-    """Embed clips: space -> clip hash -> (frames, width); each kept in `cache` under the clip's hash."""
-    out: dict[str, dict[str, np.ndarray]] = {name: {} for name in names}
+) -> dict[str, Kept]:
+    """Embed clips that are not embedded yet, each kept in `cache` under the hash of its sound; returns what is kept of them by space."""
+    there = {name: Kept(space_folder(cache, name)) for name in names}
     for i, row in enumerate(rows):
-        for name in names:
-            path = kept_as(cache, name, row)
-            if not path.exists():
+        for name, kept in there.items():
+            if row.sha256 not in kept:
                 embed(row, folder, name, cache)
-            out[name][row.sha256] = np.load(path, allow_pickle=False)
         if progress:
             progress(i + 1, len(rows), row.clip)
-    return out
+    return {name: packed(cache, name) for name in names}
+
+
+def packed(cache: Path, name: str) -> Kept:
+    """What is kept of a space, in parts where it is much."""
+    pack(space_folder(cache, name))
+    return Kept(space_folder(cache, name))
 
 
 def embed(row: ClipRow, folder: Path, name: str, cache: Path) -> None:
@@ -49,23 +53,13 @@ def embed(row: ClipRow, folder: Path, name: str, cache: Path) -> None:
 
     space = open_space(name)
     vectors = space.embed(level(load_mono(folder / row.file, space.rate))).astype(np.float32)
-    path = kept_as(cache, name, row)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = waiting.partial(path)
-    with unfinished.open("wb") as file:
-        np.save(file, vectors)
-    unfinished.replace(path)
+    keep(space_folder(cache, name), row.sha256, vectors)
 
 
-def kept_as(cache: Path, name: str, row: ClipRow) -> Path:
-    """Where a clip's embedding lies."""
-    return cache / _folder(name) / f"{row.sha256}.npy"
-
-
-def _folder(name: str) -> str:
+def space_folder(cache: Path, name: str) -> Path:
     """A space's folder in the cache: shipped ones by name, others by a hash of where they come from."""
     kind, colon, where = name.partition(":")
-    return name if not colon else f"{kind}-{hashlib.sha256(where.encode()).hexdigest()[:10]}"
+    return cache / (name if not colon else f"{kind}-{hashlib.sha256(where.encode()).hexdigest()[:10]}")
 
 
 class Embeddings:
@@ -83,24 +77,30 @@ class Embeddings:
 
     def done(self, units: Sequence[Unit]) -> set[str]:
         """Those that every space has."""
-        rows = known_rows(self.folder)
-        return {u.name for u in units if u.name in rows and not self._missing(rows[u.name])}
+        rows, there = known_rows(self.folder), self._kept()
+        return {u.name for u in units if u.name in rows and not _missing(rows[u.name], there)}
 
-    def _missing(self, row: ClipRow) -> list[str]:
-        return [name for name in self.spaces if not kept_as(self.cache, name, row).exists()]
+    def _kept(self) -> dict[str, Kept]:
+        return {name: Kept(space_folder(self.cache, name)) for name in self.spaces}
 
     def make(self, names: Sequence[str], account: Account) -> None:
         """Clip by clip."""
-        rows = Glance(self.folder).of(names)
+        rows, there = Glance(self.folder).of(names), self._kept()
         for name in names:
-            attempt(account, [name], partial(self._embed, rows))
+            attempt(account, [name], partial(self._embed, rows, there))
 
-    def _embed(self, rows: dict[str, ClipRow], clips: Sequence[str]) -> None:
+    def _embed(self, rows: dict[str, ClipRow], there: dict[str, Kept], clips: Sequence[str]) -> None:
         for clip in clips:
             if clip not in rows:
                 raise AnalysisError(f"{clip}: no such clip in {self.folder}")
-            for name in self._missing(rows[clip]):
+            for name in _missing(rows[clip], there):
                 embed(rows[clip], self.folder, name, self.cache)
 
     def gather(self) -> None:
-        """Each lies where it is looked for."""
+        """Each lies where it is looked for; of many, parts are made."""
+        for name in self.spaces:
+            pack(space_folder(self.cache, name))
+
+
+def _missing(row: ClipRow, there: dict[str, Kept]) -> list[str]:
+    return [name for name, kept in there.items() if row.sha256 not in kept]

@@ -208,19 +208,34 @@ def thin(frames: np.ndarray, most: int) -> np.ndarray:
     return frames if len(frames) <= most else frames[np.linspace(0, len(frames) - 1, most).astype(int)]
 
 
+def frames_of_each(clips: int, frames: int = 600) -> int:
+    """How many frames of each of so many clips resamples are drawn of."""
+    return max(4, frames // clips)
+
+
 def bootstrap(
-    clips: Sequence[np.ndarray], reference: Moments, resamples: int, rng: np.random.Generator, frames: int = 600
+    clips: Sequence[np.ndarray],
+    reference: Moments,
+    resamples: int,
+    rng: np.random.Generator,
+    value: float | None = None,
 ) -> tuple[float, float]:
     """Centred bootstrap 95 % interval of the distance over clips.
 
     Resampled sets repeat clips, which lifts a Fréchet distance: the spread of the resamples is put around the value
-    itself, and cut at zero. The spread is taken on at most `frames` frames of all clips together.
+    itself, and cut at zero. The spread is taken on a few frames of each clip (`frames_of_each`).
+
+    Parameters
+    ----------
+    value : float, optional
+        The distance itself; default: that of these frames.
     """
-    all_frames = Moments(reference.width)
-    for c in clips:
-        all_frames.add(c)
-    value = distance(all_frames, reference)
-    seen = _seen([thin(c, max(4, frames // len(clips))) for c in clips], reference)
+    if value is None:
+        found = Moments(reference.width)
+        for c in clips:
+            found.add(c)
+        value = distance(found, reference)
+    seen = _seen([thin(c, frames_of_each(len(clips))) for c in clips], reference)
     draws = rng.integers(len(clips), size=(resamples, len(clips)))
     values = np.array([seen.value(np.bincount(d, minlength=len(clips)).astype(float)) for d in draws])
     low, high = value + np.quantile(values - values.mean(), [0.025, 0.975])
@@ -245,7 +260,6 @@ def extrapolate(
     rng: np.random.Generator,
     steps: int = 10,
     repeats: int = 4,
-    frames: int = 600,
 ) -> Extrapolation:
     """Extrapolate the distance to infinitely many clips, from subsets of clips without repetition.
 
@@ -257,7 +271,7 @@ def extrapolate(
     n = len(clips)
     if n < 8:
         raise AnalysisError(f"{n} clips are too few to extrapolate from; eight are needed")
-    seen = _seen([thin(c, max(4, frames // n)) for c in clips], reference)
+    seen = _seen([thin(c, frames_of_each(n)) for c in clips], reference)
     sizes = np.unique(np.linspace(max(4, n // 4), n, steps).astype(int))
     values = []
     for size in sizes:

@@ -1,5 +1,6 @@
 """Distances of clips to reference music: levels, sets by condition and taste, and whether the nearer clip fits better."""
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from analysis.errors import AnalysisError
 from analysis.sound import distances
 from analysis.sound.distances import Reference, against_preference, analyse, embed_clips, level, load_reference
 from analysis.sound.fad import frechet_distance, kernel_distance
+from analysis.sound.packed import keep
 from stimuli.manifest import ClipRow
 
 ROW = ClipRow(
@@ -295,3 +297,28 @@ def test_answers_that_can_not_be_placed_are_left_out() -> None:
     x, y = against_preference(both, preference, 5)
     assert (x["embedding"], y["embedding"]) == ("x", "y")
     assert x["difference"] == pytest.approx(-y["difference"], rel=1e-6)
+
+
+def test_many_clips_are_not_held_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """400 clips of 100 kB each; a kernel distance of many is of no more frames than of few."""
+    rng, rows = np.random.default_rng(2), []
+    for i in range(400):
+        row = replace(ROW, clip=f"c{i}", number=i, sha256=f"s{i:03d}")
+        keep(tmp_path / "x", row.sha256, rng.normal(size=(400, 64)).astype(np.float32))
+        rows.append(row)
+    reference = Reference("r", [rng.normal(size=(30, 64)).astype(np.float32) for _ in range(5)])
+    monkeypatch.setattr(distances, "load_reference", lambda where, name: reference)
+    compared = []
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> float:
+        compared.append((len(a), len(b)))
+        return 0.0
+
+    monkeypatch.setattr(distances, "kernel_distance", kernel)
+    tracemalloc.start()
+    tables = analyse(rows, tmp_path, ["x"], "w", tmp_path, resamples=5)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6  # all are 41 MB
+    assert [(r["n"], r["n_frames"]) for r in tables["distances"] if r["metric"] == "FAD"] == [(400, 24_000)] * 2
+    assert compared == [(1500, 150)] * 2

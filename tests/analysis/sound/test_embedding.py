@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.sound import embedding
+from analysis.sound import embedding, packed
 from analysis.sound.embedding import Embeddings, embed_clips
 from stimuli.manifest import ClipRow, read_manifest, write_manifest
 from tests.stimuli.test_units import Told
@@ -21,9 +21,8 @@ def spaces(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
     def embed(row: ClipRow, folder: Path, name: str, cache: Path) -> None:
         calls.append((name, row.clip))
-        path = embedding.kept_as(cache, name, row)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, np.frombuffer(row.sha256[-8:].encode(), dtype=np.uint8).astype(np.float32)[None])
+        own = np.frombuffer(row.sha256[-8:].encode(), dtype=np.uint8).astype(np.float32)[None]
+        packed.keep(embedding.space_folder(cache, name), row.sha256, own)
 
     monkeypatch.setattr(embedding, "embed", embed)
     return calls
@@ -54,3 +53,25 @@ def test_a_clip_is_done_when_every_space_has_it(tmp_path: Path, spaces: list[tup
     assert len(spaces) == 2 * len(rows)
     for row in rows:
         assert bytes(found["musicnn"][row.sha256].astype(np.uint8)[0]).decode() == row.sha256[-8:]
+
+
+def test_clips_in_parts_are_not_embedded_again(
+    tmp_path: Path, spaces: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taking in packs them; the step, another run and the report find them there."""
+    monkeypatch.setattr(packed, "PART", 3)
+    folder, cache = tmp_path / "stimuli", tmp_path / "embeddings"
+    folder.mkdir()
+    write_manifest(folder, [clip("sweet", "nano-base", n) for n in range(8)])
+    rows = read_manifest(folder)
+    step = Embeddings(folder, ["codec"], cache)
+    names = [u.name for u in step.units()]
+    step.make(names[:7], Told())
+    step.gather()
+    assert sorted(p.suffix for p in (cache / "codec").iterdir()) == [".npy", ".parquet", ".parquet"]
+    assert step.done(step.units()) == set(names[:7])
+    step.make(names, Told())
+    found = embed_clips(rows, folder, ["codec"], cache)["codec"]
+    assert len(spaces) == 8  # each once
+    for row in rows:
+        assert bytes(found[row.sha256].astype(np.uint8)[0]).decode() == row.sha256[-8:]
