@@ -1,8 +1,9 @@
 """The default study on a real Slurm of this machine, beside the same here: equal to the digit, whatever is killed meanwhile.
 
-A controller and two node daemons on loopback (`tests.slurm`). Clips are short and few, the networks those that ship. A node is lost as
-by a power cut, a job is cancelled, the submitting process is killed, and jobs meet their time limit; then manifests, sounds, embeddings
-and every table of the report are held against those of a run without a cluster. Given a folder, it goes on where it was stopped.
+A controller and two node daemons on loopback (`tests.slurm`). The networks are those that ship. A node is lost as by a power cut, a job
+is cancelled, the submitting process is killed, and jobs meet their time limit; then manifests, sounds, embeddings and every table of
+the report are held against those of a run without a cluster. Beside it a first user's day (`benchmarks.firstday`). Given a folder, it
+goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -20,14 +21,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.firstday import first_day
+
 ROOT = Path(__file__).resolve().parent.parent
-CLIPS, SECONDS, PEOPLE = 4, 2, 24
-STUDY = "small"
+PEOPLE = 111
+STUDY = "multimodal-symphony"
 SITE = """
 minutes = 30
 block = 8
 [steps.generate]
-block = 4            # a set
+block = 5            # a set
 [steps.embeddings]
 minutes = 2          # too short for a block: jobs go on where they were stopped
 block = 32
@@ -43,10 +46,8 @@ class Runs:
         self.folder, self.events, self.all = folder, list[str](), list[subprocess.Popen[str]]()
         self.began = time.monotonic()
         self.environment = os.environ | environment | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        from tests.conftest import write_small_study
-
         folder.mkdir(parents=True, exist_ok=True)
-        self.study = write_small_study(folder)
+        self.study = ROOT / "study.toml"
         self.site = folder / "site.toml"
         self.site.write_text(SITE)
 
@@ -207,8 +208,9 @@ def cluster(folder: Path | None = None) -> dict[str, Any]:
         runs.rest(wild)
         runs.told("people and report of what the cluster made")
         return {
-            "slurm": slurm.version, "nodes": len(slurm.nodes), "accounting": False, "clips": CLIPS, "seconds": SECONDS, "people": PEOPLE,
-            **compared(local, wild), "disturbances": found, "log": runs.events,
+            "slurm": slurm.version, "nodes": len(slurm.nodes), "accounting": False, "study": STUDY, "people": PEOPLE,
+            **compared(local, wild), "disturbances": found, "first_day": first_day(work / "day", slurm.environment),
+            "log": runs.events,
         }  # fmt: skip
     finally:
         runs.end()

@@ -71,6 +71,24 @@ def clips(n: int, folder: Path) -> dict[str, Callable[[], object]]:
         "reading the manifest": lambda: read_manifest(where),
         "the manifest as Parquet": lambda: write_table(where),
         "units that are done": lambda: (s := heavy("features", study, out)).done(s.units()),
+        **_distances(where, out / study.name / "embeddings"),
+    }
+
+
+def _distances(where: Path, cache: Path) -> dict[str, Callable[[], object]]:
+    """Of embeddings that no network made (60 frames a clip, 64 wide): kept one by one, in parts, and what a report does with them."""
+    from analysis.sound.distances import analyse
+    from analysis.sound.packed import keep, pack
+    from stimuli.manifest import read_manifest
+
+    def kept() -> None:
+        for k, row in enumerate(read_manifest(where)):
+            keep(cache / "codec", row.sha256, np.random.default_rng([2, k]).normal(size=(60, 64)).astype(np.float32))
+
+    return {
+        "embeddings, kept": kept,
+        "embeddings, packed": lambda: pack(cache / "codec"),
+        "distances of a report": lambda: analyse(read_manifest(where), where, ["codec"], "shipped", cache),
     }
 
 
@@ -111,6 +129,7 @@ def sessions(n: int, folder: Path) -> dict[str, Callable[[], object]]:
     from experiment.data.queries import status_rows
     from experiment.data.store import Store
     from experiment.data.withdrawal import withdraw
+    from tastelab.report import build_report
     from tastelab.study import load_study
 
     if not (folder / "survey.csv").exists():
@@ -118,7 +137,8 @@ def sessions(n: int, folder: Path) -> dict[str, Callable[[], object]]:
     study = load_study(ROOT / "study.toml")
     config = study.experiment.model_copy(update={"psytoolkit": ImportConfig(language="en")})
     definition = json.loads(study.model_copy(update={"experiment": config}).model_dump_json())
-    store = Store(f"sqlite:///{folder}/participants.db")
+    url = f"sqlite:///{folder}/participants.db"
+    store = Store(url)
     known = store.ensure_study(study.name, study.title, definition)
     snapshots = folder / "snapshots"
 
@@ -130,6 +150,7 @@ def sessions(n: int, folder: Path) -> dict[str, Callable[[], object]]:
         return withdraw(store, code, study.name)
 
     plain: AnalysisConfig = study.analysis.model_copy(update={"resamples": 200})
+    reported = study.model_copy(update={"experiment": config, "analysis": plain})
     return {
         "importing": lambda: import_psytoolkit(store, known, config, folder / "survey.csv"),
         "status": lambda: status_rows(store, study.name),
@@ -139,6 +160,7 @@ def sessions(n: int, folder: Path) -> dict[str, Callable[[], object]]:
         "paper's preference": lambda: preference.analyse(data().preference, data().middle, plain),
         "paper's ratings": lambda: ratings.analyse(data().ratings, data().people),
         "joint model of preference": lambda: robust.preference(data().preference, data().middle, plain),
+        "the whole report": lambda: build_report(reported, url, folder / "out", "imported"),
         "a withdrawal": leaves,
     }
 
