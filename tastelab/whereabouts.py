@@ -123,8 +123,7 @@ def next_step(
 ) -> tuple[str, str]:
     """A command, without the study's option, and what it is for."""
     answered = sum(n for kind, n in counts.items() if kind != "pilot")  # what was tried is no answer
-    surveyed = study.experiment.psytoolkit is not None and study.experiment.psytoolkit.items
-    if not answered and surveyed and not there:
+    if not answered and study.experiment.psytoolkit is not None and not there:
         return "tastelab experiment import psytoolkit FILE", "read the survey's file"
     if there < wanted and not counts.get("imported"):
         missing = [c for c in study.models.conditions if c.tracks is not None and not c.tracks.is_dir()]

@@ -330,7 +330,7 @@ def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[s
     Returns
     -------
     dict
-        ``own_word``: one row a taste among the adjectives, the declared question of task 2, one-sided, corrected over tastes;
+        ``own_word``: one row a taste among the adjectives, the question of task 2, which no study file declares, one-sided, corrected over tastes;
         ``own_word_ordinal``: the same by a cumulative link mixed model (`analysis.engines.ordinal`), effects in log odds;
         ``prompts``: every adjective and prompt against the mean of the other prompts, two-sided, exploratory, corrected over all.
         All corrections are the study file's.

@@ -121,6 +121,14 @@ def test_surveys_are_imported_and_tracks_are_waited_for(
         assert "when the tracks of 'rendered' lie in" in call().out
 
 
+def test_a_survey_in_the_seed_study_s_layout_is_imported_too(mine: Lived, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its columns need no names in the study file, only its language."""
+    mine.database.unlink()
+    shutil.rmtree(mine.out)
+    mine.study.write_text(mine.study.read_text() + '\n[experiment.psytoolkit]\nlanguage = "en"\n')
+    assert said(mine.folder, monkeypatch)["next"] == "tastelab experiment import psytoolkit FILE"
+
+
 def test_somebody_else_s_database_is_a_mistake(mine: Lived, monkeypatch: pytest.MonkeyPatch) -> None:
     mine.database.write_bytes(b"no database at all" * 100)
     monkeypatch.chdir(mine.folder)
