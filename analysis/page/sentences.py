@@ -235,7 +235,7 @@ def by_taste(
     if not told:
         if family in (None, counted([])):
             return "No test was declared before the data; what follows is exploratory."
-        return "By taste no test was declared before the data; what is said of single tastes is exploratory."
+        return "By taste: no test was declared before the data; what is said of single tastes is exploratory."
     found: dict[str, list[str]] = {}
     for row in told:
         word = verdict(row, alpha, bounds.get(row["taste"]))
@@ -317,11 +317,13 @@ def named_when_asked(tests: list[dict[str, Any]], shares: list[dict[str, Any]], 
         f"({own - other:+.0f} points, mean of {len(both)} tastes); more when asked for {', '.join(found) or 'none'} of {len(tests)} "
         "(mixed logit, one-sided, corrected)"
     )
-    states = "; ".join(
-        dict.fromkeys(w for r in tests if str(r["taste"]) not in lost and (w := state_words(state_of(r))))
-    )
+    states: dict[str, list[str]] = {}
+    for row in tests:
+        if str(row["taste"]) not in lost:
+            states.setdefault(state_words(state_of(row)), []).append(str(row["taste"]))
     said += f"; it {UNKNOWN} for {', '.join(lost)}" if lost else ""
-    return f"{said}{'; ' + states if states else ''}."
+    known = [f"{', '.join(whose)}: {words}" for words, whose in states.items() if words]
+    return f"{'; '.join([said, *known])}."
 
 
 def repeated(row: dict[str, Any]) -> str:

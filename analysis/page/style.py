@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#68737C"
 SERIES = (GREY, BLUE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")  # of conditions, in their declared order
@@ -75,6 +76,18 @@ def by_people(label: str) -> bool:
     return label in ("people", "imported")
 
 
+def whole(figure: Figure) -> Bbox | None:
+    """A figure's area widened to all words that stand on it, inches; None where none goes beyond its edges."""
+    from matplotlib.transforms import Bbox
+
+    drawn = figure.get_tightbbox()
+    width, height = figure.get_size_inches()
+    if drawn.x0 >= 0 and drawn.y0 >= 0 and drawn.x1 <= width and drawn.y1 <= height:
+        return None
+    room = 0.05  # in
+    return Bbox.union([Bbox([[0, 0], [width, height]]), drawn.padded(room)])
+
+
 def save(figure: Figure, folder: Path, name: str, title: str, caption: str, label: str) -> Drawn:
     """Write SVG, PNG and PDF; simulated or driven data is marked across the figure."""
     from matplotlib import pyplot as plt
@@ -86,7 +99,10 @@ def save(figure: Figure, folder: Path, name: str, title: str, caption: str, labe
     svg = folder / f"{name}.svg"
     figure.savefig(svg, metadata={"Date": None})
     figure.set_layout_engine("none")  # the places are found: in all three formats they are those
-    figure.savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None})
-    figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
+    box = whole(figure)
+    if box is not None:
+        figure.savefig(svg, metadata={"Date": None}, bbox_inches=box)
+    figure.savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None}, bbox_inches=box)
+    figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None}, bbox_inches=box)
     plt.close(figure)
     return Drawn(name, title, caption, svg)

@@ -299,8 +299,8 @@ def test_what_is_not_declared_by_taste_is_not_said_of_the_whole_study() -> None:
     sides = Sides("harps", "drums")
     rows = [{"taste": "sweet", "role": "exploratory"}]
     said = sentences.by_taste(rows, sides, 0.05, family="3 declared tests: 3 two-sided")
-    assert said == "By taste no test was declared before the data; what is said of single tastes is exploratory."
-    assert sentences.of_pair(said, sides).startswith("Harps or drums, by taste no test was declared")
+    assert said == "By taste: no test was declared before the data; what is said of single tastes is exploratory."
+    assert sentences.of_pair(said, sides).startswith("Harps or drums, by taste: no test was declared")
     none = sentences.by_taste(rows, sides, 0.05, family="no declared test")
     assert none == "No test was declared before the data; what follows is exploratory."
 
@@ -341,6 +341,15 @@ def test_shares_of_naming_are_means_over_tastes_in_percent() -> None:
     assert sentences.named_when_asked(tests, shares, "base", 0.05) == (
         "Of base a taste was named in 60 % of the answers when it was asked for and in 20 % when it was not (+40 points, mean of 2 "
         "tastes); more when asked for sweet of 2 (mixed logit, one-sided, corrected)."
+    )
+    # Whose fit is in which state is told: "the variance was zero" of one taste says nothing of another.
+    found = zip(
+        ("sweet", "sour", "salty", "bitter"), (0.01, 0.2, 0.3, None), ("singular: clip", "ok", "singular: clip", "not converged"), strict=True
+    )  # fmt: skip
+    tests = [{"taste": t, "p_adjusted": p, "state": state} for t, p, state in found]
+    assert sentences.named_when_asked(tests, shares, "base", 0.05).endswith(
+        "more when asked for sweet of 4 (mixed logit, one-sided, corrected); it can't be told for bitter; "
+        "sweet, salty: the variance of clips was estimated as zero."
     )
     alone = [{"taste": "sweet", "share": 0.75, "chance": None}]
     assert sentences.named_when_asked(tests[:1], alone, "base", 0.05) == (

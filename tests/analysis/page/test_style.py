@@ -54,6 +54,27 @@ def test_the_same_figure_has_the_same_bytes(tmp_path: Path) -> None:
         assert one.with_suffix(suffix).read_bytes() == two.with_suffix(suffix).read_bytes()
 
 
+def test_words_that_are_wider_than_the_figure_are_not_cut(tmp_path: Path) -> None:
+    """As much ink of a long word in a narrow figure as in a wide one, in the file that is shown and in the others."""
+    from matplotlib import image
+    from matplotlib import pyplot as plt
+
+    def ink(width: float) -> int:
+        figure, axis = plt.subplots(figsize=(width, 2))
+        axis.set_xlabel("the music of a condition with a long name fits better", color="#FF0000", fontsize=11)
+        svg = save(figure, tmp_path / str(width), "long", "Long", "A long label.", "people").svg
+        pixels = image.imread(svg.with_suffix(".png"))
+        edges = (pixels[:, :2, 1], pixels[:, -2:, 1], pixels[:2, :, 1], pixels[-2:, :, 1])
+        assert all((edge > 0.9).all() for edge in edges)
+        return int(((pixels[..., 0] > 0.9) & (pixels[..., 1] < 0.5)).sum())
+
+    assert ink(1.5) == pytest.approx(ink(8.0), rel=0.03)
+    sizes = [re.search(r'width="([\d.]+)pt"', (tmp_path / w / "long.svg").read_text()) for w in ("1.5", "8.0")]
+    narrow, wide = (float(found[1]) for found in sizes if found)
+    assert narrow > 2.5 * 72
+    assert wide == 8 * 72  # what holds its words stays as large as it was
+
+
 @pytest.mark.parametrize(
     ("kind", "mark"),
     [("bot", "SIMULATED"), ("driven", "DRIVEN TEST SESSION"), ("person", None), ("imported", None)],
