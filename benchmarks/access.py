@@ -31,49 +31,13 @@ def axe() -> str:
 
 def states(language: str) -> dict[str, dict[str, Any]]:
     """What a browser is sent, by what it is."""
-    from experiment.data.store import Store
-    from experiment.launch import Prepared
-    from tests.experiment.test_own_questions import OWN, config
+    from benchmarks.allkinds import entered
     from tests.experiment.web.test_site import Person
-    from tests.experiment.web.visitor import Visitor, at, written
+    from tests.experiment.web.visitor import Visitor, at
 
-    names = [language, *(x for x in ("en", "it") if x != language)]
-    words = {"en": ("warm", "cold", "left"), "it": ("caldo", "freddo", "sinistra"), "ar": ("دافئ", "بارد", "يسار")}
-
-    def spoken(value: Any) -> Any:
-        # Where a study of the tests has words in English they stand for every language.
-        if isinstance(value, dict):
-            value = {k: spoken(v) for k, v in value.items()}
-            return {**value, **({language: value["en"]} if "en" in value and language not in value else {})}
-        return [spoken(x) for x in value] if isinstance(value, list) else value
-
-    labels = {x: ["1", "2", "3", "4", "5"] for x in names}
-    adjectives = [{"name": n, "words": {x: words[x][k] for x in names}} for k, n in enumerate(("hot", "cold"))]
-    rated = {"kind": "ratings", "clips": 1, "low": 1, "high": 5, "labels": labels, "adjectives": adjectives}
-    tasks = [
-        {"kind": "preference", "trials": 1, "pairs": [["b", "a"]]},
-        rated | {"after": ["valence"]},
-        {"kind": "identification", "clips": 1, "confidence": 5},
-        OWN,
-    ]
-    tastes = {x: {"sweet": {"ar": "حلو"}.get(x, "sweet"), "sour": {"ar": "حامض"}.get(x, "sour")} for x in names}
-    asked = config(
-        **spoken({
-            "tasks": tasks, "demographics": ["sex", "age", "ethnicity", "device"], "languages": names, "taste_words": tastes,
-            "sides": True, "headphones": "huggins_inverted", "level": {"by": "participant"}, "replays": 1,
-            "attention": {"questions": 1, "listening": 1}, "debrief": None, "completion": None,
-        })
-    )  # fmt: skip
     found: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(f"sqlite:///{folder}/p.db")
-        number = store.ensure_study("s", "A study of two", {"experiment": asked.model_dump(mode="json")})
-        rows = [
-            {"clip": f"{t}-{m}-{n}", "taste": t, "model": m, "number": n, "path": None, "sha256": None}
-            for t in ("sweet", "sour") for m in "ab" for n in range(4)
-        ]  # fmt: skip
-        prepared = Prepared(store, number, asked, store.ensure_stimuli(number, rows))
-        written(Path(folder), prepared, 0.3)
+        prepared = entered(Path(folder), language)
         with at(prepared, "person") as client:
             visitor = Visitor(client, prepared, language)
             found["over"] = visitor.run(Person())
@@ -100,7 +64,7 @@ def states(language: str) -> dict[str, dict[str, Any]]:
             )
         finally:
             site.close()
-        store.close()
+        prepared.store.close()
     return found
 
 

@@ -15,6 +15,14 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 Step = Callable[[dict[str, Any]], dict[str, Any]]
+ENDS = (
+    "over",
+    "stopped",
+    "full",
+    "withdrawn",
+    "late",
+    "closed",
+)  # kinds of pages at which a session ends, if nothing can be pressed
 WAIT = 300_000  # ms that something may take before it counts as broken
 NEW = """() => {
   if (document.querySelector("dialog[open]")) return true;
@@ -128,44 +136,63 @@ class Somebody:
         page = self.page
         if seen["kind"] == "dialog":
             page.wait_for_timeout(330)
-            page.keyboard.press("1")
+            self.says_yes()
         elif seen["rows"]:
             each = seen["options"] // seen["rows"]
             for k in range(seen["rows"]):
-                page.locator("table.form tbody tr").nth(k).locator("[role=radio]").nth(
-                    self.random.randrange(each)
-                ).click()
-            self._next()
+                self.press(
+                    page.locator("table.form tbody tr").nth(k).locator("[role=radio]").nth(self.random.randrange(each))
+                )
+            self.goes_on()
         elif seen["options"]:
-            page.locator("[role=radio]").nth(self.random.randrange(seen["options"])).click()
-            self._next()
+            self.press(page.locator("[role=radio]").nth(self.random.randrange(seen["options"])))
+            self.goes_on()
         elif seen["boxes"]:
-            page.locator("[role=checkbox]").nth(self.random.randrange(seen["boxes"])).click()
-            self._next()
+            self.press(page.locator("[role=checkbox]").nth(self.random.randrange(seen["boxes"])))
+            self.goes_on()
         elif seen["slider"]:
-            for _ in range(self.random.randint(1, 4)):
-                page.keyboard.press(self.random.choice(["ArrowLeft", "ArrowRight"]))
-            self._next()
+            self.slides()
+            self.goes_on()
         elif seen["number"]:
-            page.keyboard.type(str(self.random.randint(20, 70)))
-            page.keyboard.press("Enter")
+            self.counts(self.random.randint(20, 70))
         elif seen["words"]:
             page.locator("textarea").fill("What I heard.")
-            self._next()
+            self.goes_on()
         elif seen["buttons"]:
-            name = next((x for x in ("agree", "yes", "next", "play") if x in seen["buttons"]), seen["buttons"][0])
-            button = page.locator(f".row [data-name={name}]")
-            button.scroll_into_view_if_needed()
-            button.click()
+            name = next((x for x in self.chooses if x in seen["buttons"]), seen["buttons"][0])
+            self.press(page.locator(f'.row [data-name="{name}"]'))
 
-    def _next(self) -> None:
-        self.page.locator("[data-name=next]:enabled").click()
+    # How it is done: by the mouse, and by keys where that is shorter.
+    chooses = ("agree", "yes", "next", "play")
+
+    def press(self, node: Any) -> None:
+        """Press a button."""
+        node.scroll_into_view_if_needed()
+        node.click()
+
+    def goes_on(self) -> None:
+        """Press what confirms an answer."""
+        self.press(self.page.locator("[data-name=next]:enabled"))
+
+    def says_yes(self) -> None:
+        """Answer a question that stands over the screen."""
+        self.page.keyboard.press("1")
+
+    def slides(self) -> None:
+        """Put the slider anywhere."""
+        for _ in range(self.random.randint(1, 4)):
+            self.page.keyboard.press(self.random.choice(["ArrowLeft", "ArrowRight"]))
+
+    def counts(self, number: int) -> None:
+        """Answer with a number."""
+        self.page.keyboard.type(str(number))
+        self.page.keyboard.press("Enter")
 
     def run(self, before: Step = lambda seen: seen, after: Step = lambda seen: seen) -> None:
         """To the session's end; `before` is called at every screen, and says which one is there now; `after` when it was answered."""
         while True:
             seen = self.look()
-            if seen["kind"] == "over":
+            if seen["kind"] in ENDS and not seen["buttons"]:
                 return
             seen = before(seen)
             self.act(seen)

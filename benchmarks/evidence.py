@@ -34,6 +34,7 @@ access     axe-core over every state of a session in a browser, at four widths, 
 heard      a browser's sound at the sound card held against the clips; onsets of 100 plays, beside jsPsych's own trial
 link       the first screen over slow 4G, whole sessions over 2 Mbit/s: seconds, bytes, gaps, waiting
 outages    sessions in a browser: the line cut and the page loaded anew at every screen, other windows, an hour's sleep
+ways       whole sessions in a browser, three languages by mouse, finger and keyboard alone; refused, too young, screened out, full, withdrawn
 restarts   sessions in a browser whose server is killed and started again at 30 random moments
 anystudy   400 random study files that can be read: sessions of each run to their end by bots
 speed      seconds of every analysis for 111, 1,000 and 10,000 people (after `make study`, whose clips it uses)
@@ -89,6 +90,7 @@ from benchmarks import (
     studies,
     taste,
     voices,
+    ways,
     wild,
     withdrawals,
     wordings,
@@ -237,6 +239,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "link": link.link,
     "outages": outages.outages,
     "restarts": outages.restarts,
+    "ways": ways.ways,
     "anystudy": studies.anystudy,
     "speed": speed.speed,
     "mixed": mixed.lme4,

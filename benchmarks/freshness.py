@@ -81,6 +81,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "link": ("experiment/web", "benchmarks/link.py"),
     "outages": (*AT_A_LINK, "experiment/data/lease.py", "benchmarks/outages.py", "benchmarks/browsing.py"),
     "restarts": (*AT_A_LINK, "experiment/data/lease.py", "benchmarks/outages.py", "benchmarks/browsing.py"),
+    "ways": (*AT_A_LINK, "benchmarks/ways.py", "benchmarks/browsing.py"),
     "anystudy": (*ROWS, "experiment/config.py", "experiment/tasks", "experiment/design.py"),
     "speed": ("analysis", "benchmarks/analysis.py"),
     "mixed": (*MODEL, "benchmarks/mixed.py"),

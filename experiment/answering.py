@@ -85,11 +85,14 @@ def _read(s: Session, session_id: int) -> Stored:
 def started(store: Store, session_id: int, token: str | None = None) -> Stored:
     """A sitting begins: what was only seen before counts no more.
 
-    With a `token` it is that sitting's own: who comes again with the token of the last sitting goes on with it.
+    With a `token` it is that sitting's own: who comes again with the token of the last sitting goes on with it, but not with one
+    that a required headphone test ended.
     """
     before = store.do(lambda s: s.get_one(SessionRow, session_id).sitting)
     if token is not None and sitting_of(store, session_id) == token:
-        return read(store, session_id)
+        stored = read(store, session_id)
+        if NOT_PASSED not in stored.seen or stored.status != "running":
+            return stored
 
     def sit(s: Session) -> None:
         if not lease.taken(s, session_id, before):

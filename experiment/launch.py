@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,7 @@ def prepare(
     return Prepared(store, study_id, config, store.ensure_stimuli(study_id, entries), otherwise)
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions that a session's header records."""
     found = {"python": platform.python_version(), "system": platform.platform()}

@@ -10,13 +10,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis.errors import AnalysisError
 from stimuli import waiting
 
-PART = 512  # clips of a part
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
+PART = 2048  # clips of a part
 
 
 class Kept(Mapping[str, np.ndarray]):
@@ -26,27 +30,33 @@ class Kept(Mapping[str, np.ndarray]):
         self.folder = folder
         self._parts: dict[str, tuple[Path, int]] = {}
         self._loose: set[str] = set()
-        self._read: set[Path] = set()
+        self._open: dict[Path, ParquetFile] = {}  # to read what a part holds takes longer than to read a clip of it
         self.look()
 
     def look(self) -> None:
         """See what is there now."""
         self._loose = {p.stem for p in self.folder.glob("[!.]*.npy")}
         for path in sorted(self.folder.glob("[!.]*.parquet")):
-            if path not in self._read:
-                self._parts |= {sha256: (path, row) for row, sha256 in enumerate(_clips_of(path))}
-                self._read.add(path)
+            if path not in self._open:
+                self._open[path] = _opened(path)
+                self._parts |= {sha256: (path, row) for row, sha256 in enumerate(_clips_of(self._open[path]))}
 
     def __getitem__(self, sha256: str) -> np.ndarray:
         if sha256 in self._parts:
-            return _row(*self._parts[sha256])
+            return self._row(*self._parts[sha256])
         try:
             return np.asarray(np.load(loose(self.folder, sha256), allow_pickle=False))
         except FileNotFoundError:  # packed meanwhile
             self.look()
             if sha256 not in self._parts:
                 raise KeyError(sha256) from None
-            return _row(*self._parts[sha256])
+            return self._row(*self._parts[sha256])
+
+    def _row(self, path: Path, row: int) -> np.ndarray:
+        found = self._open[path].read_row_group(row, columns=["width", "values"], use_threads=False)
+        values = found["values"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        width = int(found["width"][0].as_py())
+        return np.array(values).reshape(len(values) // width, width)
 
     def __contains__(self, sha256: object) -> bool:
         return sha256 in self._parts or sha256 in self._loose
@@ -107,23 +117,17 @@ def _packed(folder: Path, clips: list[str]) -> bool:
     return True
 
 
-def _clips_of(path: Path) -> list[str]:
-    """The hashes in a part, a row group each."""
+def _opened(path: Path) -> ParquetFile:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return list(pq.read_table(path, columns=["sha256"])["sha256"].to_pylist())
+        return pq.ParquetFile(path, memory_map=True, pre_buffer=False)
     except pa.ArrowException as error:
-        raise AnalysisError(
-            f"{path} is damaged ({str(error).splitlines()[0]}); delete it: its clips are embedded again"
-        ) from None
+        why = str(error).splitlines()[0]
+        raise AnalysisError(f"{path} is damaged ({why}); delete it: its clips are embedded again") from None
 
 
-def _row(path: Path, row: int) -> np.ndarray:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        found = file.read_row_group(row)
-    values = found["values"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return np.asarray(values.reshape(found["frames"][0].as_py(), found["width"][0].as_py()))
+def _clips_of(file: ParquetFile) -> list[str]:
+    """The hashes in a part, a row group each."""
+    return list(file.read(columns=["sha256"])["sha256"].to_pylist())

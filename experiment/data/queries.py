@@ -13,7 +13,7 @@ from experiment.data import marks
 from experiment.data.declared import Change
 from experiment.data.looking import looking
 from experiment.data.store import Store
-from experiment.data.tables import Consent, Declaration, Participant, Response, SessionRow, StudyRow, Trial
+from experiment.data.tables import Consent, Declaration, Participant, Response, Screening, SessionRow, StudyRow, Trial
 
 
 def consent_to(s: Session, session: SessionRow) -> Consent | None:
@@ -166,3 +166,13 @@ def amendments(store: Store, study: str, kind: str | None = None) -> list[dict[s
 def _utc(moment: datetime) -> str:
     """SQLite gives back UTC without a zone, PostgreSQL the server's zone."""
     return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def failed_most(store: Store, session_id: int) -> int:
+    """How often the headphone test was not passed that was failed most often."""
+    found = (
+        select(func.count())
+        .where(Screening.session_id == session_id, Screening.passed.is_(False))
+        .group_by(Screening.test)
+    )
+    return store.do(lambda s: max(s.scalars(found), default=0))

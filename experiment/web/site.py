@@ -17,6 +17,7 @@ from experiment import answering, choices, launch, wire
 from experiment.config import ExperimentConfig
 from experiment.data import lease
 from experiment.data.allotment import FullError
+from experiment.data.queries import failed_most
 from experiment.data.store import Store
 from experiment.data.tables import Screening, SessionRow, StudyRow, Trial, utc_now
 from experiment.data.withdrawal import withdraw
@@ -35,6 +36,7 @@ STATION = "web"
 NOTHING = "there is nothing here"
 AWAY = 75.0  # s without a sign of life after which a session may be gone on with in another window without asking
 BEAT = 25.0  # s between a window's signs of life
+TRIES = 2  # at a headphone test that is required
 
 
 class Refused(Exception):
@@ -152,7 +154,7 @@ class Site:
         session, language = known.session, known.language or self.config.languages[0]
         if known.status == "running" and answering.sitting_of(self.store, session) == message.tab:
             return self._screen(answering.read(self.store, session), token)
-        if known.status == "stopped" and not message.again:
+        if known.status == "stopped" and (not message.again or self._screened_out(session)):
             return self._stopped(session, token)
         if known.status not in ("running", "stopped"):
             return self._screen(answering.read(self.store, session), token)
@@ -214,8 +216,16 @@ class Site:
         stored = answering.read(self.store, session)
         language, w = stored.language, texts(stored.language, self.config.texts)
         outcome: Outcome = "screened_out" if NOT_PASSED in stored.seen else "stopped"
-        told = self._notice("stopped", language, outcome) | self._own(token, stored.code, language)
-        return told | {"buttons": [_button("again", w["web"]["go_on"])]}
+        over = self._screened_out(session)
+        name = ("screened_out" if over else "screened_once") if outcome == "screened_out" else "stopped"
+        told = self._notice(name, language, outcome) | self._own(token, stored.code, language, over)
+        return told | {"kind": "stopped", "buttons": [] if over else [_button("again", w["web"]["go_on"])]}
+
+    def _screened_out(self, session: int) -> bool:
+        """Whether a required headphone test was not passed as often as it may be tried: nobody is there who would put it right."""
+        if not self.config.headphones_required or NOT_PASSED not in answering.read(self.store, session).seen:
+            return False
+        return failed_most(self.store, session) >= TRIES
 
     def _own(self, token: str, code: str | None, language: str, over: bool = False) -> Shown:
         """One's own link, what it is good for (of a session that is `over`, no more to go on), code, and the way to withdraw."""
@@ -242,7 +252,8 @@ class Site:
 
     def _notice(self, name: str, language: str, outcome: Outcome | None = None) -> Shown:
         web = texts(language, self.config.texts)["web"]
-        return self._said(name, language, web[f"{name}_title"], web[name], outcome)
+        there = name if name in web else "stopped"  # a study's own texts may be older
+        return self._said(name, language, web[f"{there}_title"], web[there], outcome)
 
     def _said(self, kind: str, language: str, title: str, text: str, outcome: Outcome | None = None) -> Shown:
         told: Shown = {"kind": kind, **around(language, self.config), "title": title, "text": text, "buttons": []}

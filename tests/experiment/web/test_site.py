@@ -383,6 +383,57 @@ def test_a_failed_required_test_ends_kindly(home: Callable[..., Prepared]) -> No
         assert "experimenter" not in page["text"]
 
 
+def test_a_required_test_is_tried_once_more_and_can_t_be_gone_round(home: Callable[..., Prepared]) -> None:
+    """Going on in the same window asks it anew; whoever fails twice is told so and goes on no more, whatever is sent."""
+    prepared = home(headphones="antiphase", headphones_required=True, web={"returns": {"screened_out": "OUT"}})
+    with at(prepared, "person") as client:
+        visitor, wrong = Visitor(client, prepared), Person()
+        wrong.right = False
+        first = visitor.run(wrong)
+        assert [b["name"] for b in first["buttons"]] == ["again"]
+        assert "once more" in first["text"]
+        assert visitor.open()["kind"] == "stopped"  # loading the page anew is no try
+        again = visitor.open(again=True)
+        assert again["kind"] == "headphones"
+        last = visitor.run(wrong, again)
+        assert (last["kind"], last["buttons"], last["panel_code"]) == ("stopped", [], "Your completion code is OUT.")
+        assert "once more" not in last["text"]
+        assert last["withdraw"]  # and what was answered can be taken back
+        for more in ({}, {"again": True}, {"again": True, "here": True}):
+            assert visitor.open(**more) == last
+        with prepared.store.transaction() as s:
+            assert [x.passed for x in s.scalars(select(Screening))] == [False, False]
+            assert s.scalars(select(SessionRow)).one().status == "stopped"
+        assert not any(screen["kind"] == "listen" for screen in visitor.screens)
+        client.cookies.clear()
+        other, hears = Visitor(client, prepared), Person()
+        hears.right = False
+        assert other.run(hears)["kind"] == "stopped"
+        hears.right = True
+        assert other.run(hears, other.open(again=True))["kind"] == "over"
+        with prepared.store.transaction() as s:
+            assert [x.status for x in s.scalars(select(SessionRow).order_by(SessionRow.id))] == ["stopped", "complete"]
+
+
+def test_texts_of_before_there_was_a_second_try_still_say_what_they_said(
+    home: Callable[..., Prepared], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import copy
+
+    from experiment import texts
+    from experiment.web import site
+
+    older = copy.deepcopy(texts.texts("en"))
+    for name in ("screened_once", "screened_once_title", "screened_out", "screened_out_title"):
+        del older["web"][name]
+    monkeypatch.setattr(site, "texts", lambda *_: older)
+    prepared = home(headphones="antiphase", headphones_required=True)
+    with at(prepared, "person") as client:
+        visitor, wrong = Visitor(client, prepared), Person()
+        wrong.right = False
+        assert visitor.run(wrong)["title"] == older["web"]["stopped_title"]
+
+
 def test_an_id_of_a_panel_has_a_length_and_a_browser_s_language_is_the_nearest(home: Callable[..., Prepared]) -> None:
     site = Site(home(), KEY, "person", HOME)
     try:
