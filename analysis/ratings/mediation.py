@@ -74,7 +74,7 @@ def indirect(
     Raises
     ------
     AnalysisError
-        If x or a mediator does not vary within people.
+        If x or a mediator does not vary within people, or they can't be told apart, in these people or in most draws of them.
     """
     codes = np.unique(people, return_inverse=True)[1]
     n = int(codes.max()) + 1
@@ -93,6 +93,8 @@ def indirect(
     weights = np.stack([np.bincount(d, minlength=n) for d in drawn]).astype(float)
     values = _paths((weights @ flat).reshape(-1, k, k))
     values = values[np.isfinite(values).all(axis=1)]
+    if not np.isfinite(estimate).all() or 2 * len(values) < resamples:
+        raise AnalysisError("music and feelings, or two feelings, vary together; mediation can't be told")
     low, high = np.quantile(values, [0.025, 0.975], axis=0)
     return {"estimate": estimate, "low": low, "high": high}
 
@@ -135,7 +137,7 @@ def analyse(
     Raises
     ------
     AnalysisError
-        If neither feelings nor taste words were rated.
+        If neither feelings nor taste words were rated, or nothing can be told of any taste.
     """
     wide = rated_clips(ratings)
     m = mediators(wide, affect).dropna()
@@ -154,6 +156,7 @@ def analyse(
             if np.isfinite(given).all() and spread > 0:
                 causes[name] = given / spread
     rows: list[dict[str, Any]] = []
+    why = ""
     names = list(m.columns)
     k = len(names)
     for taste in tastes:
@@ -162,12 +165,13 @@ def analyse(
             rng = np.random.default_rng([seed, place])  # whatever tastes are called, and so in which order they come
             try:
                 found = indirect(x, m.to_numpy(float), y, people, resamples, rng)
-            except AnalysisError:
+            except AnalysisError as error:
+                why = str(error)
                 continue
             e, low, high = found["estimate"], found["low"], found["high"]
             for i, name in enumerate(names):
                 j = 2 + 2 * k + i
-                back = indirect(x, y[:, None], m[name].to_numpy(float), people, 200, rng)
+                back = _reversed(x, y, m[name].to_numpy(float), people, rng)
                 sure = low[0] > 0 or high[0] < 0
                 rows.append(
                     {
@@ -175,8 +179,20 @@ def analyse(
                         "b": float(e[2 + k + i]), "indirect": float(e[j]), "ci_low": float(low[j]), "ci_high": float(high[j]),
                         "total": float(e[0]), "total_low": float(low[0]), "total_high": float(high[0]), "direct": float(e[1]),
                         "direct_low": float(low[1]), "direct_high": float(high[1]),
-                        "share": float(e[j] / e[0]) if sure else None, "reversed": float(back["estimate"][-1]),
+                        "share": float(e[j] / e[0]) if sure else None, "reversed": back,
                         "status": "exploratory",
                     }
                 )  # fmt: skip
+    if not rows and why:
+        raise AnalysisError(why)
     return rows
+
+
+def _reversed(
+    x: np.ndarray, y: np.ndarray, feeling: np.ndarray, people: np.ndarray, rng: np.random.Generator
+) -> float | None:
+    """The indirect effect with feeling and word exchanged; None where it can't be told."""
+    try:
+        return float(indirect(x, y[:, None], feeling, people, 200, rng)["estimate"][-1])
+    except AnalysisError:
+        return None

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.ratings.mediation import analyse, indirect, mediators
+from analysis.ratings.mediation import _reversed, analyse, indirect, mediators
 
 
 def simulated(n: int, a: float, b: float, direct: float, seed: int, clips: int = 4) -> tuple[np.ndarray, ...]:
@@ -238,3 +238,46 @@ def test_without_feelings_one_line_says_so() -> None:
     assert analyse(data[data["participant"] < 7], None, None, 100, 0)[0]["n"] == 21
     with pytest.raises(AnalysisError, match="feelings"):
         analyse(data[data["adjective"].isin(["sweet", "bitter"])], None, None, 100, 0)
+
+
+@pytest.mark.parametrize("twin", ["valence", "music"])
+def test_feelings_that_go_together_are_refused_and_cost_no_report(twin: str) -> None:
+    """A feeling that is another one, or the music itself, in other units: no draw of people tells them apart."""
+    rng = np.random.default_rng(5)
+    people, x = np.repeat(np.arange(10), 6), np.tile([0.0, 1.0], 30)
+    valence = rng.normal(size=60)
+    m = np.column_stack([valence, 3 + 2 * (valence if twin == "valence" else x)])
+    with pytest.raises(AnalysisError, match="vary together"):
+        indirect(x, m, valence + x, people, 50, rng)
+
+
+def test_a_feeling_that_one_person_alone_tells_apart_is_refused() -> None:
+    """The estimate can be made; most draws of people leave that person out or hold nobody else like it."""
+    rng = np.random.default_rng(6)
+    people, x = np.repeat(np.arange(3), 8), np.tile([0.0, 1.0], 12)
+    other = np.where(people == 0, rng.normal(size=24), x)
+    found = indirect(x, other[:, None], rng.normal(size=24), people, 400, rng)  # it is in 70 % of the draws
+    assert np.isfinite(found["low"]).all()
+    people, x = np.repeat(np.arange(9), 8), np.tile([0.0, 1.0], 36)
+    both = np.column_stack(
+        [np.where(people == 0, rng.normal(size=72), x), np.where(people == 1, rng.normal(size=72), x + rng.normal(0, 1e-9, 72))]
+    )  # fmt: skip
+    with pytest.raises(AnalysisError, match="vary together"):
+        indirect(x, both, rng.normal(size=72), people, 400, rng)
+
+
+def test_a_word_that_nobody_varies_has_no_way_back() -> None:
+    """Rated alike by everybody it explains no feeling; what the music does to it is nothing, and that is told."""
+    assert (
+        _reversed(
+            np.tile([0.0, 1.0], 10), np.ones(20), np.arange(20.0), np.repeat([0, 1], 10), np.random.default_rng(0)
+        )
+        is None
+    )
+
+
+def test_where_no_taste_can_be_told_that_is_said() -> None:
+    """Everybody gave one answer throughout: nothing varies, and the report says so instead of leaving the chapter out."""
+    same = rated()
+    with pytest.raises(AnalysisError, match="does not vary"):
+        analyse(same.assign(value=3.0), None, None, 50, 0)
