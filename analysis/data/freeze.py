@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FRAMES = ("people", "preference", "ratings", "affect")
+GROUP = 100_000  # rows of a row group: whoever reads a large snapshot elsewhere need not hold all of it
 SOME = ("identification", "repeats")  # written, and part of the digest, where there are any
 
 
@@ -43,7 +44,7 @@ def freeze(data: StudyData, definition: dict[str, Any], folder: Path) -> Path:
         frame.to_csv(partial / f"{name}.csv", index=False)
         if name == "repeats":  # words and numbers in one column
             frame = frame.assign(first=frame["first"].map(json.dumps), again=frame["again"].map(json.dumps))
-        frame.to_parquet(partial / f"{name}.parquet", index=False)
+        frame.to_parquet(partial / f"{name}.parquet", index=False, row_group_size=GROUP)
     described = {
         "study": data.study,
         "kind": data.kind,

@@ -167,3 +167,17 @@ def test_a_snapshot_with_exact_ages_is_read_coarsely_and_written_anew(tmp_path: 
     assert b"57.25" not in (folder / "people.csv").read_bytes()
     assert thaw(folder).digest == data.digest
     store.close()
+
+
+def test_frames_are_written_in_parts_that_can_be_read_alone(
+    data: StudyData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow.parquet as pq
+
+    monkeypatch.setattr("analysis.data.freeze.GROUP", 25)
+    whole = replace(data, digest=digest_of(getattr(data, n) for n in ("people", "preference", "ratings", "affect")))
+    folder = freeze(whole, {}, tmp_path)
+    with pq.ParquetFile(folder / "ratings.parquet") as file:
+        assert file.num_row_groups == -(-len(data.ratings) // 25) > 1
+        pd.testing.assert_frame_equal(file.read_row_group(0).to_pandas(), data.ratings.iloc[:25])
+    pd.testing.assert_frame_equal(thaw(folder).ratings, data.ratings)
