@@ -2,8 +2,8 @@
 
 A controller and two node daemons on loopback (`tests.slurm`). The networks are those that ship. A node is lost as by a power cut, a job
 is cancelled, the submitting process is killed, and jobs meet their time limit; then manifests, sounds, embeddings and every table of
-the report are held against those of a run without a cluster. Beside it a first user's day (`benchmarks.firstday`). Given a folder, it
-goes on where it was stopped.
+the report are held against those of a run without a cluster. So are the weights of a fine-tuning
+(`benchmarks.requeued`); beside it a first user's day (`benchmarks.firstday`). Given a folder, it goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -191,6 +191,7 @@ def compared(one: Path, other: Path) -> dict[str, Any]:
 
 def cluster(folder: Path | None = None) -> dict[str, Any]:
     """The study without a cluster, and on one on which things go wrong."""
+    from benchmarks.requeued import requeued
     from tests.slurm import Slurm, missing
 
     why = missing()
@@ -207,9 +208,10 @@ def cluster(folder: Path | None = None) -> dict[str, Any]:
         found = disturbed(runs, slurm, wild)
         runs.rest(wild)
         runs.told("people and report of what the cluster made")
+        tuned = requeued(work / "finetuning", slurm, runs.told)
         return {
             "slurm": slurm.version, "nodes": len(slurm.nodes), "accounting": False, "study": STUDY, "people": PEOPLE,
-            **compared(local, wild), "disturbances": found, "first_day": first_day(work / "day", slurm.environment),
+            **compared(local, wild), "disturbances": found, "finetuning": tuned, "first_day": first_day(work / "day", slurm.environment),
             "log": runs.events,
         }  # fmt: skip
     finally:

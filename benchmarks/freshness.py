@@ -97,7 +97,12 @@ MEASURES: dict[str, tuple[str, ...]] = {
         "stimuli/sets.py",
         "stimuli/manifest.py",
         "analysis/sound/embedding.py",
+        "models/loop.py",
+        "models/processes.py",
+        "models/musicgen/finetune.py",
+        "models/musicgen/train_language.py",
         "benchmarks/cluster.py",
+        "benchmarks/requeued.py",
     ),
     "growth": ("stimuli", "experiment/data", "analysis/data", "analysis/sound/fad.py", *MODEL, "benchmarks/growth.py"),
 }

@@ -1,7 +1,8 @@
 """One training loop, for MusicGen's language model and for both sizes of SonicVerse: CPU, one GPU, or many by torchrun.
 
 A `Task` says what is trained, on what, and how fast; the loop keeps its state, goes on from it to the same losses as without a
-break, accumulates gradients, averages weights, evaluates, stops early, writes the curve. Nothing is drawn but by (seed, step).
+break, accumulates gradients, averages weights, evaluates, stops early, writes the curve. Nothing is drawn but by (seed, step). Told to end
+(SIGTERM), it keeps a state of the step that it is at.
 The codec and its critic keep loops of their own: a quantizer that is begun in the middle, generators whose state is stored, and
 two optimizers against each other have none of these hooks in common.
 """
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from models.processes import Ending, anybody, told_to_end
 from models.training import Report, append_curve, load_state, save_state
 
 if TYPE_CHECKING:
@@ -148,7 +150,14 @@ def train(task: Task, loop: Loop, accelerator: Accelerator, report: Report | Non
     ------
     ModelError
         If the state is of a training made of something else.
+    KeyboardInterrupt
+        If any of its processes was told to end; a state of the step before it is kept.
     """
+    with told_to_end() as ending:
+        _train(task, loop, accelerator, report, ending)
+
+
+def _train(task: Task, loop: Loop, accelerator: Accelerator, report: Report | None, ending: Ending) -> None:
     found = load_state(loop.state, loop.made or {}) if loop.state else None
     state: dict[str, Any] = {"step": 0, "best_loss": float("inf"), "since": 0, **(found or {})}
     if found:
@@ -160,6 +169,7 @@ def train(task: Task, loop: Loop, accelerator: Accelerator, report: Report | Non
     average = MovingAverage(module, loop.ema) if loop.ema else None
     if average and "average" in state:
         average.shadow = [v.to(accelerator.device) for v in state["average"]]
+    leaving = False
     for step in range(max(int(state["step"]), loop.begin), loop.end):
         loss, shown = _step(task, step, prepared, optimizer, loop.clip, accelerator)
         if average and (step + 1) % loop.ema_every == 0:
@@ -168,6 +178,7 @@ def train(task: Task, loop: Loop, accelerator: Accelerator, report: Report | Non
         score = _evaluated(task, average, state, loop) if step % loop.evaluate_every == 0 or last else None
         stop = loop.patience is not None and state["since"] > loop.patience
         state["step"] = loop.end if stop else step + 1
+        leaving = anybody(ending.asked, accelerator)  # here all wait for the others as well
         if accelerator.is_main_process:
             shows = task.shows(step) or last
             if shows or score is not None:
@@ -178,16 +189,19 @@ def train(task: Task, loop: Loop, accelerator: Accelerator, report: Report | Non
                 accelerator.log(row, step=step)
                 if report and shows:
                     report(step + 1, loop.total or loop.end, row)
-            if loop.state and (state["step"] % loop.save_every == 0 or last or stop):
+            if loop.state and (state["step"] % loop.save_every == 0 or last or stop or leaving):
                 state |= task.kept() | {"optimizer": optimizer.state_dict()}
                 state |= {"average": average.shadow} if average else {}
                 save_state(loop.state, state, loop.made or {})
-        accelerator.wait_for_everyone()
-        if stop:
+        if last or stop or leaving:
+            accelerator.wait_for_everyone()  # whoever went first would have torchrun end the one that writes
+        if stop or leaving:
             break
     # The wrapper of several processes goes before their group: the other way round its destructor, which holds Python's
     # lock, waits for the group's threads, and one of these may wait for the lock.
     prepared, optimizer = accelerator.free_memory(prepared, optimizer)
+    if leaving:
+        raise KeyboardInterrupt
     if loop.patience is not None and "best" in state:
         _copy([v.to(accelerator.device) for v in state["best"]], module)
     elif average:

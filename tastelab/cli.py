@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -19,6 +21,7 @@ from tastelab.hints import repeated, room
 from tastelab.rooms import Front
 
 INTERRUPTED = 130  # the status that shells give to what Ctrl-C ended
+FOLLOWING = 5.0  # s in which torchrun ends the other processes of a command whose first has failed
 
 app = typer.Typer(
     name="tastelab",
@@ -70,6 +73,7 @@ def main() -> None:
         sys.stderr.write(f"tastelab: {hidden}\n")
         sys.exit(2)
     from models.asleep import wait_asleep  # not before: somebody's own models.py would be run
+    from models.processes import first
 
     # xformers says at import that it was built for another torch; it is imported by audiocraft and never used here.
     os.environ.setdefault("XFORMERS_IGNORE_FLASH_VERSION_CHECK", "1")
@@ -79,7 +83,7 @@ def main() -> None:
     wait_asleep(os.environ)
     quiet_libraries()
     try:
-        status = app(standalone_mode=False)
+        status = _called(first())
     except typer.Exit as leaving:
         status = leaving.exit_code
     except (typer.Abort, KeyboardInterrupt):
@@ -108,10 +112,23 @@ def main() -> None:
             sys.exit(2)
         raise
     # Commands return nothing: a number is the status of an `Exit`, which typer also makes of Ctrl-C.
-    if status == INTERRUPTED:
+    if status == INTERRUPTED and first():
         sys.stderr.write("stopped; run the same command again to go on\n")
     if status:
         sys.exit(status)
+
+
+def _called(first: bool) -> Any:
+    """The command; where torchrun has made several processes of it and all fail alike, the first alone is heard.
+
+    The others give it time to say why; then it ends, and torchrun ends them. One that fails alone is heard after that time.
+    """
+    try:
+        return app(standalone_mode=False)
+    except Exception:
+        if not first:
+            time.sleep(FOLLOWING)
+        raise
 
 
 def quiet_libraries() -> None:

@@ -111,7 +111,9 @@ def told_clips(folder: Path) -> list[ClipRow]:
 @contextmanager
 def progress(title: str, quiet: bool = False) -> Iterator[Callable[..., None]]:
     """A progress bar on standard error, in a log a line now and then; yields ``update(done, total, what="")``."""
-    if quiet:
+    from models.processes import first
+
+    if quiet or not first():
         yield lambda *_: None
         return
     if not sys.stderr.isatty():
@@ -159,8 +161,10 @@ def _logged(title: str) -> Callable[..., None]:
 
 
 def say(text: str, quiet: bool = False) -> None:
-    """Print a line for a person."""
-    if not quiet:
+    """Print a line for a person; of several processes of one command, once."""
+    from models.processes import first
+
+    if not quiet and first():
         from rich.console import Console
 
         Console(highlight=False).print(repeated(text), soft_wrap=True, markup=False)

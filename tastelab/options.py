@@ -20,6 +20,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from tastelab.errors import UserError
+
 StudyOption = Annotated[Path, typer.Option("--study", help="Study file (TOML).")]
 DbOption = Annotated[str, typer.Option("--db", help="Database URL.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Where outputs go.")]
@@ -99,6 +101,33 @@ class Keys:
     passphrase: PassphraseOption = None
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """Whether heavy work runs here or as jobs of a cluster, and what these ask for."""
+
+    executor: Annotated[
+        str, typer.Option("--executor", help="Where heavy work runs: local, or slurm (this machine submits jobs).")
+    ] = "local"
+    site: Annotated[
+        Path | None, typer.Option("--site", help="What jobs ask of the cluster (TOML); default: the user's own.")
+    ] = None
+
+    @property
+    def slurm(self) -> bool:
+        """Whether jobs are submitted.
+
+        Raises
+        ------
+        UserError
+            If neither is asked for, or what is asked of a cluster that none is asked for.
+        """
+        if self.executor not in ("local", "slurm"):
+            raise UserError(f"--executor {self.executor!r} is not known; there are: local, slurm")
+        if self.site is not None and self.executor == "local":
+            raise UserError("--site is for --executor slurm")
+        return self.executor == "slurm"
+
+
 TriggerPortOption = Annotated[
     str | None, typer.Option("--trigger-port", metavar="PORT", help="This booth's serial port of a trigger box.")
 ]
@@ -161,3 +190,20 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]  # types of functions do not know it
     called.__annotations__ = {p.name: p.annotation for p in shown}
     return called
+
+
+def words_of(context: typer.Context, but: frozenset[str]) -> tuple[str, ...]:
+    """The options that a command was called with, as words, without those of some parameters."""
+    words: list[str] = []
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        value = context.params.get(name)
+        source = context.get_parameter_source(name)
+        if name in but or source is None or source.name != "COMMANDLINE":
+            continue
+        if isinstance(value, bool):
+            words.append(parameter.opts[0] if value else parameter.secondary_opts[0])
+        else:
+            for one in value if isinstance(value, (list, tuple)) else [value]:
+                words += [parameter.opts[0], str(one)]
+    return tuple(words)

@@ -17,6 +17,7 @@ from models.musicgen.language import LanguageConfig
 from models.musicgen.nano import described_in, save_language_model
 from models.musicgen.train_language import Texts, TrainSettings, load_training_set, train_language_model
 from models.musicgen.whole import WholeModel
+from models.processes import first, shareable
 from models.training import Clip, Report
 from models.weights import WEIGHTS
 
@@ -148,16 +149,19 @@ def finetune(
 ) -> Path:
     """Fine-tune; goes on where it was. Writes ``out/NAME``: a nano model in its format, others in audiocraft's.
 
+    Of several processes (torchrun) the first alone writes; all return when the training is over.
+
     Raises
     ------
     ModelError
-        If the corpus has fewer clips than one batch, an ablation does not fit it, or nothing is held out to tell the best weights by.
+        If the corpus has fewer clips than one batch, or a batch fewer than there are processes, an ablation does not fit it, or nothing is held out to tell the best weights by.
     """
     s = settings or FinetuneSettings()
     if s.best and held_out is None:
         raise ModelError("the best weights are those of the least held-out loss: a held-out corpus is needed")
     if s.method not in METHODS:
         raise ModelError(f"method {s.method!r} is not known; there are: {', '.join(METHODS)}")
+    shareable(s.batch)
     checkpoint = find(str(base))
     lm, codec = load_audiocraft(checkpoint)
     state = out / "state"
@@ -186,7 +190,7 @@ def finetune(
             p.requires_grad_(any(part in name_ for part in CONDITIONING))
     if checkpoint.format == "nano" and s.method != "lora":
         lm = WholeModel.of(lm, LanguageConfig(**described_in(checkpoint.directory)["language"]))
-    per_epoch = s.updates or max(1, len(codes) // s.batch)
+    per_epoch = epoch_of(s, len(codes))
     training = TrainSettings(
         s.epochs * per_epoch,
         batch=s.batch,
@@ -207,6 +211,8 @@ def finetune(
         replay=s.replay if again is not None else 0,
     )
     train_language_model(lm, codes, texts, state / f"{name}.pt", training, held, report, again)
+    if not first():
+        return out / name
     if s.method == "lora":
         lora.merge(lm)
     with torch.no_grad():
@@ -214,6 +220,17 @@ def finetune(
             if name_ in before:
                 p.copy_(torch.lerp(before[name_], p.to(before[name_].device), s.blend))
     return _write(lm, checkpoint, out / name)
+
+
+def epoch_of(settings: FinetuneSettings, clips: int) -> int:
+    """Steps of an epoch on a corpus of so many clips."""
+    return settings.updates or max(1, clips // settings.batch)
+
+
+def length(settings: FinetuneSettings, clips: list[Clip]) -> int:
+    """Steps of a whole fine-tuning on these clips, for who watches it from elsewhere."""
+    n = len(enriched(clips, settings.enrich)) if settings.enrich else len(clips)
+    return settings.epochs * epoch_of(settings, n)
 
 
 def _tag(corpus: Path) -> str:

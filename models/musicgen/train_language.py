@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from models.errors import ModelError
 from models.loop import Loop, Task, train
 from models.musicgen.whole import WholeModel
+from models.processes import first_alone, shareable
 from models.training import Clip, Report, cosine, digest, fingerprint, load_state, read_corpus, read_segment, save_state
 
 if TYPE_CHECKING:
@@ -83,16 +84,22 @@ class TrainSettings:
 
 @torch.no_grad()
 def encode_corpus(codec: CompressionModel, clips: list[Clip], cache: Path, shift: int = 0) -> list[torch.Tensor]:
-    """Return the codes (n_q, frames) of each clip, from `cache` where it is there.
+    """Return the codes (n_q, frames) of each clip, from `cache` where it is there; of several processes the first makes it.
 
     `shift` samples are left out at the beginning, and silence stands at the end for them: within a frame of the codec the same
     music has other codes.
     """
     made = {"corpus": fingerprint(clips), "codec": digest(codec.state_dict().values())}
     made |= {"shift": str(shift)} if shift else {}
-    state = load_state(cache, made)
-    if state is not None:
-        return [row.long() for row in state["codes"]]
+    with first_alone():
+        state = load_state(cache, made)
+        rows = state["codes"] if state is not None else _encoded(codec, clips, shift)
+        if state is None:
+            save_state(cache, {"codes": rows}, made)
+    return [row.long() for row in rows]
+
+
+def _encoded(codec: CompressionModel, clips: list[Clip], shift: int) -> list[torch.Tensor]:
     rng = np.random.default_rng(0)
     rows = []
     for clip in clips:
@@ -100,8 +107,7 @@ def encode_corpus(codec: CompressionModel, clips: list[Clip], cache: Path, shift
         audio = np.pad(audio[shift:], (0, shift))
         wave = torch.from_numpy(audio)[None, None].expand(1, int(codec.channels), -1)
         rows.append(codec.encode(wave)[0][0].to(torch.int16))
-    save_state(cache, {"codes": rows}, made)
-    return [row.long() for row in rows]
+    return rows
 
 
 def crop(codes: torch.Tensor, frames: int, draw: int) -> torch.Tensor:
@@ -135,12 +141,17 @@ class _Losses(torch.nn.Module):
         super().__init__()
         self.lm, self.device, self.low, self.weights = lm, device, half, weights
 
-    def forward(self, codes: torch.Tensor, texts: Sequence[str]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def forward(
+        self, codes: torch.Tensor, texts: Sequence[str], weight: float = 1.0
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
             losses = codebook_losses(self.lm, codes, texts)
         mean = losses.mean()
         learned = mean if self.weights is None else (losses * self.weights.to(losses.device)).sum()
-        return learned, {"loss": mean.detach(), **{f"codebook_{k + 1}": v.detach() for k, v in enumerate(losses)}}
+        return learned * weight, {
+            "loss": mean.detach(),
+            **{f"codebook_{k + 1}": v.detach() for k, v in enumerate(losses)},
+        }
 
 
 def resolve_precision(precision: str) -> str:
@@ -191,7 +202,8 @@ class _Language(Task):
         self.learned, self.replayed = learned, replayed
         self.frames = min(settings.segment, *(c.shape[1] for c in learned[0]))
         self.held_out = held_out and ([c[:, : self.frames] for c in held_out[0]], held_out[1])
-        self.device, self.share = accelerator.device, slice(accelerator.process_index, None, accelerator.num_processes)
+        self.device, self.processes = accelerator.device, accelerator.num_processes
+        self.share = slice(accelerator.process_index, None, self.processes)
         low = resolve_precision(settings.precision) == "bf16"
         self.module = _Losses(lm, self.device, low, _weights(settings.codebooks, learned[0][0].shape[0]))
 
@@ -201,8 +213,8 @@ class _Language(Task):
         if not isinstance(self.lm, WholeModel):
             self.lm.cfg_dropout.rng.manual_seed(self.seed * 1_000_003 + step)
 
-    def lots(self, step: int) -> list[tuple[torch.Tensor, list[str]]]:
-        """This process' share of the step's pieces and captions."""
+    def lots(self, step: int) -> list[tuple[torch.Tensor, list[str], float]]:
+        """This process' share of the step's pieces and captions, and its weight: gradients of all count alike, whose shares may not."""
         s = self.settings
         batch, asked = _draw(*self.learned, step, s.batch, s.seed, 1, self.frames)
         if self.replayed is not None and s.replay:
@@ -211,7 +223,8 @@ class _Language(Task):
         if s.word_dropout:
             draws = np.random.default_rng([s.seed, step, 3])
             asked = [without_words(text, s.word_dropout, draws) for text in asked]
-        return [(batch[self.share].to(self.device), asked[self.share])]
+        own = batch[self.share]
+        return [(own.to(self.device), asked[self.share], len(own) * self.processes / len(batch))]
 
     def rate(self, step: int) -> float:
         """Warm-up, then a cosine."""
@@ -272,6 +285,7 @@ def train_language_model(
 
     s = settings
     _check_tracker(s.tracker)
+    shareable(s.batch)
     accelerator = Accelerator(
         cpu=not torch.cuda.is_available(),
         log_with=None if s.tracker == "none" else s.tracker,

@@ -48,6 +48,20 @@ def jobs() -> dict[str, Waiting] | None:
     return None if said is None else read_queue(said)
 
 
+def certain_jobs() -> dict[str, Waiting]:
+    """The same, for who is about to submit.
+
+    Raises
+    ------
+    UserError
+        If Slurm does not answer: without it nobody knows what is underway.
+    """
+    known = jobs()
+    if known is None:
+        raise UserError("Slurm does not answer (squeue); jobs of an earlier run may be underway: try again later")
+    return known
+
+
 def read_queue(said: str) -> dict[str, Waiting]:
     """The jobs of squeue's lines."""
     rows = (line.strip().split("|", 2) for line in said.splitlines() if line.count("|") >= 2)

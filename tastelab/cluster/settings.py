@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tastelab.check import nearest
 from tastelab.errors import UserError
 
+TUNING = "finetune"  # no step of a study, but a site may ask for something else for it
 USUAL = Path("tastelab") / "slurm.toml"  # under the user's settings
 
 
@@ -30,6 +31,8 @@ class Asked(BaseModel):
         A job's time limit. What is not made by then goes on in the same job, requeued.
     block : int
         Units of a job.
+    processes : int
+        Of a fine-tuning (``[steps.finetune]`` alone): as many share it. Default: the cards that the job is given; without any, one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +45,7 @@ class Asked(BaseModel):
     memory: float | None = Field(default=None, gt=0)
     minutes: int | None = Field(default=None, ge=1)
     block: int | None = Field(default=None, ge=1)
+    processes: int | None = Field(default=None, ge=1)
 
 
 class Settings(Asked):
@@ -91,7 +95,8 @@ class Settings(Asked):
             "partition": own.partition, "account": own.account, "qos": own.qos, "gres": own.gres, "cpus_per_task": own.cpus,
             "time": own.minutes, "mem": None if own.memory is None else f"{round(own.memory * 1024)}MB",
         }  # fmt: skip
-        threads = [f"export {name}={own.cpus}" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")]
+        # srun takes no processors from sbatch since 22.05; torchrun's processes have threads of their own number.
+        threads = [f"export {name}={own.cpus}" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "SRUN_CPUS_PER_TASK")]
         return {k: v for k, v in plain.items() if v is not None} | {
             "job_name": f"tastelab-{step}", "setup": [*threads, *own.setup], "signal_delay_s": own.notice,
             "array_parallelism": own.parallel, "additional_parameters": {"requeue": True, **own.extra},
@@ -131,6 +136,9 @@ def read_settings(given: Path | None, steps: tuple[str, ...]) -> Settings:
             ) from None
         raise UserError(f"{path}: {where} = {problem['input']!r}: {problem['msg']}") from None
     for name in found.steps:
-        if name not in steps:
-            raise UserError(f"{path}: unknown step {name!r}{nearest(name, list(steps))}")
+        if name not in (*steps, TUNING):
+            raise UserError(f"{path}: unknown step {name!r}{nearest(name, [*steps, TUNING])}")
+    for name, own in {"": found, **found.steps}.items():
+        if own.processes is not None and name != TUNING:
+            raise UserError(f"{path}: processes is of a fine-tuning alone; it stands in [steps.{TUNING}]")
     return found

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tastelab.cluster import queue
 from tastelab.cluster.block import Block
@@ -137,24 +137,33 @@ def submit(
     study: Study, out: Path, name: str, blocks: Sequence[tuple[str, ...]], units: dict[str, Unit], settings: Settings
 ) -> list[Job]:
     """Submit a job a block, as arrays; each is noted before anything else happens, so that no other run submits it again."""
-    import submitit
-
     folder = beside(study, out)
-    logs = folder / "jobs" / name
-    logs.mkdir(parents=True, exist_ok=True)
-    python = None if settings.container is None else f"{settings.container} python3"
     jobs: list[Job] = []
     for start in range(0, len(blocks), settings.array):
         some = blocks[start : start + settings.array]
-        executor = submitit.SlurmExecutor(logs, max_num_timeout=settings.requeues, python=python)
-        executor.update_parameters(**settings.submitted(name))
-        try:
-            made = executor.submit_array([Block(study, out, name, block) for block in some])
-        except submitit.core.utils.FailedJobError as error:
-            raise UserError(f"sbatch refused the jobs of {name}: {_last(str(error))}") from None
-        for job, block in zip(made, some, strict=True):
-            jobs.append(Job(job.job_id, name, {unit: units[unit].fingerprint for unit in block}))
-        write_json(folder / "submitted" / name / f"{jobs[-1].array}.json", [asdict(j) for j in jobs[start:]])
+        works = [Block(study, out, name, block) for block in some]
+        of = [{unit: units[unit].fingerprint for unit in block} for block in some]
+        jobs += shipped(folder, name, works, of, settings)
+    return jobs
+
+
+def shipped(
+    folder: Path, name: str, works: Sequence[Any], units: Sequence[dict[str, str]], settings: Settings, **more: Any
+) -> list[Job]:
+    """Submit what some jobs of a step do, as one array, and note what they make; `more` of what sbatch is asked."""
+    import submitit
+
+    logs = folder / "jobs" / name
+    logs.mkdir(parents=True, exist_ok=True)
+    python = None if settings.container is None else f"{settings.container} python3"
+    executor = submitit.SlurmExecutor(logs, max_num_timeout=settings.requeues, python=python)
+    executor.update_parameters(**(settings.submitted(name) | more))
+    try:
+        made = executor.submit_array(list(works))
+    except submitit.core.utils.FailedJobError as error:
+        raise UserError(f"sbatch refused the jobs of {name}: {_last(str(error))}") from None
+    jobs = [Job(job.job_id, name, of) for job, of in zip(made, units, strict=True)]
+    write_json(folder / "submitted" / name / f"{jobs[-1].array}.json", [asdict(j) for j in jobs])
     return jobs
 
 
@@ -169,9 +178,7 @@ def underway(folder: Path, name: str, missing: dict[str, Unit]) -> list[Job]:
     noted = list(noted_jobs(folder, name))
     if not noted:
         return []
-    known = queue.jobs()
-    if known is None:
-        raise UserError("Slurm does not answer (squeue); jobs of an earlier run may be underway: try again later")
+    known = queue.certain_jobs()
     jobs = []
     for job in noted:
         own = {u: of for u, of in job.units.items() if u in missing and missing[u].fingerprint == of}
@@ -188,17 +195,32 @@ def noted_jobs(folder: Path, name: str) -> Iterator[Job]:
 
 
 def wait(step: Step, units: list[Unit], jobs: list[Job], update: Progress | None, every: float) -> None:
-    """Wait until Slurm has none of the jobs any more; that it does not answer for a while says nothing.
+    """Wait until Slurm has none of the jobs any more (`looks`); that it does not answer for a while says nothing.
 
     What is made is counted the more seldom the longer counting takes, and taken in now and then, so that small files do not heap up.
+    """
+    done, count_at, gathered = 0, 0.0, time.monotonic()
+    for known, left in looks([job.job for job in jobs], every):
+        if update is not None:
+            began = time.monotonic()
+            if began >= count_at:
+                done = len(step.done(units))
+                count_at = time.monotonic() + COUNTING * (time.monotonic() - began)
+            update(done, len(units), told_now(known, left))
+        if time.monotonic() - gathered > GATHER:
+            step.gather()
+            gathered = time.monotonic()
+
+
+def looks(jobs: Sequence[str], every: float) -> Iterator[tuple[dict[str, queue.Waiting] | None, set[str]]]:
+    """What Slurm says, None where it does not answer now, and which of the jobs it has still; again and again, until it has none.
 
     Raises
     ------
     UserError
         If it does not answer for an hour.
     """
-    left, unseen = {job.job for job in jobs}, dict.fromkeys((job.job for job in jobs), 0)
-    done, count_at, gathered, heard = 0, 0.0, time.monotonic(), time.monotonic()
+    left, unseen, heard = set(jobs), dict.fromkeys(jobs, 0), time.monotonic()
     while left:
         known = queue.jobs()
         if known is None and time.monotonic() - heard > SILENCE:
@@ -211,15 +233,7 @@ def wait(step: Step, units: list[Unit], jobs: list[Job], update: Progress | None
                 unseen[job] = 0 if job in known else unseen[job] + 1
                 if unseen[job] >= GONE:
                     left.discard(job)
-        if update is not None:
-            began = time.monotonic()
-            if began >= count_at:
-                done = len(step.done(units))
-                count_at = time.monotonic() + COUNTING * (time.monotonic() - began)
-            update(done, len(units), told_now(known, left))
-        if time.monotonic() - gathered > GATHER:
-            step.gather()
-            gathered = time.monotonic()
+        yield known, left
         if left:
             time.sleep(every)
 

@@ -11,15 +11,19 @@ import typer
 
 from tastelab.context import ONLY_JSON, progress, read_study, say, show
 from tastelab.errors import UserError
-from tastelab.options import JsonOption, QuietOption, grouped
+from tastelab.options import Cluster, JsonOption, QuietOption, grouped, words_of
 from tastelab.recipes import FullRecipe, NanoRecipe, TasteRecipe
 
 if TYPE_CHECKING:
+    from models.musicgen.finetune import FinetuneSettings
     from tastelab.study import Study
 
 app = typer.Typer(no_args_is_help=True)
 Corpus = Annotated[Path, typer.Option(help="Corpus directory (metadata.jsonl).")]
 NamesOption = Annotated[Path | None, typer.Option("--study", help="A study file: all models that it names.")]
+HERE = frozenset(
+    {"executor", "site", "quiet"}
+)  # options that a command on a cluster has not from the one that submits it
 RunFolder = Annotated[Path, typer.Option("--out", help="Where weights and training state go.")]
 
 
@@ -256,8 +260,10 @@ def finetune(
     held_out: Annotated[Path | None, typer.Option(help="Held-out corpus.")] = None,
     recipe: TasteRecipe,
     how: Run,
+    cluster: Cluster,
+    context: typer.Context,
 ) -> None:
-    """Fine-tune a MusicGen by the seed paper's recipe; run again to go on where it was."""
+    """Fine-tune a MusicGen by the seed paper's recipe; torchrun shares it out, run again to go on where it was."""
     recipe.check()
     if study is not None:
         base = _checkpoint(read_study(study), base)
@@ -268,6 +274,10 @@ def finetune(
         raise UserError(
             f"--preset {recipe.preset} takes the best weights by held-out loss: --held-out CORPUS is needed"
         )
+    if cluster.slurm:
+        words, corpora = words_of(context, HERE), [corpus, held_out, recipe.replay]
+        _on_cluster(words, base, corpora, out, name, settings, cluster.site, how.quiet)
+        return
     _one_thread(how.threads)
     from models.musicgen.finetune import finetune as run
 
@@ -278,6 +288,27 @@ def finetune(
 
         done = run(base, corpus, out, name, held_out, settings, report, recipe.replay)
     say(f"weights in {done}", how.quiet)
+
+
+def _on_cluster(
+    words: tuple[str, ...], base: str, corpora: list[Path | None], out: Path, name: str, settings: FinetuneSettings, site: Path | None,
+    quiet: bool,
+) -> None:  # fmt: skip
+    """Fine-tune in a job of a cluster, by the same words."""
+    from models.musicgen.checkpoints import find
+    from models.musicgen.finetune import length
+    from models.training import fingerprint, read_corpus
+    from tastelab.cluster.heavy import HEAVY
+    from tastelab.cluster.settings import read_settings
+    from tastelab.cluster.tuning import run_tuning
+
+    asked = read_settings(site, tuple(HEAVY))
+    clips = [[] if corpus is None else read_corpus(corpus) for corpus in corpora]
+    total = length(settings, clips[0])
+    files = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in find(base).files]
+    made_from = [[fingerprint(own) for own in clips], files]
+    done = run_tuning(words, out, name, made_from, total, asked, quiet)
+    say(f"weights in {done}", quiet)
 
 
 @app.command("train-sonicverse")

@@ -10,7 +10,7 @@ import typer
 
 from tastelab.context import ONLY_JSON, WIDTH, definition_of, open_store, read_study, say, show
 from tastelab.errors import UserError
-from tastelab.options import DB, STUDY, DbOption, EffectsOption, JsonOption, Place, QuietOption, grouped
+from tastelab.options import DB, STUDY, Cluster, DbOption, EffectsOption, JsonOption, Place, QuietOption, grouped
 
 if TYPE_CHECKING:
     from tastelab.study import Study
@@ -36,12 +36,7 @@ def run(
     person: Annotated[bool, typer.Option("--person", help="The session is for a person at this screen.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the simulated participants.")] = 1,
     effects: EffectsOption = None,
-    executor: Annotated[
-        str, typer.Option("--executor", help="Where heavy steps run: local, or slurm (this machine submits jobs).")
-    ] = "local",
-    site: Annotated[
-        Path | None, typer.Option("--site", help="What jobs ask of the cluster (TOML); default: the user's own.")
-    ] = None,
+    cluster: Cluster,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="A heavy step, and nothing after; all: every one of them.")
     ] = None,
@@ -52,12 +47,8 @@ def run(
 
     started = time.monotonic()
     loaded = with_clips(read_study(place.study), clips)
-    if executor not in ("local", "slurm"):
-        raise UserError(f"--executor {executor!r} is not known; there are: local, slurm")
-    if site is not None and executor == "local":
-        raise UserError("--site is for --executor slurm")
-    if executor == "slurm" or only:
-        heavy_steps(loaded, place.out, executor, site, only or ["all"], quiet)
+    if cluster.slurm or only:
+        heavy_steps(loaded, place.out, cluster.executor, cluster.site, only or ["all"], quiet)
     if only:
         say(f"The rest: tastelab study run{place.repeated()}", quiet)
         return

@@ -20,7 +20,7 @@ import torch
 from models.errors import ModelError
 from models.musicgen import lora
 from models.musicgen.checkpoints import find
-from models.musicgen.finetune import PRESETS, FinetuneSettings, enriched, finetune, wordings
+from models.musicgen.finetune import PRESETS, FinetuneSettings, enriched, finetune, length, wordings
 from models.musicgen.generate import load_generator
 from models.musicgen.language import LanguageConfig, build_language_model
 from models.musicgen.nano import save_language_model
@@ -214,7 +214,7 @@ def test_of_a_shipped_base_only_the_change_is_written(corpus: Path, tmp_path: Pa
     assert not np.array_equal(sounds[0], load_generator("nano-base").generate("sweet tone", 0.5, [1]))
 
 
-def trained_as(preset: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def trained_as(preset: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, write: bool = True) -> Any:
     """How a preset trains on 40 tracks, held out ones beside them, in a codec of 50 frames a second."""
     from models.musicgen import finetune as module
 
@@ -224,7 +224,8 @@ def trained_as(preset: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setattr(module, "load_audiocraft", lambda _: (torch.nn.Linear(2, 2), SimpleNamespace(frame_rate=50)))
     monkeypatch.setattr(module, "load_training_set", lambda *_: ([torch.zeros(4, 2000)] * 40, None, clips))
     monkeypatch.setattr(module, "train_language_model", lambda *values: given.append(values))
-    monkeypatch.setattr(module, "_write", lambda *_: tmp_path)
+    if write:
+        monkeypatch.setattr(module, "_write", lambda *_: tmp_path)
     finetune("base", tmp_path, tmp_path, "t", tmp_path, module.PRESETS[preset])
     assert given[0][5] is not None  # what is held out
     return given[0][4]
@@ -235,6 +236,29 @@ def test_the_papers_recipe_is_its_texts(monkeypatch: pytest.MonkeyPatch, tmp_pat
     s = trained_as("paper", monkeypatch, tmp_path)
     assert (s.steps, s.batch, s.lr, s.warmup, s.weight_decay, s.evaluate_every) == (30 * 2, 16, 1e-4, 8, 0.01, 2)
     assert (s.floor, s.ema, s.word_dropout, s.segment, s.patience) == (0.0, 0.0, 0.0, 1500, None)
+
+
+def test_how_long_it_takes_is_known_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, corpus: Path) -> None:
+    """To who watches it from elsewhere: as long as it is trained."""
+    clips: Any = [SimpleNamespace(wordings=("a tune",), row={})] * 40
+    for preset in ("paper", "script", "nano"):
+        assert length(PRESETS[preset], clips) == trained_as(preset, monkeypatch, tmp_path).steps
+    assert (
+        length(replace(SHORT, epochs=5, enrich="salty"), read_corpus(corpus)) == 5 * 4
+    )  # nine: six tones, and one three times more
+
+
+def test_of_several_processes_one_writes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in (("TORCHELASTIC_RUN_ID", "a"), ("WORLD_SIZE", "2"), ("RANK", "1")):
+        monkeypatch.setenv(name, value)
+    written: list[Path] = []
+    monkeypatch.setattr("models.musicgen.finetune._write", lambda lm, checkpoint, out: written.append(out))
+    for rank, wanted in (("1", []), ("0", [tmp_path / "t"])):
+        monkeypatch.setenv("RANK", rank)
+        trained_as("nano", monkeypatch, tmp_path, write=False)
+        assert written == wanted
+    with pytest.raises(ModelError, match="2 processes, but a step has 1 clips"):
+        finetune("base", tmp_path, tmp_path, settings=replace(SHORT, batch=1))
 
 
 def test_the_scripts_recipe_is_its_configurations(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -48,6 +48,14 @@ def test_a_step_asks_for_its_own_and_the_rest_is_everybodys(tmp_path: Path) -> N
     assert not {"gres", "qos"} & set(others)
 
 
+def test_a_fine_tuning_stands_beside_the_steps(tmp_path: Path) -> None:
+    found = read(tmp_path, "minutes = 90\n[steps.finetune]\ngres = 'gpu:4'\ncpus = 8\nprocesses = 3\n")
+    own = found.of("finetune")
+    assert (own.processes, own.gres, own.cpus, own.minutes) == (3, "gpu:4", 8, 90)
+    assert found.of("generate").processes is None
+    assert "export SRUN_CPUS_PER_TASK=8" in found.submitted("finetune")["setup"]
+
+
 def test_it_can_be_said_to_sbatch(tmp_path: Path) -> None:
     """submitit knows every word of it, and what it writes has them as sbatch reads them."""
     from submitit.slurm.slurm import _make_sbatch_string
@@ -65,6 +73,9 @@ def test_it_can_be_said_to_sbatch(tmp_path: Path) -> None:
         ("partitoin = 'x'", "unknown key 'partitoin'; did you mean 'partition'?"),
         ("[steps.genrate]\nblock = 1", "unknown step 'genrate'; did you mean 'generate'?"),
         ("[steps.generate]\nsetup = []", "unknown key 'steps.generate.setup'"),
+        ("[steps.fine-tune]\nprocesses = 2", "unknown step 'fine-tune'; did you mean 'finetune'?"),
+        ("[steps.generate]\nprocesses = 2", "processes is of a fine-tuning alone; it stands in [steps.finetune]"),
+        ("processes = 2", "processes is of a fine-tuning alone; it stands in [steps.finetune]"),
         ("minutes = 0", "minutes = 0: Input should be greater than or equal to 1"),
         ("minutes", "cannot be read"),
     ],
