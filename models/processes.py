@@ -18,7 +18,7 @@ from models.errors import ModelError
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-# A corpus of thousands of clips is encoded for hours; torch's own limits (10 and 30 minutes) are for exchanges of gradients.
+# A corpus of thousands of clips is encoded for hours; torch's own limits (10 and 30 minutes) stay those of exchanges of gradients.
 WAIT = timedelta(hours=48)
 PARENT = os.getppid()  # under torchrun, torchrun
 
@@ -43,7 +43,7 @@ def shareable(batch: int) -> None:
     """
     if batch < several():
         raise ModelError(
-            f"{several()} processes, but a step has {batch} clips: give torchrun at most as many processes, or raise --batch"
+            f"{several()} processes, but a step has {batch} {'clip' if batch == 1 else 'clips'}: give torchrun at most as many processes, or raise --batch"
         )
 
 
@@ -56,8 +56,14 @@ def first_alone() -> Iterator[None]:
     import torch
     from accelerate import PartialState
 
-    with PartialState(cpu=not torch.cuda.is_available(), timeout=WAIT).main_process_first():
-        yield
+    PartialState(cpu=not torch.cuda.is_available())
+    patient = torch.distributed.new_group(backend="gloo", timeout=WAIT)
+    if not first():
+        torch.distributed.barrier(patient)
+    yield
+    if first():
+        torch.distributed.barrier(patient)
+    torch.distributed.destroy_process_group(patient)
 
 
 class Ending:

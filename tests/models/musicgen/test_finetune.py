@@ -257,7 +257,7 @@ def test_of_several_processes_one_writes(monkeypatch: pytest.MonkeyPatch, tmp_pa
         monkeypatch.setenv("RANK", rank)
         trained_as("nano", monkeypatch, tmp_path, write=False)
         assert written == wanted
-    with pytest.raises(ModelError, match="2 processes, but a step has 1 clips"):
+    with pytest.raises(ModelError, match="2 processes, but a step has 1 clip:"):
         finetune("base", tmp_path, tmp_path, settings=replace(SHORT, batch=1))
 
 
