@@ -2,7 +2,7 @@
 
 A controller and two node daemons on loopback (`tests.slurm`). The networks are those that ship. A node is lost as by a power cut, a job
 is cancelled, the submitting process is killed, and jobs meet their time limit; then manifests, sounds, embeddings and every table of
-the report are held against those of a run without a cluster. So are the weights of a fine-tuning
+the report are held against those of a run without a cluster; so are the weights of a fine-tuning
 (`benchmarks.requeued`); beside it a first user's day (`benchmarks.firstday`). Given a folder, it goes on where it was stopped.
 """
 
