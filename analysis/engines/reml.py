@@ -42,17 +42,20 @@ class Design:
     factors : sequence of ndarray
         Random intercepts, each (n,) whole numbers 0, 1, ... (levels), or (n, levels) of any weights, e.g. +1 and -1 for the
         two clips of a comparison.
+    scale : ndarray, optional
+        (n,) what every row of `x` and of the factors is multiplied by; whoever gives answers multiplies these.
     """
 
-    def __init__(self, x: np.ndarray, factors: Sequence[np.ndarray]):
+    def __init__(self, x: np.ndarray, factors: Sequence[np.ndarray], scale: np.ndarray | None = None):
         self.n, self.p = x.shape
+        self.scale = np.ones(self.n) if scale is None else scale
         self.factors = len(factors)
         labels = [k for k, f in enumerate(factors) if f.ndim == 1]
         sizes = [int(f.max()) + 1 if f.ndim == 1 else f.shape[1] for f in factors]
         self.large = max(labels, key=lambda k: sizes[k]) if labels else None
         self.rest = [k for k in range(len(factors)) if k != self.large]
-        self.basis, self.triangle = np.linalg.qr(x)
-        blocks = [_columns(factors[k], sizes[k]) for k in self.rest]
+        self.basis, self.triangle = np.linalg.qr(x * self.scale[:, None])
+        blocks = [_columns(factors[k], sizes[k]) * self.scale[:, None] for k in self.rest]
         self.right = np.hstack([*blocks, self.basis])
         ends = np.cumsum([0, *(sizes[k] for k in self.rest)])
         self.blocks = [slice(int(a), int(b)) for a, b in pairwise(ends)]
@@ -65,14 +68,17 @@ class Design:
             self.of_level, self.cross = np.zeros(1, dtype=int), np.zeros((1, self.r))
         else:
             self.first, self.levels = factors[self.large], sizes[self.large]
-            each = np.bincount(self.first, minlength=self.levels).astype(float)
+            each = np.bincount(self.first, self.scale**2, minlength=self.levels).round(
+                10
+            )  # sums of equal weights are equal
             self.counts, self.of_level = np.unique(each, return_inverse=True)
             self.members = np.bincount(self.of_level).astype(float)
             self.cross = self._by_level(self.right)
         # Mean number of answers behind a level: what a ratio is multiplied by to say how much it matters.
         self.weight = np.ones(self.factors)
         for k, f in enumerate(factors):
-            self.weight[k] = self.n / sizes[k] if f.ndim == 1 else max(float((f**2).sum()) / sizes[k], 1e-9)
+            squares = self.scale**2 if f.ndim == 1 else ((f * self.scale[:, None]) ** 2)
+            self.weight[k] = max(float(squares.sum()) / sizes[k], 1e-9)
         self.cross2 = self._by_class(self.cross, self.cross)
         self.free = self.n - self.p
         self.log_det_x = 2 * float(np.log(np.abs(np.diag(self.triangle))).sum())
@@ -80,7 +86,7 @@ class Design:
     def _by_level(self, columns: np.ndarray) -> np.ndarray:
         from scipy.sparse import csr_array
 
-        sums = csr_array((np.ones(self.n), (self.first, np.arange(self.n))), shape=(self.levels, self.n)) @ columns
+        sums = csr_array((self.scale, (self.first, np.arange(self.n))), shape=(self.levels, self.n)) @ columns
         return np.asarray(sums)
 
     def _by_class(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ def of_residual(y: np.ndarray, x: np.ndarray, factors: dict[str, np.ndarray], gr
         return None
     levels, confounded, merged = identified(x, factors)
     kept = [k for k in levels if k not in confounded + merged]
-    blocks = [levels[k] if levels[k].ndim == 2 else _indicators(levels[k]) for k in kept]
+    blocks = [levels[k] for k in kept]
     start = np.array([max(sd, SINGULAR * one.residual_sd) for k, sd in zip(levels, one.sd, strict=True) if k in kept])
     ratios = (start / one.residual_sd) ** 2
 
@@ -72,14 +72,14 @@ def of_residual(y: np.ndarray, x: np.ndarray, factors: dict[str, np.ndarray], gr
     def criterion(free: np.ndarray) -> float:
         relative, log_det = scaled(free)
         w = (1 / relative)[codes]
-        design = Design(x * w[:, None], [b * w[:, None] for b in blocks])
+        design = Design(x, blocks, w)
         _, value, _ = follow(design, design.answers((y * w)[:, None]), ratios)
         return float(value + log_det)
 
     found = minimize(criterion, np.zeros(len(groups) - 1), method="L-BFGS-B", options={"ftol": 1e-10, "maxiter": 60})
     relative, _ = scaled(found.x)
     w = (1 / relative)[codes]
-    design = Design(x * w[:, None], [b * w[:, None] for b in blocks])
+    design = Design(x, blocks, w)
     at = design.answers((y * w)[:, None])
     gamma, _, _ = follow(design, at, ratios)
     base = (

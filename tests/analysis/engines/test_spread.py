@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from analysis.engines import spread
+from analysis.engines.reml import Design
 from analysis.engines.spread import of_factor, of_residual
 from benchmarks.mixed import study
 
@@ -66,3 +72,48 @@ def test_clips_that_are_the_only_thing_that_varies_are_compared_too() -> None:
     assert found.each == pytest.approx((0.10648168, 0.76634262, 0.0, 2.2815012), abs=2e-6)
     assert found.common == pytest.approx(1.2196446, rel=1e-6)
     assert found.chi_squared == pytest.approx(2593.6270994 - 2579.5913766, abs=1e-6)
+
+
+@given(st.integers(0, 10_000), st.lists(st.floats(0.2, 5.0), min_size=2, max_size=3))
+def test_rows_of_any_weight_are_the_weighted_columns_written_out(seed: int, weights: list[float]) -> None:
+    """People are eliminated, whatever their rows weigh: criterion, slopes and effects of the design with every column there."""
+    rng = np.random.default_rng(seed)
+    people, clips = rng.integers(6, size=40), rng.integers(4, size=40)
+    people[:6], clips[:4] = range(6), range(4)
+    x, y = np.column_stack([np.ones(40), rng.normal(size=40)]), rng.normal(size=(40, 2))
+    w = np.array(weights)[rng.integers(len(weights), size=40)]
+    short = Design(x, [people, clips], w)
+    columns = [np.eye(6)[people] * w[:, None], np.eye(4)[clips] * w[:, None]]
+    long = Design(x * w[:, None], columns)
+    assert short.r < long.r
+    gamma = rng.uniform(0.01, 3, size=(2, 2))
+    one, other = (d.slopes(gamma, d.answers(y * w[:, None])) for d in (short, long))
+    for name in ("value", "gradient", "hessian"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-6, atol=1e-6)
+    for a, b in zip(
+        short.effects(gamma, short.answers(y * w[:, None])),
+        long.effects(gamma, long.answers(y * w[:, None])),
+        strict=True,
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(short.weight, [(c**2).sum() / c.shape[1] for c in columns])
+
+
+def test_residuals_of_thousands_of_people_are_compared_without_a_column_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It took two minutes for a thousand people, and grew with the cube of their number."""
+    rng, wide = np.random.default_rng(3), []
+
+    class Watched(Design):
+        def __init__(self, *more: Any) -> None:
+            super().__init__(*more)
+            wide.append(self.r)
+
+    monkeypatch.setattr(spread, "Design", Watched)
+    people, clips, group = np.repeat(np.arange(1000), 4), rng.integers(5, size=4000), np.tile([0, 0, 1, 1], 1000)
+    y = rng.normal(size=1000)[people] + rng.normal(size=5)[clips] + np.where(group, 2.0, 1.0) * rng.normal(size=4000)
+    found = spread.of_residual(y, np.ones((4000, 1)), {"people": people, "clips": clips}, group)
+    assert found is not None
+    assert found.each == pytest.approx((1.0, 2.0), rel=0.08)
+    assert max(wide) == 6
