@@ -35,6 +35,15 @@ KindOption = Annotated[str | None, typer.Option("--kind", help="Kind of session:
 SnapshotOption = Annotated[Path | None, typer.Option("--snapshot", help="A frozen snapshot instead of the database.")]
 PlanOption = Annotated[str | None, typer.Option("--plan", help="robust (mixed models) or paper; default: the study's.")]
 EffectsOption = Annotated[Path | None, typer.Option("--effects", help="Declared effects (TOML); default: the study's.")]
+ExecutorOption = Annotated[
+    str, typer.Option("--executor", help="Where heavy steps run: local, or slurm (this machine submits jobs).")
+]
+SiteOption = Annotated[
+    Path | None, typer.Option("--site", help="What jobs ask of the cluster (TOML); default: the user's own.")
+]
+UnitsOption = Annotated[
+    Path | None, typer.Option("--units", help="A file of units, one a line, which alone are made; default: all.")
+]
 StationOption = Annotated[str, typer.Option("--station", help="Name of this booth.")]
 CodeArgument = Annotated[str, typer.Argument(help="Code of the participant.")]
 KeyOption = Annotated[Path, typer.Option("--key", help="The key file.")]
@@ -158,6 +167,15 @@ class Booth:
     trigger_port: TriggerPortOption = None
     display: DisplayOption = None
     sound: SoundOption = None
+
+
+def listed(path: Path) -> list[str]:
+    """The units that a file names."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--units {path} cannot be read: {error}") from None
+    return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

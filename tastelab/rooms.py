@@ -16,7 +16,7 @@ ROOMS = {
     "stimuli": ("tastelab.commands.stimuli", "Clips: generate, caption, measure, verify; training corpora."),
     "models": ("tastelab.commands.models", "Networks: what is there, training, fine-tuning."),
     "experiment": ("tastelab.commands.data", "Sessions with people and bots; their data."),
-    "analysis": ("tastelab.commands.analysis", "From answers and audio to tests, tables, figures, report."),
+    "analysis": ("tastelab.commands.planning", "From answers and audio to tests, tables, figures, report."),
 }
 
 

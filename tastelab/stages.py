@@ -85,41 +85,24 @@ def heavy_steps(study: Study, out: Path, executor: str, site: Path | None, only:
     UserError
         If there is no such step, or units could not be made.
     """
-    from tastelab.cluster.heavy import HEAVY, heavy
+    from tastelab.cluster.heavy import HEAVY, work_of
+    from tastelab.cluster.here import made_here
+    from tastelab.cluster.settings import settings_for
+    from tastelab.cluster.submit import run_steps, told_of
 
     steps = list(HEAVY) if "all" in only else only
-    if executor == "slurm":
-        from tastelab.cluster.settings import read_settings
-        from tastelab.cluster.submit import run_steps
-
-        run_steps(study, out, read_settings(site, tuple(HEAVY)), steps, quiet)
+    settings = settings_for(executor, site)
+    if settings is not None:
+        run_steps(study, out, settings, steps, quiet)
         return
     failed: list[str] = []
     for name in [n for n in HEAVY if n in steps] + [n for n in steps if n not in HEAVY]:
-        heavy(name, study, out).gather()
-        made, asked, lines = step_here(study, out, name)
-        say(f"{name:<12} {made} of {asked} made", quiet)
-        failed += lines
-    if failed:
-        for line in failed:
-            say(line)
-        raise UserError(f"{len(failed)} units were not made; see above")
-
-
-def step_here(study: Study, out: Path, name: str, units: list[str] | None = None) -> tuple[int, int, list[str]]:
-    """Make a heavy step's units in this process, all or those: how many are made, of how many, and a line for each that failed."""
-    from tastelab.cluster.block import make_units
-    from tastelab.cluster.heavy import beside, heavy
-    from tastelab.cluster.notes import failures_of
-
-    began = time.time()
-    this = heavy(name, study, out)
-    names = [u.name for u in this.units()] if units is None else units
-    made = make_units(study, out, name, names)
-    if units is None:  # a share leaves taking in to whoever shared out
-        this.gather()
-    lines = [f"{name}: {f.unit}: {f.line}" for f in failures_of(beside(study, out), name) if f.when >= began]
-    return made, len(names), lines
+        work = work_of(name, study, out)
+        work.opened().gather()
+        told = made_here(work)
+        say(f"{name:<12} {told.made} of {told.units} made", quiet)
+        failed += told.problems
+    told_of(failed)
 
 
 def stimuli(run: Run, update: Progress) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,27 +124,72 @@ def generate(
     return Answers(scores, tastes, names, heard, other, tuple(pairings), compared)
 
 
-def _one_size(simulation: Simulation, size: tuple[int, int]) -> list[dict[str, Any]]:
-    from scipy.stats import binomtest
+@dataclass(frozen=True)
+class Batch:
+    """Studies of one size that are drawn at once, by a seed of their own: how many people, pairs of clips a taste, which, how many."""
 
-    asked, simulations = simulation.experiment.task(PreferenceTask), simulation.studies
+    people: int
+    clips: int
+    number: int
+    studies: int
+
+
+Found = dict[
+    str, Any
+]  # of a batch: `hits`, a list [taste, test, alternative, pair, studies that found it] each; `none`, studies without a fit
+
+
+def batches(simulation: Simulation, sizes: Sequence[int]) -> list[Batch]:
+    """All that is drawn for these numbers of people, size after size.
+
+    Raises
+    ------
+    AnalysisError
+        If the study has no preference task.
+    """
+    if simulation.experiment.task(PreferenceTask) is None:
+        raise AnalysisError(NO_TASK)
+    starts = range(0, simulation.studies, BATCH)
+    return [
+        Batch(n, clips, number, min(BATCH, simulation.studies - start))
+        for clips in simulation.clips
+        for n in sizes
+        for number, start in enumerate(starts)
+    ]
+
+
+def found_in(simulation: Simulation, drawn: Batch) -> Found:
+    """How many studies of a batch find each test; the same whoever draws it, and whatever else is drawn."""
+    asked = simulation.experiment.task(PreferenceTask)
     assert asked is not None
-    middle = asked.middle
-    n, per_taste = size
+    n, per_taste, batch = drawn.people, drawn.clips, drawn.number
     heard = [name for pair in asked.pairs for name in reversed(pair)]
     heard += [name for task in simulation.experiment.sequence() for name in getattr(task, "conditions", ())]
     clips = clip_table(simulation.tastes, per_taste, tuple(dict.fromkeys(heard)))
+    rng = np.random.default_rng([simulation.seed, n, per_taste, batch])
+    answers = generate(simulation.experiment, simulation.effects, clips, n, drawn.studies, rng)
+    found = detected(answers, asked.middle, simulation.analysis, simulation.by)
+    hits = [[one.taste, one.test, one.alternative, one.pair, int(one.hits.sum())] for one in found]
+    return {"hits": hits, "none": found[0].none}
+
+
+def rows_of(simulation: Simulation, found: Iterable[tuple[Batch, Found]]) -> list[dict[str, Any]]:
+    """Power of every test at every size, from what was found in all batches."""
+    sizes: dict[tuple[int, int], list[Found]] = {}
+    for drawn, one in found:
+        sizes.setdefault((drawn.people, drawn.clips), []).append(one)
+    return [row for size, parts in sizes.items() for row in _of_size(simulation, size, parts)]
+
+
+def _of_size(simulation: Simulation, size: tuple[int, int], parts: list[Found]) -> list[dict[str, Any]]:
+    from scipy.stats import binomtest
+
+    (n, per_taste), simulations = size, simulation.studies
     hits: dict[tuple[str, str, str, str], int] = {}
-    none = 0
-    for batch, start in enumerate(range(0, simulations, BATCH)):
-        rng = np.random.default_rng([simulation.seed, n, per_taste, batch])
-        studies = min(BATCH, simulations - start)
-        drawn = generate(simulation.experiment, simulation.effects, clips, n, studies, rng)
-        found = detected(drawn, middle, simulation.analysis, simulation.by)
-        for one in found:
-            key = (one.taste, one.test, one.alternative, one.pair)
-            hits[key] = hits.get(key, 0) + int(one.hits.sum())
-        none += found[0].none
+    for part in parts:
+        for taste, test, alternative, pair, count in part["hits"]:
+            hits[taste, test, alternative, pair] = hits.get((taste, test, alternative, pair), 0) + count
+    none = sum(part["none"] for part in parts)
     rows = []
     several = any(pair for *_, pair in hits)
     for (name, test, alternative, pair), k in hits.items():
@@ -171,35 +215,19 @@ def _declared(simulation: Simulation, taste: str, pair: str = "") -> float | Non
 
 
 def power(
-    simulation: Simulation, sizes: Sequence[int], jobs: int = 1, progress: Callable[[int, int], None] | None = None
+    simulation: Simulation, sizes: Sequence[int], progress: Callable[[int, int], None] | None = None
 ) -> list[dict[str, Any]]:
-    """Power of the declared tests at each number of participants and of clips, with Wilson's 95 % interval; `jobs` sizes at a time.
+    """Power of the declared tests at each number of participants and of clips, with Wilson's 95 % interval.
 
-    A study whose fit gives no result finds nothing, and is counted in `no_result`. The same seed gives the same numbers, whatever
-    `jobs` is.
+    A study whose fit gives no result finds nothing, and is counted in `no_result`. The same seed gives the same numbers, whoever
+    works out which of the batches (`analysis.power.batches` shares them out).
     """
-    from concurrent.futures import ProcessPoolExecutor
-
-    if simulation.experiment.task(PreferenceTask) is None:
-        raise AnalysisError(NO_TASK)
-    work = partial(_one_size, simulation)
-    cells = [(n, clips) for clips in simulation.clips for n in sizes]
-    if jobs == 1 or len(cells) == 1:
-        return _collected(map(work, cells), len(cells), progress)
-    with ProcessPoolExecutor(min(jobs, len(cells))) as pool:
-        return _collected(pool.map(work, cells), len(cells), progress)
-
-
-def _collected(
-    parts: Iterable[list[dict[str, Any]]], total: int, progress: Callable[[int, int], None] | None
-) -> list[dict[str, Any]]:
-    """Rows of all parts, telling after each how many are done."""
-    rows: list[dict[str, Any]] = []
-    for k, found in enumerate(parts):
-        rows += found
+    found, drawn = [], batches(simulation, sizes)
+    for k, one in enumerate(drawn):
+        found.append((one, found_in(simulation, one)))
         if progress:
-            progress(k + 1, total)
-    return rows
+            progress(k + 1, len(drawn))
+    return rows_of(simulation, found)
 
 
 def null(effects: Effects, middle: float) -> Effects:

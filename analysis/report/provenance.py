@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import AnalysisError
+from analysis.kept import digest_of
 
 if TYPE_CHECKING:
     from analysis.page.inputs import Inputs
@@ -72,7 +73,7 @@ def code_digest() -> str:
     """Digest of the analysis code and the report's template."""
     here = Path(__file__).parent.parent
     files = [*sorted(here.rglob("*.py")), *sorted(here.rglob("templates/*.html"))]
-    return hashlib.sha256("".join(hashlib.sha256(p.read_bytes()).hexdigest() for p in files).encode()).hexdigest()
+    return digest_of(files)
 
 
 def written(folder: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.sound.packed import Kept, keep, pack
+from analysis.sound.packed import Embedded, keep, pack
 from stimuli.manifest import Glance, known_rows, ordered
 from stimuli.units import Account, Unit, attempt, found_of
 
@@ -28,9 +28,9 @@ def level(audio: np.ndarray) -> np.ndarray:
 
 def embed_clips(
     rows: list[ClipRow], folder: Path, names: list[str], cache: Path, progress: Progress | None = None
-) -> dict[str, Kept]:
+) -> dict[str, Embedded]:
     """Embed clips that are not embedded yet, each kept in `cache` under the hash of its sound; returns what is kept of them by space."""
-    there = {name: Kept(space_folder(cache, name)) for name in names}
+    there = {name: Embedded(space_folder(cache, name)) for name in names}
     for i, row in enumerate(rows):
         for name, kept in there.items():
             if row.sha256 not in kept:
@@ -40,10 +40,10 @@ def embed_clips(
     return {name: packed(cache, name) for name in names}
 
 
-def packed(cache: Path, name: str) -> Kept:
+def packed(cache: Path, name: str) -> Embedded:
     """What is kept of a space, in parts where it is much."""
     pack(space_folder(cache, name))
-    return Kept(space_folder(cache, name))
+    return Embedded(space_folder(cache, name))
 
 
 def embed(row: ClipRow, folder: Path, name: str, cache: Path) -> None:
@@ -80,8 +80,8 @@ class Embeddings:
         rows, there = known_rows(self.folder), self._kept()
         return {u.name for u in units if u.name in rows and not _missing(rows[u.name], there)}
 
-    def _kept(self) -> dict[str, Kept]:
-        return {name: Kept(space_folder(self.cache, name)) for name in self.spaces}
+    def _kept(self) -> dict[str, Embedded]:
+        return {name: Embedded(space_folder(self.cache, name)) for name in self.spaces}
 
     def make(self, names: Sequence[str], account: Account) -> None:
         """Clip by clip."""
@@ -89,7 +89,7 @@ class Embeddings:
         for name in names:
             attempt(account, [name], partial(self._embed, rows, there))
 
-    def _embed(self, rows: dict[str, ClipRow], there: dict[str, Kept], clips: Sequence[str]) -> None:
+    def _embed(self, rows: dict[str, ClipRow], there: dict[str, Embedded], clips: Sequence[str]) -> None:
         for clip in clips:
             if clip not in rows:
                 raise AnalysisError(f"{clip}: no such clip in {self.folder}")
@@ -102,5 +102,5 @@ class Embeddings:
             pack(space_folder(self.cache, name))
 
 
-def _missing(row: ClipRow, there: dict[str, Kept]) -> list[str]:
+def _missing(row: ClipRow, there: dict[str, Embedded]) -> list[str]:
     return [name for name, kept in there.items() if row.sha256 not in kept]

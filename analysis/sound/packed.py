@@ -8,13 +8,14 @@ go of the small files; parts are named by what is in them, so that two that pack
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.errors import AnalysisError
+from analysis.sound.fad import thin
 from stimuli import waiting
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 PART = 2048  # clips of a part
 
 
-class Kept(Mapping[str, np.ndarray]):
+class Embedded(Mapping[str, np.ndarray]):
     """Embeddings in one space, (frames, width) float32 by hash; each is read when it is asked for, and none is held."""
 
     def __init__(self, folder: Path) -> None:
@@ -66,6 +67,19 @@ class Kept(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self._parts.keys() | self._loose)
+
+
+class Thinned(Sequence[np.ndarray]):
+    """Some clips of a space, in an order, each of at most so many frames, evenly; read when they are asked for, too."""
+
+    def __init__(self, there: Embedded, clips: Sequence[str], most: int) -> None:
+        self._there, self._clips, self._most = there, clips, most
+
+    def __getitem__(self, place: Any) -> Any:
+        return thin(self._there[self._clips[place]], self._most)
+
+    def __len__(self) -> int:
+        return len(self._clips)
 
 
 def loose(folder: Path, sha256: str) -> Path:

@@ -8,12 +8,13 @@ import numpy as np
 
 from analysis.data.compared import Conditions
 from analysis.engines.ranks import rank_sum
+from analysis.kept import Kept
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
 from analysis.page.standing import Line, rows_on
 from analysis.preference.section import named
-from analysis.sound import correspondences, distances, figures
+from analysis.sound import correspondences, distances, figures, intervals
 
 
 def section(inputs: Inputs, summary: list[str]) -> Section | None:
@@ -28,9 +29,10 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         inputs.folder,
         inputs.embedders,
         inputs.config.reference,
-        inputs.out / "embeddings",
+        inputs.out / intervals.CACHE,
         seed=seed,
         conditions=known,
+        kept=Kept(inputs.out / intervals.KEPT),
     )
     rows = tables["distances"]
     out = Section("sound", "The sound itself", how="tastelab analysis fad")

@@ -6,27 +6,24 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from tastelab.cluster.heavy import beside, heavy
+from tastelab.cluster.heavy import Work
 from tastelab.cluster.notes import Notes
-from tastelab.study import Study
+from tastelab.errors import UserError
 
 
 @dataclass(frozen=True)
 class Block:
-    """Units of a step of a study, by name; called, they are made wherever it is called."""
+    """Units of a step, by name; called, they are made wherever it is called."""
 
-    study: Study
-    out: Path
-    step: str
+    work: Work
     units: tuple[str, ...]
 
     def __call__(self) -> int:
         """Make what is not made yet; returns how many of the units are made now."""
         job, log, passing = _surroundings()
-        return make_units(self.study, self.out, self.step, self.units, job, log, passing)
+        return make_units(self.work, self.units, Notes(self.work.folder, self.work.name, job, log, passing))
 
     def checkpoint(self) -> Any:
         """The same again: what is made lies there, and is not made twice."""
@@ -35,23 +32,14 @@ class Block:
         return DelayedSubmission(self)
 
 
-def make_units(
-    study: Study,
-    out: Path,
-    step: str,
-    names: Sequence[str],
-    job: str = "",
-    log: str = "",
-    passing: tuple[type[Exception], ...] = (),
-) -> int:
+def make_units(work: Work, names: Sequence[str], notes: Notes) -> int:
     """Make units of a step here, now; returns how many of them are made."""
-    notes = Notes(beside(study, out), step, job, log, passing)
     try:
-        this = heavy(step, study, out)
+        this = work.opened()
         known = {u.name: u for u in this.units()}
         for name in names:
             if name not in known:
-                notes.failed([name], LookupError(f"step {step} has no unit {name!r}"))
+                notes.failed([name], UserError(f"step {work.name} has no unit {name!r}"))
         this.make([name for name in names if name in known], notes)
         return len(this.done([known[name] for name in names if name in known]) & set(names))
     finally:

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from analysis.errors import AnalysisError
 from models.errors import ModelError
 from stimuli.errors import StimulusError
+from tastelab.errors import UserError
 
 OFTEN = 2.0  # s
 SILENT = 900  # s without a word, after which a process on another machine, of no job, is taken to be gone
@@ -59,6 +60,15 @@ class Failure:
     when: float
 
 
+@dataclass(frozen=True)
+class Told:
+    """What came of a step: of how many units, how many are made, what failed or was lost, each as a line."""
+
+    units: int
+    made: int
+    problems: list[str]
+
+
 @dataclass
 class Notes:
     """The account of one process (`stimuli.units.Account`), kept in a folder that all see."""
@@ -68,6 +78,8 @@ class Notes:
     job: str = ""
     log: str = ""
     passing: tuple[type[Exception], ...] = ()  # errors that are no unit's: that time is up
+    hears: Callable[[int], None] | None = None  # is told how many units are settled, made or failed
+    settled: int = 0
     _note: Note = field(init=False)
     _first: float | None = field(default=None, init=False)
 
@@ -89,6 +101,12 @@ class Notes:
         self._write()
         for name in names:
             failure_of(self.folder, self.step, name).unlink(missing_ok=True)
+        self._settle(names)
+
+    def _settle(self, names: Sequence[str]) -> None:
+        self.settled += len(names)
+        if self.hears is not None:
+            self.hears(self.settled)
 
     def counts(self, done: float) -> None:
         """So many are done by now, this process' and others'; for a step that tells of no units. Written every few seconds."""
@@ -103,7 +121,7 @@ class Notes:
         """These can't be made: told with one line and the log, and the rest goes on."""
         if isinstance(error, (*self.passing, ImportError)):  # what is not installed is missing for all
             raise error
-        if self.job or not isinstance(error, (AnalysisError, ModelError, StimulusError)):
+        if self.job or not isinstance(error, (AnalysisError, ModelError, StimulusError, UserError)):
             traceback.print_exception(error)  # into the job's log; here, a user's mistake is one line
         line = f"{type(error).__name__}: {error}".splitlines()[0]
         for name in names:
@@ -112,6 +130,7 @@ class Notes:
             )
         self._note = replace(self._note, units=(), told=time.time())
         self._write()
+        self._settle(names)
 
     def ends(self) -> None:
         """This process has nothing more to do; where it found all made, here, it was not worth a note."""

@@ -10,9 +10,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tastelab.check import nearest
+from tastelab.cluster.heavy import STEPS
 from tastelab.errors import UserError
 
 TUNING = "finetune"  # no step of a study, but a site may ask for something else for it
+EXECUTORS = ("local", "slurm")
 USUAL = Path("tastelab") / "slurm.toml"  # under the user's settings
 
 
@@ -107,6 +109,23 @@ def usual() -> Path:
     """Where a user's settings lie, if nothing else is said."""
     home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(home) / USUAL
+
+
+def settings_for(executor: str, site: Path | None) -> Settings | None:
+    """What jobs of an executor ask for; None where steps are made here.
+
+    Raises
+    ------
+    UserError
+        If there is no such executor, or it takes no such file.
+    """
+    if executor not in EXECUTORS:
+        raise UserError(f"--executor {executor!r} is not known; there are: {', '.join(EXECUTORS)}")
+    if executor == "slurm":
+        return read_settings(site, STEPS)
+    if site is not None:
+        raise UserError("--site is for --executor slurm")
+    return None
 
 
 def read_settings(given: Path | None, steps: tuple[str, ...]) -> Settings:

@@ -1,4 +1,4 @@
-"""A study's heavy steps on a Slurm cluster: what is missing is submitted as arrays of jobs through submitit, waited for and taken in.
+"""Heavy steps on a Slurm cluster: what is missing is submitted as arrays of jobs through submitit, waited for and taken in.
 
 Slurm schedules, runs jobs again whose node is lost, and ends those whose time is up; submitit ships what a job does, and has it
 requeued. Here is only said which units are missing, and of which of them Slurm has a job already: whoever runs the same again,
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from tastelab.cluster import queue
 from tastelab.cluster.block import Block
-from tastelab.cluster.heavy import HEAVY, beside, heavy
-from tastelab.cluster.notes import failures_of, write_json
+from tastelab.cluster.heavy import HEAVY, Work, work_of
+from tastelab.cluster.notes import Told, failures_of, write_json
 from tastelab.cluster.settings import Settings
 from tastelab.context import progress, say
 from tastelab.errors import UserError
@@ -48,15 +48,6 @@ class Job:
         return self.job.partition("_")[0]
 
 
-@dataclass(frozen=True)
-class Told:
-    """What came of a step: of how many units, how many are made, what failed or was lost, each as a line."""
-
-    units: int
-    made: int
-    problems: list[str]
-
-
 def run_steps(
     study: Study,
     out: Path,
@@ -65,7 +56,15 @@ def run_steps(
     quiet: bool = False,
     every: float = EVERY,
 ) -> None:
-    """Have the heavy steps done, one after the other, each as far as what it needs is there.
+    """Have the heavy steps of a study done, one after the other, each as far as what it needs is there; raises as `run_all` does."""
+    names = [n for n in HEAVY if not only or n in only]
+    run_all([work_of(name, study, out.resolve()) for name in names], settings, quiet, every)
+
+
+def run_all(
+    works: Sequence[Work], settings: Settings, quiet: bool = False, every: float = EVERY, alone: bool = False
+) -> None:
+    """Have steps done, one after the other; `alone` is that of `told_of`.
 
     Raises
     ------
@@ -74,30 +73,36 @@ def run_steps(
     """
     queue.require()
     lines: list[str] = []
-    for name in [n for n in HEAVY if not only or n in only]:
+    for work in works:
         started = time.monotonic()
-        with progress(name, quiet) as update:
-            told = run_step(study, out.resolve(), name, settings, update, every)
-        say(f"{name:<12} {time.monotonic() - started:7.1f} s   {told.made} of {told.units} made", quiet)
+        with progress(work.name, quiet) as update:
+            told = run_step(work, settings, update, every)
+        say(f"{work.name:<12} {time.monotonic() - started:7.1f} s   {told.made} of {told.units} made", quiet)
         lines += told.problems
-    if lines:
-        for line in lines:
-            say(line)
-        raise UserError(
-            f"{len(lines)} {'unit was' if len(lines) == 1 else 'units were'} not made; what was is kept, and the same command makes the rest"
-        )
+    told_of(lines, alone)
 
 
-def run_step(
-    study: Study,
-    out: Path,
-    name: str,
-    settings: Settings,
-    update: Progress | None = None,
-    every: float = EVERY,
-) -> Told:
+def told_of(lines: Sequence[str], alone: bool = False) -> None:
+    """Say what was not made, if anything was not; `alone`: in the one line of the error, where nothing else may be printed.
+
+    Raises
+    ------
+    UserError
+        With how many it were.
+    """
+    if not lines:
+        return
+    for line in [] if alone else lines:
+        say(line)
+    first = f"{lines[0]}; " if alone else ""
+    raise UserError(
+        f"{first}{len(lines)} {'unit was' if len(lines) == 1 else 'units were'} not made; what was is kept, and the same command makes the rest"
+    )
+
+
+def run_step(work: Work, settings: Settings, update: Progress | None = None, every: float = EVERY) -> Told:
     """One step: submit what is missing and no job is there for, wait for all jobs of it, take in what they made."""
-    step, folder = heavy(name, study, out), beside(study, out)
+    step, folder, name = work.opened(), work.folder, work.name
     step.gather()  # what another run left
     units = step.units()
     missing = lacking(step, units)
@@ -108,7 +113,7 @@ def run_step(
     taken = {unit for job in jobs for unit in job.units}
     blocks = blocks_of([u.name for u in units], [u.group for u in units], settings.of(name).block, step.aligned)
     todo = [kept for block in blocks if (kept := tuple(u for u in block if u in missing and u not in taken))]
-    jobs += submit(study, out, name, todo, missing, settings)
+    jobs += submit(work, todo, missing, settings)
     wait(step, [missing[u] for u in missing], jobs, update, every)
     step.gather()
     left = lacking(step, step.units())
@@ -133,17 +138,14 @@ def blocks_of(names: Sequence[str], groups: Sequence[str], size: int, aligned: i
     return [tuple(own[k : k + step]) for own in by_group.values() for k in range(0, len(own), step)]
 
 
-def submit(
-    study: Study, out: Path, name: str, blocks: Sequence[tuple[str, ...]], units: dict[str, Unit], settings: Settings
-) -> list[Job]:
+def submit(work: Work, blocks: Sequence[tuple[str, ...]], units: dict[str, Unit], settings: Settings) -> list[Job]:
     """Submit a job a block, as arrays; each is noted before anything else happens, so that no other run submits it again."""
-    folder = beside(study, out)
+    folder, name = work.folder, work.name
     jobs: list[Job] = []
     for start in range(0, len(blocks), settings.array):
         some = blocks[start : start + settings.array]
-        works = [Block(study, out, name, block) for block in some]
         of = [{unit: units[unit].fingerprint for unit in block} for block in some]
-        jobs += shipped(folder, name, works, of, settings)
+        jobs += shipped(folder, name, [Block(work, block) for block in some], of, settings)
     return jobs
 
 

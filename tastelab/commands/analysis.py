@@ -9,7 +9,6 @@ import typer
 
 from tastelab.context import (
     definition_of,
-    effects_of,
     open_store,
     progress,
     read_study,
@@ -72,19 +71,12 @@ def load_answers(study: Study, answers: Answers, shown: Shown) -> StudyData:
     return load_data(study, answers.db, answers.kind, answers.snapshot, shown.as_json)
 
 
-def _plan(plan: str | None, default: str, known: tuple[str, ...] = ("robust", "paper")) -> str:
+def chosen_plan(plan: str | None, default: str, known: tuple[str, ...] = ("robust", "paper")) -> str:
+    """The plan that is asked for, or the study's, if there is such a one here."""
     chosen = plan or (default if default in known else known[0])
     if chosen not in known:
         raise UserError(f"--plan {plan!r} is not known here; there is: {', '.join(known)}")
     return chosen
-
-
-def _numbers(option: str, given: str, example: str) -> list[int]:
-    """Whole numbers with commas, ascending."""
-    try:
-        return sorted({int(x) for x in given.split(",")})
-    except ValueError:
-        raise UserError(f"{option} {given!r}: give whole numbers with commas, e.g. {example}") from None
 
 
 @app.command()
@@ -116,7 +108,7 @@ def preference(
     from analysis.preference.section import sides_of
 
     loaded = read_study(answers.study)
-    chosen = _plan(plan, loaded.analysis.plan)
+    chosen = chosen_plan(plan, loaded.analysis.plan)
     if correction not in (None, "bonferroni", "holm"):
         raise UserError(f"--correction {correction!r} is not known; there are: bonferroni, holm")
     changes: dict[str, Any] = {k: v for k, v in (("correction", correction), ("seed", seed)) if v is not None}
@@ -170,7 +162,7 @@ def ratings(
     from analysis.ratings import paper
 
     loaded = read_study(answers.study)
-    chosen = _plan(plan, loaded.analysis.plan)
+    chosen = chosen_plan(plan, loaded.analysis.plan)
     data = load_answers(loaded, answers, shown)
     if chosen == "robust":
         tables = robust.ratings(data.ratings, loaded.analysis) | paper.described(data.ratings)
@@ -199,7 +191,7 @@ def factors(
     from analysis.factors.paper import analyse
 
     loaded = read_study(answers.study)
-    chosen = _plan(plan, loaded.analysis.plan)
+    chosen = chosen_plan(plan, loaded.analysis.plan)
     data = load_answers(loaded, answers, shown)
     asked, drawn = number or loaded.analysis.factors, loaded.analysis.seed if seed is None else seed
     if chosen == "robust":
@@ -273,6 +265,8 @@ def fad(
 ) -> None:
     """Fréchet Audio Distance per model, taste and embedding."""
     from analysis.data.compared import Conditions
+    from analysis.kept import Kept
+    from analysis.sound import intervals
     from analysis.sound.distances import analyse
 
     loaded = read_study(clips.study)
@@ -283,10 +277,11 @@ def fad(
             folder,
             list(loaded.models.embedders),
             reference or loaded.analysis.reference,
-            clips.out / loaded.name / "embeddings",
+            clips.out / loaded.name / intervals.CACHE,
             seed=loaded.analysis.seed,
             progress=update,
             conditions=Conditions.declared(definition_of(loaded)),
+            kept=Kept(clips.out / loaded.name / intervals.KEPT),
         )
     show("fad", "paper", None, tables, shown.as_json, shown.csv)
 
@@ -333,55 +328,3 @@ def report(
     with progress("report", quiet) as update:
         path, built = build_report(loaded, place.db, place.out, kind, update, effects=effects)
     say(f"{path}{'' if built else ' (nothing has changed)'}", quiet)
-
-
-@app.command()
-@grouped
-def power(
-    *,
-    sizes: Annotated[
-        str, typer.Option("--n", help="Numbers of participants, with commas.")
-    ] = "20,40,60,80,111,150,200",
-    per_taste: Annotated[
-        str | None, typer.Option("--clips", help="Pairs of clips a taste, with commas; default: the study's.")
-    ] = None,
-    plan: PlanOption = None,
-    simulations: Annotated[int, typer.Option("--simulations", min=20, help="Simulated studies a number.")] = 1000,
-    effects: EffectsOption = None,
-    no_effect: Annotated[
-        bool, typer.Option("--null", help="No effect, people and clips differing as before: the false positives.")
-    ] = False,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes.")] = 2,
-    clips: Clips,
-    seed: SeedOption = None,
-    shown: Shown,
-    quiet: QuietOption = False,
-) -> None:
-    """How often a study with so many participants and clips finds the declared effects, by its own plan."""
-    from analysis.power.power import Simulation, null, plot
-    from analysis.power.power import power as run_power
-    from experiment.tasks.preference import PreferenceTask
-
-    loaded = read_study(clips.study)
-    chosen_plan = _plan(plan, loaded.analysis.plan)
-    numbers = _numbers("--n", sizes, "40,80,120")
-    each = _numbers("--clips", per_taste, "5,10,25") if per_taste else [loaded.stimuli.clips_per_taste]
-    if each[0] < 1 or each[-1] > 1000:
-        raise UserError(f"--clips {per_taste!r}: a taste has 1 to 1000 pairs of clips")
-    if numbers[0] < 2 or numbers[-1] > 100_000:
-        raise UserError(f"--n {sizes!r}: a study has 2 to 100000 participants")
-    told, config = effects_of(loaded, effects), loaded.experiment
-    compared = config.task(PreferenceTask)
-    if no_effect and compared is not None:
-        told = null(told, compared.middle)
-    tastes = tuple(t.name for t in loaded.stimuli.tastes)
-    chosen = loaded.analysis.seed if seed is None else seed
-    with progress("power", quiet) as update:
-        rows = run_power(
-            Simulation(config, told, tastes, tuple(each), loaded.analysis, simulations, chosen, chosen_plan),
-            numbers, jobs, update,
-        )  # fmt: skip
-    show("power", chosen_plan, None, {"power": rows}, shown.as_json, shown.csv)
-    for suffix in ("svg", "png"):
-        plot(rows, loaded.analysis.alpha, clips.out / loaded.name / f"power.{suffix}")
-    say(f"figure {clips.out / loaded.name / 'power.svg'}", quiet or shown.as_json)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tastelab.commands.study import ClipsOption, app, with_clips
 from tastelab.context import ONLY_JSON, read_study, say, show
-from tastelab.errors import UserError
-from tastelab.options import OUT, STUDY, JsonOption, OutOption, StudyOption
+from tastelab.options import OUT, STUDY, JsonOption, OutOption, StudyOption, UnitsOption, listed
 
 __all__ = ["app"]
-StepArgument = Annotated[str, typer.Argument(help="generate, distinct, captions, features or embeddings.")]
+StepArgument = Annotated[str, typer.Argument(help="generate, distinct, captions, features, embeddings or distances.")]
 
 
 @app.command()
@@ -46,31 +44,20 @@ def units(
 @app.command()
 def step(
     step: StepArgument,
-    units: Annotated[Path | None, typer.Option("--units", help="A file of units, one a line; default: all.")] = None,
+    units: UnitsOption = None,
     study: StudyOption = STUDY,
     out: OutOption = OUT,
     clips: ClipsOption = None,
 ) -> None:
     """Make a heavy step's units here, or a share of them: what is made stays, and two that make the same do no harm."""
-    from tastelab.stages import step_here
+    from tastelab.cluster.heavy import work_of
+    from tastelab.cluster.here import made_here
+    from tastelab.cluster.submit import told_of
 
     loaded = with_clips(read_study(study), clips)
-    names = None if units is None else listed(units)
-    made, asked, failed = step_here(loaded, out, step, names)
-    for line in failed:
-        say(line)
-    if failed:
-        raise UserError(f"{len(failed)} of {asked} units were not made; see above")
-    say(f"{made} of {asked} units are made")
-
-
-def listed(path: Path) -> list[str]:
-    """The units that a file names."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--units {path} cannot be read: {error}") from None
-    return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    told = made_here(work_of(step, loaded, out), None if units is None else listed(units))
+    told_of(told.problems)
+    say(f"{told.made} of {told.units} units are made")
 
 
 @app.command()

@@ -43,10 +43,12 @@ def run(
     quiet: QuietOption = False,
 ) -> None:
     """Stimuli, captions, sessions, report. Run again: what is done stays."""
+    from tastelab.cluster.settings import settings_for
     from tastelab.stages import Run, heavy_steps, run_study
 
     started = time.monotonic()
     loaded = with_clips(read_study(place.study), clips)
+    settings_for(cluster.executor, cluster.site)
     if cluster.slurm or only:
         heavy_steps(loaded, place.out, cluster.executor, cluster.site, only or ["all"], quiet)
     if only:

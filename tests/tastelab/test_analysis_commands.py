@@ -229,6 +229,62 @@ def test_power_tells_every_size_once_draws_a_figure_and_knows_no_effect(mine: Li
     assert plain.rstrip().endswith(f"figure {mine.out / 'small' / 'power.svg'}")
 
 
+def test_power_is_shared_out_by_its_batches_and_goes_on(
+    mine: Lived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["analysis", "power", *mine.clips, "--n", "4,8", "--simulations", "220", "--plan", "paper", "--quiet"]
+    listed = call(*command, "--todo").out.split()
+    assert [name.rpartition("-")[0] for name in listed] == ["4x4-0", "4x4-1", "8x4-0", "8x4-1"]
+    assert not (mine.out / "small" / "power").exists()
+    share = tmp_path / "share"
+    share.write_text("\n".join(listed[1:3]) + "\n")
+    said = call(*command, "--units", share)
+    assert (said.status, said.out) == (0, "2 of 2 batches are made\n")
+    assert call(*command, "--todo").out.split() == [listed[0], listed[3]]
+    assert not (mine.out / "small" / "power.svg").exists()
+    row = next(
+        r
+        for r in json.loads(call("study", "status", *mine.clips, "--json").out)["tables"]["steps"]
+        if r["step"] == "power"
+    )
+    assert (row["units"], row["done"], row["failed"]) == (4, 2, 0)
+    there = {p: p.stat().st_mtime_ns for p in (mine.out / "small" / "power").iterdir()}
+    whole = json.loads(call(*command, "--json").out)["tables"]["power"]
+    assert {p: p.stat().st_mtime_ns for p in there} == there
+    assert call(*command, "--todo").out == ""
+    for path in (mine.out / "small" / "power").iterdir():
+        path.unlink()
+    assert json.loads(call(*command, "--json", "--jobs", "1").out)["tables"]["power"] == whole
+    # Batches of another question are no units of this one.
+    said = call(*command, "--units", share, "--seed", "99")
+    assert said.status == 2
+    assert f"power: {listed[1]}: UserError: step power has no unit '{listed[1]}'" in said.out
+    assert said.err == ("tastelab: 2 units were not made; what was is kept, and the same command makes the rest\n")
+    from analysis.power import batches
+
+    monkeypatch.setattr(batches, "found_in", lambda *_: 1 / 0)
+    said = call(*command, "--seed", "98", "--jobs", "1", "--json")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.splitlines()[-1].startswith("tastelab: power: 4x4-0-")
+    assert "ZeroDivisionError: division by zero; 4 units were not made" in said.err
+    row = json.loads(call("study", "status", *mine.clips, "--json").out)["tables"]["steps"][-1]
+    assert (row["step"], row["done"], row["failed"]) == ("power", 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--executor", "pbs"), "--executor 'pbs' is not known; there are: local, slurm"),
+        (("--site", "x.toml"), "--site is for --executor slurm"),
+        (("--units", "nowhere"), "--units nowhere cannot be read"),
+    ],
+)
+def test_power_refuses_what_it_cannot_share_out(lived: Lived, words: tuple[str, ...], told: str) -> None:
+    said = call("analysis", "power", *lived.clips, *words)
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith(f"tastelab: {told}")
+
+
 def test_captions_are_held_against_what_was_asked_or_it_is_said_that_there_are_none(mine: Lived) -> None:
     said = call("analysis", "captions", *mine.clips)
     again = " ".join(map(str, mine.clips))

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from analysis.errors import AnalysisError
 from analysis.sound import packed
-from analysis.sound.packed import Kept, keep, loose, pack
+from analysis.sound.packed import Embedded, keep, loose, pack
 
 SHAPES = st.tuples(st.integers(0, 4), st.integers(1, 5))
 VECTORS = SHAPES.flatmap(lambda shape: arrays(np.float32, shape, elements=st.floats(width=32)))
@@ -35,14 +35,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_kept_comes_back(steps: list[np.ndarray | None]) -> None:
     """Packed (None) at any moments, NaN and nothing at all among it; a reader that was there before sees it, too."""
     with tempfile.TemporaryDirectory() as name:
-        folder, wanted, before = Path(name) / "space", dict[str, bytes](), Kept(Path(name) / "space")
+        folder, wanted, before = Path(name) / "space", dict[str, bytes](), Embedded(Path(name) / "space")
         for n, step in enumerate(steps):
             if step is None:
                 pack(folder)
             else:
                 keep(folder, sha(n), step)
                 wanted[sha(n)] = step.tobytes() + str(step.shape).encode()
-        found = Kept(folder)
+        found = Embedded(folder)
         for kept in (found, before):
             assert {k: kept[k].tobytes() + str(kept[k].shape).encode() for k in wanted} == wanted
         assert (set(found), len(found)) == (set(wanted), len(wanted))
@@ -57,7 +57,7 @@ def test_what_was_kept_comes_back(steps: list[np.ndarray | None]) -> None:
 def test_parts_are_read_by_anybody(tmp_path: Path) -> None:
     for n in range(7):
         keep(tmp_path, sha(n), np.full((2, 3), n, np.float32))
-    reader = Kept(tmp_path)
+    reader = Embedded(tmp_path)
     assert pack(tmp_path) == 6
     assert len(list(tmp_path.glob("*.parquet"))) == 2
     assert reader[sorted(map(sha, range(7)))[0]].shape == (2, 3)  # it was read from a single file before
@@ -77,7 +77,7 @@ def test_a_packer_that_was_killed_or_not_alone_loses_nothing(tmp_path: Path, mon
         pack(tmp_path)
     monkeypatch.undo()
     monkeypatch.setattr(packed, "PART", 3)
-    assert len(Kept(tmp_path)) == 3
+    assert len(Embedded(tmp_path)) == 3
     pack(tmp_path)
     assert [p.suffix for p in tmp_path.iterdir()] == [".parquet"]  # the same part, once
     # Another one has let go of a file that this one is about to read.
@@ -95,9 +95,9 @@ def test_a_packer_that_was_killed_or_not_alone_loses_nothing(tmp_path: Path, mon
 def test_a_damaged_part_is_told(tmp_path: Path) -> None:
     (tmp_path / "part-1.parquet").write_bytes(b"PAR1 no more")
     with pytest.raises(AnalysisError, match=r"part-1\.parquet is damaged .*delete it"):
-        Kept(tmp_path)
+        Embedded(tmp_path)
 
 
 def test_what_was_never_kept_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
-        Kept(tmp_path)[sha(0)]
+        Embedded(tmp_path)[sha(0)]

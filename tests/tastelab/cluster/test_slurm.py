@@ -6,19 +6,24 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from analysis.power.batches import Batches
+from analysis.power.power import power
 from stimuli.generate import generate
 from stimuli.manifest import read_manifest
-from tastelab.cluster.heavy import beside
+from tastelab.cluster.heavy import Work, beside, work_of
+from tastelab.cluster.here import made_here
 from tastelab.cluster.settings import Settings
-from tastelab.cluster.submit import noted_jobs, run_step, run_steps
+from tastelab.cluster.submit import noted_jobs, run_all, run_step, run_steps
 from tastelab.context import stimuli_folder
 from tastelab.errors import UserError
 from tastelab.study import Study
 from tests import slurm
+from tests.tastelab.cluster.test_here import SIZES, asked
 
 pytestmark = pytest.mark.skipif(slurm.missing() is not None, reason=str(slurm.missing()))
 
@@ -47,6 +52,20 @@ def test_a_study_of_tracks_is_the_same_through_it_and_without(
     assert read_manifest(stimuli_folder(film, out)) == read_manifest(tmp_path / "here")
 
 
+@pytest.mark.slow
+def test_power_is_the_same_through_it_and_a_share_that_is_there_is_no_jobs(
+    cluster: slurm.Slurm, tmp_path: Path
+) -> None:
+    """What is asked for besides a study travels with the jobs."""
+    work = Work("power", tmp_path / "units", partial(Batches, asked(), SIZES, tmp_path / "power"))
+    names = [u.name for u in work.opened().units()]
+    made_here(work, names[:3])
+    run_all([work], Settings(block=6, minutes=5), quiet=True, every=0.3)
+    (first, second) = noted_jobs(work.folder, "power")
+    assert ([*first.units], [*second.units]) == (names[3:6], names[6:])
+    assert Batches(asked(), SIZES, tmp_path / "power").rows() == power(asked(), SIZES)
+
+
 def test_a_job_that_is_cancelled_is_told_and_the_next_run_makes_the_rest(
     cluster: slurm.Slurm, film: Study, tmp_path: Path
 ) -> None:
@@ -63,7 +82,7 @@ def test_a_job_that_is_cancelled_is_told_and_the_next_run_makes_the_rest(
     with pytest.raises(UserError, match="units were not made; what was is kept, and the same command makes the rest"):
         run_steps(film, tmp_path, settings, ["generate"], quiet=True, every=0.3)
     thread.join()
-    told = run_step(film, tmp_path, "generate", settings, every=0.3)
+    told = run_step(work_of("generate", film, tmp_path), settings, every=0.3)
     assert (told.units, told.made, told.problems) == (7, 7, [])
 
 
@@ -97,7 +116,7 @@ def test_a_lost_node_and_a_killed_submitter_cost_nothing(cluster: slurm.Slurm, f
     submitter.kill()
     submitter.join()
     submitted = list(noted_jobs(beside(film, tmp_path), "generate"))
-    told = run_step(film, tmp_path, "generate", settings, every=0.5)
+    told = run_step(work_of("generate", film, tmp_path), settings, every=0.5)
     assert (told.units, told.made, told.problems) == (7, 7, [])
     assert lost in {job.job for job in submitted}
     assert list(noted_jobs(beside(film, tmp_path), "generate")) == submitted  # none was submitted again

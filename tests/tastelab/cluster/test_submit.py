@@ -10,7 +10,7 @@ import pytest
 from stimuli.units import Unit
 from tastelab.cluster import queue, submit
 from tastelab.cluster.block import Block
-from tastelab.cluster.heavy import HEAVY, beside, heavy
+from tastelab.cluster.heavy import HEAVY, beside, heavy, work_of
 from tastelab.cluster.notes import Failure, failure_of, failures_of, write_json
 from tastelab.cluster.queue import Waiting
 from tastelab.cluster.submit import Job, blocks_of, told_now
@@ -93,7 +93,7 @@ def test_a_job_as_submitit_runs_it_makes_its_units_and_tells_of_those_it_cannot(
     (tmp_path / "tracks" / "track3.wav").write_bytes((tmp_path / "tracks" / "track3.wav").read_bytes()[:2000])
     executor = submitit.LocalExecutor(tmp_path / "logs")
     jobs = [
-        executor.submit(Block(film, out, "generate", tuple(part))) for part in (names[:5], names[2:])
+        executor.submit(Block(work_of("generate", film, out), tuple(part))) for part in (names[:5], names[2:])
     ]  # three of them twice
     assert [job.result() for job in jobs] == [4, 4]
     (failure,) = failures_of(beside(film, out), "generate")
@@ -108,10 +108,11 @@ def test_a_job_as_submitit_runs_it_makes_its_units_and_tells_of_those_it_cannot(
 def test_a_job_that_is_begun_again_makes_the_rest(film: Study, tmp_path: Path) -> None:
     from submitit.core.utils import DelayedSubmission
 
-    step = heavy("generate", film, tmp_path)
+    work = work_of("generate", film, tmp_path)
+    step = work.opened()
     names = tuple(u.name for u in step.units())
-    block = Block(film, tmp_path, "generate", names)
-    Block(film, tmp_path, "generate", names[:3])()
+    block = Block(work, names)
+    Block(work, names[:3])()
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / film.name / "stimuli" / "clips").glob("*.wav")}
     assert len(before) == 3
     again = block.checkpoint()
