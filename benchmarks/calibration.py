@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks.cells import FOLDER, Cells
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE, RESIDUAL, STUDIES, AT_ONCE = 111, 2.2, 10_000, 250
@@ -69,6 +72,7 @@ def expected(cell: Cell, taste: int) -> float:
     return float(p @ (0.9 * scale + 0.1 * piled)) - 5
 
 
+@cache
 def _design() -> tuple[Any, np.ndarray, np.ndarray]:
     import pandas as pd
 
@@ -165,21 +169,47 @@ def _counts(
     return out
 
 
-def calibration(studies: int = STUDIES, path: Path | None = None, cells: list[str] | None = None) -> dict[str, Any]:
+COUNTS = ROOT / "docs" / "evidence" / "calibration.counts.json"
+
+
+def _counted(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def calibration_cells(studies: int = STUDIES, path: Path = COUNTS, folder: Path = FOLDER) -> Cells:
+    """The batches of all cells that are not counted yet, a unit each."""
+    counted = _counted(path)
+    units = [
+        f"{name}: {number}"
+        for name, cell in CELLS.items()
+        for number in range(counted.get(name, {}).get("batches", 0), -(-studies * _times(cell) // AT_ONCE))
+    ]
+    return Cells("calibration", units, simulated, [], "benchmarks/calibration.py", folder)
+
+
+def simulated(unit: str) -> dict[str, dict[str, int]]:
+    """Counts of one batch, by its cell and number."""
+    name, _, number = unit.rpartition(": ")
+    return batch(CELLS[name], *_design(), np.random.default_rng([11, list(CELLS).index(name), int(number)]))
+
+
+def calibration(
+    studies: int = STUDIES, path: Path | None = None, cells: list[str] | None = None, folder: Path = FOLDER
+) -> dict[str, Any]:
     """Every cell, or some, up to `studies`, in batches that are kept: what was interrupted goes on where it was."""
     from scipy.stats import binomtest
 
-    kept_in = path or ROOT / "docs" / "evidence" / "calibration.counts.json"
-    kept: dict[str, Any] = json.loads(kept_in.read_text()) if kept_in.exists() else {}
-    design, taste, pair = _design()
+    kept_in = path or COUNTS
+    kept = _counted(kept_in)
+    shared = calibration_cells(studies, kept_in, folder)  # batches may have been made in shares
     while True:
         # The cell with the fewest studies is next, so that a run of any length says something of every cell.
         name = min(cells or CELLS, key=lambda k: kept.get(k, {}).get("batches", 0) / _times(CELLS[k]))
         done = kept.setdefault(name, {"batches": 0, "states": {}})
         if done["batches"] * AT_ONCE >= studies * _times(CELLS[name]):
             break
-        rng = np.random.default_rng([11, list(CELLS).index(name), done["batches"]])
-        for state, counts in batch(CELLS[name], design, taste, pair, rng).items():
+        for state, counts in shared.found(f"{name}: {done['batches']}").items():
             mine = done["states"].setdefault(state, {})
             for key, k in counts.items():
                 mine[key] = mine.get(key, 0) + k

@@ -8,10 +8,13 @@ import re
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks.cells import FOLDER, Cells
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = 111
@@ -66,8 +69,27 @@ def nulls() -> dict[str, Any]:
     return out
 
 
-def coverage(studies: int = 600) -> dict[str, Any]:
+VARIANCES = {
+    f"people {p:g}, clips {c:g}": (p, c) for p, c in ((0.0, 0.0), (0.7, 0.0), (0.0, 0.4), (0.7, 0.4), (1.2, 0.8))
+}  # standard deviations
+
+
+def coverage(studies: int = 600, folder: Path = FOLDER) -> dict[str, Any]:
     """False positives at 5 % of the tests and bootstraps, with and without variance of participants and clips; coverage."""
+    cells = coverage_cells(studies, folder)
+    rows = [row for name in VARIANCES for row in cells.found(name)]
+    return {"participants": PEOPLE, "clips_per_taste": 5, "studies": studies, "rows": rows}
+
+
+def coverage_cells(studies: int = 600, folder: Path = FOLDER) -> Cells:
+    """Its variances, a cell each."""
+    return Cells(
+        "coverage", [*VARIANCES], partial(of_variances, studies=studies), [studies], "benchmarks/studies.py", folder
+    )
+
+
+def of_variances(cell: str, studies: int) -> list[dict[str, Any]]:
+    """The rows of one pair of variances."""
     from analysis.engines.crossed import crossed_intervals
     from analysis.engines.mixed import fit
     from analysis.engines.ranks import cluster_interval, signed_rank
@@ -78,62 +100,60 @@ def coverage(studies: int = 600) -> dict[str, Any]:
     study = load_study(ROOT / "study.toml")
     clips = clip_table([t.name for t in study.stimuli.tastes], 5)
     base = load_effects()
-    out: dict[str, Any] = {"participants": PEOPLE, "clips_per_taste": 5, "studies": studies, "rows": []}
-    for participant_sd, clip_sd in ((0.0, 0.0), (0.7, 0.0), (0.0, 0.4), (0.7, 0.4), (1.2, 0.8)):
-        update = {"mean": {}, "participant_sd": participant_sd, "clip_sd": clip_sd, "careless": 0.0}
-        effects = base.model_copy(update={"preference": base.preference.model_copy(update=update)})
-        drawn = generate(
-            study.experiment, effects, clips, PEOPLE, studies, np.random.default_rng([3, round(10 * clip_sd)])
-        )
-        people = np.repeat(np.arange(PEOPLE), drawn.tastes.shape[1])
-        heard = _clips_heard(study.experiment, clips)
-        taste = drawn.tastes.ravel()
-        sums = np.eye(4)[taste][:, :3] - np.eye(4)[taste][:, 3:]
-        x = np.column_stack([np.ones(len(taste)), sums])
-        found: dict[str, list[float]] = {"paper: Wilcoxon of all answers": [], "Wilcoxon of participants' means": []}
-        bootstraps = ("bootstrap of people and clips", "the same, one taste")
-        found |= {name: [] for name in ("mixed model", "mixed model, one taste", "bootstrap of people", *bootstraps)}
-        found |= {f"{name} (Cliff's delta)": [] for name in bootstraps}
-        rng = np.random.default_rng([4, round(10 * participant_sd), round(10 * clip_sd)])
-        covered = 0
-        for scores in drawn.scores:
-            y = scores.ravel() - 5.0
-            found["paper: Wilcoxon of all answers"].append(float(signed_rank(y, 0.0, "greater")[1]))
-            means = np.array([s.mean() for s in scores]) - 5.0
-            found["Wilcoxon of participants' means"].append(float(signed_rank(means, 0.0, "greater")[1]))
-            test = fit(y, x, [people, heard]).test(np.array([1.0, 0, 0, 0]), "greater")
-            found["mixed model"].append(test.p)
-            covered += test.ci_low <= 0 <= test.ci_high
-            one = taste == 0
-            single = fit(y[one], np.ones((int(one.sum()), 1)), [people[one], heard[one]])
-            found["mixed model, one taste"].append(single.test(np.ones(1), "greater").p)
-            # A one-sided test at 5 % is the lower end of a 90 % interval over zero.
-            low = cluster_interval(y, people, 0.0, 1000, rng, 0.9)[0]
-            found["bootstrap of people"].append(float(low <= 0))
-            for name, rows in zip(bootstraps, (np.full(len(y), True), one), strict=True):
-                ends = crossed_intervals(y[rows], people[rows], heard[rows], taste[rows], 0.0, 1000, rng, 0.9)
-                found[name].append(float(ends["rank_biserial"].low <= 0))
-                found[f"{name} (Cliff's delta)"].append(float(ends["cliffs_delta"].low <= 0))
-        from scipy.stats import binomtest
+    rows: list[dict[str, Any]] = []
+    participant_sd, clip_sd = VARIANCES[cell]
+    update = {"mean": {}, "participant_sd": participant_sd, "clip_sd": clip_sd, "careless": 0.0}
+    effects = base.model_copy(update={"preference": base.preference.model_copy(update=update)})
+    drawn = generate(study.experiment, effects, clips, PEOPLE, studies, np.random.default_rng([3, round(10 * clip_sd)]))
+    people = np.repeat(np.arange(PEOPLE), drawn.tastes.shape[1])
+    heard = _clips_heard(study.experiment, clips)
+    taste = drawn.tastes.ravel()
+    sums = np.eye(4)[taste][:, :3] - np.eye(4)[taste][:, 3:]
+    x = np.column_stack([np.ones(len(taste)), sums])
+    found: dict[str, list[float]] = {"paper: Wilcoxon of all answers": [], "Wilcoxon of participants' means": []}
+    bootstraps = ("bootstrap of people and clips", "the same, one taste")
+    found |= {name: [] for name in ("mixed model", "mixed model, one taste", "bootstrap of people", *bootstraps)}
+    found |= {f"{name} (Cliff's delta)": [] for name in bootstraps}
+    rng = np.random.default_rng([4, round(10 * participant_sd), round(10 * clip_sd)])
+    covered = 0
+    for scores in drawn.scores:
+        y = scores.ravel() - 5.0
+        found["paper: Wilcoxon of all answers"].append(float(signed_rank(y, 0.0, "greater")[1]))
+        means = np.array([s.mean() for s in scores]) - 5.0
+        found["Wilcoxon of participants' means"].append(float(signed_rank(means, 0.0, "greater")[1]))
+        test = fit(y, x, [people, heard]).test(np.array([1.0, 0, 0, 0]), "greater")
+        found["mixed model"].append(test.p)
+        covered += test.ci_low <= 0 <= test.ci_high
+        one = taste == 0
+        single = fit(y[one], np.ones((int(one.sum()), 1)), [people[one], heard[one]])
+        found["mixed model, one taste"].append(single.test(np.ones(1), "greater").p)
+        # A one-sided test at 5 % is the lower end of a 90 % interval over zero.
+        low = cluster_interval(y, people, 0.0, 1000, rng, 0.9)[0]
+        found["bootstrap of people"].append(float(low <= 0))
+        for name, some in zip(bootstraps, (np.full(len(y), True), one), strict=True):
+            ends = crossed_intervals(y[some], people[some], heard[some], taste[some], 0.0, 1000, rng, 0.9)
+            found[name].append(float(ends["rank_biserial"].low <= 0))
+            found[f"{name} (Cliff's delta)"].append(float(ends["cliffs_delta"].low <= 0))
+    from scipy.stats import binomtest
 
-        for name, p_values in found.items():
-            k = sum(p < 0.05 for p in p_values)
-            interval = binomtest(k, studies).proportion_ci(method="wilson")
-            out["rows"].append(
-                {
-                    "participant_sd": participant_sd, "clip_sd": clip_sd, "test": name, "false_positives": k / studies,
-                    "ci_low": float(interval.low), "ci_high": float(interval.high),
-                }
-            )  # fmt: skip
-        out["rows"].append(
+    for name, p_values in found.items():
+        k = sum(p < 0.05 for p in p_values)
+        interval = binomtest(k, studies).proportion_ci(method="wilson")
+        rows.append(
             {
-                "participant_sd": participant_sd,
-                "clip_sd": clip_sd,
-                "test": "mixed model: 95 % interval covers",
-                "share": covered / studies,
+                "participant_sd": participant_sd, "clip_sd": clip_sd, "test": name, "false_positives": k / studies,
+                "ci_low": float(interval.low), "ci_high": float(interval.high),
             }
-        )
-    return out
+        )  # fmt: skip
+    rows.append(
+        {
+            "participant_sd": participant_sd,
+            "clip_sd": clip_sd,
+            "test": "mixed model: 95 % interval covers",
+            "share": covered / studies,
+        }
+    )
+    return rows
 
 
 def _clips_heard(config: Any, clips: Any) -> np.ndarray:

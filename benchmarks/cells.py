@@ -1,0 +1,62 @@
+"""Cells of a long measurement as units of a heavy step, as a study's are: any share is made alone, and kept under what it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.kept import Kept, made_by
+from stimuli.units import Account, Unit, attempt, fingerprint
+
+FOLDER = Path(__file__).resolve().parent.parent / "outputs" / "evidence"
+CODE = (
+    "analysis",
+    "experiment",
+    "models/conditions.py",
+    "stimuli/names.py",
+)  # by which studies are simulated and analysed
+
+
+class Cells:
+    """A measurement of cells that know nothing of each other: their names, what works one out, what all depend on besides, and its code."""
+
+    aligned = 1
+    needs: tuple[str, ...] = ()
+
+    def __init__(
+        self, name: str, cells: Sequence[str], work: Callable[[str], Any], of: Sequence[Any], code: str, folder: Path
+    ) -> None:
+        self.name, self.work, self.kept = name, work, Kept(folder / name)
+        self._of = {cell: fingerprint(cell, of, made_by(*CODE, code)) for cell in cells}
+
+    def units(self) -> list[Unit]:
+        """In the order in which they were named."""
+        return [Unit(cell, of) for cell, of in self._of.items()]
+
+    def done(self, units: Sequence[Unit]) -> set[str]:
+        """Those that are kept."""
+        return {u.name for u in units if self.kept.has(u.fingerprint)}
+
+    def make(self, names: Sequence[str], account: Account) -> None:
+        """Cell by cell."""
+        for name in names:
+            if self.kept.has(self._of[name]):
+                account.made([name])
+            else:
+                attempt(account, [name], self._work)
+
+    def _work(self, names: Sequence[str]) -> None:
+        for name in names:
+            self.kept.put(self._of[name], self.work(name))
+
+    def gather(self) -> None:
+        """Each lies where it is looked for."""
+
+    def found(self, cell: str) -> Any:
+        """What came of a cell, worked out and kept now where nobody did."""
+        kept = self.kept.get(self._of[cell])
+        if kept is None:
+            kept = self.work(cell)
+            self.kept.put(self._of[cell], kept)
+        return kept
