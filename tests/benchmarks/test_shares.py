@@ -35,6 +35,8 @@ def test_cells_of_shares_are_the_whole(coverage: list[str], tmp_path: Path, caps
     (tmp_path / "share").write_text("\n".join(listed[2:4]))
     assert shares.main(["coverage", "--units", str(tmp_path / "share")]) == 0
     assert capsys.readouterr().out == "2 of 2 cells are made\n"
+    shares.main(["coverage", "--units", str(tmp_path / "share"), "--jobs", "2"])
+    assert capsys.readouterr().out == "2 of 2 cells are made\n"
     assert coverage == listed[2:4]
     shares.main(["coverage", "--todo"])
     assert capsys.readouterr().out.splitlines() == [*listed[:2], listed[4]]
@@ -78,6 +80,7 @@ def test_batches_that_were_made_in_shares_are_counted_and_those_that_are_counted
     own = [u.name for u in step.units() if u.name.startswith(f"{cell}: ")]
     assert own == [f"{cell}: {n}" for n in (1, 2, 3)]
     assert f"{next(iter(calibration.CELLS))}: 0" in {u.name for u in step.units()}
+    assert len([u for u in step.units() if u.name.startswith("people 0, clips 0.4: ")]) == 4 * calibration.MORE
     assert step.found(own[1])["all"]["overall_found"] == 3
     (row,) = calibration.calibration(1000, path, [cell], tmp_path)["rows"]
     assert worked == [own[1], own[0], own[2]]

@@ -5,7 +5,8 @@ commit's hash, so that nobody chooses the faults after the tests, and the tests 
 it is refused. Each fault is put into a copy, and the tests beside the module are run there until one fails: those of its own name,
 those of its folder, and last the slow ones; with ``--map`` all tests that run through the changed line but slow ones (coverage's map, made
 once for a commit). A fault that no test notices is a survivor; one that changes nothing counts as one too. docs/evidence/mutants.json
-has the rates with 95 % intervals (Wilson) and every survivor. It can be stopped and goes on where it was.
+has the rates with 95 % intervals (Wilson) and every survivor. It can be stopped and goes on where it was: each verdict is kept. With
+``--todo`` it lists the faults that are not judged, with ``--units`` it judges those of a list alone, beside others in the same checkout.
 
 With ``--part 'experiment/tasks/*' experiment/design.py`` the same is done over the files that match, and what is found stands
 there among `parts`, with the commit that it is of; with ``--own`` by the tests of the module's own name alone, which can but
@@ -37,6 +38,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+from analysis.kept import Kept
 from tests.mutation.draw import Mutant, mutants, parses
 from tests.mutation.same import why_same
 from tests.mutation.tree import ROOT, Runner, broken, copied
@@ -118,8 +120,14 @@ def _with(mutant: Mutant, copy: Path, runner: Runner, group: Group) -> tuple[int
         return runner.run(tests, seconds, ("-m", marked))
 
 
-def run(chosen: list[Mutant], tests: Callable[[Mutant], list[Group]], jobs: int, known: dict[str, Any]) -> None:
-    """Put each fault into one of `jobs` copies; results are added to `known`, by the fault's own key."""
+def run(
+    chosen: list[Mutant],
+    tests: Callable[[Mutant], list[Group]],
+    jobs: int,
+    known: dict[str, Any],
+    kept: Kept | None = None,
+) -> None:
+    """Put each fault into one of `jobs` copies; results are added to `known`, and `kept` at once, by the fault's own key."""
     copies: Queue[tuple[Path, Runner]] = Queue()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
         for i in range(jobs):
@@ -136,6 +144,8 @@ def run(chosen: list[Mutant], tests: Callable[[Mutant], list[Group]], jobs: int,
                 by = known[key(mutant)] = noticed(mutant, copy, runner, tests(mutant))
             finally:
                 copies.put((copy, runner))
+            if kept is not None:
+                kept.put(key(mutant), {"by": by})
             state = "noticed " if by else "SURVIVED"
             sys.stdout.write(
                 f"{place + 1:4d}/{len(chosen)} {state} {time.monotonic() - started:5.0f} s  {mutant.file}:{mutant.line} "
@@ -153,6 +163,31 @@ def run(chosen: list[Mutant], tests: Callable[[Mutant], list[Group]], jobs: int,
 def key(mutant: Mutant) -> str:
     """What makes a fault the same one in another run."""
     return hashlib.sha256(repr(asdict(mutant)).encode()).hexdigest()[:16]
+
+
+def judged(chosen: list[Mutant], kept: Kept) -> dict[str, Any]:
+    """What is known of faults already, by whoever judged them."""
+    found = {key(m): kept.get(key(m)) for m in chosen}
+    return {name: one["by"] for name, one in found.items() if one is not None}
+
+
+def listed(mutant: Mutant) -> str:
+    """A fault as a line of a list of them."""
+    return f"{key(mutant)} {mutant.file}:{mutant.line} {mutant.kind}"
+
+
+def named(chosen: list[Mutant], lines: list[str]) -> list[Mutant]:
+    """The faults that a list names.
+
+    Raises
+    ------
+    ValueError
+        If it names one that was not drawn: it is of another commit, or of another number.
+    """
+    wanted = [line.split()[0] for line in lines if line.strip()]
+    if strange := set(wanted) - {key(m) for m in chosen}:
+        raise ValueError(f"no fault that is drawn here is called {min(strange)}")
+    return [m for m in chosen if key(m) in wanted]
 
 
 def short(text: str) -> str:
@@ -228,6 +263,10 @@ def main() -> int:
     )
     parser.add_argument("--own", action="store_true", help="run the tests of the module's own name alone")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--todo", action="store_true", help="list the faults that are not judged, one a line; judge none"
+    )
+    parser.add_argument("--units", type=Path, help="a file of such lines, which alone are judged; figures come later")
     given = parser.parse_args()
     commit = _git("rev-parse", "HEAD")
     known: dict[str, Any] = {}
@@ -253,10 +292,16 @@ def main() -> int:
     if given.own and not given.part:
         parser.error("--own is for a --part: of all code the rate is that of the tests beside the module")
     chosen = drawn(given.n, commit, *given.part)
-    named = "-".join(pattern.replace("/", ".").replace("*", "all") for pattern in given.part)
-    kept = ROOT / ".pytest_cache" / f"mutants-{commit[:12]}-{given.n}{named[:100]}{'-own' * given.own}.json"
-    if kept.exists():
-        known.update(json.loads(kept.read_text(encoding="utf-8")))
+    of = "-".join(pattern.replace("/", ".").replace("*", "all") for pattern in given.part)
+    kept = Kept(ROOT / ".pytest_cache" / f"mutants-{commit[:12]}-{given.n}{of[:100]}{'-own' * given.own}")
+    known = judged(chosen, kept)
+    if given.todo:
+        sys.stdout.writelines(f"{listed(m)}\n" for m in chosen if key(m) not in known)
+        return 0
+    try:
+        share = named(chosen, given.units.read_text(encoding="utf-8").splitlines()) if given.units else chosen
+    except (OSError, ValueError) as error:
+        parser.error(f"--units {given.units}: {error}")
     if given.map:
         mapped = lines(commit)
 
@@ -271,11 +316,9 @@ def main() -> int:
             return [*quick, ([*chain(*beside(mutant.file))], LIMIT, SLOW)]
 
     started = time.monotonic()
-    try:
-        run(chosen, groups, given.jobs, known)
-    finally:
-        kept.parent.mkdir(exist_ok=True)
-        kept.write_text(json.dumps(known), encoding="utf-8")
+    run(share, groups, given.jobs, known, kept)
+    if given.units:
+        return 0
     run_as = {
         "commit": commit,
         "seed": "the commit's hash",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from analysis.kept import Kept
+from tests.mutation import mutants
 from tests.mutation.draw import Mutant
-from tests.mutation.mutants import beside_others, drawn, key, noticed, results
+from tests.mutation.mutants import beside_others, drawn, judged, key, listed, named, noticed, results
 from tests.mutation.tree import ROOT, Runner
 
 
@@ -96,3 +99,28 @@ def test_rates_are_told_by_file_or_package_with_every_survivor() -> None:
 def test_faults_are_drawn_in_files_that_match_one_of_the_patterns() -> None:
     files = {m.file for m in drawn(60, "a", "experiment/tasks/p*", "experiment/steps.py")}
     assert files == {"experiment/tasks/pages.py", "experiment/tasks/preference.py", "experiment/steps.py"}
+
+
+def test_a_share_is_judged_by_its_list_and_what_one_judged_is_known_to_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = drawn(4, "a seed", "experiment/design.py")
+    lines = [listed(m) for m in chosen]
+    share = named(chosen, [lines[2], "", lines[0]])
+    assert share == [chosen[0], chosen[2]]
+    with pytest.raises(ValueError, match="no fault that is drawn here is called 0123"):
+        named(chosen, [lines[1], "0123 experiment/design.py:1 sign"])
+    seen: list[Mutant] = []
+
+    def said(mutant: Mutant, *_: object) -> str | None:
+        seen.append(mutant)
+        return "a test" if mutant == chosen[0] else None
+
+    monkeypatch.setattr(mutants, "noticed", said)
+    monkeypatch.setattr(mutants, "copied", lambda path: nullcontext(path))
+    monkeypatch.setattr(mutants, "Runner", lambda copy: nullcontext(Told()))
+    mutants.run(share, lambda m: [], 1, {}, Kept(tmp_path))
+    known = judged(chosen, Kept(tmp_path))
+    assert known == {key(chosen[0]): "a test", key(chosen[2]): None}
+    mutants.run(chosen, lambda m: [], 1, known, Kept(tmp_path))
+    assert seen == [*share, chosen[1], chosen[3]]
