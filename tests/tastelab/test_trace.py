@@ -354,7 +354,7 @@ def test_a_withdrawal_deletes_the_trace_with_the_report(reported: Lived, tmp_pat
     said = call("experiment", "withdraw", "bot-1-0003", "--db", own.db, "--out", own.out, "--no-key")
     assert said.status == 0, said.out + said.err
     left = {p.name for p in base.iterdir()}
-    assert left == {"stimuli", "embeddings", "snapshots"}
+    assert left == {"stimuli", "embeddings", "distances", "snapshots"}  # clips, and what is measured of them alone
 
 
 def guide(page: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from analysis import kept
 from analysis.errors import AnalysisError
 from analysis.power import batches
 from analysis.power.batches import Batches
@@ -117,23 +116,3 @@ def test_a_batch_is_told_by_all_that_it_depends_on(tmp_path: Path, monkeypatch: 
     assert set(told(SMALL, [12])) < set(seen[0])
     elsewhere = SMALL.analysis.model_copy(update={"targets": Path("/elsewhere.csv"), "reference": "/music"})
     assert told(replace(SMALL, analysis=elsewhere)) == seen[0]
-
-
-def test_code_is_told_by_what_is_in_the_files_that_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "ROOT", tmp_path)
-    (tmp_path / "room" / "inner").mkdir(parents=True)
-    (tmp_path / "other.py").write_text("1")
-    told = []
-    for name in ("room/inner/a.py", "room/a.txt", "one.py", "one.py", "other.py"):
-        (tmp_path / name).write_text(f"{len(told)}")
-        if not (tmp_path / "one.py").exists():
-            (tmp_path / "one.py").write_text("")
-        kept.made_by.cache_clear()
-        told.append(kept.made_by("room", "one.py")[0])
-    kept.made_by.cache_clear()
-    assert [told[0] == told[1], told[1] == told[2], told[2] == told[3], told[3] == told[4]] == [
-        True,
-        False,
-        False,
-        True,
-    ]
