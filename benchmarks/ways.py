@@ -107,6 +107,7 @@ def told(prepared: Any, who: Somebody) -> dict[str, Any]:
 
     from sqlalchemy import select
 
+    from experiment import answering
     from experiment.data.tables import Participant, Response, SessionRow, Trial
 
     with prepared.store.transaction() as s:
@@ -114,17 +115,17 @@ def told(prepared: Any, who: Somebody) -> dict[str, Any]:
         if row is None:
             return {"outcome": None, "acknowledged": len(who.answers()), "stored": 0}
         person = s.get(Participant, row.participant_id)
-        trials = list(s.scalars(select(Trial).where(Trial.session_id == row.id)))
+        stored = answering.read(prepared.store, row.id)  # who said no to special categories is not asked about them
+        waiting = sum(len(stored.open(trial)) for trial in stored.plan)
         given = s.execute(
             select(Response.trial_id, Response.item, Response.response_time, Response.value)
             .join(Trial, Trial.id == Response.trial_id)
             .where(Trial.session_id == row.id)
         ).all()
-        asked = {(t.id, item) for t in trials for item in t.items or []}
         noted, there = Counter(who.answers()), Counter((t, v) for _, _, t, v in given)
         return {
             "outcome": row.status, "withdrawn": bool(person and person.withdrawn_at), "language": row.language, "windows": row.sitting,
-            "acknowledged": sum(noted.values()), "stored": len(given), "asked_and_not_answered": len(asked - {(t, i) for t, i, _, _ in given}),
+            "acknowledged": sum(noted.values()), "stored": len(given), "asked_and_not_answered": waiting,
             "not_as_acknowledged": sum((noted - there).values()) + sum((there - noted).values()), "errors_of_scripts": len(who.wrong),
         }  # fmt: skip
 
