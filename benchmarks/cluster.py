@@ -128,14 +128,16 @@ def disturbed(runs: Runs, cluster: Any, out: Path) -> dict[str, Any]:
     submitted = noted(base, "generate")
     runs.told(f"the submitting process is killed; {len(queued)} jobs are in the queue, {made()} clips are made")
     second = runs.begun(out, *runs.on_cluster(out))
-    until(lambda: bool(running()), "nothing runs")
-    victim = running()[0][0]
+    # One that has only just begun: whoever is told to end may make what it is at first.
+    there = {job for job, _ in running()}
+    until(lambda: bool({job for job, _ in running()} - there), "no job begins")
+    victim = next(job for job, _ in running() if job not in there)
     cluster.said("scancel", victim)
     runs.told(f"job {victim} is cancelled; node n2 comes back")
     cluster.start("n2")
     text, _ = second.communicate()
     found["submitted_twice"] = len(noted(base, "generate")) - len(submitted)
-    runs.told(f"the second run ends with status {second.returncode}: {text.strip().splitlines()[-1]}")
+    runs.told(f"the second run ends with status {second.returncode}: {' '.join(text.strip().splitlines()[-1:])}")
     found["told_of_the_cancelled_job"] = [line for line in text.splitlines() if victim in line]
     found["status_after_the_cancelled_job"] = second.returncode
     last = runs.said(out, *runs.on_cluster(out))
