@@ -32,8 +32,8 @@ block = 8
 [steps.generate]
 block = 5            # a set
 [steps.embeddings]
-minutes = 2          # too short for a block: jobs go on where they were stopped
-block = 32
+minutes = 2          # too short for all clips in one job, which is told a minute before: it goes on where it was stopped
+block = 64
 """
 # What differs between two runs of one study wherever they are made: when and how long, nothing of what was found.
 TIMES = ("seconds_per_stage",)
