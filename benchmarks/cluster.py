@@ -138,7 +138,7 @@ def disturbed(runs: Runs, cluster: Any, out: Path) -> dict[str, Any]:
     text, _ = second.communicate()
     found["submitted_twice"] = len(noted(base, "generate")) - len(submitted)
     runs.told(f"the second run ends with status {second.returncode}: {' '.join(text.strip().splitlines()[-1:])}")
-    found["told_of_the_cancelled_job"] = [line for line in text.splitlines() if victim in line]
+    found["told_of_the_cancelled_job"] = [x.replace(str(out), "OUT") for x in text.splitlines() if victim in x]
     found["status_after_the_cancelled_job"] = second.returncode
     last = runs.said(out, *runs.on_cluster(out))
     runs.told(f"the third run: {' '.join(last.split())[-200:]}")
@@ -214,7 +214,7 @@ def cluster(folder: Path | None = None) -> dict[str, Any]:
         return {
             "slurm": slurm.version, "nodes": len(slurm.nodes), "accounting": False, "study": STUDY, "people": PEOPLE,
             **compared(local, wild), "disturbances": found, "finetuning": tuned, "first_day": first_day(work / "day", slurm.environment),
-            "log": runs.events,
+            "log": [event.replace(str(work), "FOLDER") for event in runs.events],
         }  # fmt: skip
     finally:
         runs.end()
