@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from stimuli.units import Account, Unit, attempt
 from stimuli.waiting import partial
 
 ROOT = Path(__file__).parent.parent
@@ -62,3 +63,39 @@ def made_by(*places: str) -> list[str]:
 
     files = [p for place in places for p in (sorted((ROOT / place).rglob("*.py")) or [ROOT / place])]
     return [digest_of(files), *(version(name) for name in NUMBERS)]
+
+
+class KeptStep:
+    """A step whose units are kept under their fingerprints (`stimuli.units.Step`): `_of` says which, `_made` works one out by its name."""
+
+    name: str
+    aligned = 1
+    needs: tuple[str, ...] = ()
+    kept: Kept
+    _of: dict[str, str]
+
+    def units(self) -> list[Unit]:
+        """In the order in which they were named."""
+        return [Unit(name, of) for name, of in self._of.items()]
+
+    def done(self, units: Sequence[Unit]) -> set[str]:
+        """Those that are kept."""
+        return {u.name for u in units if self.kept.has(u.fingerprint)}
+
+    def make(self, names: Sequence[str], account: Account) -> None:
+        """One after the other."""
+        for name in names:
+            if self.kept.has(self._of[name]):
+                account.made([name])
+            else:
+                attempt(account, [name], self._keep)
+
+    def _keep(self, names: Sequence[str]) -> None:
+        for name in names:
+            self.kept.put(self._of[name], self._made(name))
+
+    def _made(self, name: str) -> Any:
+        raise NotImplementedError
+
+    def gather(self) -> None:
+        """Each lies where it is looked for."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.kept import Kept, made_by
-from stimuli.units import Account, Unit, attempt, fingerprint
+from analysis.kept import Kept, KeptStep, made_by
+from stimuli.units import fingerprint
 
 FOLDER = Path(__file__).resolve().parent.parent / "outputs" / "evidence"
 CODE = (
@@ -18,11 +18,8 @@ CODE = (
 )  # by which studies are simulated and analysed
 
 
-class Cells:
+class Cells(KeptStep):
     """A measurement of cells that know nothing of each other: their names, what works one out, what all depend on besides, and its code."""
-
-    aligned = 1
-    needs: tuple[str, ...] = ()
 
     def __init__(
         self, name: str, cells: Sequence[str], work: Callable[[str], Any], of: Sequence[Any], code: str, folder: Path
@@ -30,28 +27,8 @@ class Cells:
         self.name, self.work, self.kept = name, work, Kept(folder / name)
         self._of = {cell: fingerprint(cell, of, made_by(*CODE, code)) for cell in cells}
 
-    def units(self) -> list[Unit]:
-        """In the order in which they were named."""
-        return [Unit(cell, of) for cell, of in self._of.items()]
-
-    def done(self, units: Sequence[Unit]) -> set[str]:
-        """Those that are kept."""
-        return {u.name for u in units if self.kept.has(u.fingerprint)}
-
-    def make(self, names: Sequence[str], account: Account) -> None:
-        """Cell by cell."""
-        for name in names:
-            if self.kept.has(self._of[name]):
-                account.made([name])
-            else:
-                attempt(account, [name], self._work)
-
-    def _work(self, names: Sequence[str]) -> None:
-        for name in names:
-            self.kept.put(self._of[name], self.work(name))
-
-    def gather(self) -> None:
-        """Each lies where it is looked for."""
+    def _made(self, name: str) -> Any:
+        return self.work(name)
 
     def found(self, cell: str) -> Any:
         """What came of a cell, worked out and kept now where nobody did."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import AnalysisError
-from analysis.kept import Kept, made_by
+from analysis.kept import Kept, KeptStep, made_by
 from analysis.power.power import Simulation, batches, found_in, rows_of
-from stimuli.units import Account, Unit, attempt, fingerprint
+from stimuli.units import fingerprint
 
 CODE = (
     "analysis",
@@ -26,47 +26,25 @@ WHERE = {
 }  # files that a study lies beside: another place is the same study
 
 
-class Batches:
+class Batches(KeptStep):
     """Simulate studies: a unit a batch. Its name says the size, which of the size's batches it is, and what it depends on."""
 
-    name, aligned = "power", 1
-    needs: tuple[str, ...] = ()
+    name = "power"
 
     def __init__(self, simulation: Simulation, sizes: Sequence[int], folder: Path) -> None:
         self.simulation, self.kept = simulation, Kept(folder)
         s = simulation
         study = [part.model_dump(mode="json", exclude=WHERE) for part in (s.experiment, s.effects, s.analysis)]
         common = fingerprint(study, s.tastes, s.by, s.seed, made_by(*CODE))
-        self.batches, self._units = {}, list[Unit]()
+        self.batches, self._of = {}, dict[str, str]()
         for one in batches(simulation, sizes):
             of = fingerprint(common, one.people, one.clips, one.number, one.studies)
             name = f"{one.people}x{one.clips}-{one.number}-{of[:8]}"
             self.batches[name] = one
-            self._units.append(Unit(name, of))
-        self._of = {u.name: u.fingerprint for u in self._units}
+            self._of[name] = of
 
-    def units(self) -> list[Unit]:
-        """Size after size."""
-        return list(self._units)
-
-    def done(self, units: Sequence[Unit]) -> set[str]:
-        """Those that are kept."""
-        return {u.name for u in units if self.kept.has(u.fingerprint)}
-
-    def make(self, names: Sequence[str], account: Account) -> None:
-        """Batch by batch."""
-        for name in names:
-            if self.kept.has(self._of[name]):
-                account.made([name])
-            else:
-                attempt(account, [name], self._simulate)
-
-    def _simulate(self, names: Sequence[str]) -> None:
-        for name in names:
-            self.kept.put(self._of[name], found_in(self.simulation, self.batches[name]))
-
-    def gather(self) -> None:
-        """Each lies where it is looked for."""
+    def _made(self, name: str) -> Any:
+        return found_in(self.simulation, self.batches[name])
 
     def rows(self) -> list[dict[str, Any]]:
         """Power of every test at every size, once all batches are made.
