@@ -6,6 +6,8 @@ is here: tables about that stand on people altogether.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from stimuli.manifest import ClipRow
 
 TASKS = ("preference", "ratings", "affect", "identification", "repeats")
+TOLD = ("participant", "task", "trial", "item", "clip", "against", "value")  # of an answer
 # What tables call a column of the answers, or of the clips.
 MEANS = {
     "item": "item", "item1": "item", "item2": "item", "adjective": "item", "higher": "taste", "lower": "taste", "taste1": "taste",
@@ -63,8 +66,8 @@ class Reach:
     people: frozenset[int] = frozenset()
     clips: frozenset[str] = frozenset()
 
-    def __or__(self, other: Reach) -> Reach:
-        return Reach(self.answers | other.answers, self.people | other.people, self.clips | other.clips)
+
+NOTHING = Reach()
 
 
 class Pools:
@@ -83,6 +86,7 @@ class Pools:
     def __init__(self, data: StudyData, left_out: set[int], clips: list[Clip]):
         self.data, self.left_out, self.clips = data, left_out, clips
         self._chosen: dict[tuple[Any, ...], Reach] = {}
+        self._joined: dict[frozenset[int], Reach] = {}
 
     @cached_property
     def answers(self) -> pd.DataFrame:
@@ -126,6 +130,25 @@ class Pools:
         return whole
 
     @cached_property
+    def _places(self) -> list[int]:
+        """The answers' rows: one object each, whatever the number of sets that they are in."""
+        return list(range(len(self.answers)))
+
+    @cached_property
+    def of_people(self) -> dict[int, frozenset[int]]:
+        """The answers of each person who gave any."""
+        found: dict[int, list[int]] = {}
+        for place, person in zip(self._places, self.answers["participant"], strict=True):
+            found.setdefault(int(person), []).append(place)
+        return {person: frozenset(places) for person, places in found.items()}
+
+    @cached_property
+    def columns(self) -> dict[str, np.ndarray]:
+        """What is told of an answer, column by column, None where there is nothing: rows of a frame take a hundred times as long."""
+        told = self.answers[list(TOLD)].astype(object)
+        return {c: told[c].where(told[c].notna(), None).to_numpy(object) for c in TOLD}
+
+    @cached_property
     def _sounds(self) -> pd.DataFrame:
         import pandas as pd
 
@@ -167,25 +190,41 @@ class Pools:
     def reach(self, source: Source, row: dict[str, Any], column: str) -> Reach:
         """What stands behind one number of a row, its correction for several tests apart."""
         if column in source.settings:
-            return Reach()
+            return NOTHING
         by = source.chosen_by(column)
-        out = Reach()
-        for pool in source.of:
-            out |= self._pool(pool, row, by)
+        parts = [self._pool(pool, row, by) for pool in source.of]
         if source.more and row.get(source.but[0]) != source.but[1]:
-            out |= self._pool(source.more, {}, ())
-        return out
+            parts.append(self._pool(source.more, {}, ()))
+        return self.joined(parts)
+
+    def joined(self, parts: Iterable[Reach]) -> Reach:
+        """What stands behind several numbers at once, of parts that came from here.
+
+        One object for the same parts: thousands of numbers stand on a few hundred different ones, each with every answer of the study
+        at worst, and sets of their own for each number would fill the memory.
+        """
+        own = {id(part): part for part in parts if part is not NOTHING}
+        if len(own) < 2:
+            return next(iter(own.values()), NOTHING)
+        key = frozenset(own)
+        if key not in self._joined:
+            them = [*own.values()]
+            self._joined[key] = Reach(
+                frozenset().union(*(r.answers for r in them)),
+                frozenset().union(*(r.people for r in them)),
+                frozenset().union(*(r.clips for r in them)),
+            )
+        return self._joined[key]
 
     def pool(self, name: str) -> Reach:
         """A whole pool."""
         return self._pool(name, {}, ())
 
     def _pool(self, name: str, row: dict[str, Any], by: tuple[str, ...]) -> Reach:
-        if name in ("people", "everybody"):
-            who = {int(p) for p in self.data.people["participant"]}
-            return Reach(people=frozenset(who | (self.left_out if name == "everybody" else set())))
         wanted = tuple((entry, row[c]) for entry in by if (c := entry.lstrip("!").partition(">")[0]) in row)
         key = (name, *wanted)
+        if name in ("people", "everybody"):
+            key = (name,)
         if key not in self._chosen:
             self._chosen[key] = self._choose(name, wanted)
         return self._chosen[key]
@@ -193,6 +232,9 @@ class Pools:
     def _choose(self, name: str, wanted: tuple[tuple[str, Any], ...]) -> Reach:
         import numpy as np
 
+        if name in ("people", "everybody"):
+            who = {int(p) for p in self.data.people["participant"]}
+            return Reach(people=frozenset(who | (self.left_out if name == "everybody" else set())))
         sounds = name in ("sound", "features", "captioned")
         frame = self._sounds if sounds else self.answers
         mask = np.ones(len(frame), dtype=bool)
@@ -217,7 +259,7 @@ class Pools:
         part = frame[mask]
         clips = {*part["clip"].dropna(), *part["against"].dropna()}
         return Reach(
-            frozenset(int(i) for i in part.index),
+            frozenset(itertools.compress(self._places, mask)),
             frozenset(int(p) for p in part["participant"]),
             frozenset(map(str, clips)),
         )

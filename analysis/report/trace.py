@@ -101,23 +101,18 @@ class Trace:
         row = rows[number.row]
         if number.column != "p_adjusted":
             return self.pools.reach(source, row, number.column)
-        out = Reach()
-        for other in rows:
-            if all(other.get(c) == row.get(c) for c in source.family):
-                out |= self.pools.reach(source, other, "p_adjusted")
-        return out
+        family = [other for other in rows if all(other.get(c) == row.get(c) for c in source.family)]
+        return self.pools.joined(self.pools.reach(source, other, "p_adjusted") for other in family)
 
     def _under(self, line: Sentence) -> Reach:
-        out = Reach()
+        parts = []
         for place in line.on:
             if place.startswith("@"):
-                out |= self.pools.pool(place[1:])
+                parts.append(self.pools.pool(place[1:]))
                 continue
             name, _, row = place.partition(".")
-            for number in self._in_table.get(name, []):
-                if row in ("", str(number.row)):
-                    out |= self._behind[number.id]
-        return out
+            parts += [self._behind[n.id] for n in self._in_table.get(name, []) if row in ("", str(n.row))]
+        return self.pools.joined(parts)
 
     @cached_property
     def _in_table(self) -> dict[str, list[Number]]:
@@ -135,18 +130,37 @@ class Trace:
         """What stands behind every number."""
         return {n.id: self._behind[n.id] if n.table else self.behind(n) for n in self.numbers.values()}
 
+    @cached_property
+    def _alike(self) -> list[tuple[Reach, list[int]]]:
+        """What numbers stand on, each once, and which numbers those are, by their places in the report."""
+        found: dict[Reach, list[int]] = {}
+        for k, name in enumerate(self.numbers):
+            found.setdefault(self.all_behind[name], []).append(k)
+        return [*found.items()]
+
+    @cached_property
+    def _in_order(self) -> list[Number]:
+        return [*self.numbers.values()]
+
+    def went(self, clips: Iterable[str] = (), person: int | None = None) -> tuple[int, ...]:
+        """What clips, or a person, went into, without its numbers: alike for two who went into the same ones."""
+        wanted = frozenset(clips)
+        return tuple(
+            k for k, (reach, _) in enumerate(self._alike)
+            if reach.clips & wanted or (person is not None and person in reach.people)
+        )  # fmt: skip
+
+    def into(self, went: tuple[int, ...]) -> list[Number]:
+        """The numbers of what `went` found, in the report's order."""
+        return [self._in_order[k] for k in sorted(k for place in went for k in self._alike[place][1])]
+
     def forward(self, clips: Iterable[str] = (), person: int | None = None) -> list[Number]:
         """Every number that one of these clips, or a person, went into."""
-        wanted = frozenset(clips)
-        return [
-            n for n in self.numbers.values()
-            if (reach := self.all_behind[n.id]).clips & wanted or (person is not None and person in reach.people)
-        ]  # fmt: skip
+        return self.into(self.went(clips, person))
 
     def of_person(self, person: int) -> Reach:
         """All answers of a person."""
-        whole = self.pools.answers
-        return Reach(answers=frozenset(int(i) for i in whole.index[whole["participant"] == person]))
+        return Reach(answers=self.pools.of_people.get(person, frozenset()))
 
     def of_checkpoint(self, name: str) -> list[Clip]:
         """The clips that a checkpoint made: by its name, or by its hash or a beginning of that."""
@@ -178,20 +192,20 @@ class Trace:
 
     def people(self, reach: Reach) -> dict[int, list[Any]]:
         """The trials, by their positions, of every person behind a number."""
-        part = self.pools.answers.loc[sorted(reach.answers)]
+        persons, tasks, trials = (self.pools.columns[c] for c in ("participant", "task", "trial"))
         found: dict[int, list[Any]] = {p: [] for p in sorted(reach.people)}
-        for person, task, trial in zip(part["participant"], part["task"], part["trial"], strict=True):
-            place = "heard again" if task == "repeats" else int(trial)
-            if place not in found[int(person)]:
-                found[int(person)].append(place)
+        for k in sorted(reach.answers):
+            place = "heard again" if tasks[k] == "repeats" else int(trials[k])
+            if place not in found[int(persons[k])]:
+                found[int(persons[k])].append(place)
         return found
 
     def answers(self, reach: Reach) -> list[dict[str, Any]]:
         """The answers behind a number, one row each."""
-        part = self.pools.answers.loc[sorted(reach.answers)]
-        columns = ["participant", "task", "trial", "item", "clip", "against", "value"]
-        rows = part[columns].astype(object).where(part[columns].notna(), None).to_dict("records")
-        return [{"person": row.pop("participant"), **row} for row in rows]
+        columns = self.pools.columns
+        return [
+            {"person" if c == "participant" else c: columns[c][k] for c in columns} for k in sorted(reach.answers)
+        ]
 
 
 def _word(column: str, value: Any) -> bool:

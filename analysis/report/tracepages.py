@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -15,6 +15,7 @@ from analysis.report.trace import FOLDER, LEFT_OUT, Number, Trace
 from analysis.report.write import printed
 
 SENTENCES, CLIPS, PEOPLE = "sentences", "clips", "people"  # pages; a table's is called as the table
+EACH = 500  # people on a page: ten kilobytes each, and a browser has to open it
 
 
 class Pages:
@@ -22,6 +23,7 @@ class Pages:
 
     def __init__(self, trace: Trace, title: str):
         self.trace, self.title = trace, title
+        self._said: dict[tuple[int, ...], str] = {}
 
     def link(self, name: str) -> str | None:
         """Where the report's link of a number, or a table, leads; None where there is nothing to follow."""
@@ -32,15 +34,44 @@ class Pages:
 
     def write(self, folder: Path) -> None:
         """Write all pages; those of a report before this one that it no longer has are taken away."""
-        pages = {name: self._table(name) for name in self.trace.tables}
-        pages |= {SENTENCES: self._sentences(), CLIPS: self._clips(), PEOPLE: self._people()}
-        titles = {SENTENCES: "Sentences", CLIPS: "Clips and checkpoints", PEOPLE: "People and their answers"}
-        for name, body in pages.items():
-            head = titles[name] if name in titles else self.trace.tables[name]["title"]
-            self._write(folder / FOLDER / f"{name}.html", f"{head}: where it comes from", body)
+        written = set()
+        for name, title, body in self._all():
+            self._write(folder / FOLDER / f"{name}.html", f"{title}: where it comes from", body)
+            written.add(name)
         for old in (folder / FOLDER).glob("*.html"):
-            if old.stem not in pages:
+            if old.stem not in written:
                 old.unlink()
+
+    def _all(self) -> Iterator[tuple[str, str, str]]:
+        """Name, title and body of every page, one at a time."""
+        for name, table in self.trace.tables.items():
+            yield name, table["title"], self._table(name)
+        yield SENTENCES, "Sentences", self._sentences()
+        yield CLIPS, "Clips and checkpoints", self._clips()
+        title = "People and their answers"
+        pages = self._people_of_pages
+        for page, people in pages.items():
+            links = "" if len(pages) == 1 else f"<p class=small>People: {self._other_pages(page)}.</p>"
+            yield page, title, links + "".join(map(self._person, people))
+
+    @cached_property
+    def _people_of_pages(self) -> dict[str, list[int]]:
+        """Which people stand on which page, those who were left out last."""
+        there = sorted({int(p) for p in self.trace.pools.data.people["participant"]})
+        everybody = [*there, *sorted(self.trace.pools.left_out)]
+        parts = [everybody[k : k + EACH] for k in range(0, len(everybody), EACH)] or [[]]
+        return {PEOPLE if k == 0 else f"{PEOPLE}-{k + 1}": part for k, part in enumerate(parts)}
+
+    @cached_property
+    def _page_of(self) -> dict[int, str]:
+        return {person: page for page, people in self._people_of_pages.items() for person in people}
+
+    def _other_pages(self, page: str) -> str:
+        return ", ".join(
+            told if name == page else f'<a href="{name}.html">{told}</a>'
+            for name, people in self._people_of_pages.items()
+            for told in [f"{people[0]} to {people[-1]}"]
+        )
 
     def _write(self, path: Path, title: str, body: str) -> None:
         index = self.trace.index
@@ -101,7 +132,7 @@ class Pages:
     def _reach(self, reach: Reach) -> str:
         clips = ", ".join(f'<a href="{CLIPS}.html#{escape(c)}">{escape(c)}</a>' for c in sorted(reach.clips))
         people = "; ".join(
-            f'<a href="{PEOPLE}.html#person-{p}">{p}</a>' + (f": {', '.join(map(str, trials))}" if trials else "")
+            f'<a href="{self._page_of[p]}.html#person-{p}">{p}</a>' + (f": {', '.join(map(str, trials))}" if trials else "")
             for p, trials in self.trace.people(reach).items()
         )
         return (f"<p class=small>Clips: {clips}.</p>" if clips else "") + (
@@ -142,37 +173,33 @@ class Pages:
             named = ", ".join(f'<a href="#{escape(c.clip)}">{escape(c.clip)}</a>' for c in made)
             out.append(
                 f'<h2 id="checkpoint-{escape(checkpoint)}">Checkpoint {escape(checkpoint)} ({sha})</h2><p class=small>Made {named}.</p>'
-                + self._went(trace.forward([c.clip for c in made]))
+                + self._went(trace.went([c.clip for c in made]))
             )
         for clip in trace.clips:
             out.append(
                 f'<h2 id="{escape(clip.clip)}">{escape(clip.clip)}</h2>{_rows([], [[k, escape(v)] for k, v in origin(clip).items()])}'
-                + self._went(trace.forward([clip.clip]))
+                + self._went(trace.went([clip.clip]))
             )
         return "".join(out)
 
-    def _people(self) -> str:
-        trace, out = self.trace, []
-        for person in sorted({int(p) for p in trace.pools.data.people["participant"]}):
-            rows = [
-                [escape(_shown(row[c])) for c in ("task", "trial", "item", "clip", "against", "value")]
-                for row in trace.answers(trace.of_person(person))
-            ]
-            head = ["task", "trial", "item", "clip", "against", "answer"]
-            out.append(
-                f'<h2 id="person-{person}">Person {person}</h2><details><summary>{len(rows)} answers</summary>{_rows(head, rows)}</details>'
-                + self._went(trace.forward(person=person))
-            )
-        for person in sorted(trace.pools.left_out):
-            out.append(
-                f'<h2 id="person-{person}">Person {person}</h2><p>{LEFT_OUT[0].upper()}{LEFT_OUT[1:]}.</p>'
-                + self._went(trace.forward(person=person))
-            )
-        return "".join(out)
+    def _person(self, person: int) -> str:
+        trace = self.trace
+        head, went = f'<h2 id="person-{person}">Person {person}</h2>', self._went(trace.went(person=person))
+        if person in trace.pools.left_out:
+            return f"{head}<p>{LEFT_OUT[0].upper()}{LEFT_OUT[1:]}.</p>{went}"
+        rows = [
+            [escape(_shown(row[c])) for c in ("task", "trial", "item", "clip", "against", "value")]
+            for row in trace.answers(trace.of_person(person))
+        ]
+        told = _rows(["task", "trial", "item", "clip", "against", "answer"], rows)
+        return f"{head}<details><summary>{len(rows)} answers</summary>{told}</details>{went}"
 
-    def _went(self, numbers: Iterable[Number]) -> str:
-        """What went into numbers, table by table: all of a table's, else its rows, else columns of these."""
-        return f"<p class=small>Went into: {'; '.join(self._tables_of([*numbers])) or 'no number'}.</p>"
+    def _went(self, went: tuple[int, ...]) -> str:
+        """What something went into, table by table: all of a table's, else its rows, else columns of these."""
+        if went not in self._said:  # most people went into what many others went into
+            told = "; ".join(self._tables_of(self.trace.into(went))) or "no number"
+            self._said[went] = f"<p class=small>Went into: {told}.</p>"
+        return self._said[went]
 
     def _tables_of(self, numbers: list[Number]) -> list[str]:
         out = []
