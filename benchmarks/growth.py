@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-CLIPS = (40, 400, 4000)
+CLIPS = (40, 400, 1200, 4000)
 EMBEDDED = (1000, 10_000, 100_000)
 SESSIONS = (100, 1000, 10_000)
 RATE = 16_000
