@@ -15,7 +15,8 @@ class Hypothesis(BaseModel):
     Attributes
     ----------
     taste : str
-        A taste of the study, or ``all``.
+        A taste of the study, or ``all``. Where nothing is declared of ``all``, the test over all tastes has the direction that the
+        declared tastes share, and is two-sided where they share none or none is declared.
     alternative : {"greater", "less", "two-sided"}
         Whether the first condition of a pair is expected to fit better, worse, or either.
     """

@@ -275,7 +275,11 @@ def test_figure_has_a_line_for_every_test(tmp_path: Path) -> None:
 def test_detection_follows_the_declared_direction() -> None:
     places = np.tile(np.arange(4), (40, 1))
     high = Answers(np.full((1, 40, 4), 9.0), places, tuple(sorted(TASTES)), places)
-    found = hits(detected(high, 5.0, AnalysisConfig(hypotheses=[{"taste": "salty", "alternative": "less"}]), "paper"))
+    found = hits(
+        detected(
+            high, 5.0, AnalysisConfig(hypotheses=[{"taste": "all"}, {"taste": "salty", "alternative": "less"}]), "paper"
+        )
+    )
     assert not found["salty", "less"][0]
     assert found["sweet", "two-sided"][0]
     assert found["all", "greater"][0]
@@ -285,7 +289,7 @@ def test_detection_follows_the_declared_direction() -> None:
 def test_a_study_finds_what_its_own_analysis_finds(correction: str) -> None:
     """Simulated studies, one by one, through the tests that the report makes: the same are found."""
     config = AnalysisConfig(
-        hypotheses=[{"taste": "sweet"}, {"taste": "sour", "alternative": "less"}, {"taste": "bitter"}],
+        hypotheses=[{"taste": "all"}, {"taste": "sweet"}, {"taste": "sour", "alternative": "less"}, {"taste": "bitter"}],
         correction=correction, resamples=100,
     )  # fmt: skip
     means = {"bitter": 5.6, "salty": 4.0, "sour": 4.3, "sweet": 6.2}
@@ -328,7 +332,7 @@ def framed(answers: Answers, scores: np.ndarray) -> pd.DataFrame:
 def test_the_robust_plan_is_simulated_by_its_own_functions(changes: dict[str, str]) -> None:
     """Study by study through `robust.preference`: the same tests are found, equivalence among them."""
     config = AnalysisConfig(
-        hypotheses=[{"taste": "sweet"}, {"taste": "sour", "alternative": "less"}, {"taste": "bitter"}],
+        hypotheses=[{"taste": "all"}, {"taste": "sweet"}, {"taste": "sour", "alternative": "less"}, {"taste": "bitter"}],
         equivalence=[{"taste": "salty", "bound": 1.2}], resamples=100, **changes,
     )  # fmt: skip
     means = {"bitter": 5.6, "salty": 5.0, "sour": 3.9, "sweet": 6.4}

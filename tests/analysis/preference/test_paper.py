@@ -26,7 +26,7 @@ def _frame(n: int = 40, lift: float = 1.0) -> pd.DataFrame:
 
 DECLARED = AnalysisConfig(
     hypotheses=[
-        Hypothesis(taste="sour"), Hypothesis(taste="bitter", alternative="less"), Hypothesis(taste="salty"),
+        Hypothesis(taste="all"), Hypothesis(taste="sour"), Hypothesis(taste="bitter", alternative="less"), Hypothesis(taste="salty"),
     ],
     resamples=100, seed=5,
 )  # fmt: skip

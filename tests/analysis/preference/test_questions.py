@@ -8,7 +8,7 @@ import pytest
 
 from analysis.config import AnalysisConfig
 from analysis.errors import AnalysisError
-from analysis.preference.questions import Bound, Question, answered, bounds, family, questions
+from analysis.preference.questions import Bound, Question, answered, bounds, declared_words, family, questions
 
 
 def test_overall_first_then_every_taste_that_is_there_once() -> None:
@@ -16,11 +16,33 @@ def test_overall_first_then_every_taste_that_is_there_once() -> None:
         hypotheses=[{"taste": "sour", "alternative": "less"}, {"taste": "sweet"}, {"taste": "umami"}]
     )
     assert questions(["sweet", "sour", "bitter", "sweet"], config) == [
-        Question("all", "greater", "declared"),
+        Question("all", "two-sided", "declared"),
         Question("bitter", "two-sided", "exploratory"),
         Question("sour", "less", "declared"),
         Question("sweet", "greater", "declared"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("declared", "alternative"),
+    [
+        ({}, "two-sided"),
+        ({"sweet": "greater"}, "greater"),
+        ({"sweet": "greater", "sour": "greater"}, "greater"),
+        ({"sweet": "less", "sour": "less"}, "less"),
+        ({"sweet": "greater", "sour": "less"}, "two-sided"),
+        ({"sweet": "greater", "sour": "two-sided"}, "two-sided"),
+        ({"sweet": "less", "all": "greater"}, "greater"),
+        ({"sweet": "greater", "all": "two-sided"}, "two-sided"),
+    ],
+)
+def test_over_all_tastes_no_direction_is_tested_that_nobody_declared(
+    declared: dict[str, str], alternative: str
+) -> None:
+    """A study file that declares nothing has no one-sided test, and the report does not call one declared."""
+    config = AnalysisConfig(hypotheses=[{"taste": t, "alternative": a} for t, a in declared.items()])
+    assert questions(["sweet", "sour"], config)[0] == Question("all", alternative, "declared")
+    assert declared_words(config, 1)[0] == f"all tastes together ({alternative})"
 
 
 def test_a_question_is_about_its_tastes_answers() -> None:

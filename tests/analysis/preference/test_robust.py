@@ -46,7 +46,7 @@ def worded():
 
 
 CONFIG = AnalysisConfig(
-    hypotheses=[{"taste": "sweet"}, {"taste": "bitter", "alternative": "less"}, {"taste": "salty", "alternative": "two-sided"}],
+    hypotheses=[{"taste": "all"}, {"taste": "sweet"}, {"taste": "bitter", "alternative": "less"}, {"taste": "salty", "alternative": "two-sided"}],
     resamples=300, seed=4,
 )  # fmt: skip
 FOUND = preference(unbalanced(), 5.0, CONFIG)

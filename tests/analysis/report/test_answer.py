@@ -214,7 +214,7 @@ def test_hidden_repeats_say_how_alike_people_answer(tmp_path: Path) -> None:
 
 def test_plan_and_deviations(tmp_path: Path) -> None:
     config = AnalysisConfig(
-        plan="paper", alpha=0.01, correction="holm", hypotheses=[Hypothesis(taste="sweet"), Hypothesis(taste="umami", alternative="less")],
+        plan="paper", alpha=0.01, correction="holm", hypotheses=[Hypothesis(taste="all"), Hypothesis(taste="sweet"), Hypothesis(taste="umami", alternative="less")],
         equivalence=[Equivalence(taste="sour", bound=0.5)],
     )  # fmt: skip
     plan, deviation, left, missing = screen(

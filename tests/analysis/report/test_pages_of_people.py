@@ -47,7 +47,9 @@ def test_what_stands_of_a_person_does_not_hang_on_pages(tmp_path: Path, monkeypa
             if name.startswith("people")
             for part in re.split(r"(?=<h2 id=)", pages[name])[1:]
         ]
-        return {int(re.findall(r"person-(\d+)", part)[0]): part.partition('<p class="note">')[0].strip() for part in parts}
+        return {
+            int(re.findall(r"person-(\d+)", part)[0]): part.partition('<p class="note">')[0].strip() for part in parts
+        }
 
     split = of_people(made(tmp_path / "split", monkeypatch, each=3))
     whole = of_people(made(tmp_path / "whole", monkeypatch, each=500))
