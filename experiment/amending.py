@@ -25,6 +25,7 @@ from experiment.data.declared import (
     current,
     differences,
     enter,
+    only_tried,
     same_design,
     text_changes,
 )
@@ -160,7 +161,14 @@ def amend(
         enter(s, row.id, definition, read, why, wording if asked else None, changes)
         return changes
 
-    return store.do(work)
+    def told(s: Session) -> list[Change]:
+        try:
+            return work(s)
+        except ExperimentError as error:
+            row = s.scalar(select(StudyRow).where(StudyRow.name == name))
+            raise ExperimentError(f"{error}{only_tried(s, row.id) if row else ''}") from None
+
+    return store.do(told)
 
 
 def _nobody_named(s: Session, reason: str) -> None:

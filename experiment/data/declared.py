@@ -236,6 +236,16 @@ def began(s: Session, study_id: int) -> bool:
     return s.scalar(query) is not None
 
 
+def only_tried(s: Session, study_id: int) -> str:
+    """What an error adds where nobody but simulated people binds a study; else nothing."""
+    kinds = set(s.scalars(select(SessionRow.kind).where(SessionRow.study_id == study_id).distinct())) - set(FREE)
+    return (
+        ". Only simulated people took part: 'tastelab experiment discard-bots' deletes them, and the file counts as it is"
+        if kinds == {"bot"}
+        else ""
+    )
+
+
 def enter_study(
     s: Session, name: str, title: str, definition: dict[str, Any], texts: Texts | None, going_on: bool
 ) -> int:
@@ -249,7 +259,7 @@ def enter_study(
     if bound and row.definition != definition and not same_design(row.definition, definition):
         raise ExperimentError(
             f"study {name!r} already has sessions under another [experiment] table; give the new design another name, or "
-            "another --db"
+            "another --db" + only_tried(s, row.id)
         )
     if not bound:
         row.definition = definition
@@ -264,6 +274,6 @@ def enter_study(
         more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
         raise ExperimentError(
             f"study {name!r} was declared otherwise when it began: {said[0].line()}{more}; say why with 'tastelab study amend "
-            "--note WHY', or put it back; unfinished sessions go on as they were declared"
+            "--note WHY', or put it back; unfinished sessions go on as they were declared" + only_tried(s, row.id)
         )
     return row.id

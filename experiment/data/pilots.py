@@ -1,4 +1,4 @@
-"""Pilots: sessions that try a study out, kept apart from its data and deleted whole before the first participant."""
+"""Sessions that are no data of a study, deleted whole: pilots, simulated people, and surveys that were imported by mistake."""
 
 from __future__ import annotations
 
@@ -20,21 +20,31 @@ from experiment.data.tables import (
     Trial,
 )
 
-PILOT = "pilot"
+PILOT, BOT, IMPORTED = "pilot", "bot", "imported"  # people's own sessions go by withdrawal alone
 
 
-def discard(store: Store, study: str) -> int:
-    """Delete every pilot session of a study and whoever had no other one; returns how many sessions there were."""
+def discard(store: Store, study: str, kind: str = PILOT) -> int:
+    """Delete every session of a kind of a study and whoever had no other one; returns how many sessions there were.
+
+    Whoever withdrew stays withdrawn.
+
+    Raises
+    ------
+    ValueError
+        If the kind is that of people who took part.
+    """
+    if kind not in (PILOT, BOT, IMPORTED):
+        raise ValueError(f"sessions of kind {kind!r} are data; people withdraw")
 
     def work(s: Session) -> int:
         alone(s)
         study_id = s.scalar(select(StudyRow.id).where(StudyRow.name == study))
-        pilots = s.execute(
+        sessions = s.execute(
             select(SessionRow.id, SessionRow.participant_id).where(
-                SessionRow.study_id == study_id, SessionRow.kind == PILOT
+                SessionRow.study_id == study_id, SessionRow.kind == kind
             )
         ).all()
-        ids, people = [i for i, _ in pilots], {p for _, p in pilots}
+        ids, people = [i for i, _ in sessions], {p for _, p in sessions}
         trials = select(Trial.id).where(Trial.session_id.in_(ids)).scalar_subquery()
         for table in (Response, Superseded):
             s.execute(delete(table).where(table.trial_id.in_(trials)))

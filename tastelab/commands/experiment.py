@@ -276,15 +276,31 @@ def status(
 @app.command("discard-pilots")
 def discard_pilots(study: StudyOption = STUDY, db: DbOption = DB) -> None:
     """Delete the study's pilot sessions whole, before the first participant; codes of their people are free again."""
+    _discard(study, db, "pilot", "pilot sessions", "pilots")
+
+
+@app.command("discard-bots")
+def discard_bots(study: StudyOption = STUDY, db: DbOption = DB) -> None:
+    """Delete the study's simulated people whole: they bind its design as people do."""
+    _discard(study, db, "bot", "simulated sessions", "simulated people")
+
+
+@app.command("discard-imports")
+def discard_imports(study: StudyOption = STUDY, db: DbOption = DB) -> None:
+    """Delete the surveys that were imported into the study whole, so that a mended file can be imported; who withdrew stays so."""
+    _discard(study, db, "imported", "imported sessions", "imports")
+
+
+def _discard(study: Path, db: str, kind: str, sessions: str, them: str) -> None:
     from experiment.data.pilots import discard
 
     loaded = read_study(study)
     with open_store(db, new=False) as store:
-        n = discard(store, loaded.name)
+        n = discard(store, loaded.name, kind)
     say(
-        f"{n} pilot sessions of {loaded.name} deleted; backups and exports made meanwhile still hold them"
+        f"{n} {sessions} of {loaded.name} deleted; backups, exports and reports made meanwhile still hold them"
         if n
-        else "no pilots"
+        else f"no {them}"
     )
 
 

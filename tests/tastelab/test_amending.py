@@ -53,3 +53,21 @@ def test_nobody_took_part_yet(mine: Lived) -> None:
         connection.execute("UPDATE session SET kind = 'pilot'")
     said = call("study", "amend", mine.study, *mine.answers[2:], "--note", "x")
     assert said.out == "nobody took part in small yet (pilots and imports bind nothing): the file counts as it is\n"
+
+
+def test_a_study_that_only_simulated_people_took_part_in_changes_when_they_are_deleted(mine: Lived) -> None:
+    """More clips to rate: another design, which nothing amends; without the simulated people the file counts."""
+    edited(mine, 'languages = ["en", "it"]', 'languages = ["en"]')
+    refused = call("experiment", "simulate", "-n", str(BOTS), "--quiet", *mine.where)
+    amended = call("study", "amend", mine.study, *mine.answers[2:])
+    for said in (refused, amended):
+        assert (said.status, said.out) == (2, "")
+        assert "Only simulated people took part: 'tastelab experiment discard-bots --" in said.err
+    gone = call("experiment", "discard-bots", *mine.answers)
+    assert (gone.status, gone.err) == (0, "")
+    assert gone.out.splitlines() == [
+        f"{BOTS} simulated sessions of small deleted; backups, exports and reports made meanwhile still hold them"
+    ]
+    assert call("experiment", "discard-bots", *mine.answers).out.splitlines() == ["no simulated people"]
+    assert call("experiment", "simulate", "-n", "2", "--quiet", *mine.where).status == 0
+    assert mine.asked("select count(*) from session") == [(2,)]

@@ -20,6 +20,7 @@ from tests.tastelab.without import WORDS, brought, declared, leaves
 # What has to work with nothing but the core, and what an extra adds to it.
 CORE = {
     "", "init", "study check", "study reference", "experiment simulate", "experiment status", "experiment discard-pilots",
+    "experiment discard-bots", "experiment discard-imports",
     "experiment export", "experiment backup", "experiment key add", "experiment key show", "experiment key remove",
 }  # fmt: skip
 ADDED = {

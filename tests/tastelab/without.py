@@ -80,6 +80,8 @@ WORDS: dict[tuple[str, ...], list[str]] = {
     ("analysis", "report"): ["--check"],
     ("analysis", "power"): ["--n", "10", "--simulations", "20", "--jobs", "1", "--quiet"],
     (): [],
+    ("experiment", "discard-bots"): [],
+    ("experiment", "discard-imports"): [],
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from analysis.data.frames import load
 from experiment.data.pilots import discard
@@ -43,6 +43,43 @@ def test_pilots_go_whole_and_nothing_else_does(store: Store) -> None:
     assert [code for code, _ in studies].count("B") == 1
     assert discard(store, "s") == 0
     assert discard(store, "nothing") == 0
+
+
+@pytest.mark.parametrize("kind", ["bot", "imported", "pilot"])
+def test_what_is_no_data_goes_and_people_stay(store: Store, kind: str) -> None:
+    for other in ("person", "driven", "bot", "imported", "pilot"):
+        sat(store, f"of-{other}", kind=other)
+    assert discard(store, "s", kind) == 1
+    with store.transaction() as s:
+        assert set(s.scalars(select(SessionRow.kind))) == {"person", "driven", "bot", "imported", "pilot"} - {kind}
+        assert set(s.scalars(select(Participant.code))) == {
+            f"of-{other}" for other in ("person", "driven", "bot", "imported", "pilot") if other != kind
+        }
+
+
+@pytest.mark.parametrize("kind", ["person", "driven"])
+def test_people_who_took_part_are_not_discarded(store: Store, kind: str) -> None:
+    sat(store, "A", kind=kind)
+    with pytest.raises(ValueError, match="people withdraw"):
+        discard(store, "s", kind)
+    assert counts(store)["session"] == 1
+
+
+def test_where_only_simulated_people_bind_a_study_it_is_said_how_they_go(store: Store) -> None:
+    first: dict[str, Any] = {"experiment": {"unheard": 1}}
+    study_id = store.ensure_study("s", "S", first)
+    sat(store, "B", kind="bot")
+    sat(store, "P", kind="pilot")
+    with pytest.raises(ExperimentError, match=r"under another.*Only simulated people.*discard-bots"):
+        store.ensure_study("s", "S", {"experiment": {"unheard": 2}})
+    sat(store, "A")
+    with pytest.raises(ExperimentError, match="under another") as told:
+        store.ensure_study("s", "S", {"experiment": {"unheard": 2}})
+    assert "simulated" not in str(told.value)
+    with store.transaction() as s:
+        s.execute(delete(SessionRow).where(SessionRow.kind == "person"))
+    assert discard(store, "s", "bot") == 1
+    assert store.ensure_study("s", "S", {"experiment": {"unheard": 2}}) == study_id
 
 
 def test_a_study_that_was_only_tried_out_may_change(store: Store) -> None:
