@@ -3,7 +3,7 @@
 ``python -m benchmarks.bands [MODEL ...]`` prints it of shipped models or directories; ``python -m benchmarks.evidence bands`` writes
 docs/evidence/bands.json. Each contrast asks for the same bands twice, with one
 attribute turned, and gives the standardised difference (Cohen's d) of what is measured; beside it stands the same for the clips that
-are rendered for the very same bands. No prompt is one that a training or a choice of settings saw.
+are rendered for the very same bands, and for these through the codec: more than is left there no language model can make. No prompt is one that a training or a choice of settings saw.
 """
 
 from __future__ import annotations
@@ -111,6 +111,18 @@ def standardised(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
     return {"d": d(np.arange(len(one))), "ci_low": low, "ci_high": high, "n": len(one)}
 
 
+def through_codec(clips: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Mono clips as codec-nano's codes have them."""
+    import torch
+
+    from benchmarks.pulse import codes_of
+    from models.musicgen.nano import load_codec
+
+    codec = load_codec()
+    with torch.no_grad():
+        return [codec.decode(codes[None])[0, 0].numpy() for codes in codes_of(clips)]
+
+
 def contrasts(
     model: Any, n: int = BANDS, sampling: Any = None, kinds: Sequence[str] = tuple(CONTRASTS)
 ) -> dict[str, Any]:
@@ -118,14 +130,19 @@ def contrasts(
     from stimuli.features import acoustic_features
 
     out: dict[str, Any] = {}
-    known: dict[tuple[str, Any], tuple[list[np.ndarray], list[np.ndarray]]] = {}
+    known: dict[tuple[str, Any], dict[str, list[np.ndarray]]] = {}
     for name in kinds:
         attribute, one, other, feature = CONTRASTS[name]
         for value in (one, other):
             if (attribute, value) not in known:
                 bands = [band_of(k, attribute, value) for k in range(n)]
                 clips = generate(model, [prompt(b, k) for k, b in enumerate(bands)], CONTRAST_SECONDS, 6000, sampling)
-                known[attribute, value] = clips, [rendered(k, attribute, value) for k in range(n)]
+                played = [rendered(k, attribute, value) for k in range(n)]
+                known[attribute, value] = {
+                    "generated": clips,
+                    "rendered": played,
+                    "through the codec": through_codec(played),
+                }
         if feature == "classifier":
             measure = told_apart(one, other)
         elif feature == "level":
@@ -137,8 +154,10 @@ def contrasts(
             def measure(clip: np.ndarray, feature: str = feature) -> float:
                 return acoustic_features(clip, RATE)[feature]
 
-        own, theirs = ([np.array([measure(c) for c in known[attribute, v][i]]) for v in (one, other)] for i in (0, 1))
-        out[name] = {"generated": standardised(*own), "rendered": standardised(*theirs)}
+        out[name] = {
+            whose: standardised(*(np.array([measure(c) for c in known[attribute, v][whose]]) for v in (one, other)))
+            for whose in known[attribute, one]
+        }
     return out
 
 
@@ -222,7 +241,8 @@ def measurements(names: Sequence[str] = ("nano-base",), say: Callable[[str], Non
         model = load_generator(name)
         tables[name] = {"contrasts": contrasts(model), "sound": sound(model, held_out(200))}
         for what, found in tables[name]["contrasts"].items():
-            say(f"{name}, {what:34s} d {found['generated']['d']:+.2f}, rendered {found['rendered']['d']:+.2f}")
+            told = ", ".join(f"{whose} {d['d']:+.2f}" for whose, d in found.items())
+            say(f"{name}, {what:34s} d: {told}")
         for what, found in tables[name]["sound"].items():
             say(f"{name}, {what}: {next(iter(found.values())):.3g}")
     return {"bands": BANDS, "seconds": CONTRAST_SECONDS, "models": tables}
