@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from models.errors import ModelError
-from models.musicgen.checkpoints import PULLED, models_directory, read_package, t5_named
+from models.locating import models_directory
+from models.musicgen.checkpoints import PULLED, read_package, t5_named
 from models.published import SETS, VOCABULARIES, in_hub_cache, one_set
 from models.weights import file_sha256, weights_directory
 
@@ -53,7 +54,7 @@ def check_model(name: str, device: str = "auto") -> list[Finding]:
         name = where
     if name in CAPTIONERS:
         return _captioner(weights_directory(CAPTIONERS[name]), name, device)
-    from models.musicgen.checkpoints import locate
+    from models.locating import locate
 
     directory = locate(name)
     described, problem = _described(directory)

@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from models.musicgen.checkpoints import PULLED, models_directory
+from models.locating import models_directory
+from models.musicgen.checkpoints import PULLED
 from models.pull import RELEASES
 from models.weights import WEIGHTS, file_sha256
 

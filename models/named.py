@@ -9,7 +9,8 @@ from pathlib import Path
 from models.checkup import Finding, check_model
 from models.config import ModelsConfig
 from models.errors import ModelError
-from models.musicgen.checkpoints import locate, models_directory, read_package, t5_named
+from models.locating import locate, models_directory, of_hub
+from models.musicgen.checkpoints import read_package, t5_named
 from models.musicgen.convert import read_config
 from models.published import in_hub_cache, one_set
 from models.pull import AUDIOCRAFT, RELEASES, Progress, pull
@@ -74,7 +75,7 @@ def pull_named(
 
 def _released(name: str) -> bool:
     """Whether a name is the hub's ``OWNER/NAME``, or a model that has no owner there and is only named by others."""
-    return name in RELEASES or (name.count("/") == 1 and not name.startswith((".", "/")) and ":" not in name)
+    return name in RELEASES or of_hub(name)
 
 
 def only_named(directory: Path) -> list[str]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import ModelError
-from models.musicgen.checkpoints import PULLED, models_directory
+from models.locating import models_directory
+from models.musicgen.checkpoints import PULLED
 from models.published import check_index, check_vocabulary, one_set, snapshot
 from models.weights import file_sha256
 

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent / "weights"
 
 
+def shipped() -> list[str]:
+    """Names of the weights that ship."""
+    return sorted(p.name for p in WEIGHTS.glob("*") if p.is_dir())
+
+
 def weights_directory(name: str) -> Path:
     """Return the directory of shipped weights `name`, or raise a ModelError naming those there are."""
     path = WEIGHTS / name
     if not path.is_dir():
-        there = ", ".join(sorted(p.name for p in WEIGHTS.glob("*") if p.is_dir()))
-        raise ModelError(f"no shipped weights named {name!r}; there are: {there}")
+        raise ModelError(f"no shipped weights named {name!r}; there are: {', '.join(shipped())}")
     return path
 
 

@@ -19,7 +19,8 @@ TOOL = "cyclonedx-bom==7.5.0"
 def networks() -> list[dict[str, Any]]:
     """A component a network that is there: shipped weights, and released ones that were pulled."""
     from models.inventory import inventory
-    from models.musicgen.checkpoints import PULLED, models_directory
+    from models.locating import models_directory
+    from models.musicgen.checkpoints import PULLED
     from models.weights import WEIGHTS, file_sha256
 
     out = []

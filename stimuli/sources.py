@@ -19,7 +19,7 @@ from stimuli.checks import stuck_share
 from stimuli.config import StimuliConfig
 from stimuli.errors import StimulusError
 from stimuli.recordings import finite, opened, settled
-from stimuli.tracks import Track
+from stimuli.tracks import Track, too_short
 
 if TYPE_CHECKING:
     from models.musicgen.generate import MusicGenerator
@@ -149,8 +149,8 @@ class Tracks:
                 start = max(0, (file.frames - round(seconds * file.samplerate)) // 2)
                 file.seek(start)
                 part = file.read(round(seconds * file.samplerate))
-            if len(part) < seconds * rates[-1] - 1:
-                raise StimulusError(f"{path} is shorter than seconds = {seconds:g} in [stimuli]")
+            if problem := too_short(path, start + len(part), rates[-1], seconds):
+                raise StimulusError(problem)
             part = settled(finite(part, rates[-1], str(path), start / rates[-1]))
             parts.append(part.T)
         if len({(p.shape[0], rate) for p, rate in zip(parts, rates, strict=True)}) > 1:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import csv
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stimuli.errors import StimulusError
 from stimuli.names import LIST, spelled
-from stimuli.recordings import AUDIO_SUFFIXES, sounds
+from stimuli.recordings import AUDIO_SUFFIXES, opened, sounds
 
 COLUMNS = ("file", "taste", "number")
 
@@ -72,6 +73,26 @@ def tracks_in(folder: Path, tastes: Sequence[str], earlier: Mapping[str, tuple[s
             own[next(n for n in range(len(said) + len(own) + 1) if n not in own)] = file
     at = {file: (taste, n) for taste, own in numbers.items() for n, file in own.items()}
     return [Track(path, *at[path.name]) for path in files]
+
+
+def sizes(path: Path) -> tuple[int, int]:
+    """Samples that a track really has, and its sampling rate in Hz.
+
+    Raises
+    ------
+    StimulusError
+        If it cannot be read as audio.
+    """
+    with opened(path) as file:
+        return file.frames, file.samplerate
+
+
+def too_short(path: Path, frames: int, rate: int, seconds: float) -> str | None:
+    """Why no clip of so many seconds can be taken from a track, in one line; None where one can."""
+    if frames >= seconds * rate - 1:
+        return None
+    lasts = math.floor(100 * frames / rate) / 100  # never told as long as what it is too short for
+    return f"{path} is shorter than seconds = {seconds:g} in [stimuli]: it lasts {lasts:g} s; take longer tracks or shorter clips"
 
 
 def left_out(folder: Path) -> list[tuple[str, str]]:

@@ -132,7 +132,7 @@ def _clips(stimuli: StimuliConfig, asked: ExperimentConfig, conditions: Conditio
         yield f"models.conditions: {error}"
         return
     for task in asked.sequence():
-        for name in _named(task):
+        for name in speaks_of(task):
             if name not in there:
                 yield f"experiment.{task.block}: there is no condition {name!r}{nearest(name, there)}"
                 return
@@ -155,8 +155,8 @@ def group_names(asked: ExperimentConfig) -> Sequence[str | None]:
     return [g.name for g in asked.groups] or [None]
 
 
-def _named(task: Task) -> list[str]:
-    """Conditions that a task speaks of."""
+def speaks_of(task: Task) -> list[str]:
+    """Conditions that a task speaks of; none where it takes them all."""
     if isinstance(task, PreferenceTask):
         return list(dict.fromkeys(name for pair in task.pairs for name in pair))
     return list(getattr(task, "conditions", ()))
@@ -177,7 +177,7 @@ def planned_clips(stimuli: StimuliConfig, asked: ExperimentConfig, conditions: C
     are compared.
     """
     tastes = [t.name for t in stimuli.tastes]
-    compared = {name for task in asked.sequence() if isinstance(task, PreferenceTask) for name in _named(task)}
+    compared = {name for task in asked.sequence() if isinstance(task, PreferenceTask) for name in speaks_of(task)}
     names: list[tuple[str, str, int]] = []
     for c in conditions or earlier():
         if c.tracks is not None and c.tracks.is_dir():
@@ -329,7 +329,7 @@ def _counted(task: Task, sessions: list[list[PlannedTrial]], clips: dict[int, Cl
             out[f"pair in a place{of}"] = [heard["heard in a place"][u, at] for u in own for at in places]
             out[f"pair on a side{of}"] = [heard["side"][u, first] for u in own for first in u]
     else:
-        names = _named(task)
+        names = speaks_of(task)
         units |= {c.id for c in clips.values() if not names or c.model in names}
         out["each clip"] = [heard["heard"][u] for u in units]
         out["clip in a place"] = [heard["heard in a place"][u, at] for u in units for at in places]

@@ -110,7 +110,7 @@ def _vggish(path: Path, on: torch.device) -> Embed:
 
 def _directory(name: str) -> Path:
     """Where a released model lies; only safetensors are read from there."""
-    from models.musicgen.checkpoints import locate
+    from models.locating import locate
 
     directory = locate(name)
     if not (directory / "config.json").exists() or not any(directory.glob("*.safetensors")):

@@ -9,8 +9,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.cache import cache_directory
 from models.errors import ModelError
+from models.locating import locate, models_directory
 from models.musicgen.convert import (
     codec_to_transformers,
     decoder_config,
@@ -23,7 +23,7 @@ from models.musicgen.convert import (
 )
 from models.musicgen.nano import CODEC, described_in, fit, language_files
 from models.musicgen.positions import without_constants
-from models.published import check_index, check_vocabulary, in_hub_cache, one_set, snapshot
+from models.published import check_index, check_vocabulary, in_hub_cache, one_set
 from models.weights import file_sha256, load_pickle, load_tensors, weights_directory
 
 if TYPE_CHECKING:
@@ -64,30 +64,6 @@ class Checkpoint:
                 raise ModelError(
                     f"{path} is not the file that was pulled (SHA-256 differs); run 'tastelab models pull'"
                 )
-
-
-def models_directory() -> Path:
-    """Where pulled models lie: ``models/`` in the cache directory."""
-    return cache_directory() / "models"
-
-
-def locate(name: str) -> Path:
-    """Directory of a model: a path (of the hub's cache too), a pulled model, one in the hub's cache, or shipped weights.
-
-    Raises
-    ------
-    ModelError
-        If there is none, saying what there is.
-    """
-    if Path(name).is_dir():
-        return snapshot(Path(name))
-    pulled = models_directory() / name.replace("/", "--")
-    cached = in_hub_cache(name) if "/" in name and not pulled.is_dir() else None
-    if cached is not None:
-        return cached
-    if "/" in name and not pulled.is_dir():
-        raise ModelError(f"{name} is neither a directory nor pulled; fetch it with 'tastelab models pull {name}'")
-    return pulled if pulled.is_dir() else weights_directory(name)
 
 
 @lru_cache(maxsize=16)

@@ -79,7 +79,7 @@ def load_llm(name: str = "smollm2", dtype: Any = torch.float32) -> tuple[PreTrai
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
-    from models.musicgen.checkpoints import locate
+    from models.locating import locate
 
     logging.disable_progress_bar()
     directory = converted_smollm2() if name == "smollm2" else locate(name)

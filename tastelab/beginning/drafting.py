@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import tomllib
@@ -18,6 +19,7 @@ from experiment.tasks.task import DEMOGRAPHICS
 from experiment.texts import FOLDER as TEXTS
 from models.conditions import EARLIER
 from stimuli.recordings import sounds
+from stimuli.tracks import sizes
 from tastelab.errors import UserError
 from tastelab.shipped import studies
 
@@ -30,6 +32,8 @@ KINDS = {
 }
 CLIPS = 8  # of each taste and condition where nothing else was said
 HEARD = 10  # tracks a person
+SECONDS = 15  # of each track, where they are as long
+SHORTEST = 1  # s: as [stimuli] seconds takes it
 SEED_PAPER = "random_taste_label_1_1"  # a column of the seed paper's survey
 LABELS = re.compile(r"rng_model_label_\d+_1")  # where it says which model's clip stood left
 KNOWN_LABELS = tuple(EARLIER)
@@ -118,6 +122,7 @@ def draft(plan: Plan, folder: Path) -> str:
         "high": high,
         "trials": len(plan.tastes) if len(plan.tastes) > 3 else 2 * len(plan.tastes),
         "items": _list(plan.tastes),
+        "seconds": f"{_seconds(Path(plan.source)):<10g}" if plan.kind == "tracks" else "",
         "tracks": _quoted(_from(folder, Path(plan.source))) if plan.kind == "tracks" else "",
         "texts": _own_texts(plan),
         "tastes": "\n".join(_tastes(plan)),
@@ -139,6 +144,23 @@ def audio_in(folder: Path) -> list[Path]:
     if not found:
         raise UserError(f"there are no audio files in {folder}")
     return list(found)
+
+
+def _seconds(folder: Path) -> float:
+    """How much of each track of a folder may be played: what is usual, or as much as the shortest has.
+
+    Raises
+    ------
+    UserError
+        If a track is shorter than the shortest clip that there may be.
+    """
+    lasting = {path: frames / rate for path in audio_in(folder) for frames, rate in (sizes(path),)}
+    shortest = min(lasting, key=lambda path: lasting[path])
+    if lasting[shortest] < SHORTEST:
+        raise UserError(
+            f"{shortest} lasts {lasting[shortest]:.2g} s, and a clip has {SHORTEST} s at least; take it out"
+        )
+    return min(SECONDS, math.floor(10 * lasting[shortest]) / 10)
 
 
 def of_seed_paper(file: Path) -> bool:

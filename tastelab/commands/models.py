@@ -326,7 +326,7 @@ def train_sonicverse(
     quiet: QuietOption = False,
 ) -> None:
     """Train SonicVerse at full size by the paper's three stages; torchrun shares it out, run again to go on."""
-    from models.musicgen.checkpoints import locate
+    from models.locating import locate
     from models.sonicverse.full.musicbench import read_listing, split
     from models.sonicverse.full.train import encode_rows, train_full
     from stimuli.audio import load_mono

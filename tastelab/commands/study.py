@@ -8,9 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tastelab.context import ONLY_JSON, WIDTH, definition_of, open_store, read_study, say, show
+from tastelab.context import ONLY_JSON, WIDTH, definition_of, open_store, read_study, say, show, stimuli_folder
 from tastelab.errors import UserError
-from tastelab.options import DB, STUDY, Cluster, DbOption, EffectsOption, JsonOption, Place, QuietOption, grouped
+from tastelab.options import (
+    DB,
+    OUT,
+    STUDY,
+    Cluster,
+    DbOption,
+    EffectsOption,
+    JsonOption,
+    OutOption,
+    Place,
+    QuietOption,
+    grouped,
+)
 
 if TYPE_CHECKING:
     from tastelab.study import Study
@@ -82,10 +94,11 @@ def check(
     file: Annotated[Path, typer.Argument(help="Study file (TOML).")] = STUDY,
     language: Annotated[str | None, typer.Option("--language", help="Language of the screens.")] = None,
     as_json: JsonOption = False,
+    out: OutOption = OUT,
 ) -> None:
     """Read a study file, refuse what can't be run, and say what a person will meet."""
     from tastelab.check import balance, declared_tests, group_names, met, remarks
-    from tastelab.unready import unready
+    from tastelab.unready import impossible, made, unready
 
     loaded = read_study(file)
     known = loaded.models.conditions
@@ -97,6 +110,9 @@ def check(
     no_room, small = on_the_narrowest(loaded.experiment)
     if no_room:
         raise UserError(f"{file}: {no_room[0]}" + (f" (and {len(no_room) - 1} more)" if no_room[1:] else ""))
+    clips = made(stimuli_folder(loaded, out))
+    for problem in impossible(loaded, clips):
+        raise UserError(f"{file}: {problem}")
     tables: dict[str, list[dict[str, Any]]] = {}
     for name in group_names(loaded.experiment):
         of = "" if name is None else f"_of_{name}"
@@ -107,7 +123,7 @@ def check(
     if empty:
         say(f"The consent does not say, in [experiment.consent]: {'; '.join(empty)}.", as_json)
     declared = declared_tests(loaded.stimuli, loaded.experiment, loaded.analysis, known)
-    for sentence in [*([declared] if declared else []), *remarks(loaded.experiment), *small, *unready(loaded)]:
+    for sentence in [*([declared] if declared else []), *remarks(loaded.experiment), *small, *unready(loaded, clips)]:
         say(sentence, as_json)
     say(
         f"{file} can be run. Minutes are an estimate; each clip may be heard {_times(loaded.experiment.replays)} more.",

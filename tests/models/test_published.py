@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from models.errors import ModelError
-from models.musicgen.checkpoints import find, locate, read_parts
+from models.locating import locate
+from models.musicgen.checkpoints import find, read_parts
 from models.published import one_set, snapshot
 from models.pull import pull
 from tests.models.sonicverse.released import transformers_checkpoint

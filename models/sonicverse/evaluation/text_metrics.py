@@ -141,7 +141,7 @@ class BertScore:
     def __init__(self, model: str, layer: int | None = None):
         from transformers import AutoModel, AutoTokenizer
 
-        from models.musicgen.checkpoints import locate
+        from models.locating import locate
 
         directory = locate(model)
         if not (directory / "config.json").exists():

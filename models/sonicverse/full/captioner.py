@@ -88,6 +88,6 @@ class FullCaptioner(Captioner):
 
 def _beside(directory: Path, name: str) -> Path:
     """A directory named in a configuration: inside the captioner's own, absolute, or a pulled model."""
-    from models.musicgen.checkpoints import locate
+    from models.locating import locate
 
     return directory / name if (directory / name).is_dir() else locate(name)

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from models.errors import ModelError
+from models.locating import locate
 from models.musicgen import checkpoints, convert, lora
-from models.musicgen.checkpoints import Checkpoint, find, locate
+from models.musicgen.checkpoints import Checkpoint, find
 from models.musicgen.losses import mel_distance, reconstruction_loss, spectrogram
 from models.musicgen.train_codec import code_usage
 

@@ -36,7 +36,7 @@ def tracks(tmp_path: Path) -> Path:
     folder = tmp_path / "music"
     folder.mkdir()
     for k in range(12):
-        soundfile.write(folder / f"piece-{k}.wav", np.zeros(800), 8000)
+        soundfile.write(folder / f"piece-{k}.wav", np.zeros(160000), 8000)
     (folder / "notes.txt").write_text("no music")
     return folder
 
