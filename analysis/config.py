@@ -79,6 +79,11 @@ class Exclude(BaseModel):
         return {k: getattr(self, k) for k in ("long_string", "spread", "distance_p", "seconds")}
 
 
+def factors_carried(items: int) -> int:
+    """How many factors so many items carry at most: more have no degrees of freedom left."""
+    return max(1, (items - 1) // 2)
+
+
 class AnalysisConfig(BaseModel):
     """How a study is analysed; everything here is declared before the data.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.config import AnalysisConfig
+from analysis.config import AnalysisConfig, factors_carried
 from experiment.config import ExperimentConfig
 from experiment.design import SPECIAL
 from experiment.headphones import tests_of
@@ -71,8 +71,8 @@ def _declared(asked: ExperimentConfig, analysis: AnalysisConfig) -> Iterator[str
                 yield f"analysis.equivalence: bound = {e.bound:g} of {e.taste} is not under {half:g}, half of the scale"
     if isinstance(analysis.factors, int):
         items = len(ratings.adjectives) if ratings else 0
-        if analysis.factors > max(1, (items - 1) // 2):
-            yield f"analysis.factors = {analysis.factors}: {items} adjectives carry {max(1, (items - 1) // 2)} at most"
+        if analysis.factors > factors_carried(items):
+            yield f"analysis.factors = {analysis.factors}: {items} adjectives carry {factors_carried(items)} at most"
     chosen = [i.name for t in asked.sequence() if isinstance(t, QuestionsTask) for i in t.items if i.kind == "choice"]
     known = ["language", *DEMOGRAPHICS, *chosen]
     for group in analysis.groups:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.config import factors_carried
 from analysis.data.frames import rated_clips
 from analysis.engines.threads import one_thread
 from analysis.errors import AnalysisError
@@ -79,7 +80,8 @@ def analyse(
     Raises
     ------
     AnalysisError
-        If there are fewer complete rows than a factor analysis can use, or an item never varies.
+        If there are fewer complete rows than a factor analysis can use, an item never varies, or more factors are asked
+        than the items carry.
     """
     with one_thread():
         return _analyse(prepare(ratings, ordinal), n_factors, seed, ordinal)
@@ -87,13 +89,15 @@ def analyse(
 
 def _analyse(rated: Rated, n_factors: int | str, seed: int, ordinal: bool) -> dict[str, list[dict[str, Any]]]:
     wide, items, r, n = rated.wide, rated.items, rated.r, len(rated.wide)
+    carried = factors_carried(len(items))
+    if n_factors != "parallel" and int(n_factors) > carried:
+        raise AnalysisError(f"{n_factors} factors of {len(items)} adjectives: they carry {carried} at most")
     rng = np.random.default_rng(seed)
     if ordinal:
         kept, actual, threshold = ordinal_parallel(rated.answers, rng)
     else:
         kept, actual, threshold = parallel_analysis(r, n, rng)
-    # More factors than (items - 1) / 2 have no degrees of freedom left.
-    number = int(min(max(1, kept) if n_factors == "parallel" else int(n_factors), max(1, (len(items) - 1) // 2)))
+    number = int(min(max(1, kept), carried) if n_factors == "parallel" else n_factors)
     solution = extract(r, items, number)
     names = [f"F{i + 1}" for i in range(number)]
     square = (solution.loadings**2).sum(axis=0)

@@ -34,7 +34,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     kept = tables["retention"][0]["n_factors"]
     used = tables["retention"][-1]["n_factors"]
     total = tables["variance"][-1]["cumulative"]
-    said = f"Parallel analysis keeps {kept} factors of the adjectives; {used} explain {100 * total:.0f} % of the variance ({n} rated clips)."
+    said = f"{_retained(kept, used, config.factors)} {100 * total:.0f} % of the variance ({n} rated clips)."
     summary.append(Line(said, "factors_retention", "factors_variance", "@complete"))
     out.text += [f"{row['note']}." for row in tables["notes"]]
     structure = trust.analyse(data, used, config.groups, config.seed)
@@ -111,3 +111,18 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         ),
     ]
     return out
+
+
+def _retained(kept: int, used: int, asked: int | str) -> str:
+    """How many factors parallel analysis keeps, and by whose rule others are used."""
+    verb = "explains" if used == 1 else "explain"
+    factors = f"{kept or 'no'} factor{'s' if kept > 1 else ''}"
+    if kept == used:
+        return f"Parallel analysis keeps {factors} of the adjectives, which {verb}"
+    if asked != "parallel":
+        why = f"the study file asks for {used}"
+    elif kept > used:
+        why = f"the adjectives carry {used} at most"
+    else:
+        why = f"{used} is taken nevertheless"
+    return f"Parallel analysis keeps {factors}; {why}, which {verb}"

@@ -178,6 +178,10 @@ def test_a_number_of_factors_can_be_asked(lived: Lived) -> None:
     assert "scores" not in tables
     said = call("analysis", "factors", *lived.answers, "--factors", "0")
     assert said.status == 2
+    for plan in ("paper", "robust"):
+        said = call("analysis", "factors", "--plan", plan, *lived.answers, "--factors", "9")
+        assert (said.status, said.out.count("loadings")) == (2, 0)
+        assert "9 factors of 12 adjectives: they carry 5 at most" in said.err
 
 
 @pytest.mark.parametrize(

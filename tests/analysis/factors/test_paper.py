@@ -70,7 +70,8 @@ def test_number_of_factors_by_each_rule(tables: dict[str, list[dict]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "kept", "used"), [(2, 3, 2), ("parallel", 3, 3), ("parallel", 0, 1), (9, 3, 4), (1, 3, 1)]
+    ("asked", "kept", "used"),
+    [(2, 3, 2), ("parallel", 3, 3), ("parallel", 0, 1), (4, 3, 4), ("parallel", 7, 4), (1, 3, 1)],
 )
 def test_no_more_factors_than_their_items_allow(
     monkeypatch: pytest.MonkeyPatch, asked: int | str, kept: int, used: int
@@ -85,8 +86,10 @@ def test_no_more_factors_than_their_items_allow(
 @pytest.mark.parametrize(("items", "used"), [(3, 1), (4, 1), (5, 2), (6, 2)])
 def test_few_items_have_few_factors(items: int, used: int) -> None:
     """Two factors of four items have -1 degrees of freedom, of five 1: ((p - k)^2 - (p + k)) / 2."""
-    rows = analyse(rated(X[:, :items], ITEMS[:items]), 2, 0)["retention"]
-    assert {r["method"]: r["n_factors"] for r in rows}["used"] == used
+    few = rated(X[:, :items], ITEMS[:items])
+    assert analyse(few, used, 0)["retention"][-1] == {"method": "used", "n_factors": used}
+    with pytest.raises(AnalysisError, match=f"they carry {used} at most"):
+        analyse(few, used + 1, 0)
 
 
 def test_ordered_answers_have_polychoric_correlations() -> None:
@@ -144,3 +147,10 @@ def test_a_search_that_was_broken_off_is_said(tables: dict[str, list[dict]], mon
     monkeypatch.setattr(paper, "extract", lambda *given: replace(extract(*given), state="not converged"))
     (note,) = analyse(rated(), 3, 0)["notes"]
     assert note["note"].startswith("The search for the loadings did not converge")
+
+
+def test_more_factors_than_the_items_carry_are_refused() -> None:
+    """Nine items carry four: (9 - 1) / 2."""
+    with pytest.raises(AnalysisError, match=r"5 factors of 9 adjectives: they carry 4 at most"):
+        analyse(rated(), 5, 0)
+    assert analyse(rated(), 4, 0)["retention"][-1] == {"method": "used", "n_factors": 4}

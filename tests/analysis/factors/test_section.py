@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from analysis.config import AnalysisConfig
 from analysis.errors import AnalysisError
 from analysis.factors import paper, trust
 from analysis.factors.section import section
@@ -47,10 +48,11 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             return plain if isinstance(ordered, Exception) or not ordinal else ordered
 
         monkeypatch.setattr(paper, "analyse", analyse)
+        given = {"config": changes.pop("config")} if "config" in changes else {}
         monkeypatch.setattr(trust, "analyse", lambda *_: {**STRUCTURE, **changes})
         summary: list[str] = []
         with sketched():
-            made = section(inputs(tmp_path), summary)
+            made = section(inputs(tmp_path, **given), summary)
         assert made is not None
         return summary, made
 
@@ -60,7 +62,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_headline_says_what_was_kept_what_was_used_and_what_they_explain(told) -> None:
     summary, made = told(tables(3, 2, [0.25, 0.4321]), tables(2, 2, [0.3, 0.5]))
     assert summary == [
-        "Parallel analysis keeps 3 factors of the adjectives; 2 explain 43 % of the variance (8 rated clips)."
+        "Parallel analysis keeps 3 factors; the adjectives carry 2 at most, which explain 43 % of the variance (8 rated clips)."
     ]
     assert made.text == [
         "omega: not computed.",
@@ -74,6 +76,20 @@ def test_headline_says_what_was_kept_what_was_used_and_what_they_explain(told) -
     _, failed = told(tables(3, 2, [0.25, 0.4]), AnalysisError("too few"))
     assert failed.text[-1] == "On polychoric correlations: not run, too few."
     assert "factors_ordinal_loadings" not in {t.name for t in failed.tables}
+
+
+def test_headline_says_by_whose_rule_so_many_are_used(told, tmp_path: Path) -> None:
+    """Six adjectives carry two factors: (6 - 1) / 2, rounded down."""
+    for kept, used, asked, said in (
+        (2, 2, "parallel", "Parallel analysis keeps 2 factors of the adjectives, which explain 43 %"),
+        (1, 1, "parallel", "Parallel analysis keeps 1 factor of the adjectives, which explains 43 %"),
+        (2, 1, 1, "Parallel analysis keeps 2 factors; the study file asks for 1, which explains 43 %"),
+        (2, 2, 2, "Parallel analysis keeps 2 factors of the adjectives, which explain 43 %"),
+        (0, 1, "parallel", "Parallel analysis keeps no factor; 1 is taken nevertheless, which explains 43 %"),
+    ):
+        plain = tables(kept, used, [0.25, 0.4321][-used:])
+        (line,), _ = told(plain, plain, config=AnalysisConfig(resamples=100, factors=asked))
+        assert str(line) == f"{said} of the variance (8 rated clips)."
 
 
 def test_tables_stand_under_their_titles(told) -> None:
