@@ -31,17 +31,17 @@ def checked(tmp_path: Path, text: str, *options: str) -> str:
     [
         (
             without_hypotheses(THREE) + DECLARED,
-            "all tastes together (greater), sweet (greater), bitter (less), each of them of 3 pairs of conditions; "
-            "Bonferroni over the 9 declared tests: 9 one-sided.",
+            "all tastes together (two-sided), sweet (greater), bitter (less), each of them of 3 pairs of conditions; "
+            "Bonferroni over the 9 declared tests: 6 one-sided, 3 two-sided.",
         ),
         (
             without_hypotheses(DEFAULT) + DECLARED + '[[analysis.equivalence]]\ntaste = "all"\nbound = 0.5\n',
-            "all tastes together (greater), sweet (greater), bitter (less), all within ±0.5; "
-            "Bonferroni over the 4 declared tests: 3 one-sided, 1 of equivalence.",
+            "all tastes together (two-sided), sweet (greater), bitter (less), all within ±0.5; "
+            "Bonferroni over the 4 declared tests: 2 one-sided, 1 two-sided, 1 of equivalence.",
         ),
         (
             without_hypotheses(DEFAULT),
-            "all tastes together (greater); Bonferroni over the 1 declared test: 1 one-sided.",
+            "all tastes together (two-sided); Bonferroni over the 1 declared test: 1 two-sided.",
         ),
     ],
 )
