@@ -8,7 +8,11 @@ from typer.testing import CliRunner
 from tastelab.cli import app
 from tests.conftest import ROOT
 
-THREE = (ROOT / "studies" / "three-conditions.toml").read_text(encoding="utf-8")
+THREE = (
+    (ROOT / "studies" / "three-conditions.toml")
+    .read_text(encoding="utf-8")
+    .replace('"effects/', f'"{(ROOT / "studies" / "effects").as_posix()}/')
+)
 DEFAULT = (ROOT / "study.toml").read_text(encoding="utf-8")
 DECLARED = '[[analysis.hypotheses]]\ntaste = "sweet"\nalternative = "greater"\n[[analysis.hypotheses]]\ntaste = "bitter"\nalternative = "less"\n'
 
