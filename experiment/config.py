@@ -44,6 +44,8 @@ class ImportConfig(BaseModel):
         What else the seed survey's file calls the models, e.g. ``{ "b" = "base", "tasty musicgen" = "finetuned" }``.
     language : str or None
         In which the survey was asked.
+    other : list of str
+        Of a wide file: questions whose columns end as a track's do and that are no tracks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +53,7 @@ class ImportConfig(BaseModel):
     items: list[str] = Field(default=[], min_length=1)
     labels: dict[str, str] = {}
     language: Language | None = None
+    other: list[str] = []
 
     @model_validator(mode="after")
     def _something(self) -> ImportConfig:

@@ -62,20 +62,32 @@ def open_store(url: str | URL, new: bool = True) -> Iterator[Store]:
         store.close()
 
 
-def prepared(store: Store, study: Study, out: Path, going_on: bool = False) -> Prepared:
-    """Enter a study and its clips into an open database; `going_on`: for a session that began, as it was declared."""
+def prepared(
+    store: Store, study: Study, out: Path, going_on: bool = False, rows: list[ClipRow] | None = None
+) -> Prepared:
+    """Enter a study and its clips into an open database; `going_on`: for a session that began, as it was declared.
+
+    `rows` are the manifest's, where they were read before the database was opened (`clips_of`).
+    """
     from experiment.launch import prepare
-    from stimuli.manifest import read_manifest
     from stimuli.names import places
 
-    folder = stimuli_folder(study, out)
     # In the order in which the study declares tastes and conditions, whatever they are called.
     taste, condition = places([t.name for t in study.stimuli.tastes]), {c: k for k, c in enumerate(study.models.names)}
     last = len(taste) + len(condition)
     rows = sorted(
-        read_manifest(folder), key=lambda r: (taste.get(r.taste, last), condition.get(r.model, last), r.number)
+        clips_of(study, out) if rows is None else rows,
+        key=lambda r: (taste.get(r.taste, last), condition.get(r.model, last), r.number),
     )
+    folder = stimuli_folder(study, out)
     return prepare(store, study.name, study.title, definition_of(study), study.experiment, rows, folder, going_on)
+
+
+def clips_of(study: Study, out: Path) -> list[ClipRow]:
+    """A study's clips; a command that makes a database where there is none reads them first, and leaves none where it refuses."""
+    from stimuli.manifest import read_manifest
+
+    return read_manifest(stimuli_folder(study, out))
 
 
 def effects_of(study: Study, given: Path | None = None) -> Effects:

@@ -16,6 +16,7 @@ from stimuli.names import told
 
 Row = dict[str | Any, Any]  # a line of a CSV: by column; what csv.DictReader has no column for stands under None
 BATCH = 200  # people a transaction
+OTHERWISE = "the same participant is there with other answers"
 
 
 @dataclass
@@ -94,9 +95,7 @@ class Entering:
                 became.append((person.line, 0, "withdrawn"))
             elif person.code in there:
                 same = there[person.code] in (None, person.said)  # older versions did not note what the row said
-                became.append(
-                    (person.line, 0, "already" if same else "the same participant is there with other answers")
-                )
+                became.append((person.line, 0, "already" if same else OTHERWISE))
             else:
                 new.append(person)
                 there[person.code] = person.said

@@ -10,7 +10,6 @@ study file's `[experiment.psytoolkit]`, which also says what else a survey calls
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from collections import Counter
@@ -21,13 +20,26 @@ from pathlib import Path
 
 from experiment.config import ExperimentConfig
 from experiment.data.entering import Entering, PlannedRow, Row
+from experiment.data.layouts import (
+    FIRST,
+    PAIRS,
+    REUSED_CLIPS,
+    asked,
+    check_seed,
+    check_tracks,
+    meant,
+    names_of,
+    person_column,
+    unread,
+)
 from experiment.data.store import Store
 from experiment.errors import ExperimentError
 from experiment.first_design import REUSED_TRIALS
 from experiment.tasks.preference import ITEM, PreferenceTask
 from experiment.tasks.ratings import RatingsTask
-from experiment.tasks.task import DEMOGRAPHICS
+from experiment.tasks.task import DEMOGRAPHICS, twice
 from experiment.texts import texts
+from stimuli.separated import read_separated
 
 CODES: dict[str, dict[str, str]] = {
     "sex": {"1": "male", "2": "female", "3": "other", "4": "not_said"},
@@ -37,10 +49,7 @@ CODES: dict[str, dict[str, str]] = {
     "taste_impairments": {"1": "yes", "2": "no"},
     "device": {"1": "headphones", "2": "speakers", "3": "hifi", "4": "other"},
 }
-COLUMNS = {"sex": ("anagrafica", "gender"), "ethnicity": ("etnia", "ethnicity")}
-REUSED_CLIPS = (4, 5, 1)  # random numbers that the clips of task 2 come from, in the order of REUSED_TRIALS
 CLIPS = 25
-PAIRS = 5
 ASKED = frozenset(
     {"sex", "age", "hearing_experience", "eating_experience"}
 )  # who reached the end said these; all else is optional
@@ -51,7 +60,8 @@ UNDETERMINED = "und"  # a language that nobody declared (ISO 639-2)
 class ImportReport:
     """What became of each row: imported, there already, of somebody who withdrew since, or skipped with the reason.
 
-    Rows are named by their line, never by content.
+    Rows are named by their line, never by content. `unread` are columns that nothing reads; `unnamed` rows were taken for one
+    new person each, for want of a name.
     """
 
     imported: int = 0
@@ -59,38 +69,91 @@ class ImportReport:
     already: int = 0
     withdrawn: int = 0
     skipped: list[tuple[int, str]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    unnamed: int = 0
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A survey file that was read, and how its rows are.
+
+    Attributes
+    ----------
+    whole : int or None
+        Answers about clips of who answered all; None: people heard as many tracks as they heard.
+    person : str or None
+        The column that says who somebody is.
+    """
+
+    rows: list[Row]
+    header: list[str]
+    parse: Callable[[Row], list[PlannedRow]]
+    whole: int | None
+    person: str | None
+    unread: list[str]
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Read a CSV with a header line; fields are separated by commas, or by semicolons or tabs where the header has no comma.
-
-    A row that lacks fields has None there; one with more fields than the header has them under None.
+    """Read a CSV with a header line (`stimuli.separated`).
 
     Raises
     ------
     ExperimentError
-        If it is missing, empty or not text.
+        If it is missing, empty or not text, or has two columns of one name.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            head = file.readline()
-            file.seek(0)
-            apart = next((x for x in (",", ";", "\t") if x in head), ",")
-            rows = list(csv.DictReader(file, delimiter=apart))
-    except FileNotFoundError:
-        raise ExperimentError(f"survey file {path} does not exist") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ExperimentError(f"survey file {path} is not a CSV in UTF-8: {error}") from None
+        header, rows = read_separated(path)
+    except ValueError as error:
+        raise ExperimentError(f"survey file {path} {error}") from None
     if not rows:
         raise ExperimentError(f"survey file {path} has no rows")
+    double = twice(x for x in header if x)
+    if double:
+        raise ExperimentError(
+            f"survey file {path}: two columns are called {double[:60]}; which one counts is not guessed"
+        )
     return rows
+
+
+def read_survey(path: Path, config: ExperimentConfig) -> Survey:
+    """Read a survey file and find its layout; nothing is written.
+
+    Raises
+    ------
+    ExperimentError
+        If the columns are neither the seed study's nor those that the study file declares, or one is missing.
+    """
+    rows = read_rows(path)
+    header = [str(name) for name in rows[0] if name is not None]
+    parse: Callable[[Row], list[PlannedRow]]
+    whole: int | None
+    ratings = config.task(RatingsTask)
+    items = len(ratings.items) if ratings else 0
+    try:
+        if FIRST in header:
+            read = check_seed(header, items)
+            parse, whole = partial(_seed_row, config=config), PAIRS + len(REUSED_TRIALS) * items
+        elif config.psytoolkit is not None and config.psytoolkit.items:
+            tracks, read = check_tracks(header, len(config.psytoolkit.items), config.psytoolkit.other)
+            _check_names(tracks)
+            parse, whole = partial(_wide_row, tracks=tracks, config=config), None
+        else:
+            near = meant(FIRST, header)
+            perhaps = f"; did you mean {near!r}?" if near else ""
+            raise ExperimentError(
+                f"no column {FIRST} (the seed study's format){perhaps}, and the study file declares no "
+                "[experiment.psytoolkit] items (one row a person, columns <track>_1, <track>_2 ...; see docs/designs.md)"
+            )
+    except ExperimentError as error:
+        raise ExperimentError(f"{path}: {error}") from None
+    return Survey(rows, header, parse, whole, person_column(header), unread(header, read))
 
 
 def import_psytoolkit(
     store: Store,
     study_id: int,
     config: ExperimentConfig,
-    path: Path,
+    survey: Path | Survey,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
     """Import a survey file; rows that an earlier call imported are recognised and left alone.
@@ -98,25 +161,12 @@ def import_psytoolkit(
     Raises
     ------
     ExperimentError
-        If the columns are neither the seed study's nor those that the study file declares.
+        If the columns are neither the seed study's nor those that the study file declares, or one is missing.
     """
-    rows = read_rows(path)
-    header = {str(name) for name in rows[0] if name is not None}
-    parse: Callable[[Row], list[PlannedRow]]
-    whole: int | None  # answers about clips; None: people heard as many tracks as they heard
-    ratings = config.task(RatingsTask)
-    items = len(ratings.items) if ratings else 0
-    if "random_taste_label_1_1" in header:
-        parse, whole = partial(_seed_row, config=config), PAIRS + len(REUSED_TRIALS) * items
-    elif config.psytoolkit is not None and config.psytoolkit.items:
-        tracks = _tracks(header, config.psytoolkit.items)
-        parse, whole = partial(_wide_row, tracks=tracks, config=config), None
-    else:
-        raise ExperimentError(
-            f"{path}: no column random_taste_label_1_1 (the seed study's format), and the study file declares no "
-            "[experiment.psytoolkit] items"
-        )
-    report = ImportReport()
+    if isinstance(survey, Path):
+        survey = read_survey(survey, config)
+    rows, header, parse, whole, person = survey.rows, survey.header, survey.parse, survey.whole, survey.person
+    report = ImportReport(unread=survey.unread)
     language = config.psytoolkit.language if config.psytoolkit is not None else None
     entering = Entering(store, study_id, language or UNDETERMINED)
     met: Counter[str] = Counter()
@@ -132,18 +182,19 @@ def import_psytoolkit(
         if not answers:
             report.skipped.append((line, "no answers"))
             continue
-        said = hashlib.sha256(repr([(k, v) for k, v in row.items() if k != "participant"]).encode()).hexdigest()
+        said = hashlib.sha256(repr([(k, v) for k, v in row.items() if k != person]).encode()).hexdigest()
         # A code that tells nothing, the same for the same row: under the survey's own name of a person, or, where it has none,
         # under what the row says, whatever its file is called; a second person who says the same is a second one.
-        name = row.get("participant")
+        name = row.get(person) if person else None
         if not name:
+            report.unnamed += 1
             met[said] += 1
             name = f"{said}:{met[said]}"
         code = "imp-" + hashlib.sha256(f"{study_id}/{name}".encode()).hexdigest()[:12]
         about = next((set(p.answers) for p in plan if p.block == "demographics"), set())
         heard = [len(p.answers) for p in plan if p.block != "demographics"]
         every = whole if whole is not None else len(heard) * max(heard, default=0)
-        complete = sum(heard) == every and all(i in about for i in ASKED if _column(i, header))
+        complete = sum(heard) == every and all(i in about for i in ASKED if asked(i, header))
         entering.add(line, code, said, plan, complete)
         if progress:
             progress(i + 1, len(rows))
@@ -161,11 +212,6 @@ def import_psytoolkit(
     return report
 
 
-def _column(item: str, header: set[str]) -> bool:
-    """Whether a survey asked a question about oneself."""
-    return any(f"{base}{end}" in header for base in (item, *COLUMNS.get(item, ())) for end in ("_1", ""))
-
-
 def _whole(row: Row) -> None:
     """Refuse a row whose fields can't be told apart by the header."""
     if None in row:
@@ -176,15 +222,10 @@ def _whole(row: Row) -> None:
         raise ValueError("the row holds characters that are no text")
 
 
-def _tracks(header: set[str], items: list[str]) -> list[str]:
-    names = sorted({c.rsplit("_", 1)[0] for c in header if c.rsplit("_", 1)[-1] == "1"})
-    tracks = [n for n in names if all(f"{n}_{k + 1}" in header for k in range(len(items)))]
+def _check_names(tracks: list[str]) -> None:
     strange = [n for n in tracks if len(n) > 40 or not n.isprintable()]
     if strange:
         raise ExperimentError(f"column {strange[0][:60]!r}: the name of a track is 40 printable characters at most")
-    if not tracks:
-        raise ExperimentError(f"no columns <track>_1 .. <track>_{len(items)} are in the file")
-    return tracks
 
 
 def _number(text: str | None, low: float, high: float, what: str) -> float | None:
@@ -212,8 +253,7 @@ def _whole_number(row: Row, column: str, high: int) -> int:
 def _demographics(row: Row) -> PlannedRow:
     answers: dict[str, tuple[float | None, str | None]] = {}
     for item in DEMOGRAPHICS:
-        names = [n for base in (item, *COLUMNS.get(item, ())) for n in (f"{base}_1", base)]
-        raw = next((found for n in names if (found := (row.get(n) or "").strip())), "")
+        raw = next((found for n in names_of(item) if (found := (row.get(n) or "").strip())), "")
         if not raw:
             continue
         if item == "age":

@@ -176,7 +176,8 @@ def columns_of(file: Path, items: int | None = None) -> dict[str, int]:
     UserError
         If there are none.
     """
-    from experiment.data.imports import CODES, COLUMNS
+    from experiment.data.imports import CODES
+    from experiment.data.layouts import COLUMNS
 
     header = [str(name) for name in _rows(file)[0] if name is not None]
     personal = {*DEMOGRAPHICS, *CODES, *(n for names in COLUMNS.values() for n in names)}

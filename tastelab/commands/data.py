@@ -1,4 +1,4 @@
-"""tastelab experiment import, export, withdraw, key, backup, replay: what happens to people's data."""
+"""tastelab experiment import, discard-imports, export, withdraw, key, backup, replay: what happens to people's data."""
 
 from __future__ import annotations
 
@@ -39,22 +39,66 @@ def import_(
     quiet: QuietOption = False,
 ) -> None:
     """Import a survey file; every row is imported or listed with the reason."""
-    from experiment.data.imports import import_psytoolkit
+    from experiment.data.entering import OTHERWISE
+    from experiment.data.imports import import_psytoolkit, read_survey
+    from experiment.data.layouts import PERSON, told
 
     if format != "psytoolkit":
         raise UserError(f"format {format!r} is not known; there is: psytoolkit")
     loaded = read_study(study)
+    survey = read_survey(file, loaded.experiment)  # before a database is made
     with open_store(db) as store, progress("import", quiet) as update:
         definition = json.loads(loaded.model_dump_json())
         study_id = store.ensure_study(loaded.name, loaded.title, definition)
-        report = import_psytoolkit(store, study_id, loaded.experiment, file, update)
-    say(f"{report.imported} people imported with {report.answers} answers, {report.already} were there already", quiet)
+        report = import_psytoolkit(store, study_id, loaded.experiment, survey, update)
+    say(f"{report.imported} people imported with {report.answers} answers, {report.already} were there already")
     if report.withdrawn:
         say(f"{report.withdrawn} withdrew after an earlier import and were left out")
-    for line, reason in report.skipped:
-        say(f"line {line} not imported: {reason}")
+    if report.unread:
+        say(f"columns of the file that nothing reads: {told(report.unread)}")
+    if report.unnamed:
+        whose = (
+            f"{report.unnamed} rows have an empty {PERSON!r}" if survey.person else f"no column is called {PERSON!r}"
+        )
+        say(
+            f"{whose}: each such row is taken for one new person, known by a hash of its answers, so that a row mended later is "
+            f"another person; call the column that says who somebody is {PERSON!r}"
+        )
+    _skipped(report.skipped)
+    if any(reason == OTHERWISE for _, reason in report.skipped):
+        say("to take all imports of this study back, and import anew: 'tastelab experiment discard-imports'")
     if report.skipped and not (report.imported or report.already or report.withdrawn):
         raise UserError(f"{file}: no row was imported; the lines above say why")
+
+
+def _skipped(rows: list[tuple[int, str]]) -> None:
+    """Each reason once, with the first of its lines."""
+    lines: dict[str, list[int]] = {}
+    for line, reason in rows:
+        lines.setdefault(reason, []).append(line)
+    for reason, some in lines.items():
+        first = ", ".join(map(str, some[:5])) + (" ..." if len(some) > 5 else "")
+        say(
+            f"line {first} not imported: {reason}"
+            if len(some) == 1
+            else f"{len(some)} lines not imported ({first}): {reason}"
+        )
+
+
+@app.command("discard-imports")
+def discard_imports(study: StudyOption = STUDY, db: DbOption = DB) -> None:
+    """Delete the study's imported people whole, so that a mended file can be imported; who withdrew stays out."""
+    from experiment.data.pilots import IMPORTED, discard
+
+    loaded = read_study(study)
+    with open_store(db, new=False) as store:
+        n = discard(store, loaded.name, IMPORTED)
+    say(
+        f"{n} imported people of {loaded.name} deleted with their answers; backups, exports, snapshots and a report made "
+        "meanwhile still hold them ('tastelab analysis report' makes it anew)"
+        if n
+        else "no imports"
+    )
 
 
 @app.command()

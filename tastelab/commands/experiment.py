@@ -17,6 +17,7 @@ import typer
 from tastelab.context import (
     ONLY_JSON,
     about_effects,
+    clips_of,
     effects_of,
     open_store,
     prepared,
@@ -236,8 +237,9 @@ def simulate(
     unknown = about_effects(loaded, told)
     if unknown:
         say(unknown, quiet)
+    clips = clips_of(loaded, place.out)
     with open_store(place.db) as store, progress("bots", quiet) as update:
-        ran = launch.simulate(prepared(store, loaded, place.out), told, n, seed, update)
+        ran = launch.simulate(prepared(store, loaded, place.out, rows=clips), told, n, seed, update)
     say(f"{ran} simulated sessions run, {n - ran} were there already", quiet)
 
 
@@ -283,12 +285,6 @@ def discard_pilots(study: StudyOption = STUDY, db: DbOption = DB) -> None:
 def discard_bots(study: StudyOption = STUDY, db: DbOption = DB) -> None:
     """Delete the study's simulated people whole: they bind its design as people do."""
     _discard(study, db, "bot", "simulated sessions", "simulated people")
-
-
-@app.command("discard-imports")
-def discard_imports(study: StudyOption = STUDY, db: DbOption = DB) -> None:
-    """Delete the surveys that were imported into the study whole, so that a mended file can be imported; who withdrew stays so."""
-    _discard(study, db, "imported", "imported sessions", "imports")
 
 
 def _discard(study: Path, db: str, kind: str, sessions: str, them: str) -> None:
@@ -338,9 +334,10 @@ def serve(
     known = (url or f"http://{host if at_home(host) else 'localhost'}:{port}").rstrip("/")
     if not re.fullmatch(r"https?://[^/\s?#]+", known):
         raise UserError(f"--url {known!r} is no address such as https://study.example.org")
+    clips = clips_of(loaded, place.out)
     with open_store(place.db) as store:
         at_this_booth(store)
-        ready = prepared(store, loaded, place.out)
+        ready = prepared(store, loaded, place.out, rows=clips)
         check_files(ready.stimuli)
         own = secret(key)
         kind = "pilot" if pilot else "person"
@@ -402,8 +399,9 @@ def links(
         raise UserError(f"--group {group!r}: the study has no such group")
     if csv.exists():
         raise UserError(f"--csv {csv} is there already; its links may be in use. Choose another name")
+    clips = clips_of(loaded, out)
     with open_store(db) as store:
-        made = invite(store, prepared(store, loaded, out).study_id, n, group)
+        made = invite(store, prepared(store, loaded, out, rows=clips).study_id, n, group)
     rows = [f"{code},{url.rstrip('/')}/p/{token}" for code, token in made]
     write_own(csv, "\n".join(["code,link", *rows]) + "\n")
     say(f"{n} links in {csv}, for you alone: whoever has a link is the person")

@@ -56,6 +56,7 @@ WORDS: dict[tuple[str, ...], list[str]] = {
     ("experiment", "simulate"): ["-n", "24", "--quiet"],
     ("experiment", "status"): [],
     ("experiment", "discard-pilots"): [],
+    ("experiment", "discard-imports"): [],
     ("experiment", "import"): ["psytoolkit", "nowhere.csv", "--quiet"],
     ("experiment", "export"): [],
     ("experiment", "withdraw"): ["P1", "--no-key"],
@@ -81,7 +82,6 @@ WORDS: dict[tuple[str, ...], list[str]] = {
     ("analysis", "power"): ["--n", "10", "--simulations", "20", "--jobs", "1", "--quiet"],
     (): [],
     ("experiment", "discard-bots"): [],
-    ("experiment", "discard-imports"): [],
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from experiment.data.imports import import_psytoolkit
 from experiment.errors import ExperimentError
 from experiment.launch import Prepared
 from tests.experiment.data.malformed import counts, each, nasty, one_line
-from tests.experiment.data.surveys import seen
+from tests.experiment.data.surveys import Seen, seen
 
 
 def beyond(low: float, high: float, text: str) -> bool:
@@ -122,7 +122,10 @@ def test_files_of_imports(world: Prepared) -> None:
             except ExperimentError as error:
                 one_line(error)
                 assert counts(world.store) == before
-                return next((x for x in ("has no rows", "is not a CSV", "no column") if x in str(error)), str(error))
+                return next(
+                    (x for x in ("has no rows", "is not a CSV", "no column", "is missing") if x in str(error)),
+                    str(error),
+                )
         people, sessions, _, answers = counts(world.store)
         assert people - before[0] == sessions - before[1] == report.imported
         assert answers - before[3] == report.answers
@@ -141,16 +144,20 @@ def test_files_of_imports(world: Prepared) -> None:
         {
             "any": st.binary(max_size=200),
             "other": st.tuples(st.lists(cells, max_size=8), body).map(lambda x: table([x[0], *x[1]])),
-            "like": st.tuples(st.lists(st.sampled_from(known), max_size=7), body).map(
-                lambda x: table([[*x[0], "random_taste_label_1_1"], ["s", "1"], *x[1]])
+            "like": st.tuples(st.permutations(list(Seen().row(""))), body).map(
+                lambda x: table([x[0], ["s", "1"], *x[1]])
+            ),
+            "lacking": st.lists(st.sampled_from(known[1:4]), min_size=1, max_size=3, unique=True).map(
+                lambda x: table([[*x, "random_taste_label_1_1"], ["s", "1"]])
             ),
             "bytes": letters.map(lambda x: b"a,b\n" + x + b"\xff\xfe"),
             "wide": st.just(b"participant," + b"x" * 200_000 + b"\n1,2\n"),
-            "head": st.lists(st.sampled_from(known), max_size=5).map(lambda x: ",".join(x).encode()),
+            "head": st.lists(st.sampled_from(known), max_size=5, unique=True).map(lambda x: ",".join(x).encode()),
         },
         check,
     )
     assert "no column" in met["other"]
     assert "read" in met["like"]
+    assert set(met["lacking"]) == {"is missing"}
     assert set(met["bytes"]) == set(met["wide"]) == {"is not a CSV"}
     assert set(met["head"]) == {"has no rows"}

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from analysis.data.frames import load
-from experiment.data.pilots import discard
+from experiment.data.pilots import IMPORTED, discard
 from experiment.data.store import Store
 from experiment.data.tables import Base, Consent, Participant, SessionRow
 from experiment.errors import ExperimentError
@@ -102,3 +102,15 @@ def test_pilots_are_analysed_where_they_are_asked_for(store: Store) -> None:
     sat(store, "B", kind="bot")
     assert load(store.engine, "s").kind == "bot"
     assert load(store.engine, "s", "pilot").label == "PILOT"
+
+
+def test_imports_go_whole_and_what_others_heard_stays(store: Store) -> None:
+    """Clips that no file of ours is known of among it, and those of another study."""
+    sat(store, "A")
+    sat(store, "imp-3", kind="imported", study="t")
+    kept = counts(store)
+    sat(store, "imp-1", kind="imported")
+    sat(store, "imp-2", kind="imported")
+    assert discard(store, "s", IMPORTED) == 2
+    assert counts(store) == kept
+    assert discard(store, "s", IMPORTED) == 0

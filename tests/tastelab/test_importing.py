@@ -1,0 +1,140 @@
+"""What `tastelab experiment import` says of a survey file, what it leaves where it refuses one, and how an import is taken back."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests.tastelab.conftest import Lived, call
+
+STUDY = """name = "lieder"
+title = "Lieder"
+[[models.conditions]]
+name = "given"
+tracks = "tracks"
+[stimuli]
+clips_per_taste = 2
+[[stimuli.tastes]]
+name = "sweet"
+[[stimuli.tastes]]
+name = "sour"
+[experiment]
+languages = ["en"]
+[[experiment.tasks]]
+kind = "ratings"
+clips = 2
+low = 1
+high = 7
+[experiment.tasks.labels]
+en = ["not at all", "very much"]
+[[experiment.tasks.adjectives]]
+name = "sweet"
+words = { en = "sweet" }
+[[experiment.tasks.adjectives]]
+name = "sour"
+words = { en = "sour" }
+[experiment.psytoolkit]
+items = ["sweet", "sour"]
+"""
+TRACKS = ("lied_a", "lied_b")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Lived:
+    """A study that imports, and no database yet."""
+    (tmp_path / "own").mkdir()
+    found = Lived(tmp_path / "own")
+    found.study.write_text(STUDY)
+    return found
+
+
+def people(n: int = 12, name: str = "participant") -> list[dict[str, str]]:
+    return [
+        {name: f"vp{k:02d}", "age": str(20 + k)}
+        | {f"{t}_{i}": str(1 + (k + 3 * i + j) % 7) for j, t in enumerate(TRACKS) for i in (1, 2)}
+        for k in range(1, n + 1)
+    ]
+
+
+def written(of: Lived, rows: list[dict[str, str]], name: str = "survey.csv") -> Path:
+    path = of.folder / name
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def imported(of: Lived, file: Path, *more: str) -> tuple[int, list[str], str]:
+    said = call("experiment", "import", "psytoolkit", file, *of.answers, *more)
+    return said.status, said.out.splitlines(), said.err
+
+
+def test_a_misspelt_column_is_refused_and_no_database_is_made(own: Lived) -> None:
+    rows = [{("leid_b_2" if k == "lied_b_2" else k): v for k, v in row.items()} for row in people()]
+    status, out, err = imported(own, written(own, rows))
+    assert (status, out, len(err.splitlines())) == (2, [], 1)
+    assert "did you mean 'leid_b_2'" in err
+    assert sorted(p.name for p in own.folder.iterdir()) == ["study.toml", "survey.csv"]
+
+
+def test_simulated_people_without_clips_leave_no_database(own: Lived) -> None:
+    for words in (("simulate", "-n", "2"), ("links", "-n", "2"), ("serve",)):
+        said = call("experiment", *words, *own.where)
+        assert (said.status, "no stimuli in" in said.err) == (2, True), words
+        assert not own.database.exists()
+
+
+def test_what_is_not_read_and_who_has_no_name_is_said_in_a_line_each(own: Lived) -> None:
+    """Also quietly: these are results."""
+    rows = [row | {"TIME_total": "161"} for row in people(name="vp")]
+    status, out, _ = imported(own, written(own, rows), "--quiet")
+    assert status == 0
+    assert out[0] == "12 people imported with 60 answers, 0 were there already"
+    assert out[1] == "columns of the file that nothing reads: vp, TIME_total"
+    assert out[2].startswith("no column is called 'participant': each such row is taken for one new person")
+    assert len(out) == 3
+    many = [row | {f"t{k}": "1" for k in range(30)} | {"participant": ""} for row in people(name="vp")]
+    _, out, _ = imported(own, written(own, many, "many.csv"))
+    assert out[1].endswith("t6 and 23 more")
+    assert out[2].startswith("12 rows have an empty 'participant'")
+
+
+def test_a_wrong_import_is_told_once_and_can_be_taken_back(own: Lived) -> None:
+    wrong = [{("leid_b" + k[6:] if k.startswith("lied_b") else k): v for k, v in row.items()} for row in people()]
+    assert imported(own, written(own, wrong))[0] == 0
+    assert call("experiment", "withdraw", "imp-0", *own.answers).status == 2
+    code = own.asked("SELECT code FROM participant ORDER BY id")[0][0]
+    assert call("experiment", "withdraw", code, *own.where, "--no-key").status == 0
+    file = written(own, people(), "mended.csv")
+    status, out, err = imported(own, file)
+    assert status == 0, err
+    other = "the same participant is there with other answers"
+    assert f"11 lines not imported (3, 4, 5, 6, 7 ...): {other}" in out
+    assert sum(other in line for line in out) == 1
+    assert "discard-imports" in out[-1]
+    assert str(own.study) in out[-1]  # the command as it has to be given here
+    said = call("experiment", "discard-imports", *own.answers)
+    assert said.out.startswith("11 imported people of lieder deleted with their answers; backups, ")
+    assert own.asked("SELECT count(*) FROM response") == [(0,)]
+    assert own.asked("SELECT count(*) FROM stimulus") == [(0,)]
+    status, out, _ = imported(own, file)
+    assert (status, out[0]) == (0, "11 people imported with 55 answers, 0 were there already")
+    assert out[1] == "1 withdrew after an earlier import and were left out"
+    assert own.asked("SELECT clip FROM stimulus ORDER BY clip") == [("lied_a",), ("lied_b",)]
+    assert own.asked("SELECT count(*) FROM session WHERE status = 'withdrawn'") == [(1,)]
+
+
+def test_taking_imports_back_leaves_all_others(mine: Lived) -> None:
+    """Simulated people of the same study, and their clips, stay; with no import nothing is done."""
+    before = mine.asked("SELECT count(*), max(id) FROM response") + mine.asked("SELECT count(*) FROM stimulus")
+    assert call("experiment", "discard-imports", *mine.answers).out == "no imports\n"
+    from tests.experiment.data.surveys import Seen
+
+    file = written(mine, [Seen(start=k).row(f"vp{k}") for k in range(3)])
+    assert imported(mine, file)[1][0].startswith("3 people imported with 135 answers")
+    assert call("experiment", "discard-imports", *mine.answers).out.startswith("3 imported people")
+    after = mine.asked("SELECT count(*), max(id) FROM response") + mine.asked("SELECT count(*) FROM stimulus")
+    assert after == before
