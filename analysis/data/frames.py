@@ -387,11 +387,18 @@ def demographics(people: pd.DataFrame) -> list[dict[str, Any]]:
         for c in people.columns
         if c not in ("participant", "status", "age", "language") or (c == "language" and people[c].nunique() > 1)
     ]:
-        rows += _suppressed(item, {str(a): int(n) for a, n in people[item].value_counts().items()})
+        rows += _suppressed(item, {_answer(item, str(a)): int(n) for a, n in people[item].value_counts().items()})
     if "age" in people:
         given = people["age"].dropna().map(age_band)
         rows += _suppressed("age", {band: int((given == band).sum()) for band in BANDS if (given == band).any()})
     return rows
+
+
+def _answer(item: str, answer: str) -> str:
+    """An answer in words: an imported survey may have a number where nobody published what it means."""
+    from experiment.design import SPECIAL
+
+    return f"code {answer} of the survey" if item in SPECIAL and answer.isdigit() else answer
 
 
 SMALLEST_CELL = 5

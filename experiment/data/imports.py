@@ -253,22 +253,26 @@ def _whole_number(row: Row, column: str, high: int) -> int:
 def _demographics(row: Row) -> PlannedRow:
     answers: dict[str, tuple[float | None, str | None]] = {}
     for item in DEMOGRAPHICS:
-        raw = next((found for n in names_of(item) if (found := (row.get(n) or "").strip())), "")
+        column, raw = next(((n, found) for n in names_of(item) if (found := (row.get(n) or "").strip())), ("", ""))
         if not raw:
             continue
         if item == "age":
             answers[item] = (_number(raw, 0, 120, "age"), None)
         else:
-            answers[item] = (None, _choice(item, raw))
+            answers[item] = (None, _choice(item, raw, column))
     return PlannedRow("demographics", None, None, None, answers)
 
 
-def _choice(item: str, raw: str) -> str:
-    """What a code of the survey means; a word is taken where it is one of the options, a text that somebody typed is not."""
+def _choice(item: str, raw: str, column: str) -> str:
+    """What a code of the survey means; a word is taken where it is one of the options, a text that somebody typed is not.
+
+    What the numbers of ethnicity mean was published of neither survey: they are kept as they are.
+    """
     meant = CODES.get(item, {}).get(raw)
     known = texts("en", None)["demographics"][item]["options"]
     if meant is None and raw not in known and not (item not in CODES and re.fullmatch(r"[0-9]{1,2}", raw)):
-        raise ValueError(f"{item} is none of the survey's codes")
+        codes = [f"{code} {word}" for code, word in CODES.get(item, {}).items()] or ["a number to 99", *known]
+        raise ValueError(f"{item} is none of the survey's codes; {column} has {', '.join(codes)}")
     return meant or raw
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from experiment.config import ExperimentConfig, ImportConfig
 from experiment.data.imports import import_psytoolkit
 from experiment.data.store import Store
 from experiment.errors import ExperimentError
+from tests.conftest import ROOT
 from tests.experiment.data.malformed import counts
-from tests.experiment.data.surveys import Seen
+from tests.experiment.data.surveys import ANSWERS, Seen
 from tests.experiment.data.test_imports import db, stored, study, write
 
 __all__ = ["db"]  # a fixture
@@ -150,3 +153,46 @@ def test_rows_without_a_name_are_counted(db: Store, config: ExperimentConfig, tm
     rows = [{("vp" if k == "participant" else k): v for k, v in row.items()} for row in wide()]
     report = import_psytoolkit(db, study(db, mine)[1], mine, write(tmp_path / "x.csv", rows))
     assert (report.imported, report.unnamed, report.unread[0]) == (3, 3, "vp")
+
+
+def coded() -> dict[str, dict[str, str]]:
+    """The table of codes in the guide: column, code, word."""
+    text = (ROOT / "docs" / "designs.md").read_text(encoding="utf-8")
+    found: dict[str, dict[str, str]] = {}
+    for columns, codes in re.findall(r"^\| (`.*`) \| ((?:\d \w+(?:, )?)+) \|$", text, re.MULTILINE):
+        for column in re.findall(r"`(\w+)`", columns):
+            found[column] = dict(x.split(" ", 1) for x in codes.split(", "))
+    return found
+
+
+def test_the_guide_s_table_of_codes_is_what_an_import_understands(
+    db: Store, config: ExperimentConfig, tmp_path: Path
+) -> None:
+    """Each code of each column, imported, is the word beside it; and none is left out of the table."""
+    table = coded()
+    assert {column: table[column] for column, _ in ANSWERS.values()} == {column: m for column, m in ANSWERS.values()}
+    plain = {k: v for k, v in Seen(codes={}).row("").items() if k not in dict(ANSWERS.values()) | {"participant": ""}}
+    for column, codes in table.items():
+        _, study_id = study(db, config)
+        rows = [plain | {"participant": code, column: code} for code in codes]
+        assert import_psytoolkit(db, study_id, config, write(tmp_path / "x.csv", rows)).imported == len(codes)
+        item = {"anagrafica": "sex", "gender": "sex"}.get(column.removesuffix("_1"), column.removesuffix("_1"))
+        assert [r[6] for person in stored(db, study_id) for r in person if r[4] == item] == list(codes.values())
+
+
+def test_an_unknown_code_is_told_with_those_that_there_are(db: Store, config: ExperimentConfig, tmp_path: Path) -> None:
+    """By the column's name; what the cell says is repeated nowhere."""
+    rows = [Seen(codes={"device": "73"}).row("a"), Seen().row("b") | {"etnia_1": "173"}]
+    rows = [{"etnia_1": ""} | row for row in rows]
+    report = import_psytoolkit(db, study(db, config)[1], config, write(tmp_path / "x.csv", rows))
+    told = [reason for _, reason in report.skipped]
+    assert told[0] == "device is none of the survey's codes; device_1 has 1 headphones, 2 speakers, 3 hifi, 4 other"
+    assert told[1].startswith("ethnicity is none of the survey's codes; etnia_1 has a number to 99, arab, asian, ")
+    assert "73" not in str(told)
+
+
+def test_a_number_that_nobody_can_read_is_told_as_one_in_the_report() -> None:
+    from analysis.data.frames import demographics
+
+    people = pd.DataFrame({"ethnicity": ["6"] * 7 + ["white"] * 6})
+    assert [r["answer"] for r in demographics(people)] == ["code 6 of the survey", "white"]
