@@ -7,7 +7,6 @@ earlier run, keeps it, whatever is added later.
 
 from __future__ import annotations
 
-import csv
 import difflib
 import math
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from stimuli.errors import StimulusError
 from stimuli.names import LIST, spelled
 from stimuli.recordings import AUDIO_SUFFIXES, opened, sounds
+from stimuli.separated import read_separated
 
 COLUMNS = ("file", "taste", "number")
 
@@ -112,12 +112,9 @@ def _said(path: Path, files: Sequence[Path], tastes: Sequence[str]) -> dict[str,
     if not path.exists():
         return said
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            head = list(reader.fieldnames or [])
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise StimulusError(f"{path} can't be read: {error}") from None
+        head, rows = read_separated(path)
+    except ValueError as error:
+        raise StimulusError(f"{path} {error}") from None
     strange = [name for name in head if name not in COLUMNS]
     if "file" not in head or strange:
         raise StimulusError(f"{path}: columns are {', '.join(COLUMNS)}, not {', '.join(map(str, head)) or 'none'}")

@@ -45,6 +45,35 @@ def test_a_list_as_spreadsheets_write_it_is_read(folder: Path) -> None:
     assert found(folder) == {"a.wav": ("sweet", 0), "b.FLAC": ("sweet", 1), "c.mp3": ("sour", 0), "d.ogg": ("", 0)}
 
 
+@pytest.mark.parametrize("apart", [";", "\t"])
+def test_a_list_as_a_spreadsheet_of_another_country_saves_it(folder: Path, apart: str) -> None:
+    rows = ["file,taste,number", "a.wav,sweet,", "b.FLAC,sour,1", "c.mp3,sweet,0", "d.ogg,sour,"]
+    (folder / "tracks.csv").write_text("\n".join(row.replace(",", apart) for row in rows) + "\n", encoding="utf-8-sig")
+    assert found(folder) == {"a.wav": ("sweet", 1), "b.FLAC": ("sour", 1), "c.mp3": ("sweet", 0), "d.ogg": ("sour", 0)}
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        ("file,taste\nfünf.wav,sweet\n".encode("cp1252"), "not a CSV in UTF-8 (byte 0xfc): save it as 'CSV UTF-8'"),
+        (b"PK\x03\x04\x14\x00\x06\x00", "not a CSV but a spreadsheet's own file: save it as 'CSV UTF-8'"),
+    ],
+)
+def test_a_list_that_no_text_reader_knows_says_what_to_save_it_as(folder: Path, raw: bytes, told: str) -> None:
+    """A survey is read by the same function."""
+    from experiment.data.imports import read_rows
+    from experiment.errors import ExperimentError
+
+    path = folder / "tracks.csv"
+    path.write_bytes(raw)
+    with pytest.raises(StimulusError) as said:
+        tracks_in(folder, TASTES)
+    assert str(said.value).startswith(f"{path} is {told}")
+    with pytest.raises(ExperimentError) as said_too:
+        read_rows(path)
+    assert str(said_too.value).startswith(f"survey file {path} is {told}")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
