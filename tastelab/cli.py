@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import time
@@ -18,6 +17,7 @@ from tastelab.context import say, tastelab_version
 from tastelab.errors import UserError
 from tastelab.extras import missing
 from tastelab.hints import repeated, room
+from tastelab.refusals import refusal
 from tastelab.rooms import Front
 
 INTERRUPTED = 130  # the status that shells give to what Ctrl-C ended
@@ -98,11 +98,10 @@ def main() -> None:
         sys.stderr.write(f"tastelab: {told}\n")
         sys.exit(2)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        refused = refusal(error)
+        if refused is None:
             raise
-        sys.stderr.write(
-            f"tastelab: the disk is full ({error.filename or 'no space left'}); free some space and run the same command again\n"
-        )
+        sys.stderr.write(f"tastelab: {refused}\n")
         sys.exit(2)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's own usage errors

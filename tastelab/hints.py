@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 # What says where one is: it holds for the next command too, if that takes it.
@@ -37,6 +37,20 @@ def reading(study: str) -> None:
 def room() -> str | None:
     """The first word that the command line was called with: a room, or a command of its own."""
     return next((word for word in _words if not word.startswith("-")), None)
+
+
+def named() -> Iterator[tuple[str, str]]:
+    """The words that may name a file or folder, each with its option (empty where it has none)."""
+    option = ""
+    for word in _words:
+        name, equals, value = word.partition("=")
+        if word.startswith("--"):
+            option = name
+            if equals:
+                yield name, value
+        else:
+            yield option, word
+            option = ""
 
 
 def given(words: Sequence[str]) -> dict[str, str]:

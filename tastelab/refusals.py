@@ -1,0 +1,45 @@
+"""What the system refuses of a file or folder that somebody named, in one line: a folder for a file, a file for a folder, no permission."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from tastelab.hints import named
+from tastelab.options import OUT
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+# What is in the way is the user's, wherever the path was named; that something is not there may as well be a fault of ours.
+IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG)
+ABSENT = (errno.ENOENT, errno.EEXIST)
+STUDY = "--study"  # its reader says what is wrong with it: who names the same file twice means it otherwise here
+
+
+def refusal(error: OSError) -> str | None:
+    """What is wrong, and with what; None of an error that is no user's mistake."""
+    if error.errno in FULL:
+        where = error.filename or "no space left"
+        return f"the disk is full ({where}); free some space and run the same command again"
+    if error.errno not in IN_THE_WAY + ABSENT or not isinstance(error.filename, (str, os.PathLike)):
+        return None
+    path = Path(error.filename)
+    meant = [x for x, value in (*named(), ("", str(OUT))) if _within(path, value)]
+    option = next((x for x in meant if x != STUDY), meant[0] if meant else None)
+    if option is None and error.errno in ABSENT:
+        return None
+    what = f"{option} {path}" if option else f"{path}"
+    file = next((x for x in (path, *path.parents) if x.exists() and not x.is_dir()), None)
+    if path.is_dir() and error.errno not in (errno.EEXIST, errno.EROFS):
+        return f"{what} is a folder, where a file is wanted"
+    if path.is_symlink() and not path.exists():
+        return f"{what} is a link to nothing"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST) and file is not None:
+        return f"{f'{option} ' if option else ''}{file} is a file, where a folder is wanted"
+    return f"{what}: {os.strerror(error.errno).lower()}"
+
+
+def _within(path: Path, value: str) -> bool:
+    """Whether a path is what was named, or lies in it."""
+    whole, below = os.path.abspath(value), os.path.abspath(path)
+    return below == whole or below.startswith(whole.rstrip(os.sep) + os.sep)
