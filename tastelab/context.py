@@ -98,12 +98,21 @@ def effects_of(study: Study, given: Path | None = None) -> Effects:
 
 
 def about_effects(study: Study, effects: Effects) -> str | None:
-    """Which of a study's conditions its simulated people know nothing of, in one line; None where they know all."""
-    neutral = effects.neutral(study.experiment.sequence(), study.models.names)
-    strange = effects.strange(study.models.names)
-    told = [f"nothing of {', '.join(names)} in {block}, neutral there" for block, names in neutral.items()]
+    """What of a study its simulated people were told nothing of, and what they do then, in one line; None where they know all."""
+    tasks, conditions = study.experiment.sequence(), study.models.names
+    neutral, strange = effects.neutral(tasks, conditions), effects.strange(conditions)
+    raised = effects.raised(tasks, conditions, [t.name for t in study.stimuli.tastes])
+    told = [
+        f"nothing of {', '.join(names)} in {at}, neutral there" for at, names in neutral.items() if at not in raised
+    ]
+    told += [
+        f"no ratings of {', '.join(names)} in {at}: a clip's own word is rated at half the scale there, any other at a quarter"
+        for at, names in raised.items()
+    ]
     if strange:
-        told.append(f"{'and ' if told else ''}{', '.join(strange)}, which this study does not have")
+        told.append(
+            f"{'and ' if told else ''}{', '.join(strange)}, which this study does not have: that counts for nothing"
+        )
     return f"effects {effects.shown} declare {'; '.join(told)}" if told else None
 
 

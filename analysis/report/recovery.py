@@ -48,6 +48,26 @@ def analyse(data: StudyData, effects: Effects) -> dict[str, list[dict[str, Any]]
     return {"preference": rows, "identification": named, "ratings": ratings}
 
 
+def undeclared(data: StudyData, effects: Effects) -> list[str]:
+    """What these people were told nothing of, and what they did then, in sentences."""
+    order, told = data.conditions.order, []
+    for where, heard, known in (
+        ("comparisons", {*data.preference["over"], *data.preference["under"]}, effects.preference.mean),
+        ("naming", {*data.identification["condition"]}, effects.identification.hits),
+    ):
+        if names := [str(c) for c in order(heard) if c not in known]:
+            told.append(f"Nothing was declared of {', '.join(names)} in {where}: neutral there.")
+    items = set(data.ratings["adjective"])
+    cells = data.ratings[["model", "prompt"]].drop_duplicates().itertuples(index=False)
+    raised = sorted({str(c.prompt) for c in cells if effects.ratings.raised(str(c.model), str(c.prompt), items)})
+    if raised:
+        told.append(
+            f"No ratings were declared of {', '.join(raised)}: of their clips the own word was rated at half the scale and any other "
+            "at a quarter, which is not neutral, and the analyses may find it."
+        )
+    return told
+
+
 def _rated(data: StudyData, told: RatingEffects) -> list[tuple[float, float]]:
     """Declared and found mean of each adjective and prompt, and of each condition where a condition has means of its own."""
     by = [*(["model"] if told.conditions else []), "prompt", "adjective"]

@@ -26,7 +26,8 @@ def recovered(inputs: Inputs, summary: list[str]) -> Section | None:
         "Declared and recovered effects",
         [
             f"The simulated participants followed the effects declared in {effects.shown}. Clip effects are random and shared "
-            "by all participants, so a taste's mean may lie off its declared value by about their size."
+            "by all participants, so a taste's mean may lie off its declared value by about their size.",
+            *recovery.undeclared(data, effects),
         ],
     )
     section.tables = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -119,9 +119,17 @@ class RatingEffects(Scale):
     spread: float = Field(gt=0)
     correlation: Correlation | None = None
 
+    def declared(self, condition: str, taste: str, item: str) -> float | None:
+        """The mean that is declared, on this file's scale; None where none is."""
+        return self.conditions.get(condition, {}).get(taste, {}).get(item, self.mean.get(taste, {}).get(item))
+
+    def raised(self, condition: str, taste: str, items: Collection[str]) -> bool:
+        """Whether a clip's own taste is asked about and, nothing being declared of it, rated higher than what it is not."""
+        return taste in items and self.declared(condition, taste, taste) is None
+
     def rating(self, condition: str, taste: str, item: str, low: float, high: float) -> float:
         """Mean rating of a clip on a scale from `low` to `high`."""
-        told = self.conditions.get(condition, {}).get(taste, {}).get(item, self.mean.get(taste, {}).get(item))
+        told = self.declared(condition, taste, item)
         if told is None:
             told = self.low + (0.5 if item == taste else 0.25) * (self.high - self.low)
         return told if (low, high) == (self.low, self.high) else low + (told - self.low) * self.points(low, high)
@@ -178,7 +186,7 @@ class Effects(BaseModel):
         """Conditions that a task has and of which nothing is declared for it, by the task's name.
 
         Where they are compared they fit alike, a taste is named by chance, and they are rated as every condition is that has
-        no ratings of its own.
+        no ratings of its own: all alike, but for tastes whose word is asked about (`raised`).
         """
         found: dict[str, list[str]] = {}
         for task in tasks:
@@ -192,6 +200,16 @@ class Effects(BaseModel):
             else:
                 continue
             found[task.block] = [c for c in conditions if c in asked - told]
+        return {block: names for block, names in found.items() if names}
+
+    def raised(self, tasks: Iterable[Task], conditions: Sequence[str], tastes: Sequence[str]) -> dict[str, list[str]]:
+        """Tastes that a task asks ratings of and of whose ratings nothing is declared, by the task's name: their own clips stand out."""
+        found: dict[str, list[str]] = {}
+        for task in tasks:
+            if isinstance(task, RatingsTask):
+                items = [a.name for a in task.adjectives]
+                heard = task.conditions or conditions
+                found[task.block] = [t for t in tastes if any(self.ratings.raised(c, t, items) for c in heard)]
         return {block: names for block, names in found.items() if names}
 
     def strange(self, conditions: Iterable[str]) -> list[str]:

@@ -96,6 +96,11 @@ def test_conditions_of_which_nothing_is_said_are_neutral_in_the_tasks_that_they_
     assert shipped.neutral(tasks, known) == {"fit": ["film"], "identification": ["base", "film"]}
     none = shipped.model_copy(update={"ratings": shipped.ratings.model_copy(update={"mean": {}})})
     assert none.neutral(tasks[2:], known) == {"ratings": known}
+    # Of hot clips the word would be rated higher than the others: that is not neutral.
+    assert none.raised(tasks, known, ["hot", "cold"]) == {"ratings": ["hot"]}
+    assert none.raised(tasks, known, ["cold"]) == {}
+    mean = shipped.model_copy(update={"ratings": shipped.ratings.model_copy(update={"mean": {"hot": {"hot": 3.0}}})})
+    assert mean.raised(tasks, known, ["hot", "cold"]) == {}
     assert shipped.strange(["base", "film"]) == ["finetuned"]
     assert shipped.strange(known) == []
     p = load_effects().preference
