@@ -20,6 +20,7 @@ from experiment import first_design
 from experiment.balance import Rotation, Sides
 from experiment.config import ExperimentConfig
 from experiment.errors import ExperimentError
+from experiment.shortage import unheard, unpaired
 from experiment.tasks import attention
 from experiment.tasks.identification import IdentificationTask
 from experiment.tasks.own import QuestionsTask
@@ -111,12 +112,13 @@ def _dealt(
 
 @dataclass
 class _Session:
-    """What one person hears, task after task: clips, and numbers of compared pairs by taste."""
+    """What one person hears, task after task: clips, and numbers of compared pairs by taste; `asked`: which settings ask for them."""
 
     row: int
     clips: set[int] = field(default_factory=set)
     compared: set[tuple[str, int]] = field(default_factory=set)
     alone: set[tuple[str, int]] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
 
 
 class Dealer:
@@ -187,6 +189,7 @@ class Compared:
     def deal(self, session: _Session, rng: np.random.Generator) -> list[PlannedTrial]:
         """One row."""
         places = self.rotation.row(session.row)
+        session.asked.append(f"trials of {self.task.block}")
         if self.task.order == "random":
             places = [places[i] for i in rng.permutation(len(places))]
         trials = []
@@ -261,10 +264,12 @@ class Compared:
                     f"the tracks of {', '.join(bare)} have no taste, by which clips are paired; name each one's in tracks.csv (file,taste) "
                     "beside them"
                 ) from None
-            raise ExperimentError(
-                f"clip {number} of {taste!r} is missing from model {condition!r}; run 'tastelab stimuli generate', and have as "
-                "many clips (clips_per_taste, tracks) of every condition that is compared"
-            ) from None
+            numbers: dict[str, set[int]] = {condition: set()}
+            for of, name, n in self.found:
+                if of == taste:
+                    numbers.setdefault(name, set()).add(n)
+            other = next((name for name, there in numbers.items() if number in there), condition)
+            raise ExperimentError(unpaired(taste, number, condition, other, numbers)) from None
 
 
 class Alone:
@@ -286,9 +291,10 @@ class Alone:
 
     def deal(self, session: _Session, rng: np.random.Generator) -> list[PlannedTrial]:
         """One row."""
-        trials = []
-        for at, place in enumerate(self.rotation.row(session.row)):
-            taste, condition = self.tastes[place.taste], self.conditions[place.kind]
+        trials, places = [], [(p.taste, p.kind) for p in self.rotation.row(session.row)]
+        session.asked.append(f"clips of {self.task.block}")
+        for at, place in enumerate(places):
+            taste, condition = self.tastes[place[0]], self.conditions[place[1]]
             free = [
                 c
                 for c in self.pool
@@ -297,7 +303,9 @@ class Alone:
                 and (len(self.tastes) == 1 or (taste, c.number) not in session.compared)
             ]
             if not free:
-                raise ExperimentError(f"no unheard clip of {taste!r} is left to rate; make more (clips_per_taste)")
+                cell = sum((c.taste, c.model) == (taste, condition) for c in self.pool)
+                left = sum(p == place for p in places[at:])
+                raise ExperimentError(unheard(taste, condition, cell, cell + left, session.asked[::-1]))
             drawn = dict(zip((c.id for c in free), rng.permutation(len(free)), strict=True))
             clip = min(free, key=lambda c: self._crowded(c, at, session, int(drawn[c.id])))
             session.clips.add(clip.id)

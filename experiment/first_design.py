@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiment.errors import ExperimentError
+from experiment.shortage import unheard, unpaired
 from experiment.tasks.preference import ITEM, PreferenceTask
 from experiment.tasks.ratings import RatingsTask
 from experiment.tasks.task import Clip, PlannedTrial
@@ -71,12 +72,11 @@ def _tastes(clips: Sequence[Clip]) -> list[str]:
 def _pair(preference: PreferenceTask, clips: Sequence[Clip], taste: str, number: int) -> tuple[Clip, Clip]:
     found = {c.model: c for c in clips if c.taste == taste and c.number == number}
     over, under = preference.pairs[0]
-    try:
-        return found[over], found[under]
-    except KeyError as missing:
-        raise ExperimentError(
-            f"clip {number} of {taste!r} is missing from model {missing}; run 'tastelab stimuli generate'"
-        ) from None
+    for lacking, other in ((over, under), (under, over)):
+        if lacking not in found:
+            numbers = {m: {c.number for c in clips if (c.taste, c.model) == (taste, m)} for m in (lacking, other)}
+            raise ExperimentError(unpaired(taste, number, lacking, other, numbers))
+    return found[over], found[under]
 
 
 def _pairs(
@@ -146,9 +146,12 @@ def _rated(
         return [pool[i] for i in order[part * n : (part + 1) * n]]
     chosen = [tastes[(row + i) % len(tastes)] for i in range(n)]
     out: list[Clip] = []
-    for taste in chosen:
+    for k, taste in enumerate(chosen):
         free = [c for c in pool if c.taste == taste and c.number not in used.get(taste, []) and c not in out]
         if not free:
-            raise ExperimentError(f"no unheard clip of {taste!r} is left to rate; make more (clips_per_taste)")
+            there, conditions = sum(c.taste == taste for c in pool), ratings.conditions
+            needed = -(-(there + chosen[k:].count(taste)) // len(conditions))
+            asked = [f"clips of {ratings.block}", *([f"trials of {preference.block}"] if preference else [])]
+            raise ExperimentError(unheard(taste, conditions[0], there // len(conditions), needed, asked))
         out.append(free[row % len(free)])
     return [out[i] for i in rng.permutation(len(out))]

@@ -434,16 +434,31 @@ def test_too_few_clips_is_said() -> None:
     ):
         plan(both, clips(2), 0)
     many = study(task, {"kind": "ratings", "clips": 40, **SCALES})
-    with pytest.raises(ExperimentError, match="no unheard clip of"):
+    with pytest.raises(ExperimentError) as caught:
         plan(many, clips(5), 0)
+    told = str(caught.value)
+    assert "too few clips of" in told
+    assert "of own tracks: more tracks) or ask for fewer (clips of ratings, trials of preference)" in told
+    needed = int(told.split("needs ")[1].split()[0])
+    with pytest.raises(ExperimentError, match="too few clips of"):
+        [plan(many, clips(needed - 1), row) for row in range(16)]
+    for row in range(16):
+        plan(many, clips(needed), row)
     rated = study({"kind": "ratings", "clips": 3, "conditions": ["delta"], **SCALES})
     with pytest.raises(ExperimentError, match="no clips of delta to rate"):
         plan(rated, clips(5), 0)
     with pytest.raises(ExperimentError, match="no clips of both conditions to compare alpha with beta"):
         plan(study(task), [c for c in clips(5) if c.model == "alpha"], 0)
     lost = [c for c in clips(5) if (c.taste, c.model, c.number) != ("sour", "beta", 1)]
-    with pytest.raises(ExperimentError, match="clip 1 of 'sour' is missing from model 'beta'"):
+    with pytest.raises(ExperimentError, match="clip 1 of 'sour' is missing from 'beta', with which 'alpha'"):
         plan(study(task), lost, 0)
+    # Four tracks beside six generated clips: nothing that is run makes more of them.
+    tracks = [c for c in clips(6) if c.model == "alpha" or c.number < 4]
+    with pytest.raises(ExperimentError) as caught:
+        [plan(study(task), tracks, row) for row in range(16)]
+    assert "'beta' has 4 clips of '" in str(caught.value)
+    assert "'alpha' has 6" in str(caught.value)
+    assert "more tracks, or clips_per_taste = 4" in str(caught.value)
     bare = [replace(c, taste="") if c.model == "beta" else c for c in clips(5)]
     with pytest.raises(ExperimentError, match=r"the tracks of beta have no taste, .* tracks.csv \(file,taste\) beside"):
         plan(study(task), bare, 0)

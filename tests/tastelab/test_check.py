@@ -117,7 +117,7 @@ REFUSED: list[tuple[Callable[[str], str], str]] = [
     # tasks that the clips can't fill
     (put("clips_per_taste = 5", "clips_per_taste = 2"), "2 clips a taste are too few"),
     (put("trials = 5 ", "trials = 40 "), "5 clips a taste are too few for 40"),
-    (put("clips = 3\nlow", "clips = 60\nlow"), "no unheard clip"),
+    (put("clips = 3\nlow", "clips = 60\nlow"), "too few clips of"),
     (put('models = ["finetuned"]', 'models = ["given"]'), "there is no condition 'given'; known: base, finetuned"),
     (put("replicate = false", "replicate = true\n[experiment.psytoolkit]\nitems = ['bliss']"), "'bliss'"),
 ]  # fmt: skip
@@ -305,7 +305,7 @@ def as_tasks(text: str) -> str:
         (put("clips = 4", 'clips = 4\nconditions = ["tuned"]'), "there is no condition 'tuned'"),
         (put("clips = 4", "clip = 4"), "unknown key 'experiment.tasks.0.identification.clip'; did you mean 'clips'"),
         (put('kind = "identification"', 'kind = "identify"'), "identify"),
-        (put("clips = 4", "clips = 60"), "no unheard clip"),
+        (put("clips = 4", "clips = 60"), "too few clips of"),
         (put("trials = 4", "trials = 24"), "too few for 24"),
         (put('\nsweet = "dolce"', ""), "taste_words.it has no word for 'sweet'"),
         (put("confidence = 5", "confidence = 12"), "2 to 11 steps"),
