@@ -43,9 +43,12 @@ def follow(study: Study, db: str, out: Path, what: str) -> Found:
 
     folder = stimuli_folder(study, out)
     trace = read_trace(out / study.name)
-    rows = [r for r in read_manifest(folder) if _meant(what, r)] if (folder / FILE).exists() or trace is None else []
+    rows = [r for r in read_manifest(folder) if _meant(what, r)] if (folder / FILE).exists() else []
     found = _clips(study, db, trace, rows) if rows else _of_report(study, db, trace, what) if trace else None
+    found = found or _heard(study, db, trace, what)
     if found is None:
+        if trace is None and not (folder / FILE).exists():
+            read_manifest(folder)  # which says what there is to do
         known = "" if trace else "; there is no report yet, so that no number, person or checkpoint can be followed"
         raise UserError(
             f"nothing of {study.name} is called {what!r}: no clip has that name, hash or prompt, and no number of the report, no "
@@ -147,6 +150,17 @@ def _clips(study: Study, db: str, trace: Trace | None, rows: list[ClipRow]) -> F
     found = _forward(trace, tables, trace.forward([r.told for r in rows])) if trace else Found(tables, [*tables])
     if not answers:
         found.lines.append("No session has heard it yet.")
+    return found
+
+
+def _heard(study: Study, db: str, trace: Trace | None, clip: str) -> Found | None:
+    """A clip that answers name and no manifest does, as an import's: what is known of it are these."""
+    answers = _answers(study, db, [clip])
+    if not answers:
+        return None
+    tables: dict[str, Rows] = {"clips": [{"clip": clip}], "answers": answers}
+    found = _forward(trace, tables, trace.forward([clip])) if trace else Found(tables, [*tables])
+    found.lines.append("Answers name it, and no manifest does (as of a survey's tracks): nothing else is known of it.")
     return found
 
 

@@ -41,10 +41,13 @@ def withdraw_from(store: Store, code: str, study: str | None, asked: Asked) -> b
     """Withdraw a code from a study, or go on with it; says what was done, and returns whether all is."""
     from experiment.data.erasure import is_gone, places_here
     from experiment.data.keyfile import KeyFile
+    from experiment.data.whose import code_of
     from experiment.data.withdrawal import studies_of, withdraw
 
     if asked.key.exists() and not asked.no_key:
         KeyFile(asked.key, asked.passphrase)  # before anything is deleted: it may want a passphrase
+    with store.transaction() as s:
+        code = code_of(s, code, study)
     took_part = studies_of(store, code)
     name = study or (took_part[0] if len(took_part) == 1 else None)
     places = places_here(store, name or "", asked.out, asked.key, asked.backups, asked.no_key)

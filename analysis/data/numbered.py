@@ -48,12 +48,12 @@ def numbered(people: Iterable[int]) -> dict[int, int]:
 
 
 def number_of(engine: Engine, study: str, kind: str, code: str) -> int | None:
-    """The number of the person with a code; None where that is nobody with answers of this kind."""
+    """The number of the person with a code, or with this name in an imported file; None where that is nobody with answers of this kind."""
     from sqlalchemy.orm import Session
 
     from experiment.data.tables import Participant
-    from experiment.data.whose import find_person
+    from experiment.data.whose import code_of, find_person
 
     with Session(engine) as s:
-        person = find_person(s, code)
+        person = find_person(s, code_of(s, code, study))
         return None if person is None else numbered(s.scalars(answered(Participant.id, study, kind))).get(person.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 
@@ -52,3 +53,8 @@ def checked(code: str, kind: str = "person") -> str:
 def check_code(code: str) -> None:
     """Refuse what can't be a person's code; see `checked`."""
     checked(code)
+
+
+def imported_code(study_id: int, name: str) -> str:
+    """The code of an imported person, which tells nothing and is the same for the same name (or digest of a row) in a study."""
+    return "imp-" + hashlib.sha256(f"{study_id}/{name}".encode()).hexdigest()[:12]

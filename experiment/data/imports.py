@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from experiment.config import ExperimentConfig
+from experiment.data.codes import imported_code
 from experiment.data.entering import Entering, PlannedRow, Row
 from experiment.data.layouts import (
     FIRST,
@@ -190,7 +191,7 @@ def import_psytoolkit(
             report.unnamed += 1
             met[said] += 1
             name = f"{said}:{met[said]}"
-        code = "imp-" + hashlib.sha256(f"{study_id}/{name}".encode()).hexdigest()[:12]
+        code = imported_code(study_id, name)
         about = next((set(p.answers) for p in plan if p.block == "demographics"), set())
         heard = [len(p.answers) for p in plan if p.block != "demographics"]
         every = whole if whole is not None else len(heard) * max(heard, default=0)

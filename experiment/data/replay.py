@@ -9,7 +9,7 @@ from sqlalchemy import select
 from experiment.data.store import Store
 from experiment.data.tables import Event, Response, StudyRow, Superseded, Trial
 from experiment.data.tombstones import find
-from experiment.data.whose import last_session
+from experiment.data.whose import code_of, last_session
 from experiment.errors import ExperimentError
 
 
@@ -28,8 +28,9 @@ def timeline(store: Store, study_id: int, code: str) -> list[dict[str, Any]]:
         If the participant has no session in this study, or withdrew.
     """
     with store.transaction() as s:
-        session = last_session(s, study_id, code)
         study = s.get(StudyRow, study_id)
+        code = code_of(s, code, None if study is None else study.name)
+        session = last_session(s, study_id, code)
         if study is not None and find(s, study.name, code) is not None:
             raise ExperimentError(f"nothing is kept of participant {code} (withdrawn, or not taking part)")
         if session is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,3 +140,48 @@ def test_taking_imports_back_leaves_all_others(mine: Lived) -> None:
     assert call("experiment", "discard-imports", *mine.answers).out.startswith("3 imported people")
     after = mine.asked("SELECT count(*), max(id) FROM response") + mine.asked("SELECT count(*) FROM stimulus")
     assert after == before
+
+
+def traced(of: Lived, what: str) -> dict[str, list[dict[str, Any]]]:
+    said = call("trace", what, *of.where, "--json")
+    assert said.status == 0, said.err
+    tables: dict[str, list[dict[str, Any]]] = json.loads(said.out)["tables"]
+    return tables
+
+
+def test_whom_the_survey_calls_so_is_found_by_that_name(own: Lived) -> None:
+    """Among several studies of one database; by the same name a withdrawal finds them, and finds that it was done."""
+    other = own.folder / "other.toml"
+    other.write_text(STUDY.replace('"lieder"', '"other"'))
+    file = written(own, people())
+    for study in (other, own.study):
+        assert call("experiment", "import", "psytoolkit", file, "--study", study, "--db", own.db).status == 0
+    shown = call("experiment", "replay", "vp03", *own.answers, "--json")
+    rows = json.loads(shown.out)["tables"]["timeline"]
+    assert len(rows) == 5
+    said = call("experiment", "withdraw", "vp03", "--db", own.db, "--out", own.out, "--no-key")
+    assert (said.status, said.err) == (
+        2, "tastelab: participant vp03 was imported into other, lieder; say which is asked for (--study FILE)\n"
+    )  # fmt: skip
+    said = call("experiment", "withdraw", "vp03", *own.where, "--no-key")
+    assert (said.status, said.out.splitlines()[0][:44]) == (0, "study lieder: 5 answers of 1 session(s) dele")
+    left = own.asked("SELECT study_id, count(*) FROM response JOIN trial ON trial.id = trial_id "
+                     "JOIN session ON session.id = session_id GROUP BY study_id ORDER BY study_id")  # fmt: skip
+    assert [n for _, n in left] == [60, 55]
+    again = call("experiment", "withdraw", "vp03", *own.where, "--no-key")
+    assert (again.status, "has already withdrawn from lieder" in again.err) == (2, True)
+    assert call("experiment", "withdraw", "vp77", *own.where, "--no-key").status == 2
+
+
+def test_an_imported_track_is_followed_to_its_answers(own: Lived) -> None:
+    """Before there is a report; with one to the numbers that it went into (`test_survey_round_trip`)."""
+    assert imported(own, written(own, people()))[0] == 0
+    mean = sum(float(row["lied_a_1"]) for row in people()) / 12
+    found = traced(own, "lied_a")
+    assert [(r["clip"], r["item"], r["answers"]) for r in found["answers"]] == [
+        ("lied_a", "sour", 12),
+        ("lied_a", "sweet", 12),
+    ]
+    assert found["answers"][1]["mean"] == pytest.approx(mean, abs=1e-12)
+    said = call("trace", "lied_z", *own.where)
+    assert (said.status, len(said.err.splitlines())) == (2, 1)

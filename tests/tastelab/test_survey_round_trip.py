@@ -151,6 +151,23 @@ def test_the_reports_tables_are_the_same_to_the_byte(heard: Lived, surveyed: Liv
     assert mine.keys() == theirs.keys()
     assert len(mine) > 15
     assert {name for name in mine if mine[name] != theirs[name]} == UNTOLD
+    # From the survey's tracks and its own names of people on: of 100 means each is of one track, and each person heard ten tracks.
+    number, track = next((r["number"], r["row"]) for r in traced(surveyed, "means")["numbers"] if "mean" in r["number"])
+    (name,) = (t for t in TRACKS if t in track)
+    assert [c["clip"] for c in traced(surveyed, number)["clips"]] == [name]
+    went = traced(surveyed, name)["numbers"]
+    assert number in {r["number"] for r in went}
+    assert len({r["number"] for r in went if r["number"].startswith("means.") and r["number"].endswith(".mean")}) == 5
+    first = exported(heard)[0]["participant"]
+    assert traced(surveyed, first) == traced(surveyed, "person-1")
+    assert len(traced(surveyed, first)["answers"]) == 10 * len(ITEMS)
+
+
+def traced(of: Lived, what: str) -> dict[str, list[dict[str, Any]]]:
+    said = call("trace", what, *of.where, "--json")
+    assert said.status == 0, said.err
+    found: dict[str, list[dict[str, Any]]] = json.loads(said.out)["tables"]
+    return found
 
 
 @pytest.mark.reference
