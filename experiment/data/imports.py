@@ -143,7 +143,7 @@ def read_survey(path: Path, config: ExperimentConfig) -> Survey:
             perhaps = f"; did you mean {near!r}?" if near else ""
             raise ExperimentError(
                 f"no column {FIRST} (the seed study's format){perhaps}, and the study file declares no "
-                "[experiment.psytoolkit] items (one row a person, columns <track>_1, <track>_2 ...; see docs/designs.md)"
+                "[experiment.psytoolkit] items (one row a person, columns <track>_1, <track>_2 ...; docs/designs.md: a long file)"
             )
     except ExperimentError as error:
         raise ExperimentError(f"{path}: {error}") from None

@@ -150,6 +150,6 @@ def check_tracks(header: Sequence[str], items: int, other: Collection[str] = ())
     if not whole:
         raise ExperimentError(
             f"no columns <track>_1 .. <track>_{items} are in the file; it has to have one row a person and one column a track "
-            "and word (docs/designs.md says how a long file becomes so)"
+            "and word (docs/designs.md: a long file)"
         )
     return sorted(whole), read

@@ -127,7 +127,7 @@ class Store:
             return url
         if look(path) == "nothing":
             raise ExperimentError(
-                f"--db {shown(url)}: there is no such database; is its name right? The first session makes it"
+                f"--db {shown(url)}: there is no such database; is its name right? The first session, or an import, makes it"
             )
         if os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK):
             return url

@@ -191,7 +191,9 @@ def columns_of(file: Path, items: int | None = None) -> dict[str, int]:
     }
     if not whole:
         of = f" .. <track>_{items}" if items else ", <track>_2 ..."
-        raise UserError(f"{file} has neither the seed paper's columns nor any <track>_1{of}")
+        raise UserError(
+            f"{file} has neither the seed paper's columns nor any <track>_1{of}: one row a person, one column a track and word (docs/designs.md: a long file)"
+        )
     most = max(whole.values())
     if items is not None and most > items:
         raise UserError(

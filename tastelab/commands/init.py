@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -45,11 +46,20 @@ def init(
     from tastelab.beginning.writing import FILE, refuse, write
     from tastelab.shipped import studies
 
+    said = {
+        "--kind": kind,
+        "--from": source,
+        "--title": title,
+        "--tastes": tastes,
+        "--languages": languages,
+        "--scale": scale,
+    }
+    take = partial(_given, example=partial(_example, folder=folder, given=said))
     asked = can_ask() and None in (kind, folder)
     if asked and kind is None:
         for name, about in KINDS.items():
             say(f"  {name:<10} {about}")
-    kind = _given("kind of study", "--kind", kind, "generated", asked, lambda x: _one_of("--kind", x, KINDS))
+    kind = take("kind of study", "--kind", kind, "generated", asked, lambda x: _one_of("--kind", x, KINDS))
     shipped = list(studies())
     if kind in ("copy", "tracks", "import"):
         words = {
@@ -57,13 +67,13 @@ def init(
             "tracks": "folder of tracks",
             "import": "survey file (CSV)",
         }
-        source = _given(
+        source = take(
             words[kind], "--from", source, shipped[0] if kind == "copy" else None, asked, _source(kind, shipped)
         )
     elif source is not None:
         raise UserError(f"--from {source}: a study of kind {kind!r} is made from nothing; leave it out")
     usual = {"copy": source, "import": "survey"}.get(kind) or "my-study"
-    given = _given("folder to make", "FOLDER", None if folder is None else str(folder), usual, asked, _new)
+    given = take("folder to make", "FOLDER", None if folder is None else str(folder), usual, asked, _new)
     folder = Path(given)
     name = slug(folder.name)
     refuse(folder)
@@ -82,12 +92,12 @@ def init(
             f"{source} has the seed paper's columns, whose tastes and scales are known; leave --tastes and --scale out"
         )
     if kind == "generated":
-        title = _given("title, as people read it", "--title", title, plain, asked, _text)
+        title = take("title, as people read it", "--title", title, plain, asked, _text)
     if not fixed:
         usual_tastes = ",".join(known_tastes()) if kind != "import" else None
         what = "what _1, _2 ... of a column stand for" if kind == "import" else "tastes"
-        tastes = _given(f"{what}, with commas", "--tastes", tastes, usual_tastes, asked, _tastes)
-    languages = _given("languages, with commas", "--languages", languages, "en", asked, _languages)
+        tastes = take(f"{what}, with commas", "--tastes", tastes, usual_tastes, asked, _tastes)
+    languages = take("languages, with commas", "--languages", languages, "en", asked, _languages)
     chosen = tuple(x.strip() for x in languages.split(","))
     if kind == "import" and len(chosen) > 1:
         raise UserError(f"--languages {languages}: a survey is imported in the one language that it was asked in")
@@ -109,7 +119,14 @@ def can_ask() -> bool:
 
 
 def _given(
-    words: str, option: str, value: str | None, usual: str | None, asked: bool, check: Callable[[str], str]
+    words: str,
+    option: str,
+    value: str | None,
+    usual: str | None,
+    asked: bool,
+    check: Callable[[str], str],
+    *,
+    example: Callable[[str], str],
 ) -> str:
     """What an option says, else what somebody answers, else what is usual; what can't be is asked again, or refused."""
     if value is not None:
@@ -117,8 +134,9 @@ def _given(
     if not asked:
         if usual is not None and option not in ("--kind", "FOLDER", "--from"):
             return usual
-        example = "tastelab init my-study --kind generated"
-        raise UserError(f"{option} is missing ({words}), and nobody is at a terminal to be asked; e.g. {example}")
+        raise UserError(
+            f"{option} is missing ({words}), and nobody is at a terminal to be asked; e.g. {example(option)}"
+        )
 
     def again(answer: str) -> str:
         try:
@@ -127,6 +145,15 @@ def _given(
             raise typer.BadParameter(str(error)) from None
 
     return str(typer.prompt(words, default=usual, value_proc=again))
+
+
+def _example(option: str, folder: Path | None, given: dict[str, str | None]) -> str:
+    """The command as it was given, with what is missing."""
+    kind = given["--kind"] or "generated"
+    usual = {"--from": {"tracks": "music", "import": "survey.csv"}.get(kind, "five-tastes"), "--tastes": "sweet,sour"}
+    options = given | {"--kind": kind} | {k: v for k, v in usual.items() if k == option}
+    words = [word for name, value in options.items() if value is not None for word in (name, value)]
+    return shlex.join(["tastelab", "init", str(folder or "my-study"), *words])
 
 
 def _one_of(option: str, answer: str, known: dict[str, str] | list[str]) -> str:

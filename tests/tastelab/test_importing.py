@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.tastelab.conftest import Lived, call
 
 STUDY = """name = "lieder"
@@ -185,3 +187,32 @@ def test_an_imported_track_is_followed_to_its_answers(own: Lived) -> None:
     assert found["answers"][1]["mean"] == pytest.approx(mean, abs=1e-12)
     said = call("trace", "lied_z", *own.where)
     assert (said.status, len(said.err.splitlines())) == (2, 1)
+
+
+def test_a_long_file_becomes_a_survey_by_the_guide_s_lines(own: Lived, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long file is refused with where to look; the guide's lines, run as they stand, make what is imported."""
+    long = [{"participant": f"vp{p}", "stimulus": t, "sweet": "3", "sour": "5"} for p in (1, 2) for t in TRACKS]
+    status, _, err = imported(own, written(own, long, "long.csv"))
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert "one row a person and one column a track and word (docs/designs.md: a long file)" in err
+    said = call("init", "new", "--kind", "import", "--from", own.folder / "long.csv", "--tastes", "sweet,sour")
+    assert "one row a person, one column a track and word (docs/designs.md: a long file)" in said.err
+    guide = (ROOT / "docs" / "designs.md").read_text(encoding="utf-8")
+    (code,) = (x for x in re.findall(r"```python\n(.*?)```", guide, re.DOTALL) if ".pivot(" in x)
+    assert "A long file" in guide
+    monkeypatch.chdir(own.folder)
+    exec(code, {})
+    assert imported(own, own.folder / "wide.csv")[1] == ["2 people imported with 8 answers, 0 were there already"]
+    values = "SELECT p.code, c.clip, r.item, r.value FROM response r JOIN trial t ON t.id = r.trial_id JOIN stimulus c "
+    values += "ON c.id = t.first_id JOIN session s ON s.id = t.session_id JOIN participant p ON p.id = s.participant_id ORDER BY r.id"
+    # The numbers that stand in the guide: of the first person 3, 5, 6, 1, of the second 2, 4, 7, 2.
+    assert [(c, i, v) for _, c, i, v in own.asked(values)] == [
+        (track, item, value)
+        for person in ((3, 5, 6, 1), (2, 4, 7, 2))
+        for (track, item), value in zip(((t, i) for t in TRACKS for i in ("sweet", "sour")), person, strict=True)
+    ]
+
+
+def test_before_an_import_it_is_said_that_an_import_makes_the_database(own: Lived) -> None:
+    said = call("analysis", "report", *own.where)
+    assert (said.status, "The first session, or an import, makes it" in said.err) == (2, True)

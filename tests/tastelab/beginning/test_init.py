@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -151,7 +152,8 @@ def test_a_survey_s_columns_have_to_be_as_many_as_its_words(here: Path) -> None:
     said = call("init", "s", "--kind", "import", "--from", "s.csv", "--tastes", TASTES)
     assert (said.status, said.err) == (
         2,
-        "tastelab: s.csv has neither the seed paper's columns nor any <track>_1 .. <track>_4\n",
+        "tastelab: s.csv has neither the seed paper's columns nor any <track>_1 .. <track>_4: one row a person, one column a track and "
+        "word (docs/designs.md: a long file)\n",
     )
     wide(here / "s.csv", 5)
     said = call("init", "s", "--kind", "import", "--from", "s.csv", "--tastes", TASTES)
@@ -165,6 +167,18 @@ def test_a_survey_s_columns_have_to_be_as_many_as_its_words(here: Path) -> None:
         "tastelab: s.csv: the answers do not tell the scale; give --scale, e.g. --scale 1-7\n",
     )
     assert not (here / "s").exists()
+
+
+def test_what_is_missing_is_asked_for_with_what_was_given(here: Path) -> None:
+    """The example can be run: what was given, and what is missing."""
+    wide(here / "s 1.csv", 2)
+    said = call("init", "s", "--kind", "import", "--from", "s 1.csv", "--languages", "it")
+    told, _, example = said.err.rstrip("\n").partition("; e.g. ")
+    assert (said.status, told.split(" (")[0]) == (2, "tastelab: --tastes is missing")
+    assert example == "tastelab init s --kind import --from 's 1.csv' --tastes sweet,sour --languages it"
+    assert call(*shlex.split(example)[1:], "--scale", "1-7").status == 0
+    said = call("init", "--kind", "tracks")
+    assert said.err.endswith("; e.g. tastelab init my-study --kind tracks --from music\n")
 
 
 def test_the_seed_paper_s_survey_is_known_and_its_labels_are_not_guessed(here: Path) -> None:
