@@ -106,13 +106,18 @@ def check_files(clips: list[Stimulus]) -> None:
     """
     for clip in clips:
         if clip.path is None or not Path(clip.path).is_file():
-            raise ExperimentError(f"clip {clip.clip}: file {clip.path} is missing; run 'tastelab stimuli generate'")
+            raise ExperimentError(f"clip {clip.clip}: file {clip.path} is missing; {_mend(clip)}")
         digest = hashlib.sha256(Path(clip.path).read_bytes()).hexdigest()
         if digest != clip.sha256:
             raise ExperimentError(
-                f"clip {clip.clip}: the file differs from its manifest (SHA-256); delete it and run "
-                "'tastelab stimuli generate' again"
+                f"clip {clip.clip}: the file differs from its manifest (SHA-256); delete it and {_mend(clip)} again"
             )
+
+
+def _mend(clip: Stimulus) -> str:
+    from stimuli.manifest import mend
+
+    return mend(Path(clip.path).parents[1] if clip.path else Path("stimuli"))
 
 
 def run_session(

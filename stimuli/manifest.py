@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,12 @@ class ClipRow:
         return told(self.clip, self.model, self.taste, self.number, self.track)
 
 
+def mend(folder: Path) -> str:
+    """What to do where clips are not as they should be: make them, or where no network can run have them from elsewhere."""
+    made = "run 'tastelab stimuli generate'"
+    return made if find_spec("torch") else f"{made}, or copy {folder} from the machine that made them"
+
+
 def read_manifest(folder: Path) -> list[ClipRow]:
     """Read the manifest of a stimulus folder, and what waits beside it.
 
@@ -77,7 +84,7 @@ def read_manifest(folder: Path) -> list[ClipRow]:
     late = waiting.found(folder)  # first: what is taken in meanwhile stands in the manifest then
     rows = over(_stored(folder), late)
     if not rows and not (folder / FILE).exists():
-        raise StimulusError(f"no stimuli in {folder}: {FILE} is missing; run 'tastelab stimuli generate'")
+        raise StimulusError(f"no stimuli in {folder}: {FILE} is missing; {mend(folder)}")
     return ordered(rows.values()) if late else list(rows.values())
 
 
@@ -123,7 +130,7 @@ def _stored(folder: Path) -> dict[str, ClipRow]:
     except FileNotFoundError:
         return {}
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise StimulusError(f"{path} is damaged ({error}); delete it and run 'tastelab stimuli generate'") from None
+        raise StimulusError(f"{path} is damaged ({error}); delete it and {mend(path.parent)}") from None
     return {row.clip: row for row in clips}
 
 

@@ -129,7 +129,11 @@ def next_step(
         missing = [c for c in study.models.conditions if c.tracks is not None and not c.tracks.is_dir()]
         if missing:
             return "tastelab stimuli generate", f"when the tracks of {missing[0].name!r} lie in {missing[0].tracks}"
-        return "tastelab stimuli generate", "make the clips that are missing"
+        from stimuli.manifest import mend
+        from tastelab.context import stimuli_folder
+
+        _, _, copied = mend(stimuli_folder(study, OUT)).partition(", ")
+        return "tastelab stimuli generate", f"make the clips that are missing{copied and f', {copied}'}"
     if not answered:
         return "tastelab experiment simulate -n 24", "try the study with simulated people"
     kind = "" if any(counts.get(k) for k in REAL) else " --kind bot" if counts.get("bot") else ""

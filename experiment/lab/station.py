@@ -183,17 +183,16 @@ def check_database(url: str) -> tuple[Check, Store | None]:
 def check_stimuli(folder: Path) -> Check:
     """Every clip against its hash in the manifest."""
     from stimuli.errors import StimulusError
-    from stimuli.manifest import read_manifest, verify
+    from stimuli.manifest import mend, read_manifest, verify
 
-    mend = "run 'tastelab stimuli generate'"
     try:
         problems = verify(folder)
         n = len(read_manifest(folder))
     except StimulusError as error:
-        return Check("stimuli", "FAILED", str(error), mend)
+        return Check("stimuli", "FAILED", str(error).removesuffix(f"; {mend(folder)}"), mend(folder))
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        return Check("stimuli", "FAILED", problems[0] + more, mend)
+        return Check("stimuli", "FAILED", problems[0] + more, mend(folder))
     return Check("stimuli", "ok", f"{n} clips, all hashes right")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -102,6 +103,8 @@ def power(
             if unit.name not in done:
                 typer.echo(unit.name)
         return
+    if share is None:
+        import_module("seaborn")  # which draws the figure: told before anything is computed
     note_asked(work.folder, step)
     if share is not None:
         with progress("power", quiet) as update:

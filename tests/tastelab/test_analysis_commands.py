@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,14 @@ def test_power_refuses_what_is_no_number_of_clips(lived: Lived, given: str, told
     assert (said.status, said.out) == (2, "")
     assert said.err.startswith(f"tastelab: --clips {given!r}: ")
     assert told in said.err
+
+
+def test_power_looks_for_what_draws_before_it_computes(lived: Lived, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "seaborn", None)  # as where it is not installed
+    said = call("analysis", "power", *lived.clips, "--n", "20", "--simulations", "20")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith("tastelab: this needs seaborn, which is not installed here")
+    assert not (lived.out / "small" / "power").exists()
 
 
 def test_power_tells_every_size_once_draws_a_figure_and_knows_no_effect(mine: Lived) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shlex
 import shutil
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,3 +144,10 @@ def test_times_are_utc(mine: Lived) -> None:
     _, last = sessions(mine.folder, "small")
     assert last is not None
     assert abs((datetime.now(UTC) - last).total_seconds()) < 3600
+
+
+def test_a_booth_is_told_to_copy_the_clips(mine: Lived, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
+    shutil.rmtree(mine.out)
+    monkeypatch.chdir(mine.folder)
+    assert f"or copy {Path('outputs/small/stimuli')} from the machine that made them" in call().out

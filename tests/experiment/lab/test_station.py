@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,8 @@ from experiment.lab import station
 from experiment.lab.hardware import Device
 from experiment.lab.station import Check
 from experiment.launch import Prepared
-from stimuli.manifest import ClipRow, write_manifest
+from stimuli.errors import StimulusError
+from stimuli.manifest import ClipRow, read_manifest, write_manifest
 from tests.experiment.lab.glass import World
 
 
@@ -158,6 +160,15 @@ def test_every_clip_is_held_against_its_hash(tmp_path: Path) -> None:
     (tmp_path / "c2.wav").unlink()
     assert "(and 1 more)" in station.check_stimuli(tmp_path).found
     assert "stimuli generate" in check.mend
+
+
+def test_a_booth_is_told_to_copy_what_it_can_not_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
+    there = f"or copy {tmp_path / 'stimuli'} from the machine that made them"
+    check = station.check_stimuli(tmp_path / "stimuli")
+    assert check.mend == f"run 'tastelab stimuli generate', {there}"
+    with pytest.raises(StimulusError, match=re.escape(there)):
+        read_manifest(tmp_path / "stimuli")
 
 
 def calibrated(booth: Prepared, days: float, gain: float = -6.3, made: float = 0, where: str = "b1") -> None:
