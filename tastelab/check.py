@@ -83,7 +83,7 @@ def _declared(asked: ExperimentConfig, analysis: AnalysisConfig) -> Iterator[str
 def _texts(asked: ExperimentConfig) -> Iterator[str]:
     """Languages without texts, texts without a word, words without their placeholder."""
     from experiment.errors import ExperimentError
-    from experiment.texts import lacking, texts
+    from experiment.texts import FOLDER, lacking, texts
 
     tasks = [task for task in asked.sequence() if task.heard]
     after = [item for task in tasks for item in getattr(task, "after", ())]
@@ -100,7 +100,7 @@ def _texts(asked: ExperimentConfig) -> Iterator[str]:
             yield f"experiment.languages: {error}"
             continue
         if missing:
-            yield f"experiment.texts: the texts in {language!r} lack {missing}, which this study needs; see en.toml"
+            yield f"experiment.texts: the texts in {language!r} lack {missing}, which this study needs; see {FOLDER / 'en.toml'}"
 
 
 def _logo(asked: ExperimentConfig) -> Iterator[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from models.config import ModelsConfig
 from stimuli.config import StimuliConfig
 from tastelab.check import nearest, problems
 from tastelab.errors import UserError
+
+QUOTES = "'"  # in which pydantic names what it names
 
 
 class Study(BaseModel):
@@ -50,13 +53,15 @@ class Study(BaseModel):
 
 
 def load_study(path: Path) -> Study:
-    """Read and check a study file.
+    """Read and check a study file; of a folder its ``study.toml``.
 
     Raises
     ------
     UserError
         One line: which key or value is wrong, and the nearest right name.
     """
+    if path.is_dir():
+        path = _in_folder(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -108,8 +113,17 @@ def _resolve(study: Study, path: Path) -> Study:
     return study
 
 
+def _in_folder(folder: Path) -> Path:
+    if (folder / "study.toml").is_file():
+        return folder / "study.toml"
+    there = sorted(folder.glob("*.toml"))
+    raise UserError(
+        f"study file {folder} is a folder, in which no study.toml lies; name a file{f', e.g. {there[0]}' if there else ''}"
+    )
+
+
 def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
+    problem = _telling(error.errors())
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         *parents, key = problem["loc"]
@@ -119,6 +133,15 @@ def _first_problem(error: ValidationError) -> str:
         return f"{where} = {problem['input']!r}{nearest(str(problem['input']), allowed)}"
     if problem["type"] == "missing":
         return f"{where} is missing"
+    if problem["type"].startswith("union_tag"):
+        context = problem["ctx"]
+        kind = f"{where}.{context['discriminator'].strip(QUOTES)}"
+        if "tag" not in context:
+            return f"{kind} is missing; known: {', '.join(sorted(k.model_fields['kind'].default for k in _walked(problem['loc'])[1]))}"
+        allowed = [w.strip(QUOTES) for w in context["expected_tags"].split(", ")]
+        return f"{kind} = {context['tag']!r}{nearest(context['tag'], allowed)}"
+    if problem["type"] == "string_pattern_mismatch" and (words := in_words(problem["ctx"]["pattern"])):
+        return f"{where} = {problem['input']!r}: {words}"
     message = problem["msg"].removeprefix("Value error, ")
     return (
         f"{where} = {problem['input']!r}: {message}"
@@ -127,8 +150,52 @@ def _first_problem(error: ValidationError) -> str:
     )
 
 
+def _telling(problems: list[Any]) -> Any:
+    """The problem to tell: the first, or the misspelt key on whose account it is said to be missing."""
+    first = problems[0]
+    if first["type"] == "missing":
+        *parents, key = first["loc"]
+        for other in problems[1:]:
+            *where, word = other["loc"]
+            if (
+                other["type"] == "extra_forbidden"
+                and where == parents
+                and difflib.get_close_matches(str(word), [str(key)], 1, 0.6)
+            ):
+                return other
+    return first
+
+
+def in_words(pattern: str) -> str:
+    """What a name's pattern, one class of characters after another, takes; empty of any other pattern."""
+    found = re.fullmatch(r"\^\(?\[([^\]]+)\]\[([^\]]+)\](?:\*|\{[\d,]+\})(?:\)\?)?\$", pattern)
+    if found is None:
+        return ""
+    begins = " or ".join(f"a {part.partition(' (')[0].removesuffix('s')}" for part in _class(found[1]))
+    *most, last = _class(found[2])
+    return f"{', '.join(most)}{' and ' if most else ''}{last} only, {begins} first"
+
+
+def _class(characters: str) -> list[str]:
+    """The parts of a class of characters, in words."""
+    small, large = "a-z" in characters, "A-Z" in characters
+    parts = ["letters (A to Z, a to z)" if small and large else "small letters (a to z)"] if small else []
+    rest = characters.replace("a-z", "").replace("A-Z", "")
+    parts += ["digits"] if "0-9" in rest else []
+    return parts + sorted((f"'{sign}'" for sign in rest.replace("0-9", "")), reverse=True)
+
+
 def _keys(parents: list[Any]) -> list[str]:
     """Field names of the model at a location, so that a typo can be answered with the nearest."""
+    model, _ = _walked(parents)
+    if model is None:
+        return []
+    earlier = list(EARLIER) if model is ModelsConfig else []
+    return [field.alias or name for name, field in model.model_fields.items()] + earlier
+
+
+def _walked(parents: Iterable[Any]) -> tuple[Any, list[Any]]:
+    """The model at a location, and of how many kinds it may be there."""
     model: Any = Study
     kinds: list[Any] = []
     for part in parents:
@@ -141,10 +208,7 @@ def _keys(parents: list[Any]) -> list[str]:
         field = model.model_fields.get(part)
         kinds = list(_models_in(field.annotation)) if field else []
         model = kinds[0] if kinds else None
-    if model is None:
-        return []
-    earlier = list(EARLIER) if model is ModelsConfig else []
-    return [field.alias or name for name, field in model.model_fields.items()] + earlier
+    return model, kinds
 
 
 def _models_in(annotation: Any) -> Iterator[Any]:

@@ -91,7 +91,7 @@ def texts(language: str, folder: Path | None = None) -> dict[str, Any]:
         missing = sorted(k for k in _keys(_read(FOLDER / "en.toml")) - _keys(found) if not k.startswith(LATER))
         if missing:
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-            raise ExperimentError(f"{own}: {missing[0]} is missing{more}; see en.toml")
+            raise ExperimentError(f"{own}: {missing[0]} is missing{more}; see {FOLDER / 'en.toml'}")
     _filled(found, own)
     return found
 
@@ -102,7 +102,7 @@ def _known(own: dict[str, Any], path: Path) -> None:
     for key in sorted(_keys(own)):
         if key not in english and key.rpartition(".")[2] not in OWN:
             near = difflib.get_close_matches(key, sorted(english), 1, 0.6)
-            hint = f"; did you mean {near[0]!r}?" if near else "; see en.toml"
+            hint = f"; did you mean {near[0]!r}?" if near else f"; see {FOLDER / 'en.toml'}"
             raise ExperimentError(f"{path}: there is no text {key!r}{hint}")
         words = _at(own, key)
         if not isinstance(words, str) or not words.strip():

@@ -138,6 +138,8 @@ def draft(plan: Plan, folder: Path) -> str:
 
 def audio_in(folder: Path) -> list[Path]:
     """The audio files of a folder of tracks; refuses one that has none."""
+    if folder.is_file():
+        raise UserError(f"{folder} is a file; name the folder that it lies in, {folder.parent}")
     if not folder.is_dir():
         raise UserError(f"folder of tracks {folder} does not exist")
     found, _ = sounds(folder)

@@ -319,7 +319,7 @@ def serve(
 ) -> None:
     """Give the study to people with a browser; answers go to the same database as a booth's."""
     from experiment.session import check_files
-    from experiment.texts import texts
+    from experiment.texts import FOLDER, texts
     from experiment.web.links import keyed, secret
     from experiment.web.serving import at_home, check_installed
     from experiment.web.serving import serve as run_server
@@ -330,7 +330,9 @@ def serve(
     loaded = read_study(place.study)
     for language in loaded.experiment.languages:
         if "web" not in texts(language, loaded.experiment.texts):
-            raise UserError(f"the texts in {language!r} have no table [web], which a browser shows; see en.toml")
+            raise UserError(
+                f"the texts in {language!r} have no table [web], which a browser shows; see {FOLDER / 'en.toml'}"
+            )
     known = (url or f"http://{host if at_home(host) else 'localhost'}:{port}").rstrip("/")
     if not re.fullmatch(r"https?://[^/\s?#]+", known):
         raise UserError(f"--url {known!r} is no address such as https://study.example.org")

@@ -61,11 +61,13 @@ def test_a_study_brings_its_own_language_or_wording(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="there are: ar, en, fr, it"):
         texts("xx", tmp_path)
     (tmp_path / "de.toml").write_text('next = "Weiter"')
-    with pytest.raises(ExperimentError, match=r"de.toml: affect.arousal.high is missing \(and \d+ more\); see en.toml"):
+    with pytest.raises(
+        ExperimentError, match=r"de.toml: affect.arousal.high is missing \(and \d+ more\); see .*en.toml"
+    ):
         texts("de", tmp_path)
     # A text that is missing deep inside is found too.
     (tmp_path / "es.toml").write_text(english.replace('failed_title = "This needs headphones"', ""), encoding="utf-8")
-    with pytest.raises(ExperimentError, match=r"es.toml: headphones.failed_title is missing; see en.toml"):
+    with pytest.raises(ExperimentError, match=r"es.toml: headphones.failed_title is missing; see .*en.toml"):
         texts("es", tmp_path)
     (tmp_path / "nl.toml").write_text("next = ")
     with pytest.raises(ExperimentError, match="not valid TOML"):
@@ -95,7 +97,7 @@ def test_a_file_may_say_a_few_texts_alone(tmp_path: Path) -> None:
     ("written", "told"),
     [
         ('[consent]\ntxt = "x"', r"there is no text 'consent.txt'; did you mean 'consent.text'\?"),
-        ('[tea]\nq = "x"', r"there is no text 'tea.q'; see en.toml"),
+        ('[tea]\nq = "x"', r"there is no text 'tea.q'; see .*en.toml"),
         ("next = 3", "next = 3 is no text"),
         ('next = ""', "next = '' is no text"),
         ('[end]\ntext = "Done."', r"end.text needs \{code\}, and no other braces: 'Done.'"),
@@ -124,3 +126,10 @@ def test_arabic_is_arabic_and_is_read_from_the_right() -> None:
     for place, text in words(texts("ar")).items():
         assert not re.search("[A-Za-z]", re.sub(r"{\w+}", "", text)), place
         assert re.search("[\u0600-\u06ff]", re.sub(r"{\w+}", "", text)), place
+
+
+def test_what_a_translation_lacks_can_be_looked_up_where_the_english_words_lie(tmp_path: Path) -> None:
+    (tmp_path / "de.toml").write_text("[buttons]\n", encoding="utf-8")
+    with pytest.raises(ExperimentError) as caught:
+        texts("de", tmp_path)
+    assert Path(str(caught.value).rpartition("; see ")[2]).read_text(encoding="utf-8").count(" = ") > 100

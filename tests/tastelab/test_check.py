@@ -107,7 +107,7 @@ REFUSED: list[tuple[Callable[[str], str], str]] = [
     (having('name = "other"\nblend = { from = "base", to = "tuned", share = 0.5 }'), "there is no condition 'tuned'"),
     (having('name = "other"\nblend = { from = "base", to = "finetuned", share = 1.5 }'), "less than 1"),
     (having('name = "other"\ntracks = "y"\nprompts_of = "other tastes"'), "tracks are not made from prompts"),
-    (having('name = "1st"\ncheckpoint = "x"'), "pattern"),
+    (having('name = "1st"\ncheckpoint = "x"'), "a letter first"),
     # numbers out of reach
     (put("seed = 111", "seed = 9223372036854775808"), "less than or equal to"),
     (put("seed = 2025", "seed = 10000000000000"), "less than or equal to"),

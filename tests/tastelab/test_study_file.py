@@ -32,6 +32,26 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
         ('taste = "sweet"\nalternative', 'taste = "sweat"\nalternative', "did you mean 'sweet'"),
         ('name = "sour"', 'name = "sweet"', "named twice"),
         ('en = ["not at all", "a little", "quite", "a lot", "very much"]', 'en = ["no", "yes", "very"]', "needs 5"),
+        (
+            'name = "multimodal-symphony"',
+            'name = "Mein Test"',
+            "name = 'Mein Test': small letters (a to z), digits, '_' and '-' only, a small letter or a digit first",
+        ),
+        (
+            'base = "nano-base"\nfinetuned = "nano-taste"\n',
+            '[[models.conditions]]\nname = "ü"\ncheckpoint = "nano-base"\n',
+            "letters (A to Z, a to z), digits, '_' and '-' only, a letter first",
+        ),
+        (
+            "[analysis]\n",
+            '[[experiment.tasks]]\nkind = "rating"\n[analysis]\n',
+            "experiment.tasks.0.kind = 'rating'; did you mean 'ratings'?",
+        ),
+        (
+            "[analysis]\n",
+            '[[experiment.tasks]]\nname = "x"\n[analysis]\n',
+            "experiment.tasks.0.kind is missing; known: identification, page, preference, questionnaire, questions, ratings",
+        ),
         ("[experiment.preference]", "[experiment.preferenc]", "did you mean 'preference'"),
         ('title = "Music', "title = Music", "not valid TOML"),
         ('languages = ["en", "it"]', 'languages = ["en", "fr"]', "'fr'"),
@@ -51,6 +71,25 @@ def test_a_mistake_is_one_line_with_the_right_name(tmp_path: Path, old: str, new
 def test_missing_file_names_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean"):
         load_study(ROOT / "studdy.toml")
+
+
+def test_a_misspelt_key_is_named_where_its_right_spelling_is_missing(tmp_path: Path) -> None:
+    tracks = (ROOT / "studies" / "five-tastes.toml").read_text(encoding="utf-8")
+    (tmp_path / "study.toml").write_text(tracks.replace(".adjectives]]", ".adjektives]]"), encoding="utf-8")
+    with pytest.raises(UserError, match=r"unknown key 'experiment\.ratings\.adjektives'; did you mean 'adjectives'\?"):
+        load_study(tmp_path / "study.toml")
+
+
+def test_a_folder_is_read_as_its_study_file(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(UserError) as caught:
+        load_study(tmp_path / "mine")
+    assert str(caught.value) == f"study file {tmp_path / 'mine'} is a folder, in which no study.toml lies; name a file"
+    (tmp_path / "mine" / "other.toml").write_text("")
+    with pytest.raises(UserError, match=r"no study\.toml lies; name a file, e\.g\. .*other\.toml$"):
+        load_study(tmp_path / "mine")
+    (tmp_path / "mine" / "study.toml").write_text(DEFAULT, encoding="utf-8")
+    assert load_study(tmp_path / "mine") == load_study(tmp_path / "mine" / "study.toml")
 
 
 def test_digest_is_of_the_design_not_of_the_layout(tmp_path: Path) -> None:

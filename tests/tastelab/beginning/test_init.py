@@ -267,6 +267,12 @@ def test_what_could_not_be_run_is_refused_by_the_name_that_it_would_have(here: P
     assert list(here.iterdir()) == []
 
 
+def test_a_track_in_the_place_of_its_folder_is_told(here: Path, tracks: Path) -> None:
+    said = call("init", "s", "--kind", "tracks", "--from", tracks / "piece-0.wav")
+    assert (said.status, said.out) == (2, "")
+    assert said.err == f"tastelab: {tracks / 'piece-0.wav'} is a file; name the folder that it lies in, {tracks}\n"
+
+
 def test_an_empty_folder_is_taken(here: Path) -> None:
     (here / "s").mkdir()
     assert call("init", "s", "--kind", "generated").status == 0
