@@ -43,6 +43,8 @@ def follow(study: Study, db: str, out: Path, what: str) -> Found:
 
     folder = stimuli_folder(study, out)
     trace = read_trace(out / study.name)
+    if out.exists() and not out.is_dir():
+        read_manifest(folder)  # which says what is in the way
     rows = [r for r in read_manifest(folder) if _meant(what, r)] if (folder / FILE).exists() else []
     found = _clips(study, db, trace, rows) if rows else _of_report(study, db, trace, what) if trace else None
     found = found or _heard(study, db, trace, what)
