@@ -56,6 +56,9 @@ class LateError(ExperimentError):
     """A session was left for longer than its study lets one go on."""
 
 
+OPEN = ("running", "stopped")  # sessions that can be gone on with
+
+
 @dataclass
 class Prepared:
     """A study entered into a database: its id, its design, its clips."""
@@ -131,6 +134,22 @@ def versions() -> dict[str, str]:
     return found
 
 
+def allowed(config: ExperimentConfig, code: str, kind: str, language: str | None, group: str | None) -> str:
+    """The code under which a session may begin, as far as the study file alone can say.
+
+    Raises
+    ------
+    ExperimentError
+        If the code is not one, or the language or group is not the study's.
+    """
+    code = checked(code, kind)
+    if language is not None and language not in config.languages:
+        raise ExperimentError(f"--language {language!r}: this study declares {', '.join(config.languages)}")
+    if group is not None and not config.groups:
+        raise ExperimentError(f"--group {group!r}: this study has no groups")
+    return code
+
+
 def begin(
     prepared: Prepared,
     code: str,
@@ -154,12 +173,8 @@ def begin(
         If the code is not one, the language is not the study's, a file has changed, or the participant has a session
         already.
     """
-    code = checked(code, kind)
     config = prepared.config
-    if language is not None and language not in config.languages:
-        raise ExperimentError(f"--language {language!r}: this study declares {', '.join(config.languages)}")
-    if group is not None and not config.groups:
-        raise ExperimentError(f"--group {group!r}: this study has no groups")
+    code = allowed(config, code, kind, language, group)
     if files and kind != "bot":
         check_files(prepared.stimuli)
     clips = prepared.clips
@@ -222,7 +237,7 @@ def resume(
             if stone is not None:
                 raise ExperimentError(f"participant {code}: {OVER[stone.outcome]}; there is nothing to go on with")
             raise ExperimentError(f"participant {code} has no session in this study; run without --resume")
-        if row.status not in ("running", "stopped"):
+        if row.status not in OPEN:
             raise ExperimentError(f"the session of participant {code} is {row.status}; there is nothing to go on with")
         where = lease.elsewhere(row)
         if where is not None and not anywhere:
@@ -257,14 +272,26 @@ def resume(
 def simulate(
     prepared: Prepared, effects: Effects, n: int, seed: int, progress: Callable[[int, int], None] | None = None
 ) -> int:
-    """Run `n` simulated participants; finished ones stay, unfinished ones go on. Returns how many ran now."""
+    """Run `n` simulated participants; finished ones stay, unfinished ones go on. Returns how many ran now.
+
+    Those that another command simulates meanwhile are left to it.
+    """
 
     told = {"effects": effects.shown, "effects_sha256": effects.sha256}
 
+    def look(code: str) -> SessionRow | None:
+        return prepared.store.do(lambda s: last_session(s, prepared.study_id, code))
+
     def start(index: int, code: str) -> int:
-        old = prepared.store.do(lambda s: last_session(s, prepared.study_id, code))
-        if old is None or old.kind != "bot":
-            return begin(prepared, code, "bot", None, "simulation", told=told)
-        return resume(prepared, code)[0] if old.status in ("running", "stopped") else -1
+        old = look(code)
+        try:
+            if old is None or old.kind != "bot":
+                return begin(prepared, code, "bot", None, "simulation", told=told)
+            return resume(prepared, code)[0] if old.status in OPEN else -1
+        except ExperimentError:
+            now = look(code)
+            if now is None or now.kind != "bot" or (now.status in OPEN and lease.elsewhere(now) is None):
+                raise
+            return -1  # another command began it, or was quicker
 
     return len(bots.simulate(prepared.store, start, prepared.config, effects, n, seed, progress))

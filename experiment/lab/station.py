@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import os
 import shutil
@@ -29,6 +30,10 @@ from experiment.signals import TriggerConfig
 RATE = 48000
 LOCKED = ("tastelab", "psychopy", "psychtoolbox")  # what a participant sees and hears depends on these
 FIRM = ("display", "database", "stimuli")  # without these there is no session, or not the study's
+NAMES = (
+    "python", "disk", "display", "sound", "screen", "refresh", "keyboard", "sleep", "fonts", "letters", "words", "triggers",
+    "database", "clock", "stimuli", "calibration", "versions", "retention",
+)  # fmt: skip
 WARM_UP = 5  # flips before a screen's rate is measured
 SLOWEST = 0.04  # s a flip
 DOCTOR_PATIENCE = 3.0  # s that the doctor waits for a lock that a running session would hold far shorter
@@ -330,13 +335,19 @@ def station_checks(
 
 
 def refuse(checks: Iterator[Check], overrides: list[str], say: Callable[[str], None]) -> list[str]:
-    """Raise at the first failed check that is not overridden; returns the overrides that were needed.
+    """Raise at the first failed check that is not overridden, or at a name that no check has; returns the overrides that were needed.
 
     Raises
     ------
     ExperimentError
         Names the check, what was found and the mend.
     """
+    may = sorted(set(NAMES) - set(FIRM))
+    for name in overrides:
+        if name not in NAMES:
+            near = difflib.get_close_matches(name, may, 1, 0.6)
+            known = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(may)}"
+            raise ExperimentError(f"--override {name!r}: no check is called so; {known}")
     used = []
     for check in checks:
         if check.state == "FAILED" and (check.check in FIRM or check.check not in overrides):

@@ -30,8 +30,14 @@ def at_home(host: str) -> bool:
         return host == "localhost"
 
 
-def serve(site: Site, host: str, port: int, lab: Callable[[str], dict[str, Any] | None] | None = None) -> None:
-    """Serve until Ctrl-C, or until the process is told to end.
+def serve(
+    site: Site,
+    host: str,
+    port: int,
+    lab: Callable[[str], dict[str, Any] | None] | None = None,
+    begun: Callable[[], None] | None = None,
+) -> None:
+    """Serve until Ctrl-C, or until the process is told to end; `begun` is called when the port is ours.
 
     Raises
     ------
@@ -60,6 +66,8 @@ def serve(site: Site, host: str, port: int, lab: Callable[[str], dict[str, Any] 
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
     )
+    if begun is not None:
+        begun()
     # Told to end (by a service manager), it ends as by Ctrl-C: what was made for it is deleted.
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:

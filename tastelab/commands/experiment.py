@@ -100,6 +100,9 @@ def _sit(
     loaded = read_study(place.study)
     if booth.trigger_port is not None and loaded.experiment.triggers is None:
         raise UserError(f"--trigger-port: {place.study} declares no [experiment.triggers]")
+    kind = "driven" if booth.driven else "pilot" if booth.pilot else "person"
+    if code is not None:
+        launch.allowed(loaded.experiment, code, kind, language, group)
     choose_for(loaded.experiment, booth.station, booth.display, booth.sound)
     folder = stimuli_folder(loaded, place.out)
     checks = station_checks(
@@ -116,7 +119,6 @@ def _sit(
         if resume is not None:
             session_id, chosen = launch.resume(ready, resume, overridden, booth.station, level)
         else:
-            kind = "driven" if booth.driven else "pilot" if booth.pilot else "person"
             session_id = launch.begin(
                 ready, str(code), kind, language, booth.station, level, overridden, group, told=used()
             )
@@ -346,15 +348,20 @@ def serve(
         site = Site(ready, own, kind, known, lambda: at_this_booth(store))
         try:
             entry = loaded.experiment.web
-            begin = {"open": known, "panel": f"{known}/?{entry.panel}=..."}.get(entry.entry)
-            say(
-                f"people begin at {begin}" if begin else "people begin by links of their own: tastelab experiment links"
-            )
             shown = (at_home(host) and url is None) if lab is None else lab
-            if shown:
-                say(f"the experimenter's page is {known}/lab; its key: {keyed(own, 'lab')}")
-            say("Ctrl-C ends it; what was answered is stored, and people go on when it is there again")
-            run_server(site, host, port, _day(store, loaded, own) if shown else None)
+            begin = {"open": known, "panel": f"{known}/?{entry.panel}=..."}.get(entry.entry)
+
+            def begun() -> None:
+                say(
+                    f"people begin at {begin}"
+                    if begin
+                    else "people begin by links of their own: tastelab experiment links"
+                )
+                if shown:
+                    say(f"the experimenter's page is {known}/lab; its key: {keyed(own, 'lab')}")
+                say("Ctrl-C ends it; what was answered is stored, and people go on when it is there again")
+
+            run_server(site, host, port, _day(store, loaded, own) if shown else None, begun)
         finally:
             site.close()
 

@@ -139,6 +139,47 @@ def test_going_on_says_what_there_is(booth: Prepared) -> None:
             launch.resume(booth, "A")
 
 
+def test_two_that_simulate_at_once_share_the_bots(booth: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at a bot and its session another command begins it, or ends it: that one's is not ours."""
+    begin, resume = launch.begin, launch.resume
+
+    def change(**values: Any) -> None:
+        with booth.store.transaction() as s:
+            s.execute(update(SessionRow).where(SessionRow.status == "running").values(**values))
+
+    def begun_there(prepared: Prepared, code: str, *given: Any, **named: Any) -> int:
+        if code.endswith("0"):
+            begin(prepared, code, *given, **named)
+            change(holder="elsewhere/1", alive_at=utc_now())
+        return begin(prepared, code, *given, **named)
+
+    monkeypatch.setattr(launch, "begin", begun_there)
+    assert launch.simulate(booth, load_effects(), 3, 5) == 2
+    with booth.store.transaction() as s:
+        rows = s.execute(select(Participant.code, SessionRow.status).join(SessionRow)).all()
+    assert {code: status for code, status in rows} == {
+        "bot-5-0000": "running", "bot-5-0001": "complete", "bot-5-0002": "complete"
+    }  # fmt: skip
+    assert launch.simulate(booth, load_effects(), 3, 5) == 0  # it runs there still
+    change(holder=None)
+
+    def ended_there(*given: Any, **named: Any) -> tuple[int, str]:
+        change(status="complete")
+        return resume(*given, **named)
+
+    monkeypatch.setattr(launch, "resume", ended_there)
+    assert launch.simulate(booth, load_effects(), 3, 5) == 0
+
+
+def test_what_else_keeps_a_bot_from_its_session_is_told(booth: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> int:
+        raise ExperimentError("the study is full")
+
+    monkeypatch.setattr(launch, "begin", full)
+    with pytest.raises(ExperimentError, match="is full"):
+        launch.simulate(booth, load_effects(), 1, 5)
+
+
 def test_bots_are_numbered_by_seed_and_not_run_twice(booth: Prepared) -> None:
     seen: list[tuple[int, int]] = []
     assert launch.simulate(booth, load_effects(), 3, 5, lambda done, of: seen.append((done, of))) == 3

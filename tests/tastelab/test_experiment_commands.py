@@ -54,6 +54,9 @@ def test_a_replay_shows_a_session_in_order(lived: Lived) -> None:
     [
         (["run"], "give either --code CODE (a new session) or --resume CODE (go on with one)"),
         (["run", "--code", "a", "--resume", "b"], "give either --code CODE"),
+        (["run", "--code", "Anna Rossi"], "'Anna Rossi' is not a code"),
+        (["run", "--code", "a", "--language", "fr"], "--language 'fr': this study declares en, it"),
+        (["run", "--code", "a", "--group", "old"], "--group 'old': this study has no groups"),
         (["import", "surveymonkey", "x.csv"], "format 'surveymonkey' is not known; there is: psytoolkit"),
         (["restore", "nowhere.db", "new.db"], "nowhere.db does not exist"),
     ],
@@ -62,6 +65,7 @@ def test_what_cannot_be_done_is_refused_in_one_line(
     lived: Lived, words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("experiment.lab.station.station_checks", lambda *_, **__: pytest.fail("checked first"))
     where = {"run": lived.where, "import": lived.answers}.get(words[0], [])
     said = call("experiment", *words, *where)
     assert (said.status, said.out) == (2, "")

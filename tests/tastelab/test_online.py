@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from experiment.web import links
+from experiment.web import links, serving
 from experiment.web.site import Site
 from tests.tastelab.conftest import Lived, call
+
+SERVE = serving.serve
 
 
 @pytest.fixture
@@ -18,7 +22,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """A server that ends at once; what it was given. Clips' files, which are nowhere, are not looked at."""
     found: list[dict[str, Any]] = []
 
-    def serve(site: Site, host: str, port: int, lab: Any) -> None:
+    def serve(site: Site, host: str, port: int, lab: Any, begun: Callable[[], None]) -> None:
+        begun()
         day = lab and {key: lab(key) for key in ("wrong", links.keyed(site.key, "lab"))}
         found.append({"url": site.url, "kind": site.kind, "host": host, "port": port, "day": day})
 
@@ -50,6 +55,19 @@ def test_a_study_is_served_on_this_computer_with_its_day(
     key = (tmp_path / "k").read_text().strip()
     assert links.keyed(bytes.fromhex(key), "lab") in said.out
     assert key not in said.out
+
+
+def test_nobody_is_sent_to_a_port_that_is_another_s(
+    mine: Lived, served: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiment.web.serving.serve", SERVE)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        said = call("experiment", "serve", "--port", str(port), "--server-key", tmp_path / "k", *mine.where)
+    assert (said.status, said.out) == (2, "")
+    assert f"--port {port}: " in said.err
 
 
 @pytest.mark.parametrize(

@@ -308,6 +308,17 @@ def test_what_failed_is_refused_unless_it_is_overridden_and_may_be() -> None:
             station.refuse(checks((firm, "FAILED")), [firm], said.append)
 
 
+def test_a_check_that_there_is_not_can_not_be_overridden() -> None:
+    with pytest.raises(ExperimentError, match=r"^--override 'sount': no check is called so; did you mean 'sound'\?$"):
+        station.refuse(iter(()), ["sount"], print)
+    with pytest.raises(ExperimentError, match=r"called so; there are: calibration, clock, disk, .*, words$") as caught:
+        station.refuse(iter(()), ["sound", "zz"], print)
+    assert not {"display", "database", "stimuli"} & set(re.findall(r"\w+", str(caught.value)))  # which can't be
+    assert station.refuse(iter(()), ["display", "sound"], print) == []
+    sources = [p.read_text(encoding="utf-8") for p in Path(station.__file__).parent.glob("*.py")]
+    assert set(station.NAMES) == {name for text in sources for name in re.findall(r'\bCheck\(\s*"(\w+)"', text)}
+
+
 def test_psychopy_is_the_version_that_is_pinned() -> None:
     assert station.check_versions(None, "s").found.startswith(f"tastelab {version('tastelab')}, psychopy 2026.2.5")
 
