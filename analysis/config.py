@@ -101,7 +101,8 @@ class AnalysisConfig(BaseModel):
     reference : str
         Reference set of the Fréchet Audio Distance: ``shipped`` or a directory of audio files.
     resamples : int
-        Bootstrap resamples and permutations.
+        Bootstrap resamples and permutations. Two are fewer, since each of theirs is a factor analysis anew: loadings have
+        intervals of 200 resamples, and groups are compared by 99 permutations.
     exclude : Exclude
         Who is left out.
     targets : path or None

@@ -51,9 +51,9 @@ class ConsentConfig(BaseModel):
     beyond: Words = {}
     retention: date | None = None
 
-    def empty(self) -> list[str]:
-        """What is not said, in words."""
-        return [words for name, words in FIELDS.items() if not getattr(self, name)]
+    def empty(self, generated: bool = True) -> list[str]:
+        """What is not said, in words; where no music is `generated` by the study's models, nobody is told that any was."""
+        return [words for name, words in FIELDS.items() if not getattr(self, name) and (generated or name != "music")]
 
     def lacking(self, language: str) -> str | None:
         """The first of the fields with words that has none in a language."""

@@ -138,7 +138,11 @@ def flow(data: StudyData, rules: dict[str, list[int]]) -> list[dict[str, Any]]:
     lose("with answers", int(rows[-1]["n"]) - answered, "ended before the first answer")
     for rule, who in rules.items():
         lose(f"after rule '{rule}'", len(who), "declared in the study file")
-    for task, frame in (("preference", data.preference), ("ratings", data.ratings)):
+    for task, frame in (
+        ("preference", data.preference),
+        ("ratings", data.ratings),
+        ("identification", data.identification),
+    ):
         if len(frame):
             n = int(frame["participant"].nunique())
             rows.append(

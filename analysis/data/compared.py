@@ -62,6 +62,13 @@ class Conditions:
         """Its music as a sentence speaks of it: ``the music of the fine-tuned model``, ``the film tracks``."""
         return f"the {self.spoken(name)}" if name in self.tracks else f"the music of the {self.spoken(name)}"
 
+    def of_a_taste(self, present: Iterable[str]) -> str:
+        """What a sentence calls music of these conditions that stands for a taste, by how it came to that."""
+        kinds = {name in self.tracks for name in present}
+        if kinds == {True}:
+            return "music made or chosen for a taste"
+        return "music prompted with, made or chosen for a taste" if True in kinds else "music prompted with a taste"
+
     def order(self, present: Iterable[str]) -> list[str]:
         """Those of the conditions that are there in their declared order; unknown ones after them, by name."""
         there = set(present)

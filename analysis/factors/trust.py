@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from analysis.data.frames import StudyData
 
 SALIENT = 0.4
+# Fewer than `[analysis] resamples`, since each of them is a factor analysis anew; its reference says these numbers.
 RESAMPLES = 200
 PERMUTATIONS = 99
 

@@ -290,8 +290,8 @@ def ranked(row: dict[str, Any], sides: Sides) -> str:
     return f"{place}, the answers lean to {leaning}: {apa(row)} ({sidedness(row)})."
 
 
-def own_words(rows: list[dict[str, Any]], alpha: float) -> str:
-    """For which tastes music calls up its own word more than other music does."""
+def own_words(rows: list[dict[str, Any]], alpha: float, whose: str = "music prompted with a taste") -> str:
+    """For which tastes music (`whose`: how it came to its taste) calls up its own word more than other music does."""
     known = [
         r for r in rows if not state_of(r).startswith(("not converged", "too few")) and finite(r.get("p_adjusted"))
     ]
@@ -299,7 +299,7 @@ def own_words(rows: list[dict[str, Any]], alpha: float) -> str:
     lost = sorted(str(r["prompt"]) for r in rows if r not in known)
     n = len(rows)
     named = ", ".join(found) or "none"
-    said = f"Music prompted with a taste calls up its own word more than other music for {named} of {n} taste{'s' * (n != 1)}"
+    said = f"{whose[0].upper()}{whose[1:]} calls up its own word more than other music for {named} of {n} taste{'s' * (n != 1)}"
     said += " (mixed models, one-sided, corrected)"
     return f"{said}; it {UNKNOWN} for {', '.join(lost)}." if lost else f"{said}."
 

@@ -30,7 +30,12 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     if data.ratings["prompt"].nunique() > 1:
         mixed = robust.ratings(data.ratings, config)
         if mixed["own_word"]:
-            said = Line(sentences.own_words(mixed["own_word"], config.alpha), "own_word")
+            said = Line(
+                sentences.own_words(
+                    mixed["own_word"], config.alpha, data.conditions.of_a_taste(set(data.ratings["model"]))
+                ),
+                "own_word",
+            )
             summary.append(said)
             out.text.append(said)
     out.figures = [figures.heat_map(data, drawn), figures.correlation(data, drawn)]

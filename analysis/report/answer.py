@@ -126,7 +126,12 @@ def is_it_the_taste(inputs: Inputs, tables: dict[str, Rows], mixed: Rows) -> lis
         on += rows_on("identification_accuracy", tables.get("identification_accuracy", []), shares)
         out.append(Line(sentences.named_when_asked(tests, shares, known.music(str(condition)), alpha), *on))
     if tables.get("own_word"):
-        out.append(Line(sentences.own_words(tables["own_word"], alpha), "own_word"))
+        out.append(
+            Line(
+                sentences.own_words(tables["own_word"], alpha, known.of_a_taste(set(inputs.data.ratings["model"]))),
+                "own_word",
+            )
+        )
     return out or ["Whether it is the taste that is heard was not asked in a way that this report tests."]
 
 
@@ -225,9 +230,10 @@ def of_ratings(inputs: Inputs, tables: dict[str, Rows]) -> list[str]:
     if tables.get("prompts_mixed"):
         out.append(told_apart(tables["prompts_mixed"], inputs.config.alpha))
     if inputs.config.targets is None:
+        own = bool(tables.get("own_word"))
         out.append(
-            'Whether music is rated as its maker meant it was not asked: with targets = "FILE" under [analysis] in the study file '
-            "the report answers that, too."
+            f"Whether music is rated as its maker meant it was {'asked of its own word alone, see below' if own else 'not asked'}: with "
+            f"""targets = "FILE" under [analysis] in the study file the report answers {"it over all words" if own else "that, too"}."""
         )
     return out
 

@@ -119,7 +119,7 @@ def check(
         tables[f"a_session{of}"] = [p.row() for p in met(loaded.stimuli, loaded.experiment, chosen, name, known)]
         tables[f"balance{of}"] = balance(loaded.stimuli, loaded.experiment, name, known)
     show("check", "study", None, tables, as_json, None, ONLY_JSON)
-    empty = loaded.experiment.consent.empty()
+    empty = loaded.experiment.consent.empty(generated=any(c.tracks is None for c in known))
     if empty:
         say(f"The consent does not say, in [experiment.consent]: {'; '.join(empty)}.", as_json)
     declared = declared_tests(loaded.stimuli, loaded.experiment, loaded.analysis, known)

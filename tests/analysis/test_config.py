@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from analysis.config import AnalysisConfig, Equivalence, Exclude, Hypothesis
+from analysis.factors import trust
 
 
 def test_what_holds_where_nothing_is_said() -> None:
@@ -20,6 +21,12 @@ def test_what_holds_where_nothing_is_said() -> None:
     }  # fmt: skip
     assert Hypothesis(taste="sweet").alternative == "greater"
     assert Equivalence(taste="sweet", bound=1).reason == ""
+
+
+def test_the_reference_says_which_numbers_of_resamples_are_others() -> None:
+    said = " ".join(str(AnalysisConfig.__doc__).split())
+    assert f"loadings have intervals of {trust.RESAMPLES} resamples" in said
+    assert f"groups are compared by {trust.PERMUTATIONS} permutations" in said
 
 
 @pytest.mark.parametrize(

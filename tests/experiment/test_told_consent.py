@@ -86,6 +86,10 @@ def test_nothing_is_said_of_what_is_empty(config: ExperimentConfig) -> None:
     some = ConsentConfig(approval="7", music="debriefed")
     assert some.paragraphs("it", words) == ["Approvazione etica: 7"]
     assert (len(config.consent.empty()), len(some.empty()), ConsentConfig(**ALL).empty()) == (7, 5, [])
+    # Of one's own tracks nobody asks whether a machine made them: the study file does not say it.
+    assert [x for x in config.consent.empty() if x not in config.consent.empty(generated=False)] == [
+        'whether people are told that machines made the music, or debriefed (music = "told" or "debriefed")'
+    ]
     assert [x.split("(")[1].split(" ")[0].rstrip(")") for x in some.empty()] == [
         "controller",
         "payment",

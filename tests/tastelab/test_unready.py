@@ -47,6 +47,15 @@ def test_texts_that_nobody_translated_are_told_until_they_are(begun: Path) -> No
     assert "Not translated" not in checked(begun).out
 
 
+def test_nobody_is_asked_whether_machines_made_ones_own_tracks(begun: Path, tmp_path: Path) -> None:
+    assert "The consent does not say" in checked(begun).out
+    assert "machines made" not in checked(begun).out
+    assert call("init", tmp_path / "s", "--kind", "generated").status == 0
+    text = (tmp_path / "s" / "study.toml").read_text(encoding="utf-8")
+    (tmp_path / "s" / "study.toml").write_text(text.replace('music = "told"', "#"), encoding="utf-8")
+    assert "machines made" in checked(tmp_path / "s").out
+
+
 def test_tracks_that_are_not_there_are_told(begun: Path) -> None:
     assert "are not there yet" not in checked(begun).out
     (begun.parent / "music").rename(begun.parent / "elsewhere")

@@ -212,6 +212,10 @@ def test_declared_rules_leave_out_once_and_the_flow_adds_up() -> None:
     ]  # fmt: skip
     part = replace(data, ratings=data.ratings[data.ratings["participant"] > 9], preference=data.preference.iloc[:0])
     assert [(r["step"], r["n"], r["lost"]) for r in flow(part, left)][7:] == [("analysed: ratings", 51, 6)]
+    named = pd.DataFrame({"participant": [10, 10, 11], "condition": "m", "asked": "sour", "answered": "sour"})
+    assert [(r["step"], r["n"], r["lost"]) for r in flow(replace(part, identification=named), left)][7:] == [
+        ("analysed: ratings", 51, 6), ("analysed: identification", 2, 55),
+    ]  # fmt: skip
     for before, after in pairwise(rows):
         if not after["step"].startswith("analysed"):
             assert before["n"] - after["lost"] == after["n"]

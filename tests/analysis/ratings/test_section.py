@@ -44,6 +44,14 @@ def test_headline_names_the_tastes_whose_corrected_test_is_under_alpha(
     assert summary == [f"Music prompted with a taste calls up its own word more than other music {named_}{lost}."]
     assert made is not None
     assert made.text == summary
+    tracks = replace(answers().conditions, tracks=tuple(answers().conditions.names))
+    given: list[str] = []
+    with sketched():
+        section(inputs(tmp_path, config=AnalysisConfig(alpha=alpha), data=replace(answers(), conditions=tracks)), given)
+    assert given == [f"Music made or chosen for a taste calls up its own word more than other music {named_}{lost}."]
+    some = replace(tracks, tracks=("film",))
+    assert some.of_a_taste({"film", "base"}) == "music prompted with, made or chosen for a taste"
+    assert some.of_a_taste({"base"}) == "music prompted with a taste"
     tables_ = {t.name: t for t in made.tables}
     assert tables_["own_word"].rows[0]["difference"] == 0.5
     assert "effect" not in tables_["own_word"].rows[0]

@@ -54,6 +54,12 @@ def test_rated_music_has_an_answer_and_no_sentence_denies_its_tests(tmp_path: Pa
         'Whether music is rated as its maker meant it was not asked: with targets = "FILE" under [analysis] in the study file the report '
         "answers that, too.",
     ]
+    own = [{"prompt": "sour", "p": 0.01, "p_adjusted": 0.01, "effect": 1.0, "state": "ok", "alternative": "greater"}]
+    below = said(tmp_path, rated(icc(), prompts(), Table("own_word", "Own words", own)))
+    assert below["Answer"][-1] == (
+        'Whether music is rated as its maker meant it was asked of its own word alone, see below: with targets = "FILE" under [analysis] '
+        "in the study file the report answers it over all words."
+    )
     assert found["Could have found"] == [
         "The study file declares no test before the data, so that no smallest difference is told; other tests stand below, under "
         "“Every adjective and prompt (exploratory)”."
