@@ -203,9 +203,7 @@ class Trace:
     def answers(self, reach: Reach) -> list[dict[str, Any]]:
         """The answers behind a number, one row each."""
         columns = self.pools.columns
-        return [
-            {"person" if c == "participant" else c: columns[c][k] for c in columns} for k in sorted(reach.answers)
-        ]
+        return [{"person" if c == "participant" else c: columns[c][k] for c in columns} for k in sorted(reach.answers)]
 
 
 def _word(column: str, value: Any) -> bool:

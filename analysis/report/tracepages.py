@@ -132,7 +132,8 @@ class Pages:
     def _reach(self, reach: Reach) -> str:
         clips = ", ".join(f'<a href="{CLIPS}.html#{escape(c)}">{escape(c)}</a>' for c in sorted(reach.clips))
         people = "; ".join(
-            f'<a href="{self._page_of[p]}.html#person-{p}">{p}</a>' + (f": {', '.join(map(str, trials))}" if trials else "")
+            f'<a href="{self._page_of[p]}.html#person-{p}">{p}</a>'
+            + (f": {', '.join(map(str, trials))}" if trials else "")
             for p, trials in self.trace.people(reach).items()
         )
         return (f"<p class=small>Clips: {clips}.</p>" if clips else "") + (
