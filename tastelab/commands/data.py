@@ -111,12 +111,17 @@ def export(
 ) -> None:
     """Write answers for others: no codes, no special categories, no free text, ages in bands."""
     from experiment.data.exports.write import export as run_export
+    from experiment.data.queries import status_rows
     from experiment.tasks.own import Free
 
     loaded = read_study(place.study)
     with open_store(place.db, new=False) as store:
         path, data = run_export(store, loaded.name, format, place.out / loaded.name / "export", free_text)
+        bots = {row["participant"] for row in status_rows(store, loaded.name) if row["kind"] == "bot"}
     say(f"{data.answers} answers of {data.participants} participants in {path}")
+    if bots:
+        who = "all of them are" if len(bots) == data.participants else f"{len(bots)} of them are"
+        say(f"SIMULATED: {who} no people; the column 'kind' says so in each row")
     if free_text:
         say("free text is among them: read it before anybody else does, and take out what tells who somebody is")
     elif any(isinstance(item, Free) for task in loaded.experiment.sequence() for item in getattr(task, "items", ())):

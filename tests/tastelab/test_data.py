@@ -164,6 +164,16 @@ def test_an_export_says_how_much_and_warns_of_few(mine: Lived) -> None:
     # 24 people; of 36 answers each, 3 of special categories stay behind.
     assert f"{24 * 33} answers of 24 participants in {mine.out / 'small' / 'export' / 'psychds'}" in said.out
     assert "before publishing" not in said.out  # they are bots
+    assert said.out.splitlines()[1] == "SIMULATED: all of them are no people; the column 'kind' says so in each row"
+    with contextlib.closing(sqlite3.connect(mine.folder / "participants.db")) as db:
+        db.execute("update session set kind = 'person' where id < 4")
+        db.commit()
+    said = call("experiment", "export", "--format", "psychds", *mine.where)
+    assert said.out.splitlines()[1] == f"SIMULATED: {24 - 3} of them are no people; the column 'kind' says so in each row"
+    with contextlib.closing(sqlite3.connect(mine.folder / "participants.db")) as db:
+        db.execute("update session set kind = 'person'")
+        db.commit()
+    assert "SIMULATED" not in call("experiment", "export", "--format", "psychds", *mine.where).out
     assert "bot-1-" not in exports(mine)
     said = call("experiment", "export", "--format", "xml", *mine.where)
     assert (said.status, "csv, psychds, bids, psychopy" in said.err) == (2, True)
