@@ -26,7 +26,7 @@ def test_what_changed_is_told_and_nothing_else(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setitem(freshness.MEASURES, "keys", ("models",))
     (tmp_path / "models").mkdir()
-    for name in ("models/a.py", "models/b.py", "other.py"):
+    for name in ("models/a.py", "models/b.py", "models/README.md", "other.py"):
         (tmp_path / name).write_text("1\n")
     git("init", "-q")
     git("add", ".")
@@ -44,6 +44,7 @@ def test_what_changed_is_told_and_nothing_else(tmp_path: Path, monkeypatch: pyte
     assert told({"measured": {"commit": commit, "minutes": 3.5}}) == ""
     assert freshness.minutes("keys", tmp_path) == 3.5
     (tmp_path / "other.py").write_text("2\n")
+    (tmp_path / "models" / "README.md").write_text("2\n")
     assert told({"measured": {"commit": commit}}) == ""
     (tmp_path / "models" / "b.py").write_text("2\n")
     assert told({"measured": {"commit": commit}}) == f"models/b.py changed since {commit[:7]}"
