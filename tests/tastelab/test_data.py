@@ -169,7 +169,9 @@ def test_an_export_says_how_much_and_warns_of_few(mine: Lived) -> None:
         db.execute("update session set kind = 'person' where id < 4")
         db.commit()
     said = call("experiment", "export", "--format", "psychds", *mine.where)
-    assert said.out.splitlines()[1] == f"SIMULATED: {24 - 3} of them are no people; the column 'kind' says so in each row"
+    assert (
+        said.out.splitlines()[1] == f"SIMULATED: {24 - 3} of them are no people; the column 'kind' says so in each row"
+    )
     with contextlib.closing(sqlite3.connect(mine.folder / "participants.db")) as db:
         db.execute("update session set kind = 'person'")
         db.commit()
