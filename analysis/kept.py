@@ -95,7 +95,7 @@ class KeptStep:
             self.kept.put(self._of[name], self._made(name))
 
     def _made(self, name: str) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError  # each step makes units of its own kind
 
     def gather(self) -> None:
         """Each lies where it is looked for."""

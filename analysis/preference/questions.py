@@ -51,7 +51,7 @@ class Bound:
     role: str = DECLARED
 
 
-def overall(config: AnalysisConfig) -> str:
+def direction(config: AnalysisConfig) -> str:
     """The alternative of the test over all tastes: the declared one, else what all declared tastes share, else either direction."""
     declared = {h.taste: h.alternative for h in config.hypotheses}
     shared = {alternative for taste, alternative in declared.items() if taste != "all"}
@@ -61,7 +61,7 @@ def overall(config: AnalysisConfig) -> str:
 def questions(tastes: Iterable[str], config: AnalysisConfig, pair: str = "") -> list[Question]:
     """The overall question, then one a taste in alphabetical order; a taste without a declared direction is asked both ways."""
     declared = {h.taste: h.alternative for h in config.hypotheses}
-    return [Question("all", overall(config), DECLARED, pair)] + [
+    return [Question("all", direction(config), DECLARED, pair)] + [
         Question(t, declared.get(t, "two-sided"), DECLARED if t in declared else EXPLORATORY, pair)
         for t in sorted(set(tastes))
     ]
@@ -81,7 +81,7 @@ def asked_of(tastes: Mapping[str, Iterable[str]], config: AnalysisConfig) -> lis
 
 def declared_words(config: AnalysisConfig, pairs: int) -> list[str]:
     """What a study file declares of so many pairs of conditions, in words; over all tastes a test is declared of any pair."""
-    out = [f"all tastes together ({overall(config)})"] if pairs else []
+    out = [f"all tastes together ({direction(config)})"] if pairs else []
     out += [f"{h.taste} ({h.alternative})" for h in config.hypotheses if h.taste != "all"]
     out += [f"{b.taste} within ±{b.bound:g}" for b in config.equivalence]
     return out + ([f"each of them of {pairs} pairs of conditions"] if pairs > 1 else [])
