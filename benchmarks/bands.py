@@ -19,6 +19,7 @@ from benchmarks.nano import RATE, SECONDS, WORK, interval, mean_interval, read
 from benchmarks.pulse import BATCH, held_out
 
 BANDS = 40  # a contrast
+MORE = {"harmony": 100, "mode": 100}  # of what differs least
 CONTRAST_SECONDS = 10.0
 LEARNED_FROM = 60  # rendered clips a side, for the classifiers of instruments
 SEED = 44
@@ -26,6 +27,8 @@ CONTRASTS: dict[str, tuple[str, Any, Any, str]] = {
     "staccato - legato: gaps": ("articulation", "staccato", "legato", "gaps"),
     "dissonant - consonant: roughness": ("harmony", "dissonant", "consonant", "roughness"),
     "major - minor: mode": ("mode", "major", "minor", "mode"),
+    "dissonant - consonant: intervals of the notes heard": ("harmony", "dissonant", "consonant", "dissonance heard"),
+    "major - minor: mode of the notes heard": ("mode", "major", "minor", "mode heard"),
     "loud - soft: level": ("dynamics", "loud", "soft", "level"),
     "high - low: pitch height": ("register", "high", "low", "pitch_height"),
     "high - low: centroid": ("register", "high", "low", "centroid"),
@@ -124,19 +127,24 @@ def through_codec(clips: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def contrasts(
-    model: Any, n: int = BANDS, sampling: Any = None, kinds: Sequence[str] = tuple(CONTRASTS)
+    model: Any, bands: int | None = None, sampling: Any = None, kinds: Sequence[str] = tuple(CONTRASTS)
 ) -> dict[str, Any]:
-    """Standardised differences of what is measured where one attribute is asked for and where its opposite is."""
+    """Standardised differences of what is measured where one attribute is asked for and where its opposite is.
+
+    Of `bands` bands each, or of `BANDS` and where little differs `MORE`.
+    """
+    from benchmarks import chords
     from stimuli.features import acoustic_features
 
     out: dict[str, Any] = {}
     known: dict[tuple[str, Any], dict[str, list[np.ndarray]]] = {}
     for name in kinds:
         attribute, one, other, feature = CONTRASTS[name]
+        n = bands or MORE.get(attribute, BANDS)
         for value in (one, other):
             if (attribute, value) not in known:
-                bands = [band_of(k, attribute, value) for k in range(n)]
-                clips = generate(model, [prompt(b, k) for k, b in enumerate(bands)], CONTRAST_SECONDS, 6000, sampling)
+                prompts = [prompt(band_of(k, attribute, value), k) for k in range(n)]
+                clips = generate(model, prompts, CONTRAST_SECONDS, 6000, sampling)
                 played = [rendered(k, attribute, value) for k in range(n)]
                 known[attribute, value] = {
                     "generated": clips,
@@ -145,6 +153,10 @@ def contrasts(
                 }
         if feature == "classifier":
             measure = told_apart(one, other)
+        elif feature in chords.MEASURES:
+
+            def measure(clip: np.ndarray, feature: str = feature) -> float:
+                return chords.MEASURES[feature](chords.heard_notes(clip))
         elif feature == "level":
 
             def measure(clip: np.ndarray) -> float:

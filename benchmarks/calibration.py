@@ -172,18 +172,10 @@ def _counts(
 COUNTS = ROOT / "docs" / "evidence" / "calibration.counts.json"
 
 
-def _counted(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return found
-
-
-def calibration_cells(studies: int = STUDIES, path: Path = COUNTS, folder: Path = FOLDER) -> Cells:
-    """The batches of all cells that are not counted yet, a unit each."""
-    counted = _counted(path)
+def calibration_cells(studies: int = STUDIES, folder: Path = FOLDER) -> Cells:
+    """The batches of all cells, a unit each; kept under the code that they measure."""
     units = [
-        f"{name}: {number}"
-        for name, cell in CELLS.items()
-        for number in range(counted.get(name, {}).get("batches", 0), -(-studies * _times(cell) // AT_ONCE))
+        f"{name}: {number}" for name, cell in CELLS.items() for number in range(-(-studies * _times(cell) // AT_ONCE))
     ]
     return Cells("calibration", units, simulated, [], "benchmarks/calibration.py", folder)
 
@@ -197,27 +189,25 @@ def simulated(unit: str) -> dict[str, dict[str, int]]:
 def calibration(
     studies: int = STUDIES, path: Path | None = None, cells: list[str] | None = None, folder: Path = FOLDER
 ) -> dict[str, Any]:
-    """Every cell, or some, up to `studies`, in batches that are kept: what was interrupted goes on where it was."""
+    """Every cell, or some, up to `studies`, in batches that are kept: what was interrupted goes on where it was.
+
+    Only what today's code made is gone on with; counts are written at the end.
+    """
     from scipy.stats import binomtest
 
-    kept_in = path or COUNTS
-    kept = _counted(kept_in)
-    shared = calibration_cells(studies, kept_in, folder)  # batches may have been made in shares
-    while True:
-        # The cell with the fewest studies is next, so that a run of any length says something of every cell.
-        name = min(cells or CELLS, key=lambda k: kept.get(k, {}).get("batches", 0) / _times(CELLS[k]))
-        done = kept.setdefault(name, {"batches": 0, "states": {}})
-        if done["batches"] * AT_ONCE >= studies * _times(CELLS[name]):
-            break
-        for state, counts in shared.found(f"{name}: {done['batches']}").items():
-            mine = done["states"].setdefault(state, {})
-            for key, k in counts.items():
-                mine[key] = mine.get(key, 0) + k
-        done["batches"] += 1
-        partial = kept_in.with_suffix(".partial")
-        partial.write_text(json.dumps(kept, indent=1) + "\n")
-        partial.replace(kept_in)
-        print(f"{name}: {done['batches'] * AT_ONCE} studies", flush=True)
+    shared = calibration_cells(studies, folder)  # batches may have been made in shares
+    kept: dict[str, Any] = {}
+    for name in cells or CELLS:
+        done = kept[name] = {"batches": -(-studies * _times(CELLS[name]) // AT_ONCE), "states": {}}
+        for number in range(done["batches"]):
+            for state, counts in shared.found(f"{name}: {number}").items():
+                mine = done["states"].setdefault(state, {})
+                for key, k in counts.items():
+                    mine[key] = mine.get(key, 0) + k
+            print(f"{name}: {(number + 1) * AT_ONCE} studies", flush=True)
+    counted = (path or COUNTS).with_suffix(".partial")
+    counted.write_text(json.dumps(kept, indent=1) + "\n")
+    counted.replace(path or COUNTS)
     rows = []
     for name, done in kept.items():
         for state, counts in done["states"].items():

@@ -118,12 +118,17 @@ STEPS = 700  # through the language model, each
 
 
 def captioner_of(name: str, seed: int, **switches: Any) -> Path:
-    """Directory of a captioner trained for the ablation: on 1,600 clips, by the recipe of nano but shorter; goes on where it was."""
+    """Directory of a captioner trained for the ablation: on 1,600 clips, by the recipe of nano but shorter; goes on where it was.
+
+    Kept by the code of the captioner: of other code it is trained anew.
+    """
+    from analysis.kept import made_by
     from models.sonicverse.nano.captioner import NANO
     from models.sonicverse.nano.train import save_projector, train_projector
     from stimuli.dataset.build import build_base
 
-    folder = TRAINED / f"captioner-{name}-s{seed}"
+    code = made_by("models/sonicverse/nano", "models/sonicverse/projector.py", "models/loop.py")[0][:12]
+    folder = TRAINED / f"captioner-{name}-s{seed}-{code}"
     if (folder / "model.safetensors").exists():
         return folder
     corpus = WORK / "train"

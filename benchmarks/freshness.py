@@ -42,7 +42,7 @@ AT_A_LINK = ("experiment/web", "experiment/answering.py", "experiment/steps.py",
 # What each measurement is about; what else changes, changes nothing of it.
 MEASURES: dict[str, tuple[str, ...]] = {
     "pulse": (*MUSIC, "models/tempo.py", "benchmarks/pulse.py", "benchmarks/tempo.py"),
-    "bands": (*MUSIC, "stimuli/features.py", "stimuli/dataset", "benchmarks/bands.py"),
+    "bands": (*MUSIC, "stimuli/features.py", "stimuli/dataset", "benchmarks/bands.py", "benchmarks/chords.py"),
     "music": (*MUSIC, "analysis/sound/fad.py", "models/embeddings/yamnet.py"),
     "prompts": (*MUSIC, "stimuli/features.py"),
     "asked": (*MUSIC, "stimuli/features.py"),

@@ -56,16 +56,17 @@ def read(row: dict[str, Any]) -> np.ndarray:
 
 
 def generated(model: str, prompts: list[str], seconds: float, seeds: list[int]) -> list[np.ndarray]:
-    """Mono clips of a model, a prompt each; kept under their hash, so that an interrupted run goes on."""
+    """Mono clips of a model, a prompt each; kept under what they depend on, the code too, so that an interrupted run goes on."""
     import hashlib
     from dataclasses import asdict
 
+    from analysis.kept import made_by
     from models.musicgen.generate import Sampling, generator_sha256, load_generator
 
     out: list[np.ndarray] = []
     for start in range(0, len(prompts), 16):
         batch, own = prompts[start : start + 16], seeds[start : start + 16]
-        key = json.dumps([generator_sha256(model), batch, own, seconds, asdict(Sampling())])
+        key = json.dumps([generator_sha256(model), batch, own, seconds, asdict(Sampling()), made_by("models/musicgen")])
         path = WORK / "clips" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

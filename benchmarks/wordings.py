@@ -171,12 +171,14 @@ class Recorded:
 
 def wordings(n: int = N) -> dict[str, Any]:
     """Wordings of 300 sets: how many are true, how many of these are kept, what is kept that is invented, and for how many sets one is."""
+    from analysis.kept import made_by
     from models.sonicverse.pieces.wording import AGAIN, ASK, faithful, open_writer, said_in
 
     captions = [caption for caption, _ in told(n)]
     writer = open_writer("smollm2")
     WORK.mkdir(parents=True, exist_ok=True)
-    kept = WORK / "wordings.jsonl"
+    code = made_by("models/sonicverse/llm.py", "models/sonicverse/pieces/wording.py", "benchmarks/wordings.py")
+    kept = WORK / f"wordings-{code[0][:12]}.jsonl"
     first = written(writer, [ASK + c for c in captions], kept)
     failed = [c for c, t in zip(captions, first, strict=True) if not faithful(said_in(t), c)]
     second = dict(zip(failed, written(writer, [AGAIN + c for c in failed], kept), strict=True))

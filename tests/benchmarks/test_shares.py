@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import calibration, shares, studies
+from benchmarks import calibration, cells, shares, studies
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_cell_that_fails_is_told_and_the_rest_is_made(
     assert "--executor 'pbs' is not known" in capsys.readouterr().err
 
 
-def test_batches_that_were_made_in_shares_are_counted_and_those_that_are_counted_are_no_units(
+def test_batches_that_were_made_in_shares_are_counted_and_of_other_code_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worked: list[str] = []
@@ -75,13 +75,17 @@ def test_batches_that_were_made_in_shares_are_counted_and_those_that_are_counted
     monkeypatch.setattr(calibration, "simulated", counts)
     monkeypatch.setattr(calibration, "FEW", 1)
     cell, path = "people 0, clips 0.8", tmp_path / "counts.json"
-    path.write_text(json.dumps({cell: {"batches": 1, "states": {"all": {"studies": 250, "overall_found": 40}}}}))
-    step = calibration.calibration_cells(1000, path, tmp_path)
+    # What stands there was counted by nobody knows which code.
+    path.write_text(json.dumps({cell: {"batches": 4, "states": {"all": {"studies": 1000, "overall_found": 999}}}}))
+    step = calibration.calibration_cells(1000, tmp_path)
     own = [u.name for u in step.units() if u.name.startswith(f"{cell}: ")]
-    assert own == [f"{cell}: {n}" for n in (1, 2, 3)]
-    assert f"{next(iter(calibration.CELLS))}: 0" in {u.name for u in step.units()}
+    assert own == [f"{cell}: {n}" for n in (0, 1, 2, 3)]
     assert len([u for u in step.units() if u.name.startswith("people 0, clips 0.4: ")]) == 4 * calibration.MORE
-    assert step.found(own[1])["all"]["overall_found"] == 3
+    assert step.found(own[2])["all"]["overall_found"] == 3
     (row,) = calibration.calibration(1000, path, [cell], tmp_path)["rows"]
-    assert worked == [own[1], own[0], own[2]]
-    assert (row["studies"], row["share"]) == (1000, pytest.approx((40 + 2 + 3 + 4) / 1000))
+    assert worked == [own[2], own[0], own[1], own[3]]
+    assert (row["studies"], row["share"]) == (1000, pytest.approx((1 + 2 + 3 + 4) / 1000))
+    assert json.loads(path.read_text())[cell]["states"]["all"] == {"studies": 1000, "overall_found": 10}
+    monkeypatch.setattr(cells, "made_by", lambda *_: ["other code"])
+    calibration.calibration(1000, path, [cell], tmp_path)
+    assert worked[4:] == own
