@@ -178,6 +178,24 @@ def test_what_was_chosen_before_the_data_stands_on_nothing() -> None:
     assert len(pools().reach(source, {"alpha": 0.05}, "p").answers) == PEOPLE * 4
 
 
+def test_the_papers_correlations_stand_on_clips_that_were_rated_whole() -> None:
+    """Person 2 left one word of a clip out and finished: the clip's other words are in the paper's means, in no correlation of clips."""
+    ratings = data().ratings
+    own = ratings[ratings["participant"] == 2]
+    trial, word = own.iloc[0][["trial", "adjective"]]
+    ratings = ratings.drop(own.index[0])
+    found = pools(ratings=ratings)
+    of_clip = found.answers[
+        (found.answers["task"] == "ratings") & (found.answers["participant"] == 2) & (found.answers["trial"] == trial)
+    ]
+    words = sorted(ratings["adjective"].unique())
+    assert len(of_clip) == len(words) - 1
+    assert word not in set(of_clip["item"])
+    every = frozenset(found.answers.index[found.answers["task"] == "ratings"])
+    assert found.reach(Source("", ("rated",)), {}, "n").answers == every
+    assert found.reach(Source("", ("correlated",)), {}, "r").answers == every - frozenset(of_clip.index)
+
+
 def test_a_corrected_p_stands_on_its_whole_family(traced: Trace) -> None:
     """A taste's own word is tested on the ratings of that word; its correction is over all of them."""
     rows = {n.column: traced.behind(n) for n in traced.numbers.values() if n.table == "own_word" and n.row == 0}
