@@ -31,11 +31,15 @@ def indices(data: StudyData) -> pd.DataFrame:
     out = pd.DataFrame(index=pd.Index(data.people["participant"], name="participant"))
     ratings = data.ratings.dropna(subset=["value"]).sort_values(["participant", "trial"], kind="stable")
     grouped = ratings.groupby("participant", sort=False)["value"]
-    out["long_string"] = grouped.agg(lambda v: _longest_run(v.to_numpy()) / len(v))
+    # One answer alone is no run: it would be the longest there can be of whoever rated once.
+    out["long_string"] = grouped.agg(lambda v: _longest_run(v.to_numpy()) / len(v) if len(v) > 1 else np.nan)
     out["spread"] = grouped.std()
     out["distance_p"] = _distance(ratings)
-    times = pd.concat([data.preference[["participant", "response_time"]], ratings[["participant", "response_time"]]])
-    out["seconds"] = times.dropna().groupby("participant")["response_time"].median()
+    timed = [f[["participant", "response_time"]] for f in (data.preference, ratings, data.identification) if len(f)]
+    if timed:
+        out["seconds"] = pd.concat(timed).dropna().astype(float).groupby("participant")["response_time"].median()
+    else:
+        out["seconds"] = np.nan
     return out.reset_index()
 
 
@@ -58,8 +62,13 @@ def _distance(ratings: pd.DataFrame) -> pd.Series:
     if len(wide) < 3 * wide.shape[1]:
         return pd.Series(dtype=float)
     x = wide.to_numpy(float) - wide.to_numpy(float).mean(axis=0)
-    d = np.einsum("ij,jk,ik->i", x, np.linalg.pinv(np.cov(x, rowvar=False)), x)
-    return pd.Series(chi2.sf(d, wide.shape[1]), index=wide.index)
+    covariance = np.atleast_2d(np.cov(x, rowvar=False))
+    # An item that never varies, or follows from others, adds nothing: neither distance nor a degree of freedom.
+    rank = int(np.linalg.matrix_rank(covariance, rtol=1e-10, hermitian=True))
+    if not rank:
+        return pd.Series(dtype=float)
+    d = np.einsum("ij,jk,ik->i", x, np.linalg.pinv(covariance, rtol=1e-10, hermitian=True), x)
+    return pd.Series(chi2.sf(d, rank), index=wide.index)
 
 
 def marked(table: pd.DataFrame, rules: Exclude) -> pd.DataFrame:

@@ -66,6 +66,7 @@ AGAINST = "analysis.agreement.agreement:against"
 WHOLE = "clips that were rated on every adjective"
 PEOPLE = ("people",)
 COMPARED, RATED, COMPLETE, NAMED = ("preference",), ("ratings",), ("complete",), ("identification",)
+EVERY = COMPARED + RATED + NAMED
 TARGETS = "mean ratings of the tracks that have a target; single answers give the spread"
 CHOICES = "answers that name none of the tastes are passed over"
 BOTH = ("condition", "taste")
@@ -75,10 +76,10 @@ SOURCES: dict[str, Source] = {
         "analysis.data.careless:flow", ("everybody",), note="sessions that left no answer are counted, and nobody is behind them here"
     ),
     "demographics": Source("analysis.data.frames:demographics", ("everybody",), note=UNSAID),
-    "careless": Source("analysis.data.careless:analyse", ("preference", "ratings"), note="whom a sign marks is not told"),
+    "careless": Source("analysis.data.careless:analyse", EVERY, note="whom a sign marks is not told"),
     "repeats": Source("analysis.agreement.repeats:reliability", ("repeats",), ("item",)),
     "without_marked": Source(
-        "analysis.preference.sensitivity:with_and_without", ("preference", "ratings"), note="who is marked follows from all answers"
+        "analysis.preference.sensitivity:with_and_without", EVERY, note="who is marked follows from all answers"
     ),
     "preference_mixed": Source(ROBUST, COMPARED, counted=COUNT, note=JOINT),
     "preference_equivalence": Source(ROBUST, COMPARED, counted=COUNT, settings=("bound",), note=JOINT),

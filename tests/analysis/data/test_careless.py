@@ -13,6 +13,8 @@ from analysis.data.careless import analyse, apply, flow, indices, marked
 from analysis.data.frames import StudyData
 from analysis.preference.sensitivity import with_and_without
 
+# R: five people of `study`, see where it is used.
+ONE = [0.930958258478944, 0.340573930063529, 0.002426382985416, 0.930958258478944, 0.930958258478944]
 ADJECTIVES = ("sweet", "sour", "happy", "sad", "hot")
 
 
@@ -78,6 +80,47 @@ def test_indices_are_those_of_r() -> None:
     assert table["long_string"].tolist() == pytest.approx([1, 3 / 15, 2 / 15, 3 / 15, 4 / 15])
     # Five choices and fifteen ratings each: of 3.0 and 2.5 s, the second person's of 0.1 and 0.2 s.
     assert table["seconds"].tolist() == [2.5, 0.2, 2.5, 2.5, 2.5]
+
+
+def test_an_item_that_follows_from_others_or_never_varies_changes_no_distance() -> None:
+    """As R has them without it (above): what is not there twice is not counted twice."""
+    data = study()
+    again = data.ratings[data.ratings["adjective"] == "hot"].assign(adjective="warm")
+    flat = again.assign(adjective="loud", value=3.0)
+    whole = replace(data, ratings=pd.concat([data.ratings, again, flat]))
+    assert indices(whole)["distance_p"].tolist() == pytest.approx(indices(data)["distance_p"].tolist(), rel=1e-8)
+
+
+def test_one_adjective_has_distances_too_and_answers_that_never_vary_have_none() -> None:
+    """R 4.2.2, v as above of the happy clips alone: pchisq(as.vector(scale(tapply(v, participant, mean)))^2, 1,
+    lower.tail = FALSE); participants 1, 2, 3, 7, 60."""
+    data = study()
+    one = data.ratings[data.ratings["adjective"] == "happy"]
+    found = indices(replace(data, ratings=one)).set_index("participant")["distance_p"]
+    assert found.loc[[1, 2, 3, 7, 60]].tolist() == pytest.approx(ONE, rel=1e-8)
+    assert indices(replace(data, ratings=one.assign(value=3.0)))["distance_p"].isna().all()
+
+
+def test_who_rated_once_gave_no_run_of_answers() -> None:
+    """A run of one is all that one answer can be: nobody is left out for it."""
+    data = study()
+    once = replace(data, ratings=data.ratings.drop_duplicates("participant"))
+    assert indices(once)["long_string"].isna().all()
+    assert analyse(once, Exclude())["careless"][0]["marked"] == 0
+    assert apply(once, Exclude(long_string=0.8))[1] == {"long_string": []}
+
+
+def test_naming_has_times_of_answers_too() -> None:
+    """Else a declared limit would leave out nobody in a study that asks for names of tastes alone."""
+    data = study()
+    named = pd.DataFrame(
+        [(p, 9, 0.2 if p == 7 else 4.0) for p in range(1, 61)], columns=["participant", "trial", "response_time"]
+    )
+    alone = replace(data, identification=named, ratings=data.ratings.iloc[:0], preference=data.preference.iloc[:0])
+    assert indices(alone).set_index("participant").loc[[1, 7], "seconds"].tolist() == [4.0, 0.2]
+    assert apply(alone, Exclude(seconds=0.6))[1] == {"seconds": [7]}
+    silent = replace(alone, identification=named.iloc[:0])
+    assert indices(silent)["seconds"].isna().all()
 
 
 def test_runs_go_by_the_order_in_which_the_answers_were_given() -> None:
