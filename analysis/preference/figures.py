@@ -123,12 +123,14 @@ def preference(data: StudyData, folder: Path) -> Drawn:
     return save(figure, folder, "preference", "Scores by taste", caption, data.label)
 
 
-def qq(data: StudyData, folder: Path) -> Drawn:
-    """Normal quantile plot of all scores."""
+def qq(data: StudyData, folder: Path) -> Drawn | None:
+    """Normal quantile plot of all scores; None where all are the same, which are those of no distribution."""
     import pingouin
     from matplotlib import pyplot as plt
 
     scores = data.preference["score"].dropna().to_numpy(float)
+    if len(set(scores.tolist())) < 2:
+        return None
     figure, axis = plt.subplots(figsize=(4.6, 4.4))
     pingouin.qqplot(scores, dist="norm", confidence=0.95, ax=axis, square=False, s=14, color=BLUE)
     for line in axis.lines:

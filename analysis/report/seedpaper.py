@@ -47,7 +47,8 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         for k, row in enumerate(found["tests"]):
             row["apa"] = sentences.apa(row) if row["p"] is not None else ""
             out.text.append(Line(sentences.ranked(row, sides_of_row(data, row)), f"preference_tests.{k}"))
-        out.figures.append(figures.qq(data, inputs.out / "figures"))
+        quantiles = figures.qq(data, inputs.out / "figures")
+        out.figures += [quantiles] if quantiles else []
         out.tables += [
             Table(
                 "preference_tests", "Wilcoxon signed-rank tests", found["tests"],

@@ -1,5 +1,6 @@
 """Figures as files: three formats, the same bytes every time, and a mark on everything that people did not answer."""
 
+import html
 import re
 from pathlib import Path
 
@@ -93,6 +94,18 @@ def test_style_needs_no_screen() -> None:
     assert not mpl.rcParams["axes.spines.top"]
     assert not mpl.rcParams["axes.spines.right"]
     assert mpl.rcParams["figure.constrained_layout.use"]
+
+
+@pytest.mark.parametrize("label", ["from 5$ to 6$", "a $x^{$", "100 % <b>&\"'</b> {x}"])
+def test_a_studys_own_words_are_no_formulas(tmp_path: Path, label: str) -> None:
+    from matplotlib import pyplot as plt
+
+    style()
+    figure, axis = plt.subplots(figsize=(4, 2))
+    axis.set_xlabel(label)
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        made = save(figure, tmp_path, "label", "t", "c", "people")
+    assert label in html.unescape(words(made.svg))
 
 
 def test_a_map_of_correlations_runs_from_minus_one_to_one() -> None:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from analysis.data.planned import Planned
 from analysis.report.seedpaper import section
 from tests.analysis.report.study import answers, inputs, sketched
@@ -45,3 +47,16 @@ def test_the_chapter_shows_how_normal_the_scores_are(tmp_path: Path) -> None:
     assert made is not None
     assert "qq" in [f.name for f in made.figures]
     assert (made.name, made.title) == ("seed-paper", "As the seed paper did it")
+
+
+@pytest.mark.parametrize("score", [5.0, 10.0, 7.5])
+def test_answers_that_are_all_the_same_have_no_quantiles(tmp_path: Path, score: float) -> None:
+    """No distribution has them; the chapter says all else of such answers."""
+    data = answers()
+    data = replace(data, preference=data.preference.assign(score=score, answer=score))
+    with sketched():
+        made = section(inputs(tmp_path, data=data), [])
+    assert made is not None
+    assert made.figures == []
+    (table,) = [t for t in made.tables if t.name == "preference_normality"]
+    assert {r["state"] for r in table.rows} == {"all answers are the same"}
