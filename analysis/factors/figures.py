@@ -24,7 +24,7 @@ def scree(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, label: 
     axis.set_xticks(index)
     axis.legend(frameon=False)
     kept = next(r["n_factors"] for r in tables["retention"] if r["method"] == "parallel")
-    caption = f"Parallel analysis keeps {kept} factors (n = {n} rated clips)."
+    caption = f"Parallel analysis keeps {kept or 'no'} factor{'s' * (kept > 1)} (n = {n} rated clips)."
     return save(figure, folder, "scree", "How many factors", caption, label)
 
 

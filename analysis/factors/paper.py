@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+FEWEST = 3  # adjectives that one factor can be told from
+
+
 @dataclass(frozen=True)
 class Rated:
     """What a factor analysis starts from: completely rated clips (`wide`), their `answers` (rows, items), and the correlations `r`."""
@@ -35,12 +38,17 @@ def prepare(ratings: pd.DataFrame, ordinal: bool = False) -> Rated:
     Raises
     ------
     AnalysisError
-        If there are fewer complete rows than a factor analysis can use, or an item never varies, or correlations are
-        singular.
+        If there are fewer complete rows, or fewer items, than a factor analysis can use, or an item never varies, or
+        correlations are singular.
     """
     wide = rated_clips(ratings.dropna(subset=["value"]))
     items = tuple(str(c) for c in wide.columns)
     n = len(wide)
+    if len(items) < FEWEST:
+        # One factor of two items has -1 degrees of freedom: any two loadings with their correlation as product are as good.
+        raise AnalysisError(
+            f"a factor analysis needs {FEWEST} adjectives at least; rated: {', '.join(items) or 'none'}"
+        )
     if n < 3 * len(items):
         raise AnalysisError(f"{n} completely rated clips are too few for a factor analysis of {len(items)} items")
     constant = [i for i in items if wide[i].std() == 0]

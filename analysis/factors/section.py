@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from analysis.data.frames import rated_clips
 from analysis.errors import AnalysisError
 from analysis.factors import figures, paper, trust
@@ -16,6 +18,10 @@ PAPER = {
     "loadings": "Pattern loadings",
     "phi": "Correlations of factors",
     "scores_by_prompt": "Mean factor scores by prompt",
+}
+NOTES = {
+    "variance": "Sums of squared pattern loadings, their shares and these added up, as R prints them beside loadings. Factors that correlate "
+    "share variance, which these leave out: phi-weighted, as psych has it, they add up to what all of them explain.",
 }
 
 
@@ -33,8 +39,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     n = len(rated_clips(data.ratings))
     kept = tables["retention"][0]["n_factors"]
     used = tables["retention"][-1]["n_factors"]
-    total = tables["variance"][-1]["cumulative"]
-    said = f"{_retained(kept, used, config.factors)} {100 * total:.0f} % of the variance ({n} rated clips)."
+    said = f"{_retained(kept, used, config.factors)} {100 * explained(tables):.0f} % of the variance ({n} rated clips)."
     summary.append(Line(said, "factors_retention", "factors_variance", "@complete"))
     out.text += [f"{row['note']}." for row in tables["notes"]]
     structure = trust.analyse(data, used, config.groups, config.seed)
@@ -48,7 +53,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     ]
     if structure["loading_intervals"]:
         out.figures.append(figures.intervals(structure["loading_intervals"], n, drawn, data.label))
-    out.tables = [Table(f"factors_{k}", title, tables[k]) for k, title in PAPER.items()]
+    out.tables = [Table(f"factors_{k}", title, tables[k], NOTES.get(k, "")) for k, title in PAPER.items()]
     out.tables += [
         Table(
             "factors_loading_intervals",
@@ -97,7 +102,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         return out
     other = ordered["retention"][0]["n_factors"]
     said = (
-        f"Taken as ordered answers (polychoric correlations), parallel analysis keeps {other} factors"
+        f"Taken as ordered answers (polychoric correlations), parallel analysis keeps {other or 'no'} factor{'s' * (other > 1)}"
         f"{', as many' if other == kept else f' instead of {kept}'}."
     )
     out.text.append(Line(said, "factors_ordinal_retention", "factors_retention"))
@@ -111,6 +116,11 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         ),
     ]
     return out
+
+
+def explained(tables: dict[str, list[dict[str, Any]]]) -> float:
+    """The share of the items' variance that all factors explain together, correlated as they are: their mean communality."""
+    return float(sum(row["phi_weighted"] for row in tables["variance"]) / len(tables["loadings"]))
 
 
 def _retained(kept: int, used: int, asked: int | str) -> str:

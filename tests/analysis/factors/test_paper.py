@@ -141,6 +141,14 @@ def test_what_is_not_fit_for_factors_is_one_clear_line() -> None:
         prepare(rated(double))
 
 
+@pytest.mark.parametrize("items", [1, 2])
+def test_fewer_than_three_adjectives_have_no_factor(items: int) -> None:
+    """((p - 1)^2 - (p + 1)) / 2 degrees of freedom: -1 of two items, 0 of three."""
+    with pytest.raises(AnalysisError, match=f"needs 3 adjectives at least; rated: {', '.join(ITEMS[:items])}$"):
+        prepare(rated(X[:, :items], ITEMS[:items]))
+    assert len(prepare(rated(X[:, :3], ITEMS[:3])).items) == 3
+
+
 def test_a_search_that_was_broken_off_is_said(tables: dict[str, list[dict]], monkeypatch: pytest.MonkeyPatch) -> None:
     assert tables["notes"] == []
     extract = paper.extract

@@ -9,7 +9,8 @@ import pytest
 from analysis.config import AnalysisConfig
 from analysis.errors import AnalysisError
 from analysis.factors import paper, trust
-from analysis.factors.section import section
+from analysis.factors.section import explained, section
+from tests.analysis.factors.test_paper import rated
 from tests.analysis.report.study import answers, inputs, sketched
 
 
@@ -26,7 +27,10 @@ def tables(
         "eigenvalues": [{"index": k, "actual": 3.0 / k, "threshold": 1.0} for k in range(1, 4)],
         "adequacy": [{"measure": "KMO", "value": 0.7}], "loadings": loads,
         "phi": [{"factor1": a, "factor2": b, "r": 0.3} for i, a in enumerate(names) for b in names[i + 1 :]],
-        "variance": [{"factor": f, "proportion": 0.011, "cumulative": c} for f, c in zip(names, cumulative, strict=True)],
+        "variance": [
+            {"factor": f, "phi_weighted": 6 * (c - b), "proportion": 0.011, "cumulative": 0.5 * c}
+            for f, b, c in zip(names, [0.0, *cumulative], cumulative, strict=False)
+        ],
         "scores_by_prompt": [{"prompt": "sweet", "n": 2}],
         "scores": [{"prompt": "sweet" if k else "sour", **{f: k / 3 - 1 + j for j, f in enumerate(names)}} for k in range(6)],
         "notes": [{"note": n} for n in notes or []],
@@ -76,6 +80,20 @@ def test_headline_says_what_was_kept_what_was_used_and_what_they_explain(told) -
     _, failed = told(tables(3, 2, [0.25, 0.4]), AnalysisError("too few"))
     assert failed.text[-1] == "On polychoric correlations: not run, too few."
     assert "factors_ordinal_loadings" not in {t.name for t in failed.tables}
+
+
+def test_factors_that_correlate_explain_what_psych_says() -> None:
+    """fa(likert[, 1:9], 3, fm = "ml", rotate = "oblimin")$Vaccounted["Cumulative Var", 3]; the pattern's squares alone: .552."""
+    assert explained(paper.analyse(rated(), 3, 0)) == pytest.approx(0.5699862950, abs=1e-5)
+
+
+def test_one_factor_is_one(told) -> None:
+    """Of ordered answers, and under the figure."""
+    for kept, said in ((1, "1 factor"), (0, "no factor"), (2, "2 factors")):
+        plain = tables(kept, max(kept, 1), [0.25, 0.4][: max(kept, 1)])
+        _, made = told(plain, plain)
+        assert made.text[-1].endswith(f"parallel analysis keeps {said}, as many.")
+        assert made.figures[0].caption == f"Parallel analysis keeps {said} (n = 8 rated clips)."
 
 
 def test_headline_says_by_whose_rule_so_many_are_used(told, tmp_path: Path) -> None:
