@@ -58,7 +58,7 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
         ``tests``: effect (mean score less the middle, points), its 95 % interval, t, Satterthwaite's df, p, p corrected over
         the declared family (none for an exploratory test), the role (declared or exploratory) and the state of the fit; with
         more than one pair of conditions also ``pair``. ``equivalence``: the declared bounds (two one-sided tests, with the
-        interval that goes with them: 90 % at 5 %). ``spread``: standard deviations. ``variances``: are those of clips and residual
+        interval that goes with them, which is as sure as ``interval_level``: 90 % at 5 %). ``spread``: standard deviations. ``variances``: are those of clips and residual
         the same for all tastes. ``sensitivity``: the tests by other models, with one variance of clips for all tastes where a taste's
         own was the larger (its row's ``note`` says so), by the singular fit, and with variances by taste where one was refused.
         ``effects``: rank-biserial correlation and Cliff's delta with intervals. Of three or more conditions ``worth``
@@ -76,6 +76,11 @@ def preference(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dic
 def asked_of_design(design: joint.Comparison, config: AnalysisConfig) -> list[Question | Bound]:
     """Every question of every pair of conditions, then the equivalence tests."""
     return asked_of({pair: [t for p, t in design.cells if p == pair] for pair in design.pairs}, config)
+
+
+def sure_of(asked: Question | Bound, config: AnalysisConfig) -> float:
+    """How sure the interval beside a question's answer is: 95 %, of an equivalence test the interval that it goes with."""
+    return 0.95 if asked.bound is None else 1 - 2 * config.alpha
 
 
 def rows_of_tests(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> list[dict[str, Any]]:
@@ -110,7 +115,8 @@ class _Study:
             if isinstance(q, Question):
                 tests.append(named | {"test": "mixed model", "alternative": q.alternative} | row | {"role": q.role})
             else:
-                equivalence.append(named | {"test": "tost", "bound": q.bound, "reason": q.reason} | row)
+                level = {"interval_level": sure_of(q, self.config)}
+                equivalence.append(named | {"test": "tost", "bound": q.bound, "reason": q.reason} | level | row)
         return {"tests": tests, "equivalence": equivalence}
 
 
@@ -169,7 +175,7 @@ def _tested(
     corrected = family(asked, a.p[0], config)
     rows = []
     for k, q in enumerate(asked):
-        low, high = (e[0, k] for e in a.interval(0.95 if q.bound is None else 1 - 2 * config.alpha))
+        low, high = (e[0, k] for e in a.interval(sure_of(q, config)))
         estimate, error = a.estimate[0, k], a.error[0, k]
         # Of the two one-sided statistics the one nearer to its bound.
         t = estimate / error if q.bound is None else min(estimate + q.bound, q.bound - estimate) / error
@@ -260,6 +266,7 @@ def _sensitivity(s: _Study, variances: list[dict[str, Any]], own: bool) -> list[
         sds = {f"sd_{n}": None if np.isnan(sd) else float(sd) for n, sd in zip(found.names, found.sd[0], strict=True)}
         for q, row in zip(s.asked, _tested(found, design, None, s.asked, s.config, found.states[0]), strict=True):
             named = _named(q, s.several) | {"test": test, "alternative": q.alternative, "bound": q.bound}
+            named["interval_level"] = sure_of(q, s.config)
             rows.append(named | {k: row[k] for k in (*NUMBERS, "state")} | sds)
     return rows
 

@@ -72,7 +72,8 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             "preference_equivalence",
             "Equivalence (TOST)",
             named(robustly["equivalence"], "difference"),
-            "The mixed model's difference against the declared bound on both sides; the interval that goes with it is the 90 % one.",
+            "The mixed model's difference against the declared bound on both sides; the interval that goes with it is the "
+            f"{100 * (1 - 2 * config.alpha):g} % one.",
         ),
         Table(
             "preference_spread",

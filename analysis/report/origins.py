@@ -82,7 +82,7 @@ SOURCES: dict[str, Source] = {
         "analysis.preference.sensitivity:with_and_without", EVERY, note="who is marked follows from all answers"
     ),
     "preference_mixed": Source(ROBUST, COMPARED, counted=COUNT, note=JOINT),
-    "preference_equivalence": Source(ROBUST, COMPARED, counted=COUNT, settings=("bound",), note=JOINT),
+    "preference_equivalence": Source(ROBUST, COMPARED, counted=COUNT, settings=("bound", "interval_level"), note=JOINT),
     "worth": Source(ROBUST, COMPARED, note="one model of all comparisons"),
     "worth_sensitivity": Source(ROBUST, COMPARED, note="one model of all comparisons"),
     "triangles": Source(ROBUST, COMPARED, note="one model of all comparisons"),
@@ -90,7 +90,7 @@ SOURCES: dict[str, Source] = {
     "preference_effects": Source(ROBUST, COMPARED, ("taste", "pair")),
     "preference_spread": Source(ROBUST, COMPARED, note=JOINT),
     "preference_variances": Source(ROBUST, COMPARED, note=JOINT),
-    "preference_sensitivity": Source(ROBUST, COMPARED, settings=("bound",), note=JOINT),
+    "preference_sensitivity": Source(ROBUST, COMPARED, settings=("bound", "interval_level"), note=JOINT),
     "preference_detectable": Source(
         "analysis.preference.sensitivity:detectable", COMPARED, settings=("alpha", "power"), note=JOINT
     ),

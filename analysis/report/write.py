@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.page.page import Section, Table
-from analysis.page.sentences import number
+from analysis.page.sentences import fits, number
 from analysis.page.standing import Line, numbers_of
 from analysis.page.style import by_people
 
@@ -56,7 +56,19 @@ LABELS = {
     "rank_biserial": "rank-biserial r",
     "n_clips": "clips",
     "n_raters": "raters",
+    "interval_level": "interval's level",
 }
+
+
+INTERVAL = {"ci_low": "low", "ci_high": "high"}
+
+
+def label_of(column: str, rows: list[dict[str, Any]]) -> str:
+    """How a column is headed: the ends of intervals by how sure these are, which rows say (`interval_level`) that are not 95 %."""
+    levels = {row.get("interval_level", 0.95) for row in rows}
+    if column not in INTERVAL or levels == {0.95}:
+        return LABELS.get(column, column.replace("_", " "))
+    return f"{100 * levels.pop():g} % {INTERVAL[column]}" if len(levels) == 1 else f"interval {INTERVAL[column]}"
 
 
 Link = Callable[[str], str | None]  # where a number's identity leads; None where it leads nowhere
@@ -95,8 +107,7 @@ def as_html(table: Table, link: Link = lambda name: None) -> str:
         c for c in columns if any(isinstance(r.get(c), (int, float)) and r.get(c) is not True for r in table.rows)
     }
     head = "".join(
-        f"<th{' class=n' if c in numeric else ''}>{html.escape(LABELS.get(c, c.replace('_', ' ')))}</th>"
-        for c in columns
+        f"<th{' class=n' if c in numeric else ''}>{html.escape(label_of(c, table.rows))}</th>" for c in columns
     )
     body = []
     for k, row in enumerate(table.rows):
@@ -134,22 +145,27 @@ def methods(inputs: Inputs, libraries: dict[str, str], sections: list[Section]) 
     data, config = inputs.data, inputs.config
     parts: list[str] = []
     if "preference" in ran:
-        over = dict.fromkeys(f"the {data.conditions.spoken(name)}" for name in data.preference["over"])
+        over = {f"the {data.conditions.spoken(name)}" for name in data.preference["over"]}
+        pairs = {*zip(data.preference["over"], data.preference["under"], strict=True)}
+        better = fits(over.pop()) if len(pairs) == 1 else "the first condition of a pair fits better"
         declared = ", ".join(f"{h.taste} ({h.alternative})" for h in config.hypotheses) or "none"
         people = data.preference["participant"].nunique()
+        level = f"{100 * (1 - 2 * config.alpha):g} %"
+        near = f" ({level} beside equivalence tests)" if "preference_equivalence" in tables else ""
         parts += [
             Line(f"{len(data.preference)} preferences were given by {people} participants.", "@preference"),
             Line(
-                f"Their scores (over {data.middle:g}: {' and '.join(over)} fits better) were analysed with linear mixed models with participants and "
+                f"Their scores (over {data.middle:g}: {better}) were analysed with linear mixed models with participants and "
                 "clips as crossed random intercepts (REML, Satterthwaite's degrees of freedom); intervals are two-sided, 95 %, also "
-                "beside one-sided tests; rank-biserial correlations and Cliff's deltas have intervals by bootstraps of participants and of "
+                f"beside one-sided tests{near}; rank-biserial correlations and Cliff's deltas have intervals by bootstraps of participants and of "
                 f"clips ({config.resamples} resamples each; Cameron, Gelbach & Miller, 2011). Directions declared before the data: {declared}."
             ),
         ]
     if "ratings" in ran:
         rated, clips = data.ratings.groupby(["participant", "trial"]).ngroups, data.ratings["clip"].nunique()
         models = (
-            f"{'the same' if 'preference' in ran else 'linear'} mixed models and with cumulative link mixed models"
+            f"{'the same' if 'preference' in ran else 'linear'} mixed models"
+            f"{' and with cumulative link mixed models' if 'own_word_ordinal' in tables else ''}"
             if data.ratings["prompt"].nunique() > 1
             else "means"
         )
@@ -157,11 +173,18 @@ def methods(inputs: Inputs, libraries: dict[str, str], sections: list[Section]) 
         parts.append(
             Line(f"{rated} ratings of {clips} clips on {words} adjectives were analysed with {models}.", "@ratings")
         )
+    bootstrapped = "; intervals of loadings are bootstrap over participants (200 resamples)"
     if "factors" in ran and "factors_loadings" in tables:
         parts.append(
             Line(
-                "Factors were extracted by maximum likelihood with oblimin rotation (gamma 0), their number taken from parallel "
-                "analysis (95 % quantile); intervals of loadings are bootstrap over participants (200 resamples)."
+                "Factors were extracted by maximum likelihood with oblimin rotation (gamma 0), their number "
+                + (
+                    "taken from parallel analysis (95 % quantile)"
+                    if config.factors == "parallel"
+                    else "as the study file asks"
+                )
+                + (bootstrapped if "factors_loading_intervals" in tables else "")
+                + "."
             )
         )
     if "seed-paper" in ran:

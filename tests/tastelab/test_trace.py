@@ -137,7 +137,8 @@ RULES: dict[str, Which] = {
 OTHERWISE: dict[tuple[str, str], Which] = {
     **dict.fromkeys([("preference_mixed", "n"), ("preference_equivalence", "n")], TASTE),
     **dict.fromkeys([("preference_detectable", "alpha"), ("preference_detectable", "power"), ("preference_equivalence", "bound"),
-                     ("preference_sensitivity", "bound"), ("factors_loading_intervals", "resamples"),
+                     ("preference_sensitivity", "bound"), ("preference_sensitivity", "interval_level"), ("preference_equivalence", "interval_level"),
+                     ("factors_loading_intervals", "resamples"),
                      ("recovery_preference", "declared")], NOBODY),
     **dict.fromkeys([("own_word", "p_adjusted"), ("own_word_ordinal", "p_adjusted")], OWN),
     **dict.fromkeys([("prompts_mixed", "p_adjusted"), ("caption_words", "p_adjusted")], WORDS),

@@ -106,6 +106,11 @@ def test_the_declared_tests_are_corrected_as_one_family() -> None:
     )
     assert (tost["taste"], tost["test"], tost["bound"], tost["reason"], tost["n"]) == ("salty", "tost", 1.5, "r", 36)
     assert tost["statistic"] == pytest.approx((1.5 + e) / s, rel=1e-6)
+    assert tost["interval_level"] == pytest.approx(0.9)
+    assert {(r["bound"] is None, round(r["interval_level"], 9)) for r in found["sensitivity"]} == {
+        (True, 0.95),
+        (False, 0.9),
+    }
     corrected = [r["p_adjusted"] for r in [*found["tests"], tost]]
     assert corrected[3] is None  # sour is exploratory
     sweet, bitter, over = 0.0109986509783 / 2, 0.0228365467726 / 2, 0.581845293378 / 2

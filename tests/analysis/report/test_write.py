@@ -11,7 +11,7 @@ from analysis.config import AnalysisConfig, Hypothesis
 from analysis.page.page import Section, Table
 from analysis.page.style import Drawn
 from analysis.report.write import as_html, methods, players, write_csv, write_report
-from tests.analysis.report.study import answers, inputs
+from tests.analysis.report.study import CONDITIONS, answers, inputs
 
 
 def cells(html: str) -> list[list[str]]:
@@ -226,6 +226,53 @@ def test_methods_are_those_of_the_sections_that_are_there(tmp_path: Path) -> Non
     loadings = Section("factors", "", tables=[Table("factors_loadings", "", [{"item": "a", "F1": 0.5}])])
     assert "oblimin" in " ".join(methods(given, {}, [loadings]))
     assert "oblimin" not in " ".join(methods(given, {}, [Section("factors", "", ["Not run: too few."])]))
+
+
+def test_methods_say_by_whose_rule_so_many_factors_were_taken_and_what_was_resampled(tmp_path: Path) -> None:
+    loadings, low = (
+        Table("factors_loadings", "", [{"F1": 0.5}]),
+        Table("factors_loading_intervals", "", [{"ci_low": 0.4}]),
+    )
+    given = inputs(tmp_path)
+    whole = " ".join(methods(given, {}, [Section("factors", "", tables=[loadings, low])]))
+    assert "their number taken from parallel analysis (95 % quantile); intervals of loadings are bootstrap" in whole
+    asked = replace(given, config=AnalysisConfig(factors=2))
+    text = " ".join(methods(asked, {}, [Section("factors", "", tables=[loadings])]))
+    assert "oblimin rotation (gamma 0), their number as the study file asks." in text
+    assert "parallel" not in text
+    assert "bootstrap over participants" not in text
+
+
+def test_methods_name_ordinal_models_where_they_were_fitted(tmp_path: Path) -> None:
+    """A study in which no word is a taste's own has none."""
+    fitted = Section("ratings", "", tables=[Table("own_word_ordinal", "", [{"p": 0.1}])])
+    said = "were analysed with linear mixed models and with cumulative link mixed models."
+    assert said in " ".join(methods(inputs(tmp_path), {}, [fitted]))
+    assert "linear mixed models." in " ".join(methods(inputs(tmp_path), {}, [Section("ratings", "")]))
+
+
+def test_methods_say_for_whom_a_score_over_the_middle_speaks(tmp_path: Path) -> None:
+    data, ran = answers(), [Section("preference", "")]
+    film = replace(CONDITIONS, labels={"finetuned": "film"}, tracks=("finetuned",))
+    assert "(over 5: the film tracks fit better)" in " ".join(
+        methods(inputs(tmp_path, data=replace(data, conditions=film)), {}, ran)
+    )
+    frame = data.preference.assign(under=["base", "other"] * 8)
+    several = " ".join(methods(inputs(tmp_path, data=replace(data, preference=frame)), {}, ran))
+    assert "(over 5: the first condition of a pair fits better)" in several
+
+
+def test_intervals_are_headed_by_how_sure_they_are(tmp_path: Path) -> None:
+    """Those of equivalence tests are of 1 - 2 alpha (Schuirmann 1987)."""
+    tost = [{"taste": "sweet", "bound": 1.0, "interval_level": 0.9, "ci_low": 0.1, "ci_high": 0.9}]
+    assert cells(as_html(Table("t", "T", tost, columns=["ci_low", "ci_high"])))[0] == ["90 % low", "90 % high"]
+    mixed = [*tost, {"taste": "sweet", "interval_level": 0.95, "ci_low": 0.0, "ci_high": 1.0}]
+    assert cells(as_html(Table("t", "T", mixed)))[0] == [
+        "taste", "bound", "interval&#x27;s level", "interval low", "interval high"
+    ]  # fmt: skip
+    near = Section("preference", "", tables=[Table("preference_equivalence", "", tost)])
+    given = replace(inputs(tmp_path), config=AnalysisConfig(alpha=0.01))
+    assert "also beside one-sided tests (98 % beside equivalence tests);" in " ".join(methods(given, {}, [near]))
 
 
 def test_names_of_the_code_are_not_printed() -> None:
