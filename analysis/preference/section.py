@@ -98,8 +98,13 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         Table(
             "preference_detectable",
             "What this study could have found",
-            sensitivity.detectable(mixed, config.alpha, declared),
-            "Smallest difference (points) that each test finds with 80 % power, from its own standard error; Bonferroni's share.",
+            sensitivity.detectable(mixed, config.alpha, declared, gate=config.overall == "gate"),
+            "Smallest difference (points) that each test finds with 80 % power, from its own standard error; "
+            + (
+                "those over all tastes at the level itself, the others at Bonferroni's share, where the first was passed."
+                if config.overall == "gate"
+                else "Bonferroni's share."
+            ),
         ),
         *_moderated(data, config),
         Table(

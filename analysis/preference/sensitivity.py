@@ -10,6 +10,7 @@ from analysis.config import AnalysisConfig
 from analysis.engines.mixed import fit
 from analysis.errors import AnalysisError
 from analysis.preference import joint, robust
+from analysis.preference.pairs import named_pair, of_pair, pairs_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,21 +54,25 @@ def order_and_side(data: pd.DataFrame, middle: float) -> list[dict[str, Any]]:
 
 
 def detectable(
-    tests: list[dict[str, Any]], alpha: float, declared: int = 1, power: float = 0.8
+    tests: list[dict[str, Any]], alpha: float, declared: int = 1, power: float = 0.8, gate: bool = False
 ) -> list[dict[str, Any]]:
     """The smallest effect that each test of the robust plan finds with the given power, from its own standard error.
 
     Sensitivity power (Perugini, Gallucci & Costantini 2018): unlike power at the effect that was found it does not depend
-    on the outcome. Declared tests carry Bonferroni's share of alpha, which bounds Holm's; `declared` is how many there are.
+    on the outcome. Declared tests carry Bonferroni's share of alpha, which bounds Holm's; `declared` is how many there are. Behind a
+    `gate` those over all tastes share it among themselves, and so do the others, given that the first was passed
+    (`analysis.preference.questions.family`).
     """
     from scipy import stats
 
+    firsts = sum(row["taste"] == joint.ALL and row["role"] == "declared" for row in tests) if gate else 0
     rows = []
     for row in tests:
         if row["p"] is None:
             continue
         error = row["standard_error"]
-        share = alpha / max(declared, 1) if row["role"] == "declared" else alpha
+        sharing = firsts if firsts and row["taste"] == joint.ALL else declared - firsts
+        share = alpha / max(sharing, 1) if row["role"] == "declared" else alpha
         tail = share / 2 if row["alternative"] == "two-sided" else share
         critical = float(stats.t.ppf(1 - tail, row["df"]))
         # Noncentral t: the shift at which the share `power` of outcomes passes the critical value.
@@ -85,19 +90,25 @@ def detectable(
 
 
 def with_and_without(data: StudyData, people: set[int], config: AnalysisConfig) -> list[dict[str, Any]]:
-    """The overall test of task 1 with everybody and without some people (those that the careless indices mark)."""
+    """The tests over all tastes with everybody and without some people (those that the careless indices mark): one, or one a pair."""
     from analysis.data.careless import without
 
     rows = []
+    pairs = pairs_in(data.preference)
     for label, part in (("everybody", data), ("without marked", without(data, people))):
         if part.preference.empty:
             continue
-        test = robust.rows_of_tests(part.preference, part.middle, config)[0]
-        rows.append(
-            {
-                "who": label, "n_participants": int(part.preference["participant"].nunique()), "n": test["n"],
-                "difference": test["effect"], "ci_low": test["ci_low"], "ci_high": test["ci_high"],
-                "statistic": test["statistic"], "df": test["df"], "p": test["p"],
-            }
-        )  # fmt: skip
-    return rows
+        left = [named_pair(*pair) for pair in pairs_in(part.preference)]
+        for test in robust.rows_of_tests(part.preference, part.middle, config):
+            if test["taste"] != joint.ALL:
+                continue
+            pair = str(test.get("pair", left[0]))
+            own = of_pair(part.preference, next(p for p in pairs if named_pair(*p) == pair))
+            rows.append(
+                {
+                    "who": label, **({"pair": pair} if len(pairs) > 1 else {}), "n_participants": int(own["participant"].nunique()),
+                    "n": test["n"], "difference": test["effect"], "ci_low": test["ci_low"], "ci_high": test["ci_high"],
+                    "statistic": test["statistic"], "df": test["df"], "p": test["p"], "state": test["state"],
+                }
+            )  # fmt: skip
+    return sorted(rows, key=lambda row: [named_pair(*p) for p in pairs].index(row["pair"])) if len(pairs) > 1 else rows

@@ -56,7 +56,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section:
                 "without_marked",
                 "Task 1 with and without the marked",
                 sensitivity.with_and_without(data, who, inputs.config),
-                "Overall test of the mixed model; difference in points from the middle.",
+                "Tests over all tastes by the mixed model, one a pair of conditions; difference in points from the middle.",
             )
         )
     return out

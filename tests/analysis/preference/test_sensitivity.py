@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from analysis.config import AnalysisConfig
 from analysis.preference import robust
+from analysis.preference.questions import Bound, Question, family
 from analysis.preference.sensitivity import detectable, order_and_side, with_and_without
 from tests.analysis.data.test_careless import study
 
@@ -87,6 +90,43 @@ def test_detectable_effects_are_rs_noncentral_t() -> None:
     loose = row("bitter", "greater", 17.2) | {"role": "exploratory"}
     none = detectable([row("sour", "greater", 17.2), row("sweet", "greater", 17.2, None, None), loose], 0.025, 2)
     assert [(r["taste"], r["alpha"], r["state"]) for r in none] == [("sour", 0.0125, "ok"), ("bitter", 0.025, "ok")]
+
+
+@pytest.mark.parametrize(("overall", "first", "other"), [("member", 0.05 / 4, 0.05 / 4), ("gate", 0.05, 0.05 / 3)])
+def test_the_level_that_a_test_is_told_to_have_is_the_one_at_which_it_is_passed(
+    overall: str, first: float, other: float
+) -> None:
+    """Held against the correction itself: over all tastes, two tastes and a bound; a p just under the level passes, one just over it not."""
+    config = AnalysisConfig.model_validate({"overall": overall})
+    asked = [*(Question(t, "greater", "declared") for t in ("all", "sour", "sweet")), Bound("sweet", 1.0)]
+    found = detectable([row(q.taste, "greater", 17.2) for q in asked[:3]], 0.05, 4, gate=overall == "gate")
+    assert [r["alpha"] for r in found] == pytest.approx([first, other, other])
+    for k, r in enumerate(found):
+        for by, passed in ((0.999, True), (1.001, False)):
+            p = np.array([0.0, 0.9, 0.9, 0.9])
+            p[k] = by * r["alpha"]
+            assert bool(family(asked, p, config)[k] < 0.05) is passed
+
+
+def test_with_and_without_is_told_of_every_pair_of_conditions() -> None:
+    """Of three conditions each pair is one of the plan's own tests, with as many people and answers as it has."""
+    data, config = study(), AnalysisConfig(resamples=100)
+    half = data.preference["participant"] % 3 == 0
+    frame = data.preference.assign(under=np.where(half & (data.preference["trial"] < 3), "wrong", "base"))
+    rows = with_and_without(replace(data, preference=frame), {1, 2, 3}, config)
+    pairs = ["finetuned - base"] * 2 + ["finetuned - wrong"] * 2
+    assert [(r["pair"], r["who"]) for r in rows] == list(zip(pairs, ["everybody", "without marked"] * 2, strict=True))
+    assert [r["n_participants"] for r in rows] == [60, 57, 20, 19]
+    assert [r["n"] for r in rows] == [240, 228, 60, 57]
+    tests = [r for r in robust.preference(frame, 5.0, config)["tests"] if r["taste"] == "all"]
+    assert [(r["difference"], r["p"], r["state"]) for r in rows[::2]] == [
+        (t["effect"], t["p"], t["state"]) for t in tests
+    ]
+    # Where nobody else heard the other pair, what is left is still told of its own.
+    one = with_and_without(replace(data, preference=frame), {p for p in range(1, 61) if p % 3 == 0}, config)
+    assert [(r["pair"], r["who"], r["n"]) for r in one] == [
+        ("finetuned - base", "everybody", 240), ("finetuned - base", "without marked", 200), ("finetuned - wrong", "everybody", 60),
+    ]  # fmt: skip
 
 
 def test_with_and_without_are_the_plans_own_overall_test() -> None:
