@@ -95,6 +95,12 @@ def state_words(state: str) -> str:
     return "; ".join(said)
 
 
+def confounded(state: str) -> list[str]:
+    """What a fit could not tell apart from what is compared, by the names of the model's factors."""
+    parts = (part.strip().partition(":") for part in state.split(";"))
+    return [name.strip() for kind, _, which in parts if kind == "confounded" for name in which.split(",")]
+
+
 def finite(*values: Any) -> bool:
     """Whether all of these are numbers, none missing, none infinite."""
     return all(isinstance(v, (int, float)) and math.isfinite(v) for v in values)
@@ -328,7 +334,7 @@ def named_when_asked(tests: list[dict[str, Any]], shares: list[dict[str, Any]], 
 
 def repeated(row: dict[str, Any]) -> str:
     """How alike people answer when they hear the same again without being told, from a row of `analysis.agreement.repeats`."""
-    counts = f"{_many(row['pairs'], 'pair', 'pairs')} of answers of {_many(row['people'], 'person', 'people')}"
+    counts = f"{many(row['pairs'], 'pair', 'pairs')} of answers of {many(row['people'], 'person', 'people')}"
     head = f"Heard again without being told ({str(row['item']).replace('_', ' ')}, {counts}): "
     if row["state"] == "too few":
         return f"{head}too few to say how alike people answer."
@@ -340,8 +346,9 @@ def repeated(row: dict[str, Any]) -> str:
     return f"{head}{100 * row['same']:.0f} % the same (by chance {100 * row['chance']:.0f} %{kappa})."
 
 
-def _many(n: int, one: str, more: str) -> str:
-    return f"{n} {one if n == 1 else more}"
+def many(n: int, one: str, more: str = "") -> str:
+    """A count with its word in the right number; `more` where an s does not make it several."""
+    return f"{n} {one if n == 1 else more or one + 's'}"
 
 
 def classified(row: dict[str, Any]) -> str:

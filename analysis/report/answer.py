@@ -10,7 +10,7 @@ from analysis.agreement.section import follows, nearest, word_by_word
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section
-from analysis.page.sentences import Sides
+from analysis.page.sentences import WHO, Sides, confounded, many
 from analysis.page.standing import Line, rows_on
 from analysis.page.style import Drawn
 from analysis.preference.pairs import pairs_in
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Rows = list[dict[str, Any]]
+CLIPS = [
+    "clip_over",
+    "clip_under",
+]  # a pair of clips is both: where three conditions are compared one clip stands in several
 
 
 @dataclass
@@ -152,31 +156,33 @@ def rests_on(inputs: Inputs, tables: dict[str, Rows]) -> list[str]:
         out.append(Line(told, "flow"))
     frame = inputs.data.preference.dropna(subset=["score"])
     if not frame.empty:
-        pairs = frame.groupby("taste")["clip_over"].nunique()
-        answers = frame.groupby(["taste", "clip_over"]).size()
+        answers = frame.groupby(["taste", *CLIPS]).size()
+        pairs = answers.groupby("taste").size()
         told = (
-            f"{len(frame)} choices of {frame['participant'].nunique()} people on {span(pairs.min(), pairs.max())} pair{'s' * int(pairs.max() > 1)} of clips a "
-            f"taste, {span(answers.min(), answers.max())} answers a pair."
+            f"{many(len(frame), 'choice')} of {many(frame['participant'].nunique(), 'person', 'people')} on "
+            f"{span(pairs.min(), pairs.max())} pair{'s' * int(pairs.max() > 1)} of clips a taste, "
+            f"{span(answers.min(), answers.max())} answer{'s' * int(answers.max() > 1)} a pair."
         )
         out.append(Line(told, "@preference"))
     rated = inputs.data.ratings.dropna(subset=["value"])
     if not rated.empty:
-        told = f"{rated.groupby(['participant', 'trial']).ngroups} ratings of {rated['clip'].nunique()} clips."
-        out.append(Line(told, "@ratings"))
+        whole = rated.groupby(["participant", "trial"]).ngroups
+        out.append(Line(f"{many(whole, 'rating')} of {many(rated['clip'].nunique(), 'clip')}.", "@ratings"))
     heard = reliability(inputs.data.repeats) if not inputs.data.repeats.empty else []
     again = [Line(sentences.repeated(row), "@repeats") for row in heard]
-    out += again or ([Line(repeats(frame, "clip_over"), "@preference")] if not frame.empty else [])
+    out += again or ([Line(repeats(frame), "@preference")] if not frame.empty else [])
     return [line for line in out if line]
 
 
-def repeats(frame: pd.DataFrame, clip: str) -> str:
-    """How far apart two answers of one person to one pair are, where a study without hidden repeats asked for a pair again."""
-    again = frame.groupby(["participant", "taste", clip])["score"].agg(["size", "first", "last"])
+def repeats(frame: pd.DataFrame) -> str:
+    """How far apart two answers of one person to one pair of clips are, where a study without hidden repeats asked for a pair again."""
+    again = frame.groupby(["participant", "taste", *CLIPS])["score"].agg(["size", "first", "last"])
     again = again[again["size"] > 1]
     if again.empty:
         return "How alike people answer when a pair comes again was not measured: no pair was repeated."
     apart = float((again["first"] - again["last"]).abs().mean())
-    return f"{len(again)} pairs were judged again by the same person: on average {apart:.2f} points apart."
+    were = "1 pair was" if len(again) == 1 else f"{len(again)} pairs were"
+    return f"{were} judged again by the same person: on average {apart:.2f} points apart."
 
 
 def span(low: Any, high: Any) -> str:
@@ -286,9 +292,11 @@ def plan_and_deviations(inputs: Inputs, mixed: Rows, bounds: Rows) -> list[str]:
     if lost:
         rules = ", ".join(f"{len(who)} by '{rule}'" for rule, who in lost.items())
         out.append(Line(f"Left out by declared rules: {rules}.", "flow"))
-    missing = sorted({h.taste for h in config.hypotheses} - {"all"} - {r["taste"] for r in mixed}) if mixed else []
+    declared_of = {h.taste for h in config.hypotheses} | {e.taste for e in config.equivalence}
+    missing = sorted(declared_of - {"all"} - {r["taste"] for r in mixed}) if mixed else []
     if missing:
-        out.append(f"Deviation: {', '.join(missing)} was declared, but there are no answers to it.")
+        was, it = ("was", "it") if len(missing) == 1 else ("were", "them")
+        out.append(f"Deviation: {', '.join(missing)} {was} declared, but there are no answers to {it}.")
     return out + [line for amendment in inputs.amendments for line in amended(amendment)]
 
 
@@ -323,7 +331,12 @@ def generalises_to(rows: Rows) -> str:
     states = [sentences.state_of(r) for r in rows]
     if not rows or all(s.startswith(("too few", "not converged")) for s in states):
         return "Nothing: no model could be fitted."
-    if any("confounded" in s for s in states):
+    alone = {WHO.get(name, name).startswith("people") for s in states for name in confounded(s)}
+    if alone == {True}:
+        return "Other clips, but these people only: people can't be told apart from what is compared."
+    if True in alone:
+        return "Nothing beyond these people and these clips: neither can be told apart from what is compared."
+    if alone:
         return "Other people, but these clips only: a mean has one clip or pair, so that clips can't be told apart from what is compared."
     if any("singular" in s for s in states):
         return "Other people and other clips of these conditions, with care: a variance was estimated as zero, which may be too little to tell."

@@ -119,10 +119,31 @@ def test_it_rests_on_people_of_those_who_began_and_on_answers_a_pair(tmp_path: P
 def test_a_pair_that_came_again_says_how_far_apart_answers_are() -> None:
     frame = pd.DataFrame(
         [(1, "sweet", "a", 4.0), (1, "sweet", "a", 7.0), (2, "sweet", "a", 5.0), (2, "sweet", "b", 9.0), (3, "sour", "a", 5.0), (3, "sour", "a", 4.0)],
-        columns=["participant", "taste", "clip", "score"],
-    )  # fmt: skip
-    assert repeats(frame[2:4], "clip").endswith("was not measured: no pair was repeated.")
-    assert repeats(frame, "clip") == "2 pairs were judged again by the same person: on average 2.00 points apart."
+        columns=["participant", "taste", "clip_over", "score"],
+    ).assign(clip_under=lambda d: "u" + d["clip_over"])  # fmt: skip
+    assert repeats(frame[2:4]).endswith("was not measured: no pair was repeated.")
+    assert repeats(frame) == "2 pairs were judged again by the same person: on average 2.00 points apart."
+    assert repeats(frame[:3]).startswith("1 pair was judged again by the same person: on average 3.00 points")
+
+
+def test_a_clip_that_meets_others_is_no_pair_that_came_again(tmp_path: Path) -> None:
+    """Two people compare one clip with one of base and with one of wrong, in each of two tastes: two pairs a taste, none twice."""
+    listed = [
+        (p, k, t, under, f"{t}-{under}-0", f"{t}-finetuned-0", s, s, 3.0, "finetuned", under)
+        for p in (1, 2)
+        for k, (t, under, s) in enumerate((t, u, v) for t in ("bitter", "sweet") for u, v in (("base", 2.0), ("wrong", 9.0)))
+    ]  # fmt: skip
+    frame = pd.DataFrame(listed, columns=[*answers().preference.columns])
+    found = screen(tmp_path, row("all"), data=replace(answers(), preference=frame))["Rests on"]
+    assert found[1] == "8 choices of 2 people on 2 pairs of clips a taste, 2 answers a pair."
+    assert found[3] == "How alike people answer when a pair comes again was not measured: no pair was repeated."
+
+
+def test_one_is_one(tmp_path: Path) -> None:
+    whole = answers(people=1)
+    whole = replace(whole, preference=whole.preference[:1], ratings=whole.ratings[:3])
+    found = screen(tmp_path, row("all"), data=whole)["Rests on"]
+    assert found[1:3] == ["1 choice of 1 person on 1 pair of clips a taste, 1 answer a pair.", "1 rating of 1 clip."]
 
 
 WRONG = Conditions(
@@ -224,7 +245,7 @@ def test_plan_and_deviations(tmp_path: Path) -> None:
     assert "all tastes together (greater), sweet (greater), umami (less), sour within ±0.5" in plan
     assert deviation.startswith("Deviation: the answer above is by mixed models")
     assert left == "Left out by declared rules: 2 by 'incomplete'."
-    assert missing == "Deviation: umami was declared, but there are no answers to it."
+    assert missing == "Deviation: sour, umami were declared, but there are no answers to them."  # sour within a bound
     whole = AnalysisConfig(
         hypotheses=[Hypothesis(taste="sweet", alternative="two-sided"), Hypothesis(taste="all", alternative="less")]
     )
@@ -259,6 +280,10 @@ def test_amendments_are_told_and_what_is_asked_otherwise_is_a_deviation(tmp_path
         (["singular: clip"], "with care", "only"),
         (["too few", "not converged"], "Nothing", "people"),
         (["confounded: clip; singular: participant"], "these clips only", "with care"),
+        (["confounded: people"], "Other clips, but these people only", "these clips"),
+        (["confounded: participant", "singular: pair"], "Other clips, but these people only", "these clips"),
+        (["confounded: people, pair"], "Nothing beyond these people and these clips", "Other"),
+        (["confounded: clips of base"], "Other people, but these clips only", "beyond"),
     ],
 )
 def test_to_whom_it_generalises_follows_from_the_state(states: list[str], must: str, never: str) -> None:

@@ -26,7 +26,7 @@ def headline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def make(mixed: list[dict[str, Any]], **settings: Any) -> str:
         rest = {k: [] for k in ("effects", "equivalence", "spread", "variances", "sensitivity")}
         monkeypatch.setattr(robust, "preference", lambda *_: {"tests": [dict(r) for r in mixed], **rest})
-        monkeypatch.setattr(sensitivity, "detectable", lambda *_: [])
+        monkeypatch.setattr(sensitivity, "detectable", lambda *_, **__: [])
         summary: list[str] = []
         with sketched():
             section(inputs(tmp_path, data=answers(), config=AnalysisConfig(**settings)), summary)
