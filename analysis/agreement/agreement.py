@@ -128,7 +128,7 @@ def analyse(
     -------
     dict
         ``tests`` (Mantel, PROTEST, permutation of targets), ``correlations`` by item, ``vectors`` (z-scored mean ratings and
-        targets of each track, distance to its own target and that target's rank among all), ``pca``, ``notes`` (what was left out).
+        targets of each track, distance to its own target, that target's rank among all, and how often one dealt at random is the nearest), ``pca``, ``notes`` (what was left out).
 
     Parameters
     ----------
@@ -194,6 +194,7 @@ def analyse(
                 **{f"target_{item}": float(v) for item, v in zip(items, zb[i], strict=True)},
                 "distance": float(away[i, i]),
                 "rank": int((away[i] < away[i, i]).sum()) + 1,
+                "chance": float((away[i] <= away[i].min() + 1e-9).mean()),
             }
             for i, clip in enumerate(both)
         ],

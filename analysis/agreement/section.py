@@ -16,7 +16,7 @@ NOTES = {
     "targets dealt to the tracks anew. p one-sided, by permutations.",
     "agreement_correlations": "Pearson, over tracks.",
     "agreement_vectors": "z-scores (ratings by the mean and sd of single answers, targets over tracks); rank: how many targets lie "
-    "nearer to the ratings than the track's own, plus one.",
+    "nearer to the ratings than the track's own, plus one; chance: share of the targets that are the nearest, several where tracks share one.",
     "agreement_pca": "Principal components of the mean ratings and of the targets.",
 }
 TITLES = {
@@ -84,6 +84,10 @@ def word_by_word(rows: list[dict[str, Any]]) -> str:
 
 
 def nearest(vectors: list[dict[str, Any]]) -> str:
-    """How many tracks' ratings have no other target nearer than their own, beside chance."""
-    hits = sum(row["rank"] == 1 for row in vectors)
-    return f"Of {len(vectors)} tracks {hits} {'is' if hits == 1 else 'are'} rated nearest to {'its' if hits == 1 else 'their'} own target; by chance it would be one."
+    """How many tracks' ratings have no other target nearer than their own, beside chance: more than one where tracks share targets."""
+    hits, chance = sum(row["rank"] == 1 for row in vectors), sum(row["chance"] for row in vectors)
+    shown = f"{chance:.1f}".removesuffix(".0")
+    return (
+        f"Of {len(vectors)} tracks {hits} {'is' if hits == 1 else 'are'} rated nearest to {'its' if hits == 1 else 'their'} own target; "
+        f"by chance it would be {'one' if shown == '1' else shown}."
+    )

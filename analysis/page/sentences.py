@@ -351,6 +351,11 @@ def many(n: int, one: str, more: str = "") -> str:
     return f"{n} {one if n == 1 else more or one + 's'}"
 
 
+def span(low: Any, high: Any) -> str:
+    """A range of counts: one number where both ends are the same."""
+    return str(int(low)) if low == high else f"{int(low)} to {int(high)}"
+
+
 def classified(row: dict[str, Any]) -> str:
     """How often a classifier names what a clip was prompted with."""
     return (

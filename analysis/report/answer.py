@@ -10,7 +10,7 @@ from analysis.agreement.section import follows, nearest, word_by_word
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section
-from analysis.page.sentences import WHO, Sides, confounded, many
+from analysis.page.sentences import WHO, Sides, confounded, many, span
 from analysis.page.standing import Line, rows_on
 from analysis.page.style import Drawn
 from analysis.preference.pairs import pairs_in
@@ -183,11 +183,6 @@ def repeats(frame: pd.DataFrame) -> str:
     apart = float((again["first"] - again["last"]).abs().mean())
     were = "1 pair was" if len(again) == 1 else f"{len(again)} pairs were"
     return f"{were} judged again by the same person: on average {apart:.2f} points apart."
-
-
-def span(low: Any, high: Any) -> str:
-    """A range of counts: one number where both ends are the same."""
-    return str(int(low)) if low == high else f"{int(low)} to {int(high)}"
 
 
 def could_have_found(rows: Rows, points: float) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.data.compared import Conditions
+from analysis.page.sentences import span
 from analysis.page.style import Drawn, colours, save
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def fad(rows: list[dict[str, Any]], folder: Path, conditions: Conditions, label:
         models = conditions.order(r["model"] for r in part)
         for k, model in enumerate(models):
             mine = [r for r in part if r["model"] == model]
-            x = np.arange(len(mine)) + (k - (len(models) - 1) / 2) * 0.25
+            # Over its own taste: a condition may have clips of some tastes alone.
+            x = np.array([tastes.index(r["taste"]) for r in mine]) + (k - (len(models) - 1) / 2) * 0.25
             value = np.array([r["value"] for r in mine])
             low = np.array([r["value"] if r["ci_low"] is None else min(r["ci_low"], r["value"]) for r in mine])
             high = np.array([r["value"] if r["ci_high"] is None else max(r["ci_high"], r["value"]) for r in mine])
@@ -46,10 +48,10 @@ def fad(rows: list[dict[str, Any]], folder: Path, conditions: Conditions, label:
     axes[0][0].set_ylabel("FAD (embedding units squared)")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    n = {r["taste"]: r["n"] for r in rows}
+    whole, single = ([r["n"] for r in rows if (r["taste"] == "all") is every] for every in (True, False))
     caption = (
-        f"Fréchet Audio Distance to {rows[0]['reference']} ({rows[0]['n_reference']} clips); {n.get('all')} clips a model, "
-        f"{min(n.values())} a taste; bars are 95 % bootstrap intervals over clips. Values compare within an embedding only."
+        f"Fréchet Audio Distance to {rows[0]['reference']} ({rows[0]['n_reference']} clips); {span(min(whole), max(whole))} clips a "
+        f"condition{f', {span(min(single), max(single))} a taste' if single else ''}; bars are 95 % bootstrap intervals over clips. Values compare within an embedding only."
     )
     return save(figure, folder, "fad", "Distance to the reference music", caption, label)
 
@@ -90,8 +92,9 @@ def features(
         axis.axis("off")
     handles = [plt.Line2D([], [], marker="o", ls="", color=colour[m], label=conditions.label(m)) for m in models]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(models), frameon=False)
-    count = frame.groupby(["taste", "model"]).size().min()
-    caption = f"Acoustic features of the clips ({count} per taste and model); bars are 95 % bootstrap intervals."
+    counts = frame.groupby(["taste", "model"]).size()
+    count = span(counts.min(), counts.max())
+    caption = f"Acoustic features of the clips ({count} per taste and condition); bars are 95 % bootstrap intervals."
     return save(figure, folder, "features", "What the clips sound like", caption, label)
 
 

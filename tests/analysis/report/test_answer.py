@@ -12,8 +12,9 @@ import pytest
 from analysis.config import AnalysisConfig, Equivalence, Hypothesis
 from analysis.data.compared import Conditions
 from analysis.page.page import Section, Table
+from analysis.page.sentences import span
 from analysis.page.style import Drawn
-from analysis.report.answer import could_have_found, first_screen, generalises_to, repeats, span
+from analysis.report.answer import could_have_found, first_screen, generalises_to, repeats
 from experiment.data.declared import Change
 from tests.analysis.report.study import answers, inputs
 
@@ -73,7 +74,7 @@ def test_where_tracks_were_rated_against_targets_that_is_the_answer(tmp_path: Pa
     told.tables = [
         Table("agreement_tests", "", tests),
         Table("agreement_correlations", "", [{"item": "sweet", "n": 20, "r": 0.79}]),
-        Table("agreement_vectors", "", [{"clip": "a", "rank": 1}, {"clip": "b", "rank": 2}]),
+        Table("agreement_vectors", "", [{"clip": c, "rank": k, "chance": 0.5} for k, c in ((1, "a"), (2, "b"))]),
     ]
     found = dict(first_screen(inputs(tmp_path), [told]).said)
     assert found["Question"] == ["Do the ratings of a track follow what it is meant to call up?"]

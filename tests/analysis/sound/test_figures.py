@@ -34,7 +34,7 @@ def test_distances_stand_over_their_taste_with_their_interval(tmp_path: Path) ->
         (figure,) = found
         assert drawn.name == "fad"
         assert drawn.caption == (
-            "Fréchet Audio Distance to my music (40 clips); 8 clips a model, 3 a taste; bars are 95 % bootstrap intervals over "
+            "Fréchet Audio Distance to my music (40 clips); 8 clips a condition, 3 to 5 a taste; bars are 95 % bootstrap intervals over "
             "clips. Values compare within an embedding only."
         )
         assert [a.get_title() for a in figure.axes] == ["codec", "yamnet"]
@@ -55,6 +55,21 @@ def test_distances_stand_over_their_taste_with_their_interval(tmp_path: Path) ->
             assert np.array(ends) == pytest.approx(np.array(held))
             assert axis.get_ylim()[0] == 0
         assert {"base", "fine-tuned"} <= {t.get_text() for legend in figure.legends for t in legend.get_texts()}
+
+
+def test_a_condition_without_clips_of_some_taste_stands_over_its_own(tmp_path: Path) -> None:
+    """Tracks for sweet alone, eight of them: not over sour, and not told as if all conditions had as many."""
+    rows = [r for r in fad_rows() if (r["model"], r["taste"]) != ("finetuned", "sour")]
+    rows = [{**r, "n": 5} if (r["model"], r["taste"]) == ("finetuned", "all") else r for r in rows]
+    with kept() as found:
+        drawn = figures.fad(rows, tmp_path, CONDITIONS)
+        axis = found[0].axes[0]
+        assert [t.get_text() for t in axis.get_xticklabels()] == ["all", "sour", "sweet"]
+        x, y = axis.containers[1][0].get_data()
+        assert dict(zip(np.round(x).tolist(), y.tolist(), strict=True)) == pytest.approx({0: 11.0, 2: 11.2})
+        assert "5 to 8 clips a condition, 3 to 5 a taste" in drawn.caption
+        bare = figures.fad([r for r in rows if r["taste"] == "all"], tmp_path, CONDITIONS)
+        assert "(40 clips); 5 to 8 clips a condition; bars" in bare.caption
 
 
 def test_an_interval_beside_its_value_still_holds_it(tmp_path: Path) -> None:
@@ -91,7 +106,7 @@ def test_features_by_taste_and_model(tmp_path: Path) -> None:
         assert [a.axison for a in axes] == [True, True, False, False]
         assert (
             drawn.caption
-            == "Acoustic features of the clips (2 per taste and model); bars are 95 % bootstrap intervals."
+            == "Acoustic features of the clips (2 to 3 per taste and condition); bars are 95 % bootstrap intervals."
         )
         assert drawn.name == "features"
         middle = sorted(y for _, y in points(axes[0]) if y in (61.0, 70.5, 161.0, 171.0))
