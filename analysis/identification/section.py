@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.data.compared import Conditions
 from analysis.identification import figures
 from analysis.identification.analyse import analyse
 from analysis.page import sentences
@@ -26,11 +27,12 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             share = shares[row["taste"]]
             on = rows_on("identification_tests", tables["tests"], [row])
             on += rows_on("identification_accuracy", tables["accuracy"], [share])
-            out.text.append(Line(told(row, share, config.alpha), *on))
+            out.text.append(Line(told(row, share, config.alpha, data.conditions), *on))
         found = [r["taste"] for r in tests if r["p_adjusted"] is not None and r["p_adjusted"] < config.alpha]
+        own = "the music that stands for them" if condition in data.conditions.wrong else "their own music"
         said = (
-            f"Of {data.conditions.music(str(condition))}, {len(found)} of {len(tests)} tastes are named more for their own music than for other "
-            f"music{': ' + ', '.join(found) if found else ''} (mixed logit, one-sided, {config.correction.capitalize()})."
+            f"Of {data.conditions.music(str(condition))}, {len(found)} of {len(tests)} tastes {'is' if len(found) == 1 else 'are'} named more for "
+            f"{own} than for other music{': ' + ', '.join(found) if found else ''} (mixed logit, one-sided, {config.correction.capitalize()})."
         )
         summary.append(Line(said, *rows_on("identification_tests", tables["tests"], tests)))
     people = int(data.identification["participant"].nunique())
@@ -62,9 +64,17 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     return out
 
 
-def told(test: dict[str, Any], share: dict[str, Any], alpha: float) -> str:
+def told(test: dict[str, Any], share: dict[str, Any], alpha: float, conditions: Conditions = Conditions()) -> str:
     """A taste's result as a sentence, from its rows alone: it claims a difference where the corrected p carries it."""
-    where = f"Music made for {test['taste']} ({test['condition']})"
+    name = str(test["condition"])
+    how = (
+        "Music asked for other tastes that stands"
+        if name in conditions.wrong
+        else "Music chosen"
+        if name in conditions.tracks
+        else "Music made"
+    )
+    where = f"{how} for {test['taste']} ({conditions.label(name)})"
     said = f"{where} was named so in {100 * share['share']:.0f} % of {share['n']} answers"
     if share["chance"] is not None:
         said += f", other music in {100 * share['chance']:.0f} %"
@@ -72,12 +82,13 @@ def told(test: dict[str, Any], share: dict[str, Any], alpha: float) -> str:
         return f"{said}: it was named always or never, so that nothing can be told from it."
     if test["p_adjusted"] is None:
         return f"{said}: {sentences.state_words(test['state']) or test['state']}, no test."
-    verdict = "more than other music" if test["p_adjusted"] < alpha else "no difference shown"
+    # One-sided: what is named less is no more, and no interval that leaves out zero stands beside "no difference".
+    verdict = "more than other music" if test["p_adjusted"] < alpha else "not shown to be more"
     p = sentences.p_value(test["p_adjusted"])
     if test["state"] == "separated":
         return f"{said}: {verdict} ({p}, corrected; the odds have no bound)."
     words = sentences.state_words(test["state"])
     return (
-        f"{said}: {verdict} (log odds {test['effect']:+.2f} {sentences.interval(test['ci_low'], test['ci_high'])}, {p}, corrected)"
+        f"{said}: {verdict} (log odds {test['effect']:+.2f} {sentences.interval(test['ci_low'], test['ci_high'])}, one-sided {p}, corrected)"
         f"{'; ' + words if words else ''}."
     )

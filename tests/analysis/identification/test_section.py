@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from analysis.config import AnalysisConfig
+from analysis.data.compared import Conditions
 from analysis.identification.analyse import analyse
 from analysis.identification.section import section, told
 from tests.analysis.identification.test_naming import sessions
@@ -25,16 +27,17 @@ SHARE = {"share": 0.5, "n": 80, "chance": 0.21}
 @pytest.mark.parametrize(
     ("changes", "must", "must_not"),
     [
-        ({}, ["50 % of 80 answers", "other music in 21 %", "more than other music", "+1.25 [0.40, 2.10]", "p = .004, corrected"], ["no difference"]),
-        ({"p_adjusted": 0.08}, ["no difference shown", "p = .080"], ["more than"]),
-        ({"p": 0.03, "p_adjusted": 0.12}, ["no difference shown"], ["more than", ".030"]),
-        ({"effect": -1.0, "ci_low": -2.0, "ci_high": 0.1, "p_adjusted": 1.0}, ["-1.00 [-2.00, 0.10]", "no difference shown"], ["more than"]),
+        ({}, ["50 % of 80 answers", "other music in 21 %", "more than other music", "+1.25 [0.40, 2.10], one-sided p = .004, corrected"], ["not shown"]),
+        ({"p_adjusted": 0.08}, ["not shown to be more", "p = .080"], ["more than"]),
+        ({"p": 0.03, "p_adjusted": 0.12}, ["not shown to be more"], ["more than", ".030"]),
+        ({"effect": -1.0, "ci_low": -2.0, "ci_high": 0.1, "p_adjusted": 1.0}, ["-1.00 [-2.00, 0.10]", "not shown to be more"], ["more than"]),
+        ({"effect": -2.0, "ci_low": -3.0, "ci_high": -1.0, "p_adjusted": 1.0}, ["not shown to be more (log odds -2.00 [-3.00, -1.00]"], ["no difference", "more than"]),
         ({"state": "singular: clips"}, ["more than other music", "the variance of clips was estimated as zero"], []),
         ({"state": "one answer", "p": None, "p_adjusted": None, "effect": None}, ["always or never", "nothing can be told"], ["more than", "p ", "log odds"]),
         ({"state": "too few", "p": None, "p_adjusted": None, "effect": None}, ["too few answers, no test"], ["more than", "log odds"]),
         ({"state": "not converged", "p": None, "p_adjusted": None}, ["did not converge, no test"], ["more than", "log odds"]),
         ({"state": "separated", "effect": None, "ci_low": None}, ["more than other music", "no bound", "p = .004"], ["log odds"]),
-        ({"state": "separated", "effect": None, "p_adjusted": 1.0}, ["no difference shown"], ["more than"]),
+        ({"state": "separated", "effect": None, "p_adjusted": 1.0}, ["not shown to be more"], ["more than"]),
     ],
 )  # fmt: skip
 def test_a_sentence_says_what_its_row_says(changes: dict[str, Any], must: list[str], must_not: list[str]) -> None:
@@ -45,6 +48,30 @@ def test_a_sentence_says_what_its_row_says(changes: dict[str, Any], must: list[s
         assert words in said, said
     for words in must_not:
         assert words not in said, said
+
+
+def test_music_is_told_by_how_it_came_to_its_taste() -> None:
+    """Wrong prompts ask for other tastes than the one that their music stands for; tracks are chosen."""
+    known = Conditions(
+        ("base", "wrong", "film"), {"base": "first model", "film": "films"}, tracks=("film",), wrong={"wrong": "base"}
+    )
+    for condition, head in (
+        ("base", "Music made for sweet (first model) was named so in 50 %"),
+        ("wrong", "Music asked for other tastes that stands for sweet (wrong) was named so in 50 %"),
+        ("film", "Music chosen for sweet (films) was named so in 50 %"),
+    ):
+        assert told(TEST | {"condition": condition}, SHARE, 0.05, known).startswith(head)
+
+
+def test_what_stands_for_a_taste_by_a_wrong_prompt_is_not_its_own_music(tmp_path: Path) -> None:
+    given = inputs(tmp_path)
+    named = given.data.identification.assign(condition="wrong")
+    known = Conditions(("finetuned", "wrong"), {}, wrong={"wrong": "finetuned"})
+    given.data = replace(given.data, identification=named, conditions=known)
+    summary: list[str] = []
+    with sketched():
+        assert section(given, summary) is not None
+    assert "are named more for the music that stands for them than for other music" in summary[0]
 
 
 def test_without_other_music_none_is_compared() -> None:
