@@ -85,13 +85,19 @@ def mediation_section(inputs: Inputs, summary: list[str]) -> Section | None:
         return Section("mediation", "From music to taste by way of feeling", [f"Not run: {error}."])
     if not rows:
         return None
-    asked = sorted(set(data.affect["item"])) if not data.affect.empty else []
-    how = f"{', '.join(asked)} as people answered them" if asked else "the words that stand for them"
+    between = list(dict.fromkeys(str(r["mediator"]) for r in rows))
+    asked = [name for name in between if name in set(data.affect["item"])]
+    words = [name for name in between if name not in asked]
+    how = " and ".join(
+        f"{', '.join(names)}{as_told}"
+        for names, as_told in ((asked, " as people answered"), (words, " by the words that stand for it"))
+        if names
+    )
     out = Section(
         "mediation",
         "From music to taste by way of feeling",
         [
-            f"Exploratory. Between the music and the taste word stand valence, arousal and temperature ({how}); slopes are within "
+            f"Exploratory. Between the music and the taste word {'stands' if len(between) == 1 else 'stand'} {how}; slopes are within "
             "people, intervals over people. The clips are taken as they are: this is about these clips, and a pattern of "
             "covariance is no proof of cause."
         ],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
+from analysis.page.sentences import many
 from analysis.page.standing import Line
 from analysis.report import recovery, write
 from analysis.sound import words
@@ -103,6 +104,14 @@ def clips(inputs: Inputs, summary: list[str]) -> Section | None:
         relative = Path("stimuli") / c.file
         title = f"{c.taste} {c.number + 1}, {known.label(c.model)}" if c.taste else c.clip
         cards.append({"title": title, "caption": c.caption, "src": relative.as_posix()})
-    first = inputs.clips[0]
-    said = f"{len(inputs.clips)} clips, {first.seconds:g} s, {first.loudness:.1f} LUFS; the text is the captioner's."
+    written = "; the text is the captioner's" if any(c.caption for c in inputs.clips) else ""
+    long = _ends([c.seconds for c in inputs.clips], "g")
+    loud = _ends([c.loudness for c in inputs.clips], ".1f")
+    said = f"{many(len(inputs.clips), 'clip')}, {long} s, {loud} LUFS{written}."
     return Section("clips", "Listen", [Line(said, "@sound")], html=write.players(cards))
+
+
+def _ends(values: list[float], digits: str) -> str:
+    """A range of values as it is written: one where both ends look the same."""
+    low, high = f"{min(values):{digits}}", f"{max(values):{digits}}"
+    return low if low == high else f"{low} to {high}"

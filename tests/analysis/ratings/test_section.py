@@ -107,7 +107,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             ),
             0.5,
         )
-        return [{"music": given.get("music", "prompt"), "taste": "sweet", "mediator": "valence", "n": 77, **value}]
+        head = {"music": given.get("music", "prompt"), "taste": "sweet", "n": 77}
+        return [{**head, "mediator": name, **value} for name in given.get("between", ["valence"])]
 
     monkeypatch.setattr(mediation, "analyse", analyse)
     return given
@@ -118,23 +119,33 @@ def test_mediation_says_what_stands_between(tmp_path: Path, asked: dict[str, Any
     with sketched():
         made = mediation_section(inputs(tmp_path, config=AnalysisConfig(resamples=5000, seed=3)), [])
         assert made is not None
-        assert "(the words that stand for them)" in made.text[0]
-        assert made.text[0].startswith("Exploratory.")
+        assert made.text[0].startswith(
+            "Exploratory. Between the music and the taste word stands valence by the words that stand for it; slopes are within people"
+        )
         assert [f.caption for f in made.figures if "(n = 77 rated clips)" in f.caption]
         assert made.tables[0].rows[0]["n"] == 77
         assert (asked["resamples"], asked["seed"]) == (1000, 3)
         # Of the features only those that a person can hear as such, by clip.
         assert list(asked["features"].columns) == ["tempo", "pitch_height"]
         assert asked["features"].loc["sweet-base-1", "pitch_height"] == 5.0
-        affect = pd.DataFrame({"participant": [1, 1], "item": ["valence", "arousal"]})
+        affect = pd.DataFrame({"participant": [1, 1, 1], "item": ["valence", "familiarity", "arousal"]})
+        asked["between"] = ["valence", "arousal", "temperature"]
         asked["music"] = "tempo"
         made = mediation_section(
             inputs(tmp_path, data=replace(data, affect=affect), config=AnalysisConfig(resamples=300), clips=[]), []
         )
         assert made is not None
-        assert "(arousal, valence as people answered them)" in made.text[0]
+        # Familiarity was asked and stands between nothing; nobody was asked how warm the music is.
+        assert (
+            "word stand valence, arousal as people answered and temperature by the words that stand for it; slopes"
+            in made.text[0]
+        )
         assert made.figures == []
         assert (asked["resamples"], asked["features"]) == (300, None)
+        asked["between"] = ["valence", "arousal"]
+        few = mediation_section(inputs(tmp_path, data=replace(data, affect=affect), clips=[]), [])
+        assert few is not None
+        assert "temperature" not in few.text[0]
 
 
 def test_mediation_that_can_not_run_says_why(tmp_path: Path) -> None:

@@ -35,6 +35,21 @@ def test_given_tracks_without_a_taste_go_by_their_name(tmp_path: Path) -> None:
     assert rest.clips(inputs(tmp_path, clips=[]), []) is None
 
 
+def test_clips_that_differ_are_not_told_by_the_first_of_them(tmp_path: Path) -> None:
+    """Given tracks are longer and louder than the others, or have no text by a captioner at all."""
+    given = [
+        clip("sweet", "base", 0),
+        clip("sweet", "base", 1, seconds=2.5),
+        clip("sour", "film", 0, seconds=30.0, loudness=-14.2),
+    ]
+    made = rest.clips(inputs(tmp_path, clips=given), [])
+    assert made is not None
+    assert made.text == ["3 clips, 2 to 30 s, -23.0 to -14.2 LUFS; the text is the captioner's."]
+    bare = rest.clips(inputs(tmp_path, clips=[clip("sweet", "base", 0, caption=None)]), [])
+    assert bare is not None
+    assert bare.text == ["1 clip, 2 s, -23.0 LUFS."]
+
+
 def test_captions_are_held_against_what_prompts_asked_for(tmp_path: Path) -> None:
     asked = {"sweet": {"instrument": ["piano"], "taste": ["sweet"]}, "bitter": {"tempo": ["fast"]}}
     section = rest.captions(inputs(tmp_path, asked=asked), [])
