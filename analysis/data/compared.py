@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.conditions import declared_in, default_pairs, over_and_under, spoken
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ class Conditions:
         if kinds == {True}:
             return "music made or chosen for a taste"
         return "music prompted with, made or chosen for a taste" if True in kinds else "music prompted with a taste"
+
+    def own(self, ratings: pd.DataFrame) -> pd.DataFrame:
+        """Ratings of music that was made or chosen for the taste it stands for: without that of wrong prompts."""
+        return ratings[~ratings["model"].isin(list(self.wrong))] if self.wrong else ratings
 
     def order(self, present: Iterable[str]) -> list[str]:
         """Those of the conditions that are there in their declared order; unknown ones after them, by name."""

@@ -27,17 +27,21 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     tables = paper.described(data.ratings)
     rated = paper_rows(data).rated
     mixed: dict[str, list[dict[str, Any]]] = {"own_word": [], "own_word_ordinal": [], "prompts": []}
-    if data.ratings["prompt"].nunique() > 1:
-        mixed = robust.ratings(data.ratings, config)
+    own = data.conditions.own(data.ratings)
+    if own["prompt"].nunique() > 1:
+        mixed = robust.ratings(own, config)
         if mixed["own_word"]:
             said = Line(
-                sentences.own_words(
-                    mixed["own_word"], config.alpha, data.conditions.of_a_taste(set(data.ratings["model"]))
-                ),
+                sentences.own_words(mixed["own_word"], config.alpha, data.conditions.of_a_taste(set(own["model"]))),
                 "own_word",
             )
             summary.append(said)
             out.text.append(said)
+    if len(own) < len(data.ratings):
+        out.text.append(
+            "Music of wrong prompts is left out of these tests, for it was asked for other tastes than those that it stands for; means, "
+            "figures and agreement are of all that was rated."
+        )
     out.figures = [figures.heat_map(data, drawn), figures.correlation(data, drawn)]
     out.tables = [
         Table(

@@ -165,7 +165,7 @@ def ratings(
     chosen = chosen_plan(plan, loaded.analysis.plan)
     data = load_answers(loaded, answers, shown)
     if chosen == "robust":
-        tables = robust.ratings(data.ratings, loaded.analysis) | paper.described(data.ratings)
+        tables = robust.ratings(data.conditions.own(data.ratings), loaded.analysis) | paper.described(data.ratings)
     else:
         rows = paper_rows(data)
         rated = rows.rated if data.ratings.empty else some(rows.rated, "rated all clips of task 2")

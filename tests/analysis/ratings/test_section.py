@@ -57,6 +57,29 @@ def test_headline_names_the_tastes_whose_corrected_test_is_under_alpha(
     assert "effect" not in tables_["own_word"].rows[0]
 
 
+def test_music_of_wrong_prompts_is_not_prompted_with_its_taste(tmp_path: Path) -> None:
+    """As many people rate music that was asked for the other taste: what is tested is what is found without it."""
+    data = answers(people=12)
+    known = replace(data.conditions, names=("finetuned", "wrong"), wrong={"wrong": "finetuned"})
+    other = data.ratings.assign(model="wrong", clip=data.ratings["clip"] + "-w", trial=data.ratings["trial"] + 5)
+    turned = other["adjective"] == other["prompt"]
+    other.loc[turned, "value"] = 6 - other.loc[turned, "value"]
+    both = replace(data, ratings=pd.concat([data.ratings, other]), conditions=known)
+    with sketched():
+        made, plain = (section(inputs(tmp_path, data=d), []) for d in (both, data))
+    assert made is not None
+    assert plain is not None
+    for name in ("own_word", "own_word_ordinal", "prompts_mixed"):
+        found, alone = ([t.rows for t in s.tables if t.name == name] for s in (made, plain))
+        assert found == alone
+        assert found != [[]]
+    assert made.text[0] == plain.text[0]
+    assert made.text[1].startswith("Music of wrong prompts is left out of these tests")
+    assert len(plain.text) == 1
+    means = next(t.rows for t in made.tables if t.name == "means")
+    assert {r["n"] for r in means} == {24}  # means are of all that was rated
+
+
 def test_tables_stand_under_their_titles(tmp_path: Path) -> None:
     with sketched():
         made = section(inputs(tmp_path), [])
