@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -33,13 +34,16 @@ def read_targets(path: Path, items: list[str], words: Mapping[str, str]) -> pd.D
     Raises
     ------
     AnalysisError
-        If the file is missing or a column is, or two columns say the same.
+        If the file is missing or unreadable or a column is, two columns say the same, a target is no number, or a track is there twice.
     """
     import pandas as pd
 
     if not path.exists():
         raise AnalysisError(f"targets {path} do not exist")
-    table = pd.read_excel(path) if path.suffix.lower() in (".xlsx", ".xls") else pd.read_csv(path)
+    try:
+        table = pd.read_excel(path) if path.suffix.lower() in (".xlsx", ".xls") else pd.read_csv(path)
+    except (ValueError, OSError, BadZipFile) as error:  # pandas' own errors of files are ValueErrors
+        raise AnalysisError(f"targets {path} can't be read as a table: {str(error).splitlines()[0]}") from None
     own: dict[str, list[str]] = {}
     for column in map(str, table.columns):
         name = plain(column)
@@ -58,6 +62,16 @@ def read_targets(path: Path, items: list[str], words: Mapping[str, str]) -> pd.D
     if not names:
         raise AnalysisError(f"{path} has no column naming the tracks")
     index = table[names[0]].astype(str).map(slug)
+    for item in items:
+        numbers = pd.to_numeric(table[item], errors="coerce")
+        if (wrong := numbers.isna() & table[item].notna()).any():
+            line = int(wrong.to_numpy().argmax())
+            raise AnalysisError(
+                f"{path} line {line + 2}: {own[item][0]} is {table[item].iloc[line]!r}, which is no number"
+            )
+        table[item] = numbers
+    if index.duplicated().any():
+        raise AnalysisError(f"{path} has {index[index.duplicated()].iloc[0]} twice; one row a track is wanted")
     return table[items].astype(float).set_index(index)
 
 

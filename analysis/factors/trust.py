@@ -198,6 +198,10 @@ def between_groups(
         raise AnalysisError("a group has too few completely rated clips for a factor analysis of its own")
     drawn = [compared(rng.permutation(labels)) for _ in range(permutations)]
     null = np.array([d for d in drawn if d is not None])
+    if not len(null):
+        raise AnalysisError(
+            "however people are shuffled between the groups, one is too few for a factor analysis of its own"
+        )
     p = ((null <= actual).sum(axis=0) + 1) / (len(null) + 1)
     return [
         {

@@ -64,7 +64,7 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
             on = rows_on("preference_mixed", mixed, own) + rows_on("preference_equivalence", bounds, near)
             by_taste.append(Line(line if len(pairs) == 1 else sentences.of_pair(line, named), *on))
         asked = (
-            f"Does {sides.first} or {sides.second} make music that fits the taste asked for better?"
+            f"Which music fits the taste asked for better, that of {sides.first} or that of {sides.second}?"
             if len(by_taste) == 1
             else "Of each pair of conditions, which one's music fits the taste asked for better?"
         )

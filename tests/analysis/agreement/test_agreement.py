@@ -308,3 +308,28 @@ def test_targets_of_one_word_a_track_leave_mantels_r_undefined() -> None:
     assert permutation_row["p"] > 0
     for one, other in ((rated, np.eye(4)), (np.eye(4), rated)):
         assert np.isnan(mantel(one, other, 99, rng)).all()  # both, r and p
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("track,sweet\na,1\nb,much\n", r"line 3: sweet is 'much', which is no number$"),
+        ("track,sweet\na.wav,1\nb,2\nA,3\n", r"has a twice; one row a track is wanted$"),
+        ("", r"can't be read as a table: No columns to parse from file$"),
+        ("track,sweet\na,1\nb,2,3\n", r"can't be read as a table: Error tokenizing data"),
+    ],
+)
+def test_targets_that_can_not_be_used_are_refused_in_a_line(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "targets.csv"
+    path.write_text(text)
+    with pytest.raises(AnalysisError, match=says) as caught:
+        read_targets(path, ["sweet"], {})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_workbook_that_is_none_and_an_empty_target(tmp_path: Path) -> None:
+    (tmp_path / "t.xlsx").write_text("track,sweet")
+    with pytest.raises(AnalysisError, match="can't be read as a table"):
+        read_targets(tmp_path / "t.xlsx", ["sweet"], {})
+    (tmp_path / "t.csv").write_text("track,sweet\na,1\nb,\n")
+    assert read_targets(tmp_path / "t.csv", ["sweet"], {})["sweet"].isna().tolist() == [False, True]

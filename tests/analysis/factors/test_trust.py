@@ -262,6 +262,9 @@ def test_groups_that_can_not_be_compared_are_named() -> None:
     few = {p: ("a" if p < 8 else "b") for p in range(100)}  # 24 rows, 27 are needed
     with pytest.raises(AnalysisError, match="too few completely rated clips"):
         between_groups(x, people, few, solution, 1, np.random.default_rng(0))
+    # Nobody is shuffled: no number without a null.
+    with pytest.raises(AnalysisError, match="however people are shuffled"):
+        between_groups(x, people, group, solution, 0, np.random.default_rng(0))
 
 
 def test_groups_by_age_and_by_commonest_answers() -> None:
