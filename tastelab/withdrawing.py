@@ -244,6 +244,12 @@ def restore(file: Path, to: Path, marker: Path | None, db: str) -> Restored:
 
     if not to.parent.is_dir():
         raise UserError(f"{to}: there is no folder {to.parent}; make it, or name another")
+    for log in (to.with_name(to.name + x) for x in ("-wal", "-journal")):
+        if log.exists():  # SQLite would write it into whatever has this name next
+            raise UserError(
+                f"{log} is what another database of that name had not written to its file yet, and would be written into this one; "
+                "move it to where that file is now, or name another"
+            )
     if marker is not None and not (marker / MARKER).is_file():
         raise UserError(f"--marker {marker}: there is no {MARKER} in it")
     folders = [x for x in (file.parent, marker) if x is not None and (x / MARKER).is_file()]

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from experiment.data.backups import backup
 from experiment.data.keyfile import KeyFile
+from experiment.data.store import Store
+from tests.experiment.data.rows import sat
 from tests.tastelab.conftest import Lived, call
 
 GONE = "bot-1-0003"
@@ -157,6 +160,27 @@ def test_restoring_leaves_out_who_withdrew_since(mine: Lived, tmp_path: Path) ->
     )
     said = call("experiment", "restore", tmp_path / "nothing.db", tmp_path / "x.db")
     assert (said.status, "does not exist" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize("log", ["-wal", "-journal"])
+def test_the_log_of_a_moved_database_is_not_written_into_the_restored_one(tmp_path: Path, log: str) -> None:
+    """The booth was switched off while it wrote; then its file, which nobody could open, was moved away, and its log was not."""
+    there = Lived(tmp_path)
+    store = Store(there.db)
+    sat(store, "before")
+    saved = backup(store)
+    sat(store, "after")
+    there.database.rename(tmp_path / "broken.db")
+    if log != "-wal":
+        (tmp_path / "participants.db-wal").rename(tmp_path / f"participants.db{log}")
+    said = call("experiment", "restore", saved, there.database, "--db", f"sqlite:///{tmp_path / 'lost.db'}")
+    assert (said.status, said.out) == (2, "")
+    assert f"{there.database}{log}" in said.err
+    assert not there.database.exists()
+    (tmp_path / f"participants.db{log}").rename(tmp_path / "broken.db-wal")
+    assert call("experiment", "restore", saved, there.database, "--db", f"sqlite:///{tmp_path / 'lost.db'}").status == 0
+    assert there.asked("SELECT code FROM participant") == [("before",)]
+    store.close()
 
 
 def test_an_export_says_how_much_and_warns_of_few(mine: Lived) -> None:
