@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from experiment.data.erasure import Step, Told
     from experiment.data.store import Store
     from experiment.data.tables import Place, Tombstone
+    from tastelab.study import Study
 
 # What a report consists of, beside its clips; sections are what it is made of again.
 REPORT = ("report.html", "manifest.json", "tables", "figures", "trace", "sections")
@@ -106,6 +107,30 @@ def at_this_booth(store: Store) -> None:
         say(f"of a withdrawal: {told.line()}")
     for number in sorted(waiting - open_ones(store)):
         say(f"of a withdrawal: {over(store, number)}")
+
+
+def places_online(store: Store, study: Study, out: Path) -> list[Place]:
+    """Where else something may lie of somebody who withdraws at a link.
+
+    Of who came by a link for all there is a contact alone where a key file lies; of who got a link of one's own there may be one
+    elsewhere.
+    """
+    from experiment.data.erasure import places_here
+    from experiment.data.keyfile import DEFAULT
+
+    no_key = study.experiment.web.entry != "invited" and not DEFAULT.exists()
+    return places_here(store, study.name, out, DEFAULT, None, no_key)
+
+
+def withdrew_online(store: Store) -> None:
+    """What the server does when somebody withdrew at a link; what it can't do is said to whoever runs it."""
+    from experiment.data.erasure import open_ones
+
+    at_this_booth(store)
+    if left := len(open_ones(store)):
+        say(
+            f"of {left} withdrawal(s) places are left to do that a server does not see to: tastelab experiment withdraw --pending"
+        )
 
 
 def _finish(store: Store, asked: Asked, number: int) -> bool:

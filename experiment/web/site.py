@@ -17,9 +17,10 @@ from experiment import answering, choices, launch, wire
 from experiment.config import ExperimentConfig
 from experiment.data import lease
 from experiment.data.allotment import FullError
+from experiment.data.connect import shown as url_shown
 from experiment.data.queries import failed_most
 from experiment.data.store import Store
-from experiment.data.tables import Screening, SessionRow, StudyRow, Trial, utc_now
+from experiment.data.tables import Place, Screening, SessionRow, StudyRow, Trial, utc_now
 from experiment.data.withdrawal import withdraw
 from experiment.entrance import Outcome
 from experiment.errors import ExperimentError
@@ -59,6 +60,8 @@ class Site:
         Of its sessions: ``person``, ``pilot``; ``bot`` where whoever answers hears nothing.
     url : str
         How people reach it.
+    places : callable
+        Gives where else something of a person may lie that the database does not know of (`erasure.places_here`).
     after_withdrawal : callable
         Told that somebody withdrew, so that all places are seen to.
     """
@@ -67,6 +70,7 @@ class Site:
     key: bytes
     kind: str = "person"
     url: str = "http://127.0.0.1:8000"
+    places: Callable[[], list[Place]] = list
     after_withdrawal: Callable[[], None] = lambda: None
     clips: Clips = field(init=False)
 
@@ -337,7 +341,8 @@ class Site:
         language = known.language or self.config.languages[0]
         if known.status not in ("withdrawn", "refused", "too_young"):
             name = self.store.do(lambda s: s.get_one(StudyRow, self.prepared.study_id).name)
-            withdraw(self.store, known.code, name)
+            own = Place(kind="database", path=url_shown(self.store.url), machine=None)
+            withdraw(self.store, known.code, name, [own, *self.places()])
             self.after_withdrawal()
         return self._notice("withdrawn", language)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -326,7 +327,7 @@ def serve(
     from experiment.web.serving import at_home, check_installed
     from experiment.web.serving import serve as run_server
     from experiment.web.site import Site
-    from tastelab.withdrawing import at_this_booth
+    from tastelab.withdrawing import at_this_booth, places_online, withdrew_online
 
     check_installed()
     loaded = read_study(place.study)
@@ -345,9 +346,10 @@ def serve(
         check_files(ready.stimuli)
         own = secret(key)
         kind = "pilot" if pilot else "person"
-        site = Site(ready, own, kind, known, lambda: at_this_booth(store))
+        entry = loaded.experiment.web
+        places = partial(places_online, store, loaded, place.out)
+        site = Site(ready, own, kind, known, places, lambda: withdrew_online(store))
         try:
-            entry = loaded.experiment.web
             shown = (at_home(host) and url is None) if lab is None else lab
             begin = {"open": known, "panel": f"{known}/?{entry.panel}=..."}.get(entry.entry)
 

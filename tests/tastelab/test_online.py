@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from experiment.web import links, serving
+from experiment.web.messages import Opened
 from experiment.web.site import Site
 from tests.tastelab.conftest import Lived, call
 
@@ -96,6 +97,38 @@ def test_what_can_not_be_served_is_one_line(mine: Lived, tmp_path: Path) -> None
     said = call("experiment", "serve", "--url", "study.example/x", "--server-key", tmp_path / "k", *mine.where)
     assert said.status == 2
     assert "is no address such as" in said.err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(("entry", "key", "left"), [("open", False, 0), ("open", True, 1), ("invited", False, 1)])
+def test_who_withdraws_at_a_link_withdraws_from_every_place(
+    mine: Lived, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, served: list[Any], entry: str, key: bool, left: int
+) -> None:
+    """As by the command: the database's own files, backups and exports at once; a key file where there is or may be one, by the command."""
+    if entry == "invited":
+        mine.study.write_text(mine.study.read_text() + f'\n[experiment.web]\nentry = "{entry}"\n')
+    assert call("experiment", "links", "-n", "1", "--csv", tmp_path / "links.csv", *mine.where).status == 0
+    (made,) = csv.DictReader((tmp_path / "links.csv").open())
+    code, token = made["code"], made["link"].rpartition("/")[2]
+    if key:
+        assert call("experiment", "key", "add", code, "--contact", "Ada").status == 0
+
+    def serve(site: Site, *_: Any) -> None:
+        site.open(token, Opened(tab="a" * 32, begin="b" * 32))
+        assert call("experiment", "backup", "--db", mine.db).status == 0
+        assert call("experiment", "export", *mine.where).status == 0
+        assert site.withdraw(token)["kind"] == "withdrawn"
+
+    monkeypatch.setattr("experiment.web.serving.serve", serve)
+    said = call("experiment", "serve", "--server-key", tmp_path / "k", *mine.where)
+    assert (said.status, said.err) == (0, "")
+    for kind in ("database", "backups", "exports"):
+        assert f"of a withdrawal: done: {kind} " in said.out
+    assert mine.asked("SELECT kind FROM place WHERE done_at IS NULL") == [("key",)] * left
+    assert said.out.count("tastelab experiment withdraw --pending") == left
+    assert said.out.count("WITHDRAWN: every place on the list is done") == 1 - left
+    if key:
+        assert call("experiment", "withdraw", "--pending", "--db", mine.db, "--out", mine.out).status == 0
+        assert call("experiment", "key", "show", code).status == 2
 
 
 def test_links_are_written_once_for_their_owner_alone(mine: Lived, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from experiment import launch
 from experiment.bots.bots import Bot
 from experiment.bots.effects import load_effects
+from experiment.data.erasure import at_start
 from experiment.data.store import Store
 from experiment.data.tables import (
     Event,
@@ -257,6 +258,25 @@ def test_who_stopped_goes_on_by_the_own_link_and_may_withdraw(home: Callable[...
         assert counted(prepared, Response, Event, Seen) == [0, 0, 0]
         assert later.open()["kind"] == "withdrawn"
         assert later.post("withdraw", {"sure": True})["kind"] == "withdrawn"
+
+
+def test_nothing_of_who_withdraws_stays_in_the_files_while_the_server_runs(home: Callable[..., Prepared]) -> None:
+    """The log beside the database keeps what was deleted, for as long as a server that nobody ends has it open."""
+    prepared = home()
+
+    def files() -> bytes:
+        return b"".join(
+            p.read_bytes() for p in sorted(Path(str(prepared.store.engine.url.database)).parent.glob("p.db*"))
+        )
+
+    with at(prepared, "person", after_withdrawal=lambda: at_start(prepared.store)) as client:
+        visitor = Visitor(client, prepared)
+        visitor.did(visitor.did(visitor.begin(), takes_part=True, special=True), answer={"chosen": [0]})
+        with prepared.store.transaction() as s:
+            s.scalars(select(Response)).one().choice = "UNMISTAKABLE"
+        assert b"UNMISTAKABLE" in files()
+        assert visitor.post("withdraw", {"sure": True})["kind"] == "withdrawn"
+        assert b"UNMISTAKABLE" not in files()
 
 
 def test_who_comes_back_too_late_is_told_so(home: Callable[..., Prepared]) -> None:
