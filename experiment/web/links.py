@@ -49,15 +49,21 @@ def keyed(key: bytes, *what: object) -> str:
 
 
 def made_for(key: bytes, entry: str, study: str, who: str) -> str:
-    """The token of somebody who begins: of a browser's own number, or of a panel's id. It shows that this server made it."""
+    """The token of somebody who begins: of a browser's own number, or of a panel's id. It shows that this server made it, for
+    this study: a browser brings the cookie of whatever study was at the same address before.
+    """
     token = keyed(key, entry, study, who)
-    return f"{token}.{keyed(key, 'made', entry, token)[:16]}"
+    return f"{token}.{_sign(key, entry, study, token)}"
 
 
-def entry_of(key: bytes, token: str) -> str | None:
-    """How somebody came to whom this server gave the token; None where it did not."""
+def _sign(key: bytes, entry: str, study: str, token: str) -> str:
+    return keyed(key, "made", entry, study, token)[:16]
+
+
+def entry_of(key: bytes, study: str, token: str) -> str | None:
+    """How somebody came to whom this server gave the token for a study; None where it did not."""
     body, _, sign = token.partition(".")
-    return next((e for e in ("open", "panel") if hmac.compare_digest(keyed(key, "made", e, body)[:16], sign)), None)
+    return next((e for e in ("open", "panel") if hmac.compare_digest(_sign(key, e, study, body), sign)), None)
 
 
 def digest(token: str) -> str:

@@ -98,7 +98,7 @@ class Site:
         """The token of a panel's person, whose id is kept nowhere."""
         if not 1 <= len(who) <= 200:
             raise Refused(400, "this is no id of a panel")
-        return links.made_for(self.key, "panel", str(self.prepared.study_id), who)
+        return links.made_for(self.key, "panel", self._study().name, who)
 
     def knows(self, token: str) -> bool:
         """Whether a token leads to a session, or to where one may begin."""
@@ -109,15 +109,16 @@ class Site:
         known = links.find(self.store, self.prepared.study_id, token)
         language = self._language(message.language)
         if known is None or known.session is None:
-            given = links.entry_of(self.key, token) if token is not None and known is None else None
-            if known is None and given is None and self.config.web.entry != "open":
+            entry = self.config.web.entry
+            made = token is not None and known is None and links.entry_of(self.key, self._study().name, token) == entry
+            if known is None and not made and entry != "open":
                 return self._notice("closed", language), None
             if message.begin is None:
                 return self._welcome(language), None
             if known is None:
-                if token is None or given is None:
-                    token = links.made_for(self.key, "open", str(self.prepared.study_id), message.begin)
-                links.enter(self.store, self.prepared.study_id, token, given or "open")
+                if token is None or not made:
+                    token = links.made_for(self.key, "open", self._study().name, message.begin)
+                links.enter(self.store, self.prepared.study_id, token, entry)
                 known = links.find(self.store, self.prepared.study_id, token)
                 assert known is not None
             if known.session is None:
@@ -246,13 +247,13 @@ class Site:
     def _welcome(self, language: str) -> Shown:
         web = texts(language, self.config.texts)["web"]
         told = self._said("welcome", language, web["welcome_title"], web["welcome"])
-        told["title"], told["study"] = web["welcome_title"], self._title()
+        told["title"], told["study"] = web["welcome_title"], self._study().title
         told["buttons"] = [_button("begin", web["begin"])]
         told["languages"] = list(self.config.languages)
         return told
 
-    def _title(self) -> str:
-        return self.store.do(lambda s: s.get_one(StudyRow, self.prepared.study_id).title)
+    def _study(self) -> StudyRow:
+        return self.store.do(lambda s: s.get_one(StudyRow, self.prepared.study_id))
 
     def _notice(self, name: str, language: str, outcome: Outcome | None = None) -> Shown:
         web = texts(language, self.config.texts)["web"]
@@ -340,9 +341,8 @@ class Site:
             raise Refused(401, "there is no session here; open its link again")
         language = known.language or self.config.languages[0]
         if known.status not in ("withdrawn", "refused", "too_young"):
-            name = self.store.do(lambda s: s.get_one(StudyRow, self.prepared.study_id).name)
             own = Place(kind="database", path=url_shown(self.store.url), machine=None)
-            withdraw(self.store, known.code, name, [own, *self.places()])
+            withdraw(self.store, known.code, self._study().name, [own, *self.places()])
             self.after_withdrawal()
         return self._notice("withdrawn", language)
 

@@ -40,12 +40,13 @@ def test_a_token_shows_which_server_made_it_and_for_whom() -> None:
         links.made_for(KEY, "open", "1", "5f0"), links.made_for(OTHER, "panel", "1", "5f0"),
     ]  # fmt: skip
     assert len({token, *others}) == 5
-    assert links.entry_of(KEY, token) == "panel"
-    assert links.entry_of(KEY, others[2]) == "open"
-    assert links.entry_of(OTHER, token) is None
+    assert links.entry_of(KEY, "1", token) == "panel"
+    assert links.entry_of(KEY, "1", others[2]) == "open"
+    assert links.entry_of(KEY, "2", token) is None
+    assert links.entry_of(OTHER, "1", token) is None
     body, sign = token.split(".")
-    assert links.entry_of(KEY, body) is None
-    assert links.entry_of(KEY, f"{body[::-1]}.{sign}") is None
+    assert links.entry_of(KEY, "1", body) is None
+    assert links.entry_of(KEY, "1", f"{body[::-1]}.{sign}") is None
 
 
 def test_a_token_is_kept_once_as_a_hash_with_a_code(tmp_path: Path) -> None:

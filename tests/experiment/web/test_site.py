@@ -30,6 +30,7 @@ from experiment.data.tables import (
     Trial,
     utc_now,
 )
+from experiment.entrance import WebConfig
 from experiment.launch import Prepared
 from experiment.question import Answer, Back, Question
 from experiment.session import run_session
@@ -452,6 +453,51 @@ def test_texts_of_before_there_was_a_second_try_still_say_what_they_said(
         visitor, wrong = Visitor(client, prepared), Person()
         wrong.right = False
         assert visitor.run(wrong)["title"] == older["web"]["stopped_title"]
+
+
+def other_study(prepared: Prepared, **web: Any) -> Prepared:
+    """Another study of the same clips in the same database, at the same address later."""
+    asked = prepared.config.model_copy(update={"web": WebConfig(**web)})
+    number = prepared.store.ensure_study("other", "Another", {"experiment": asked.model_dump(mode="json")})
+    columns = ("clip", "taste", "model", "number", "path", "sha256", "seconds")
+    rows = [{name: getattr(clip, name) for name in columns} for clip in prepared.stimuli]
+    return Prepared(prepared.store, number, asked, prepared.store.ensure_stimuli(number, rows))
+
+
+def test_who_took_part_in_another_study_at_the_same_address_begins_as_everybody_does(
+    home: Callable[..., Prepared],
+) -> None:
+    prepared = home()
+    with at(prepared, "person") as client:
+        Visitor(client, prepared).begin()
+        brought = dict(client.cookies)
+    other = other_study(prepared)
+    with at(other, "person") as client:
+        client.cookies.update(brought)
+        assert Visitor(client, other).begin()["kind"] == "consent"
+    assert status(prepared) == ["running", "running"]
+
+
+def test_a_cookie_of_another_study_lets_nobody_in_who_was_not_asked(
+    home: Callable[..., Prepared], tmp_path: Path
+) -> None:
+    panel = {"entry": "panel", "panel": "PID"}
+    brought = []
+    first = home()
+    with at(first, "person") as client:
+        Visitor(client, first).begin()
+        brought.append(dict(client.cookies))
+    second = home(web=panel)
+    with at(second, "person") as client:
+        client.get("/?PID=5f0")
+        brought.append(dict(client.cookies))
+    for web in ({"entry": "invited"}, panel):
+        other = other_study(home(), **web)
+        for cookies in brought:
+            with at(other, "person") as client:
+                client.cookies.update(cookies)
+                visitor = Visitor(client, other)
+                assert visitor.open(begin=visitor.nonce)["kind"] == "closed"
 
 
 def test_an_id_of_a_panel_has_a_length_and_a_browser_s_language_is_the_nearest(home: Callable[..., Prepared]) -> None:
