@@ -245,11 +245,7 @@ def resume(
                 f"the session of participant {code} {where}; end it there (Esc), or wait until nothing was heard of it for "
                 f"{lease.LEASE / 60:.0f} minutes"
             )
-        last = (
-            s.scalar(select(func.max(Response.answered_at)).join(Trial).where(Trial.session_id == row.id))
-            or row.started_at
-        )
-        hours = (utc_now() - last.replace(tzinfo=last.tzinfo or UTC)).total_seconds() / 3600
+        hours = _left_for(s, row)
         if hours > prepared.config.resume_hours:
             ago = math.ceil(10 * hours) / 10  # never said to be less than what is allowed
             raise LateError(
@@ -267,6 +263,18 @@ def resume(
         return row.id, row.language
 
     return prepared.store.do(find_it)
+
+
+def late(prepared: Prepared, session_id: int) -> bool:
+    """Whether an unfinished session was left for longer than the study lets one go on."""
+    return prepared.store.do(lambda s: _left_for(s, s.get_one(SessionRow, session_id))) > prepared.config.resume_hours
+
+
+def _left_for(s: Session, row: SessionRow) -> float:
+    """Hours since a session's last answer, or since it began."""
+    answered = select(func.max(Response.answered_at)).join(Trial).where(Trial.session_id == row.id)
+    last = s.scalar(answered) or row.started_at
+    return (utc_now() - last.replace(tzinfo=last.tzinfo or UTC)).total_seconds() / 3600
 
 
 def simulate(

@@ -158,6 +158,8 @@ class Site:
         assert known.session is not None
         session, language = known.session, known.language or self.config.languages[0]
         if known.status == "running" and answering.sitting_of(self.store, session) == message.tab:
+            if launch.late(self.prepared, session):  # the same window, days later
+                return self._late(known, token, language)
             return self._screen(answering.read(self.store, session), token)
         if known.status == "stopped" and (not message.again or self._screened_out(session)):
             return self._stopped(session, token)
@@ -169,8 +171,11 @@ class Site:
         try:
             launch.resume(self.prepared, known.code, anywhere=True)
         except launch.LateError:
-            return self._notice("late", language) | self._own(token, known.code, language, over=True)
+            return self._late(known, token, language)
         return self._screen(answering.started(self.store, session, message.tab), token)
+
+    def _late(self, known: Known, token: str, language: str) -> Shown:
+        return self._notice("late", language) | self._own(token, known.code, language, over=True)
 
     def _lives(self, session: int) -> bool:
         """Whether another window gave a sign of life lately."""

@@ -294,6 +294,20 @@ def test_who_comes_back_too_late_is_told_so(home: Callable[..., Prepared]) -> No
         )
 
 
+@pytest.mark.parametrize(("hours", "kind"), [(0.9, "ask"), (1.1, "late")])
+def test_a_window_that_was_left_open_too_long_is_no_way_round_that(
+    home: Callable[..., Prepared], hours: float, kind: str
+) -> None:
+    prepared = home(resume_hours=1)
+    with at(prepared, "person") as client:
+        visitor = Visitor(client, prepared)
+        assert visitor.did(visitor.begin(), takes_part=True, special=True)["kind"] == "ask"
+        with prepared.store.transaction() as s:
+            s.scalars(select(SessionRow)).one().started_at = utc_now() - timedelta(hours=hours)
+        assert visitor.open()["kind"] == kind
+        assert Visitor(client, prepared).open(here=True)["kind"] == kind
+
+
 def test_a_step_has_no_link_of_one_s_own_but_its_end_has(home: Callable[..., Prepared]) -> None:
     """Who looks over a shoulder, or at a picture of the screen, learns no way into the session."""
     prepared = home()
