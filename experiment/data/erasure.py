@@ -338,6 +338,7 @@ def key_step(passphrase: str | None) -> Step:
         if not path.exists():
             raise NotYetError("is not here; name it with --key FILE, or say --no-key where no contact is kept")
         keys = KeyFile(path, passphrase)
+        keys.sweep()
         study = None if stone.study == "*" else stone.study
         codes = [c for c in keys.contacts if entry_of(stone).means(study or "*", c)]
         for code in codes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ class KeyFile:
     def _anew(self) -> Iterator[None]:
         """Nobody else writes meanwhile, and what others wrote since is read; what was changed is written at the end."""
         with locked(self.path):
+            self._sweep()
             self.contacts = self._read() if self.path.exists() else {}
             before = dict(self.contacts)
             yield
@@ -87,12 +89,27 @@ class KeyFile:
             salt = os.urandom(16)
             data = MAGIC + base64.b64encode(salt) + b"\n" + Fernet(_derive(self.passphrase, salt)).encrypt(data)
         partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, self.path)
+        try:
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, self.path)
+        except BaseException:  # a full disk, Ctrl-C: contacts lie nowhere else
+            partial.unlink(missing_ok=True)
+            raise
+
+    def _sweep(self) -> None:
+        """Delete what whoever was killed while writing left: it holds contacts too. Only who holds the lock writes."""
+        for path in self.path.parent.iterdir():
+            if re.fullmatch(rf"\.{re.escape(self.path.name)}\.\d+\.partial", path.name):
+                path.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Delete what whoever was killed while writing the file left beside it."""
+        with locked(self.path):
+            self._sweep()
 
     def add(self, code: str, contact: str) -> None:
         """Enter a contact; a code that is there already, however it is written, is refused."""
@@ -121,6 +138,7 @@ class KeyFile:
     def encrypt(self, passphrase: str) -> None:
         """Write the file anew under a (new) passphrase."""
         with locked(self.path):
+            self._sweep()
             self.contacts = self._read() if self.path.exists() else {}
             self.passphrase = passphrase
             self._write()

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import stat
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from experiment.data.erasure import carry_out, key_step
 from experiment.data.keyfile import KeyFile
+from experiment.data.store import Store
+from experiment.data.tables import Place
+from experiment.data.withdrawal import withdraw
 from experiment.errors import ExperimentError
+from tests.conftest import ROOT
+from tests.experiment.data.rows import sat
 
 CONTACT = "Ada Lovelace, ada@example.org"
 
@@ -178,3 +188,55 @@ def test_who_writes_is_waited_for(tmp_path: Path) -> None:
         children.append(child)
     assert [os.waitstatus_to_exitcode(os.waitpid(c, 0)[1]) for c in children] == [0] * 8
     assert KeyFile(path).contacts == {f"P{k}": f"person {k}" for k in range(8)}
+
+
+KILLED = """
+import os
+from pathlib import Path
+from experiment.data import keyfile
+keyfile.os.replace = lambda *_: os._exit(9)
+keyfile.KeyFile(Path("participants.key")).add("P002", "Ada Lovelace, ada@example.org")
+"""
+
+
+def hold(folder: Path) -> list[str]:
+    """Files in which the contact can be read."""
+    return [p.name for p in folder.iterdir() if CONTACT.encode() in p.read_bytes()]
+
+
+@pytest.mark.parametrize("what", ["remove", "encrypt", "withdraw"])
+def test_what_a_killed_one_left_goes_with_the_contact(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "participants.key"
+    KeyFile(path).add("P001", "Bruno")
+    there = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": str(ROOT)}}
+    assert subprocess.run([sys.executable, "-c", KILLED], check=False, **there).returncode == 9
+    assert len(hold(tmp_path)) == 1
+    if what == "remove":
+        assert not KeyFile(path).remove("P002")
+    elif what == "encrypt":
+        KeyFile(path).encrypt("horse")
+    else:
+        with closing(Store(f"sqlite:///{tmp_path / 'p.db'}")) as store:
+            sat(store, "P002")
+            place = Place(kind="key", path=str(path), machine=None)
+            number = withdraw(store, "P002", None, [place]).tombstone
+            assert [told.done for told in carry_out(store, {"key": key_step(None)}, number)] == [True]
+    assert hold(tmp_path) == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_who_can_not_write_it_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    path = tmp_path / "participants.key"
+    KeyFile(path).add("P001", "Bruno")
+
+    def broken(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr("experiment.data.keyfile.os.fsync", broken)
+        with pytest.raises(type(error)):
+            KeyFile(path).add("P002", CONTACT)
+    assert hold(tmp_path) == []
+    assert KeyFile(path).contacts == {"P001": "Bruno"}
