@@ -412,7 +412,16 @@ def links(
         raise UserError(f"--csv {csv} is there already; its links may be in use. Choose another name")
     clips = clips_of(loaded, out)
     with open_store(db) as store:
-        made = invite(store, prepared(store, loaded, out, rows=clips).study_id, n, group)
-    rows = [f"{code},{url.rstrip('/')}/p/{token}" for code, token in made]
-    write_own(csv, "\n".join(["code,link", *rows]) + "\n")
+        study_id = prepared(store, loaded, out, rows=clips).study_id
+
+        def make() -> None:
+            rows = [f"{code},{url.rstrip('/')}/p/{token}" for code, token in invite(store, study_id, n, group)]
+            write_own(csv, "\n".join(["code,link", *rows]) + "\n")
+
+        try:
+            store.together(make)  # no link is there that stands nowhere
+        except BaseException:
+            if csv.parent.is_dir():
+                csv.unlink(missing_ok=True)
+            raise
     say(f"{n} links in {csv}, for you alone: whoever has a link is the person")

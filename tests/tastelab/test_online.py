@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -144,3 +145,23 @@ def test_links_are_written_once_for_their_owner_alone(mine: Lived, tmp_path: Pat
     assert again.status == 2
     assert "is there already" in again.err
     assert call(*asked[:-6], tmp_path / "b.csv", "--group", "x", *mine.where).status == 2
+
+
+@pytest.mark.parametrize("how", ["no folder", "full disk", "ctrl-c"])
+def test_links_that_can_not_be_written_are_not_made(
+    mine: Lived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    file = tmp_path / "nowhere" / "links.csv" if how == "no folder" else tmp_path / "links.csv"
+    errors = {"full disk": OSError(errno.ENOSPC, "No space left on device"), "ctrl-c": KeyboardInterrupt()}
+
+    def broken(path: Path, text: str) -> None:
+        path.write_text(text[:40])
+        raise errors[how]
+
+    with monkeypatch.context() as patched:
+        if how in errors:
+            patched.setattr("experiment.data.private.write_own", broken)
+        said = call("experiment", "links", "-n", "3", "--csv", file, *mine.where)
+    assert said.status == (130 if how == "ctrl-c" else 2)
+    assert mine.asked("SELECT count(*) FROM link") == [(0,)]
+    assert not file.exists()
