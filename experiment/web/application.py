@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("tastelab.web")
 STATIC = Path(__file__).parent / "static"
 COOKIE = "tastelab"
-CODE = re.compile(r"participant [^\s:]+")  # as errors name people
+CODE = re.compile(r"(participant|--resume|\(as) [^\s:)']+")  # as errors name people
 MOST = 64 * 1024  # bytes of a message
 RATE, BURST = 10.0, 60.0  # messages a second of one link, and how many at once
 ENTRIES = 20.0, 100.0  # sessions that begin a second, and at once
@@ -221,7 +221,7 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
         return line(status, NOTHING if status == 404 else "not in this way")
 
     async def not_now(request: Request, error: Exception) -> Response:
-        log.error("%s", CODE.sub("participant", str(error)))  # for whoever runs the server; it names nobody
+        log.error("%s", CODE.sub(r"\1", str(error)))  # for whoever runs the server; it names nobody
         return line(503, "this can't be done now; try again")
 
     handlers: dict[Any, Any] = {404: not_there, 405: not_there, ExperimentError: not_now}

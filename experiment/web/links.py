@@ -147,11 +147,21 @@ def invite(store: Store, study_id: int, n: int, group: str | None = None) -> lis
 
 
 def begun_under(store: Store, study_id: int, code: str, begin: Callable[[str], int]) -> int:
-    """Begin a session under a code that was issued; one that began already, whose acknowledgement was lost, is found."""
+    """Begin a session under a code that was issued; one that began already, whose acknowledgement was lost, or that another request
+    of the same link begins at this moment, is found.
+    """
 
     def look(s: Session) -> int | None:
         own = select(SessionRow.id).join(Participant).where(Participant.code == code, SessionRow.study_id == study_id)
         return s.scalar(own)
 
     there = store.do(look)
-    return begin(code) if there is None else there
+    if there is not None:
+        return there
+    try:
+        return begin(code)
+    except ExperimentError:
+        there = store.do(look)
+        if there is None:
+            raise
+        return there

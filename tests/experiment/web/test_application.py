@@ -229,8 +229,22 @@ def test_the_experimenter_s_page_is_off_unless_asked_for_and_wants_its_key(home:
         site.close()
 
 
+@pytest.mark.parametrize(
+    ("words", "logged"),
+    [
+        ("the session of participant {}: the database is away", "the session of participant: the database is away"),
+        (
+            "participant {} already has a session (as {}); 'tastelab experiment run --resume {}' goes on with it",
+            "participant already has a session (as); 'tastelab experiment run --resume' goes on with it",
+        ),
+    ],
+)
 def test_the_server_s_log_names_nobody(
-    home: Callable[..., Prepared], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    home: Callable[..., Prepared],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    words: str,
+    logged: str,
 ) -> None:
     prepared = home()
     with at(prepared, "person") as client:
@@ -240,12 +254,12 @@ def test_the_server_s_log_names_nobody(
             code = s.scalars(select(Participant.code)).one()
 
         def away(*given: object, **more: object) -> None:
-            raise ExperimentError(f"the session of participant {code}: the database is away")
+            raise ExperimentError(words.replace("{}", code))
 
         monkeypatch.setattr("experiment.launch.resume", away)
         told = visitor.post("open", {"tab": visitor.tab, "language": "en", "again": True}, 503)
     assert told == {"error": "this can't be done now; try again"}
-    assert caplog.messages == ["the session of participant: the database is away"]
+    assert caplog.messages == [logged]
     assert code not in caplog.text
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -467,6 +469,30 @@ def test_texts_of_before_there_was_a_second_try_still_say_what_they_said(
         visitor, wrong = Visitor(client, prepared), Person()
         wrong.right = False
         assert visitor.run(wrong)["title"] == older["web"]["stopped_title"]
+
+
+def test_one_link_in_two_windows_at_once_begins_once_and_nobody_is_named(
+    home: Callable[..., Prepared], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each looks before the other has begun: whoever is second finds the session that the first began."""
+    prepared, real, both = home(), links.begun_under, threading.Barrier(2)
+
+    def at_once(store: Store, study: int, code: str, begin: Callable[[str], int]) -> int:
+        def meet(code: str) -> int:
+            both.wait(20)
+            return begin(code)
+
+        return real(store, study, code, meet)
+
+    monkeypatch.setattr("experiment.web.links.begun_under", at_once)
+    with at(prepared, "person") as client:
+        one, two = Visitor(client, prepared), Visitor(client, prepared)
+        begun = [{"tab": v.tab, "begin": one.nonce} for v in (one, two)]
+        with ThreadPoolExecutor(2) as windows:
+            answers = list(windows.map(lambda told: client.post("/api/open", json=told), begun))
+    assert {a.status_code for a in answers} == {200}
+    assert status(prepared) == ["running"]
+    assert caplog.messages == []
 
 
 def other_study(prepared: Prepared, **web: Any) -> Prepared:
