@@ -174,7 +174,7 @@ def import_psytoolkit(
     for i, row in enumerate(rows):
         line = i + 2
         try:
-            _whole(row)
+            _check_fields(row)
             plan = parse(row)
         except ValueError as error:
             report.skipped.append((line, str(error)))
@@ -213,7 +213,7 @@ def import_psytoolkit(
     return report
 
 
-def _whole(row: Row) -> None:
+def _check_fields(row: Row) -> None:
     """Refuse a row whose fields can't be told apart by the header."""
     if None in row:
         raise ValueError("the row has more fields than the header")
@@ -234,6 +234,8 @@ def _number(text: str | None, low: float, high: float, what: str) -> float | Non
         return None
     try:
         value = float(text)
+        if "_" in text:  # which Python reads over, in the middle of a number
+            raise ValueError
     except ValueError:
         raise ValueError(f"{what} is not a number") from None
     if not low <= value <= high:
@@ -246,6 +248,10 @@ def _whole_number(row: Row, column: str, high: int) -> int:
     value = _number(row.get(column), 0, high, "random_number")
     if value is None:
         raise ValueError(f"{column} is empty, so that nobody knows which clip was heard")
+    return _whole(value, column)
+
+
+def _whole(value: float, column: str) -> int:
     if value != int(value):
         raise ValueError(f"{column} is not a whole number")
     return int(value)
@@ -307,7 +313,7 @@ def _seed_row(row: Row, config: ExperimentConfig) -> list[PlannedRow]:
         if start is None:
             raise ValueError("random_number_1_1 is empty, so that nobody knows which clips were heard")
         tuned_first = left == "finetuned"
-        number = (int(start) + k - 1) % CLIPS
+        number = (_whole(start, "random_number_1_1") + k - 1) % CLIPS
         order = ("finetuned", "base") if tuned_first else ("base", "finetuned")
         first, second = (f"{taste}-{m}-{number:03d}" for m in order)
         plan.append(PlannedRow(preference.block, taste, first, second, {ITEM: (value, None)}))

@@ -323,6 +323,11 @@ def test_a_spreadsheet_s_mark_at_the_start_and_a_short_line(
         ({"random_number_1_1": ""}, "random_number_1_1 is empty, so that nobody knows which clips were heard"),
         ({"random_number_4_1": ""}, "random_number_4_1 is empty, so that nobody knows which clip was heard"),
         ({"random_number_5_1": "3.5"}, "random_number_5_1 is not a whole number"),
+        (
+            {"random_number_1_1": "3.7"} | dict.fromkeys([f"task_2_3_{i}" for i in range(1, 13)], ""),
+            "random_number_1_1 is not a whole number",
+        ),
+        ({"task1_5_1": "1_0"}, "task1_5_1 is not a number"),
         ({"task1_1_1": "\x00"}, "the row holds characters that are no text"),
     ],
 )
