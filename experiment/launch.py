@@ -61,13 +61,17 @@ OPEN = ("running", "stopped")  # sessions that can be gone on with
 
 @dataclass
 class Prepared:
-    """A study entered into a database: its id, its design, its clips."""
+    """A study entered into a database: its id, its design, its clips, and the number of the version of it that this is.
+
+    A server that runs while the study is amended goes on with the version that it began with, and says so of its sessions.
+    """
 
     store: Store
     study_id: int
     config: ExperimentConfig
     stimuli: list[Stimulus]
     otherwise: list[Change] = field(default_factory=list)  # what the study file says and does not count
+    declared: int | None = None  # None: whichever counts when a session begins
 
     @property
     def clips(self) -> list[Clip]:
@@ -119,7 +123,8 @@ def prepare(
         }
         for r in rows
     ]
-    return Prepared(store, study_id, config, store.ensure_stimuli(study_id, entries), otherwise)
+    number = None if row is None else row.number
+    return Prepared(store, study_id, config, store.ensure_stimuli(study_id, entries), otherwise, number)
 
 
 @cache
@@ -189,6 +194,7 @@ def begin(
             versions() | (told or {}),
             calibration,
             overrides,
+            prepared.declared,
         ),
         lambda row, chosen=None: plan(config, clips, row, chosen),
         places=Places(period(config, clips), config.target, config.groups, group, language, kind != "bot"),
@@ -255,7 +261,7 @@ def resume(
         row.status = "running"
         row.ended_at = None
         row.alive_at, row.holder = utc_now(), lease.holder()
-        row.declared = number_of(s, prepared.study_id)
+        row.declared = prepared.declared or number_of(s, prepared.study_id)
         if station is not None and (station != row.station or calibration is not None):
             row.station, row.calibration = station, calibration
         if overrides:

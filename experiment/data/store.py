@@ -60,6 +60,8 @@ class Header:
         How the station's level was set.
     overrides : list of str or None
         Checks that failed and were overridden.
+    declared : int or None
+        Number of the study's version that it is shown by; None: the one that counts when it begins.
     """
 
     kind: str
@@ -69,6 +71,7 @@ class Header:
     versions: dict[str, Any]
     calibration: dict[str, Any] | None = None
     overrides: list[str] | None = None
+    declared: int | None = None
 
 
 def alone(s: Session) -> None:
@@ -361,7 +364,7 @@ class Store:
                 )
             lapse(s, study_id, lapse_hours)
             group, row = allot(s, study_id, header.kind, places)
-            told = vars(header)
+            told = vars(header) | {"declared": header.declared or number_of(s, study_id)}
             if group is not None and group.language is not None and places.language is None:
                 told = told | {"language": group.language}
             session = SessionRow(
@@ -372,7 +375,6 @@ class Store:
                 group_name=group.name if group else None,
                 alive_at=started,
                 holder=holder,
-                declared=number_of(s, study_id),
                 **told,
             )
             s.add(session)

@@ -89,6 +89,23 @@ def test_what_is_limited_is_amended_with_a_note_and_then_counts(store: Store, co
     assert amendments(store, "s", "person")[0]["before"] == 0
 
 
+def test_a_server_that_ran_while_it_was_amended_does_not_say_otherwise(store: Store, config: ExperimentConfig) -> None:
+    """What it shows is what it began with; a session's version is the one that its person met."""
+    server = prepare(store, config)
+    launch.begin(server, "bot-1", "bot", None, "x")
+    more = config.model_copy(update={"minimum_age": 16})
+    amend(store, "s", definition(more), more, "the committee allows it")
+    assert server.config.minimum_age == 18
+    launch.begin(server, "bot-2", "bot", None, "x")
+    later = prepare(store, more)
+    launch.begin(later, "bot-3", "bot", None, "x")
+    launch.resume(server, "bot-3")
+    launch.resume(later, "bot-1")
+    with store.transaction() as s:
+        assert [row.declared for row in s.scalars(select(SessionRow).order_by(SessionRow.id))] == [2, 1, 1]
+    assert [(a["before"], a["since"]) for a in amendments(store, "s")] == [(2, 1)]
+
+
 def test_a_reason_names_nobody(store: Store, config: ExperimentConfig) -> None:
     """It is printed in the report, and would stay when the person withdraws."""
     begin(store, config, "bot-7")
