@@ -38,25 +38,46 @@ def export(store: Store, study: str, format: str, out: Path, free: bool = False)
     store.study(study)
     register(store, "exports", out, study)
     target, partial = out / format, out / f".{format}.{os.getpid()}.partial"
-    while True:
-        before = store.do(number_of)
-        found = tidy(store, study, free)
+    try:
+        while True:
+            before = store.do(number_of)
+            found = tidy(store, study, free)
+            shutil.rmtree(partial, ignore_errors=True)
+            own_folder(partial)  # a format may have no file where nobody has answered yet
+            there, folders = set(), {"."}
+            for name, text in known[format](found):
+                above = [p.as_posix() for p in reversed(PurePosixPath(name).parents)]
+                for folder in [x for x in above if x not in folders]:
+                    own_folder(partial / folder)
+                    folders.add(folder)
+                more = name in there  # a file may come in parts
+                write_own(partial / name, text, "utf-8-sig" if format == "psychopy" and not more else "utf-8", more)
+                there.add(name)
+            if store.do(number_of) == before:
+                _replace(partial, target)
+                if store.do(number_of) == before:
+                    break  # nobody withdrew while it was written
+    except BaseException:  # a full disk, Ctrl-C: half of the answers are no export
         shutil.rmtree(partial, ignore_errors=True)
-        own_folder(partial)  # a format may have no file where nobody has answered yet
-        there, folders = set(), {"."}
-        for name, text in known[format](found):
-            above = [p.as_posix() for p in reversed(PurePosixPath(name).parents)]
-            for folder in [x for x in above if x not in folders]:
-                own_folder(partial / folder)
-                folders.add(folder)
-            more = name in there  # a file may come in parts
-            write_own(partial / name, text, "utf-8-sig" if format == "psychopy" and not more else "utf-8", more)
-            there.add(name)
-        if store.do(number_of) == before:
-            break  # nobody withdrew while it was written
-    old = out / f".{format}.{os.getpid()}.old"
+        raise
+    return target, found
+
+
+def _replace(partial: Path, target: Path) -> None:
+    """Put a folder in the place of another, which is there again where that fails.
+
+    Where a withdrawal has taken the new one away meanwhile, the old one goes too.
+    """
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
     if target.exists():
         os.replace(target, old)
-    os.replace(partial, target)
+    try:
+        os.replace(partial, target)
+    except FileNotFoundError:
+        shutil.rmtree(old, ignore_errors=True)
+        raise
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise
     shutil.rmtree(old, ignore_errors=True)
-    return target, found

@@ -160,6 +160,25 @@ def test_bids(db: Store, tmp_path: Path) -> None:
     assert (described["Name"], described["BIDSVersion"], described["DatasetType"]) == ("S", "1.10.0", "raw")
 
 
+def test_bids_keeps_tasks_apart_whose_names_come_to_the_same(tmp_path: Path) -> None:
+    opened = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    parts = [
+        Asked(block, {"sad": (value, None, 1.0)}, "salty", "salty-base-009")
+        for block, value in (("part1", 5.0), ("part_1", 2.0))
+    ]
+    sat(opened, "A", parts)
+    sat(opened, "B", parts[::-1])
+    folder, _ = export(opened, "s", "bids", tmp_path / "out")
+    names = {
+        json.loads(p.read_text())["TaskName"]: p.name.removesuffix("_beh.json") for p in folder.glob("task-*.json")
+    }
+    assert set(names) == {"part1", "part_1"}
+    for person in ("sub-001", "sub-002"):
+        for block, value in (("part1", "5.0"), ("part_1", "2.0")):
+            (row,) = table(folder / person / "beh" / f"{person}_{names[block]}_beh.tsv", "\t")
+            assert row["value"] == value
+
+
 def test_bids_says_n_a_of_who_was_not_asked(tmp_path: Path) -> None:
     opened = Store(f"sqlite:///{tmp_path / 'p.db'}")
     sat(opened, "A", [Asked("ratings", {"sad": (5.0, None, None)}, "salty", "salty-base-009")])
@@ -266,8 +285,43 @@ def test_an_export_that_breaks_leaves_the_one_before(
         export(db, "s", "csv", tmp_path / "out")
     monkeypatch.undo()
     assert everything(folder) == before
+    assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.name != MARK) == ["csv"]
     export(db, "s", "csv", tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.name != MARK) == ["csv"]
+
+
+def test_an_export_is_there_whenever_it_is_broken_off(
+    db: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = export(db, "s", "csv", tmp_path / "out")
+    before, real = everything(folder), os.replace
+
+    def late(source: Path, target: Path) -> None:
+        if target == folder:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    monkeypatch.setattr("experiment.data.exports.write.os.replace", late)
+    with pytest.raises(KeyboardInterrupt):
+        export(db, "s", "csv", tmp_path / "out")
+    assert everything(folder) == before
+    assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.name != MARK) == ["csv"]
+
+
+def test_who_withdraws_at_the_last_moment_is_in_no_export(
+    db: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, gone = os.replace, []
+
+    def meanwhile(source: Path, target: Path) -> None:
+        if not gone:
+            gone.append(withdraw(db, "Zoe-1"))
+        real(source, target)
+
+    monkeypatch.setattr("experiment.data.exports.write.os.replace", meanwhile)
+    folder, data = export(db, "s", "csv", tmp_path / "out")
+    assert data.participants == 1
+    assert {row["kind"] for row in table(folder / "s.csv")} == {"driven"}
 
 
 def test_cells_that_few_people_share_are_named(tmp_path: Path) -> None:
