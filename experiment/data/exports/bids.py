@@ -6,7 +6,9 @@ Where nobody answered there is no participants.tsv: a table without a participan
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import count
+from typing import Any
 
 from experiment.data.exports.tidy import MEANINGS, UNITS, Tidy, dump, table
 
@@ -24,7 +26,8 @@ def files(data: Tidy) -> Iterator[tuple[str, str]]:
     """Texts by path of a BIDS dataset: description, participants, and per participant and block a table."""
     columns = tuple(c for c in data.columns if c not in OMITTED)
     sidecar = {c: {"Description": data.meanings[c], **({"Units": UNITS[c]} if c in UNITS else {})} for c in columns}
-    people, blocks = [], {}
+    people: list[dict[str, Any]] = []
+    tasks: dict[str, str] = {}  # by block
     for number, rows in data.by_person():
         answers = {r["item"]: r["choice"] for r in rows if r["block"] == "demographics"}
         people.append(
@@ -36,11 +39,10 @@ def files(data: Tidy) -> Iterator[tuple[str, str]]:
             }
         )
         for block in dict.fromkeys(r["block"] for r in rows):
-            task = re.sub(r"[^a-zA-Z0-9]", "", block)
-            blocks[task] = block
+            task = tasks.setdefault(block, _label(block, tasks.values()))
             name = f"sub-{number:03d}/beh/sub-{number:03d}_task-{task}_beh.tsv"
             yield name, table([r for r in rows if r["block"] == block], columns, "\t")
-    for task, block in blocks.items():
+    for block, task in tasks.items():
         yield f"task-{task}_beh.json", dump({"TaskName": block, **sidecar})
     if people:
         yield "participants.tsv", table(people, ("participant_id", *PEOPLE), "\t")
@@ -56,3 +58,9 @@ def files(data: Tidy) -> Iterator[tuple[str, str]]:
     )
     yield "dataset_description.json", told
     yield "README", f"{data.title}\n\nAnswers of listening sessions, exported by tastelab; no codes, ages in bands.\n"
+
+
+def _label(block: str, taken: Collection[str]) -> str:
+    """A block's name in letters and digits, as BIDS wants it: of its own, where another's comes to the same (``part_1``, ``part1``)."""
+    plain = re.sub(r"[^a-zA-Z0-9]", "", block)
+    return next(x for n in count(1) if (x := plain if n == 1 else f"{plain}x{n}") not in taken)
