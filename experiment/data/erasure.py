@@ -23,8 +23,9 @@ from experiment.data.copies import here, known, machine, mark_of
 from experiment.data.dumps import dumps_in
 from experiment.data.exports.write import export, formats
 from experiment.data.keyfile import KeyFile
-from experiment.data.store import Store
+from experiment.data.store import READING, Store
 from experiment.data.tables import Base, Consent, Copy, Place, SessionRow, StudyRow, Tombstone, utc_now
+from experiment.data.temporary import swept
 from experiment.data.tombstones import WITHDRAWN, all_of, entry_of, read_marker
 from experiment.data.whose import find_person
 from experiment.data.withdrawal import bury
@@ -247,7 +248,10 @@ def open_ones(store: Store) -> set[int]:
 
 
 def _database(store: Store, stone: Tombstone, place: Place) -> str:
-    """Write the tables anew, so that nothing deleted stays in free pages, and empty the log beside them."""
+    """Write the tables anew, so that nothing deleted stays in free pages, and empty the log beside them; copies that killed readers
+    left on this computer go.
+    """
+    swept(READING)
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if store.engine.dialect.name == "sqlite":
             connection.exec_driver_sql("VACUUM")

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from experiment.data.store import Store
 from experiment.data.tables import SessionRow, utc_now
+from experiment.data.temporary import lives
 from experiment.errors import ExperimentError
 
 LEASE = 600.0  # s without a sign of life after which another computer may go on with a session
@@ -98,21 +99,6 @@ def elsewhere(row: SessionRow) -> str | None:
     if silent > LEASE or (place == holder().rpartition("/")[0] and not lives(int(process))):
         return None
     return f"runs at {row.station} (last sign of life {silent:.0f} s ago)"
-
-
-def lives(process: int) -> bool:
-    """Whether a process of this computer is there."""
-    if os.name == "nt":
-        import psutil
-
-        return bool(psutil.pid_exists(process))
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,12 +40,14 @@ from experiment.data.tables import (
     Trial,
     utc_now,
 )
+from experiment.data.temporary import swept, temporary
 from experiment.data.tombstones import find
 from experiment.data.whose import find_person
 from experiment.errors import ExperimentError
 from experiment.tasks.task import PlannedTrial
 
 PATIENCE = 90.0  # s that a booth waits for a server that restarts, or for a lock, before it gives up
+READING = "reading"  # what a copy of a database is called by that can only be read
 T = TypeVar("T")
 
 
@@ -134,7 +135,8 @@ class Store:
             )
         if os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK):
             return url
-        self._copied = Path(tempfile.mkdtemp(prefix="tastelab-reading-"))  # 0700
+        swept(READING)
+        self._copied = temporary(READING)
         for suffix in ("", "-wal"):
             beside = path.with_name(path.name + suffix)
             if beside.exists():

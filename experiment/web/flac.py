@@ -7,22 +7,19 @@ the length of the longest. Nothing else is in it but the samples and how many th
 from __future__ import annotations
 
 import io
-import os
-import platform
-import re
 import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from experiment.data.lease import lives
 from experiment.data.tables import Stimulus
+from experiment.data.temporary import swept, temporary
 from experiment.errors import ExperimentError
 
 HEAD = 4  # bytes of a metadata block's header
 STREAMINFO, PADDING, LAST = 0, 1, 0x80
+CLIPS = "clips"  # what a server's folder is called by
 MOST = 2**24 - 1  # bytes that one block may hold
 
 
@@ -79,30 +76,14 @@ def alike(sounds: Iterable[bytes]) -> list[bytes]:
     return [filled(x, size) for x in found]
 
 
-def _folders() -> str:
-    """How folders with clips of this computer's servers begin; the process follows."""
-    return f"tastelab-clips-{re.sub('[^A-Za-z0-9]', '', platform.node())[:40]}-"
-
-
-def swept() -> int:
-    """Delete what servers of this computer left behind that were killed; returns how many folders."""
-    gone = 0
-    for folder in Path(tempfile.gettempdir()).glob(f"{_folders()}*"):
-        process = re.match(r"(\d{1,9})-", folder.name.removeprefix(_folders()))
-        if process is not None and not lives(int(process[1])):
-            shutil.rmtree(folder, ignore_errors=True)
-            gone += 1
-    return gone
-
-
 class Clips:
     """The clips of a study as FLAC files in a folder of their own, which goes with the server; if it is killed, with the next one."""
 
     def __init__(self, stimuli: Iterable[Stimulus]):
         import soundfile
 
-        swept()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{_folders()}{os.getpid()}-"))  # 0700
+        swept(CLIPS)
+        self.folder = temporary(CLIPS)
         self.seconds: dict[int, float] = {}
         sizes = []
         try:

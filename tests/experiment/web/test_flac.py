@@ -14,8 +14,9 @@ import pytest
 import soundfile
 
 from experiment.data.tables import Stimulus
+from experiment.data.temporary import swept
 from experiment.errors import ExperimentError
-from experiment.web.flac import HEAD, MOST, Clips, alike, bare, encode, filled, swept
+from experiment.web.flac import CLIPS, HEAD, MOST, Clips, alike, bare, encode, filled
 
 
 def noise(seed: int, n: int = 3000) -> np.ndarray:
@@ -97,7 +98,7 @@ def test_what_a_killed_server_left_goes_and_what_a_living_one_has_stays(
     for folder in (killed, *others):
         folder.mkdir()
         (folder / "1.flac").touch()
-    assert swept() == 1
+    assert swept(CLIPS) == 1
     assert not killed.exists()
     assert all((folder / "1.flac").exists() for folder in others)
     assert living.folder.exists()
