@@ -63,7 +63,7 @@ def load_study(path: Path) -> Study:
     if path.is_dir():
         path = _in_folder(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows begins files by a mark
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], 1, 0.5)
         hint = f"; did you mean {path.parent / near[0]}?" if near else ""

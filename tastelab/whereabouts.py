@@ -78,7 +78,7 @@ def study_files(folder: Path) -> list[Path]:
     found = []
     for path in sorted(folder.glob("*.toml")):
         try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+            raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError):
             continue
         if {"name", "title", "stimuli", "experiment"} <= raw.keys():

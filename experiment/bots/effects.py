@@ -235,7 +235,7 @@ def load_effects(path: Path | None = None) -> Effects:
     """Read an effects file; the default has the seed paper's directions."""
     path = path or DEFAULT
     try:
-        raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         return Effects.model_validate(raw).model_copy(update={"file": path.name})
     except FileNotFoundError:
         raise ExperimentError(f"effects file {path} does not exist") from None

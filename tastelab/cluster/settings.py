@@ -142,7 +142,7 @@ def read_settings(given: Path | None, steps: tuple[str, ...]) -> Settings:
             raise UserError(f"--site {path} does not exist")
         return Settings()
     try:
-        found = Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        found = Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
     except ValidationError as error:

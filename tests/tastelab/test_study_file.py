@@ -5,9 +5,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from experiment.bots.effects import DEFAULT as DEFAULT_EFFECTS
+from experiment.bots.effects import load_effects
+from experiment.texts import texts
 from stimuli.config import render_prompt
+from tastelab.cluster.settings import Settings, read_settings
 from tastelab.errors import UserError
 from tastelab.study import load_study, study_digest
+from tastelab.whereabouts import study_files
 from tests.conftest import ROOT
 
 DEFAULT = (ROOT / "study.toml").read_text()
@@ -95,6 +100,25 @@ def test_a_folder_is_read_as_its_study_file(tmp_path: Path) -> None:
 def test_digest_is_of_the_design_not_of_the_layout(tmp_path: Path) -> None:
     path = changed(tmp_path, "loudness = -23             # LUFS", "loudness = -23.0 # the same")
     assert study_digest(load_study(path)) == study_digest(load_study(ROOT / "study.toml"))
+
+
+def test_a_file_as_windows_begins_it_is_read_as_it_says(tmp_path: Path) -> None:
+    """Notepad's 'UTF-8 with BOM': the study file, its texts, its effects and a cluster's settings."""
+    mark = b"\xef\xbb\xbf"
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "en.toml").write_bytes(mark + b'stop = "Enough"\n')
+    (tmp_path / "effects.toml").write_bytes(mark + DEFAULT_EFFECTS.read_bytes())
+    more = '[experiment]\ntexts = "texts"\neffects = "effects.toml"\n'
+    told = changed(tmp_path, "[experiment]\n", more).read_bytes()
+    (tmp_path / "study.toml").write_bytes(mark + told)
+    study = load_study(tmp_path / "study.toml")
+    assert study.name == "multimodal-symphony"
+    assert texts("en", study.experiment.texts)["stop"] == "Enough"
+    assert load_effects(study.experiment.effects).shown == "'multimodal-symphony' (effects.toml)"
+    (tmp_path / "study.toml").rename(tmp_path / "mine.toml")
+    assert study_files(tmp_path) == [tmp_path / "mine.toml"]
+    (tmp_path / "site.toml").write_bytes(mark)
+    assert read_settings(tmp_path / "site.toml", ()) == Settings()
 
 
 def test_prompts_ask_for_what_the_fields_say() -> None:
