@@ -146,6 +146,21 @@ def invite(store: Store, study_id: int, n: int, group: str | None = None) -> lis
     return made
 
 
+def written(store: Store, study_id: int, n: int, group: str | None, url: str, file: Path) -> None:
+    """Make links for so many people and write them to a file with their codes: all of it, or nothing."""
+
+    def make() -> None:
+        rows = [f"{code},{url.rstrip('/')}/p/{token}" for code, token in invite(store, study_id, n, group)]
+        write_own(file, "\n".join(["code,link", *rows]) + "\n")
+
+    try:
+        store.together(make)  # no link is there that stands nowhere
+    except BaseException:
+        if file.parent.is_dir():
+            file.unlink(missing_ok=True)
+        raise
+
+
 def begun_under(store: Store, study_id: int, code: str, begin: Callable[[str], int]) -> int:
     """Begin a session under a code that was issued; one that began already, whose acknowledgement was lost, or that another request
     of the same link begins at this moment, is found.

@@ -402,8 +402,7 @@ def links(
     out: OutOption = OUT,
 ) -> None:
     """Make a link a person; who opens one begins, or goes on with, the session of its code."""
-    from experiment.data.private import write_own
-    from experiment.web.links import invite
+    from experiment.web.links import written
 
     loaded = read_study(study)
     if group is not None and group not in {g.name for g in loaded.experiment.groups}:
@@ -412,16 +411,5 @@ def links(
         raise UserError(f"--csv {csv} is there already; its links may be in use. Choose another name")
     clips = clips_of(loaded, out)
     with open_store(db) as store:
-        study_id = prepared(store, loaded, out, rows=clips).study_id
-
-        def make() -> None:
-            rows = [f"{code},{url.rstrip('/')}/p/{token}" for code, token in invite(store, study_id, n, group)]
-            write_own(csv, "\n".join(["code,link", *rows]) + "\n")
-
-        try:
-            store.together(make)  # no link is there that stands nowhere
-        except BaseException:
-            if csv.parent.is_dir():
-                csv.unlink(missing_ok=True)
-            raise
+        written(store, prepared(store, loaded, out, rows=clips).study_id, n, group, url, csv)
     say(f"{n} links in {csv}, for you alone: whoever has a link is the person")

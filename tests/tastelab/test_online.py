@@ -160,7 +160,7 @@ def test_links_that_can_not_be_written_are_not_made(
 
     with monkeypatch.context() as patched:
         if how in errors:
-            patched.setattr("experiment.data.private.write_own", broken)
+            patched.setattr("experiment.web.links.write_own", broken)
         said = call("experiment", "links", "-n", "3", "--csv", file, *mine.where)
     assert said.status == (130 if how == "ctrl-c" else 2)
     assert mine.asked("SELECT count(*) FROM link") == [(0,)]
