@@ -56,6 +56,12 @@ def made_for(key: bytes, entry: str, study: str, who: str) -> str:
     return f"{token}.{_sign(key, entry, study, token)}"
 
 
+def panel_before(key: bytes, study_id: int, who: str) -> str:
+    """The token that a panel's id had when tokens knew of a study's number alone: whoever began under it goes on under it."""
+    token = keyed(key, "panel", str(study_id), who)
+    return f"{token}.{keyed(key, 'made', 'panel', token)[:16]}"
+
+
 def _sign(key: bytes, entry: str, study: str, token: str) -> str:
     return keyed(key, "made", entry, study, token)[:16]
 

@@ -14,6 +14,7 @@ from experiment.data.store import Store
 from experiment.data.tables import Link
 from experiment.errors import ExperimentError
 from experiment.web import links
+from experiment.web.site import Site
 from tests.conftest import ROOT
 from tests.experiment.bots.test_remote import entered
 
@@ -124,3 +125,19 @@ def test_a_link_leads_to_its_session_once_one_began(tmp_path: Path) -> None:
         assert s.get_one(Link, known.link).code is None
         assert [x.entry for x in s.scalars(select(Link))] == ["invited", "invited"]
     store.close()
+
+
+def test_a_panels_person_who_began_before_tokens_knew_of_names_goes_on(tmp_path: Path) -> None:
+    """The token is what the release before made of this key, study 1 and this id."""
+    before = "CzX8ei12qaURfkKLaH8Tz4IgrpPzNnmU.2lOt0zyGjJdgWGm5"
+    prepared = entered(tmp_path / "s", ROOT / "study.toml")
+    site = Site(prepared, bytes(range(32)), "person", "https://lab.example")
+    try:
+        fresh = site.panel_token("5f0ada")
+        assert fresh != before
+        links.enter(prepared.store, prepared.study_id, before, "panel")
+        assert site.panel_token("5f0ada") == before
+        assert site.panel_token("5f0adb") not in {before, fresh}
+    finally:
+        site.close()
+        prepared.store.close()
