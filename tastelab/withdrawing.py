@@ -6,7 +6,8 @@ import contextlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,6 +121,43 @@ def places_online(store: Store, study: Study, out: Path) -> list[Place]:
 
     no_key = study.experiment.web.entry != "invited" and not DEFAULT.exists()
     return places_here(store, study.name, out, DEFAULT, None, no_key)
+
+
+class Afterwards:
+    """Work that is done once after the last of several calls, in a thread of its own: nobody waits for it.
+
+    Whoever calls while it runs is followed by one more run.
+    """
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work, self._turn, self._wanted, self._over = work, threading.Condition(), False, False
+        self._thread = threading.Thread(target=self._run, name="after a withdrawal", daemon=True)
+        self._thread.start()
+
+    def __call__(self) -> None:
+        """Have it done."""
+        with self._turn:
+            self._wanted = True
+            self._turn.notify()
+
+    def close(self) -> None:
+        """Do what is wanted still, and end."""
+        with self._turn:
+            self._over = True
+            self._turn.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._turn:
+                self._turn.wait_for(lambda: self._wanted or self._over)
+                if not self._wanted:
+                    return
+                self._wanted = False
+            try:
+                self._work()
+            except Exception as error:  # the list stands in the database, and is gone on with at the next start; errors may name people
+                say(f"of a withdrawal: not done ({type(error).__name__}): tastelab experiment withdraw --pending")
 
 
 def withdrew_online(store: Store) -> None:
@@ -270,7 +308,7 @@ def restore(file: Path, to: Path, marker: Path | None, db: str) -> Restored:
     if not to.parent.is_dir():
         raise UserError(f"{to}: there is no folder {to.parent}; make it, or name another")
     for log in (to.with_name(to.name + x) for x in ("-wal", "-journal")):
-        if log.exists():  # SQLite would write it into whatever has this name next
+        if log.exists() and log.stat().st_size:  # SQLite would write it into whatever has this name next
             raise UserError(
                 f"{log} is what another database of that name had not written to its file yet, and would be written into this one; "
                 "move it to where that file is now, or name another"

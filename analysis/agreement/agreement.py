@@ -61,15 +61,15 @@ def read_targets(path: Path, items: list[str], words: Mapping[str, str]) -> pd.D
     names = [c for c in table.columns if c not in items and not pd.api.types.is_numeric_dtype(table[c])]
     if not names:
         raise AnalysisError(f"{path} has no column naming the tracks")
+    # A row that names no track is a blank one, or says something of all.
+    table = table[[isinstance(x, str) and bool(slug(x)) for x in table[names[0]]]]
     index = table[names[0]].astype(str).map(slug)
     for item in items:
         numbers = pd.to_numeric(table[item], errors="coerce")
         if (wrong := numbers.isna() & table[item].notna()).any():
-            line = int(wrong.to_numpy().argmax())
-            raise AnalysisError(
-                f"{path} line {line + 2}: {own[item][0]} is {table[item].iloc[line]!r}, which is no number"
-            )
-        table[item] = numbers
+            at = wrong.idxmax()
+            raise AnalysisError(f"{path} line {at + 2}: {own[item][0]} is {table[item][at]!r}, which is no number")
+        table = table.assign(**{item: numbers})
     if index.duplicated().any():
         raise AnalysisError(f"{path} has {index[index.duplicated()].iloc[0]} twice; one row a track is wanted")
     return table[items].astype(float).set_index(index)

@@ -101,7 +101,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             sensitivity.detectable(mixed, config.alpha, declared, gate=config.overall == "gate"),
             "Smallest difference (points) that each test finds with 80 % power, from its own standard error; "
             + (
-                "those over all tastes at the level itself, the others at Bonferroni's share, where the first was passed."
+                "those over all tastes at the level itself, shared where there are several, the others at Bonferroni's share, where the first was passed."
                 if config.overall == "gate"
                 else "Bonferroni's share."
             ),

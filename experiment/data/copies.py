@@ -29,7 +29,10 @@ def machine() -> str:
 def mark_of(folder: Path) -> str | None:
     """The mark in a folder; none where there is none."""
     path = folder / MARK
-    found = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    try:
+        found = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    except OSError:  # another account's folder: it is known by its path alone
+        return None
     return found or None
 
 

@@ -78,11 +78,19 @@ def places_here(
         ("exports", out / study / "export"),
         ("snapshots", out / study / "snapshots"),
     ):
-        if folder is not None and folder.is_dir():
+        if folder is not None and _stands(folder):
             place = Place(kind=kind, path=str(folder.resolve()), mark=mark_of(folder), machine=machine())
             if place.path not in {p.path for p in found if p.kind == kind}:
                 found.append(place)
     return found
+
+
+def _stands(folder: Path) -> bool:
+    """Whether there is a folder, or may be one that this account is not let in to see: its withdrawal is then told as not done."""
+    try:
+        return folder.is_dir()
+    except OSError:
+        return True
 
 
 def carry_out(store: Store, steps: Mapping[str, Step] | None = None, only: int | None = None) -> list[Told]:
@@ -117,7 +125,8 @@ def carry_out(store: Store, steps: Mapping[str, Step] | None = None, only: int |
             words, done = first_line(error), False
         except (ExperimentError, OSError) as error:
             words, done = str(error), False
-        store.do(partial(_tell, place_id=place_id, words=words, done=done))
+        if done or place.told != words:  # what can't be done yet is not written again each time
+            store.do(partial(_tell, place_id=place_id, words=words, done=done))
         told.append(Told(place.kind, place.path, done, words))
     return told
 

@@ -102,14 +102,18 @@ class KeyFile:
 
     def _sweep(self) -> None:
         """Delete what whoever was killed while writing left: it holds contacts too. Only who holds the lock writes."""
-        for path in self.path.parent.iterdir():
-            if re.fullmatch(rf"\.{re.escape(self.path.name)}\.\d+\.partial", path.name):
-                path.unlink(missing_ok=True)
+        for path in self._left():
+            path.unlink(missing_ok=True)
+
+    def _left(self) -> list[Path]:
+        name = re.compile(rf"\.{re.escape(self.path.name)}\.\d+\.partial")
+        return [path for path in self.path.parent.iterdir() if name.fullmatch(path.name)]
 
     def sweep(self) -> None:
         """Delete what whoever was killed while writing the file left beside it."""
-        with locked(self.path):
-            self._sweep()
+        if self._left():  # a medium that can only be read takes no lock either
+            with locked(self.path):
+                self._sweep()
 
     def add(self, code: str, contact: str) -> None:
         """Enter a contact; a code that is there already, however it is written, is refused."""

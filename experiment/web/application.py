@@ -159,7 +159,7 @@ def application(site: Site, lab: Callable[[str], dict[str, Any] | None] | None =
         panel = site.config.web.panel
         if panel is not None and panel in request.query_params:
             try:
-                token = site.panel_token(request.query_params[panel])
+                token = await run_in_threadpool(site.panel_token, request.query_params[panel])
             except Refused as no:
                 return line(no.status, str(no))
             response: Response = RedirectResponse("/", 303)

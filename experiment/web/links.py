@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
 from base64 import urlsafe_b64encode
@@ -160,10 +161,15 @@ def written(store: Store, study_id: int, n: int, group: str | None, url: str, fi
         write_own(file, "\n".join(["code,link", *rows]) + "\n")
 
     try:
+        os.close(
+            os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        )  # nobody else's links are written over, or taken away
+    except FileExistsError:
+        raise ExperimentError(f"{file} is there already; its links may be in use. Choose another name") from None
+    try:
         store.together(make)  # no link is there that stands nowhere
     except BaseException:
-        if file.parent.is_dir():
-            file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
         raise
 
 

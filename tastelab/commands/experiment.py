@@ -327,7 +327,7 @@ def serve(
     from experiment.web.serving import at_home, check_installed
     from experiment.web.serving import serve as run_server
     from experiment.web.site import Site
-    from tastelab.withdrawing import at_this_booth, places_online, withdrew_online
+    from tastelab.withdrawing import Afterwards, at_this_booth, places_online, withdrew_online
 
     check_installed()
     loaded = read_study(place.study)
@@ -348,7 +348,8 @@ def serve(
         kind = "pilot" if pilot else "person"
         entry = loaded.experiment.web
         places = partial(places_online, store, loaded, place.out)
-        site = Site(ready, own, kind, known, places, lambda: withdrew_online(store))
+        afterwards = Afterwards(lambda: withdrew_online(store))
+        site = Site(ready, own, kind, known, places, afterwards)
         try:
             shown = (at_home(host) and url is None) if lab is None else lab
             begin = {"open": known, "panel": f"{known}/?{entry.panel}=..."}.get(entry.entry)
@@ -365,6 +366,7 @@ def serve(
 
             run_server(site, host, port, _day(store, loaded, own) if shown else None, begun)
         finally:
+            afterwards.close()
             site.close()
 
 

@@ -178,6 +178,7 @@ def test_the_log_of_a_moved_database_is_not_written_into_the_restored_one(tmp_pa
     assert f"{there.database}{log}" in said.err
     assert not there.database.exists()
     (tmp_path / f"participants.db{log}").rename(tmp_path / "broken.db-wal")
+    (tmp_path / f"participants.db{log}").touch()  # an empty one holds nothing of anybody
     assert call("experiment", "restore", saved, there.database, "--db", f"sqlite:///{tmp_path / 'lost.db'}").status == 0
     assert there.asked("SELECT code FROM participant") == [("before",)]
     store.close()

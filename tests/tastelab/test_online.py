@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import errno
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from experiment.errors import ExperimentError
 from experiment.web import links, serving
 from experiment.web.messages import Opened
 from experiment.web.site import Site
+from tastelab.context import open_store
+from tastelab.withdrawing import Afterwards
 from tests.tastelab.conftest import Lived, call
 
 SERVE = serving.serve
@@ -165,3 +169,39 @@ def test_links_that_can_not_be_written_are_not_made(
     assert said.status == (130 if how == "ctrl-c" else 2)
     assert mine.asked("SELECT count(*) FROM link") == [(0,)]
     assert not file.exists()
+
+
+def test_what_follows_a_withdrawal_keeps_nobody_waiting_and_is_done_to_its_end() -> None:
+    """Three calls while the first runs are one more run; closing waits for it, and runs nothing that nobody wanted."""
+    going, gate, ran = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        ran.append(threading.current_thread() is threading.main_thread())
+        going.set()
+        assert gate.wait(10)
+        if len(ran) == 1:
+            raise OSError("Ada's file")
+
+    after = Afterwards(work)
+    after()
+    assert going.wait(10)
+    for _ in range(3):
+        after()  # comes back at once, though the gate is shut
+    gate.set()
+    after.close()
+    assert ran == [False, False]
+    idle = Afterwards(work)
+    idle.close()
+    assert len(ran) == 2
+
+
+def test_links_are_never_written_over_somebody_elses(mine: Lived, tmp_path: Path) -> None:
+    """A second command that began at the same time and fails takes nothing of the first's away."""
+    file = tmp_path / "links.csv"
+    file.write_text("the first's")
+    with open_store(mine.db) as store:
+        study = int(mine.asked("SELECT id FROM study")[0][0])
+        with pytest.raises(ExperimentError, match="is there already"):
+            links.written(store, study, 2, None, "https://study.example", file)
+    assert file.read_text() == "the first's"
+    assert mine.asked("SELECT count(*) FROM link") == [(0,)]

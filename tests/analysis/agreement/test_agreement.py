@@ -333,3 +333,13 @@ def test_a_workbook_that_is_none_and_an_empty_target(tmp_path: Path) -> None:
         read_targets(tmp_path / "t.xlsx", ["sweet"], {})
     (tmp_path / "t.csv").write_text("track,sweet\na,1\nb,\n")
     assert read_targets(tmp_path / "t.csv", ["sweet"], {})["sweet"].isna().tolist() == [False, True]
+
+
+def test_rows_that_name_no_track_are_no_targets(tmp_path: Path) -> None:
+    """A blank row, a mean at the foot, and where a wrong cell stands beside them."""
+    path = tmp_path / "t.csv"
+    path.write_text("track,sweet\na,1\n,\nb,3\n,2\n")
+    assert read_targets(path, ["sweet"], {})["sweet"].to_dict() == {"a": 1.0, "b": 3.0}
+    path.write_text("track,sweet\na,1\n,x\nb,much\n")
+    with pytest.raises(AnalysisError, match="line 4: sweet is 'much'"):
+        read_targets(path, ["sweet"], {})

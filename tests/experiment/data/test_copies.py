@@ -12,6 +12,7 @@ from sqlalchemy import select
 from experiment.data import copies
 from experiment.data.connect import sqlite_url
 from experiment.data.copies import MARK, here, known, mark_of, register
+from experiment.data.erasure import places_here
 from experiment.data.store import Store
 from experiment.data.tables import Copy, Place
 
@@ -135,3 +136,22 @@ def test_a_folder_is_known_by_its_mark(
 def test_a_computer_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.node", lambda: "")
     assert copies.machine() == "this computer"
+
+
+def test_a_folder_of_another_account_is_a_place_all_the_same(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who exports owns a folder that the server is not let in to; who withdraws at a link is not turned away for it."""
+    own = tmp_path / "s" / "export"
+    own.mkdir(parents=True)
+    (own / MARK).write_text("a" * 32)
+
+    def closed(path: Path) -> bool:
+        if path.is_relative_to(tmp_path / "s"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return os.path.isdir(path)
+
+    monkeypatch.setattr(Path, "is_dir", closed)
+    monkeypatch.setattr(Path, "is_file", closed)
+    found = [(p.kind, p.mark) for p in places_here(store, "s", tmp_path, None, None, True) if p.kind == "exports"]
+    assert found == [("exports", None)]

@@ -240,3 +240,18 @@ def test_who_can_not_write_it_leaves_no_half_of_it(
             KeyFile(path).add("P002", CONTACT)
     assert hold(tmp_path) == []
     assert KeyFile(path).contacts == {"P001": "Bruno"}
+
+
+def test_where_nothing_was_left_a_look_takes_no_lock(tmp_path: Path) -> None:
+    """A key file on a medium that can only be read is looked into."""
+    path = tmp_path / "k"
+    KeyFile(path).add("a", "Ada")
+    before = {p.name for p in tmp_path.iterdir()}
+    for p in tmp_path.glob("*lock*"):
+        p.unlink()
+    left = {p.name for p in tmp_path.iterdir()}
+    KeyFile(path).sweep()
+    assert {p.name for p in tmp_path.iterdir()} == left
+    (tmp_path / ".k.7.partial").write_text("Ada")
+    KeyFile(path).sweep()
+    assert {p.name for p in tmp_path.iterdir()} <= before
