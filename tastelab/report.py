@@ -26,10 +26,25 @@ def build_report(
     timings: dict[str, float] | None = None,
     effects: Path | None = None,
 ) -> tuple[Path, bool]:
-    """Freeze the data of one kind of session and build the report from the snapshot; its path, and whether it was built."""
+    """Freeze the data of one kind of session and build the report from the snapshot; its path, and whether it was built.
+
+    Whoever withdraws while it is built is not in what is left: then it is built anew from answers frozen anew.
+    """
     from analysis.report.build import build
 
-    return build(inputs(study, db, out, kind, timings, effects=effects), update)
+    before, made = -1, None
+    while made is None or before != _withdrawn(db):
+        before = _withdrawn(db)
+        made = build(inputs(study, db, out, kind, timings, effects=effects), update)
+    return made
+
+
+def _withdrawn(db: str) -> int:
+    """How many withdrawals a database knows of."""
+    from experiment.data.tombstones import number_of
+
+    with open_store(db, new=False) as store:
+        return store.do(number_of)
 
 
 def frozen(study: Study, db: str, out: Path, kind: str | None) -> tuple[StudyData, Path]:

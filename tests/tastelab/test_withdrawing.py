@@ -15,14 +15,17 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
+from analysis.page.inputs import Inputs
 from experiment.data.erasure import carry_out, open_ones
 from experiment.data.store import Store
 from experiment.data.tables import Place
 from experiment.data.withdrawal import withdraw
+from tastelab.report import build_report
+from tastelab.study import load_study
 from tastelab.withdrawing import snapshots
 from tests.experiment.data.rows import sat
 from tests.postgres import Postgres
-from tests.tastelab.conftest import Lived, call
+from tests.tastelab.conftest import BOTS, Lived, call
 from tests.tastelab.killed import CODE, World, again, steps
 
 KILLS = 6  # on each database; `python -m benchmarks.withdrawals` makes 50
@@ -166,3 +169,22 @@ def test_snapshots_and_exports_are_for_their_owner_alone(mine: Lived) -> None:
         assert len(found) > 5
         assert {m for p, m in found.items() if p.is_dir()} == {0o700}
         assert {m for p, m in found.items() if p.is_file()} == {0o600}
+
+
+def test_who_withdraws_while_the_report_is_built_is_not_in_what_is_left(
+    mine: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The withdrawal finds no report to delete, and what is built from the answers of before would be one with the person in it."""
+    seen: list[int] = []
+
+    def build(given: Inputs, update: object = None) -> tuple[Path, bool]:
+        seen.append(len(given.data.people))
+        if len(seen) == 1:
+            said = call("experiment", "withdraw", "bot-1-0003", "--db", mine.db, "--out", mine.out, "--no-key")
+            assert said.status == 0, said.err
+        return given.out / f"report-{len(seen)}.html", True
+
+    monkeypatch.setattr("analysis.report.build.build", build)
+    made = build_report(load_study(mine.study), mine.db, mine.out, "bot")
+    assert seen == [BOTS, BOTS - 1]
+    assert made == (mine.out / "small" / "report-2.html", True)
