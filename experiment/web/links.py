@@ -161,9 +161,8 @@ def written(store: Store, study_id: int, n: int, group: str | None, url: str, fi
         write_own(file, "\n".join(["code,link", *rows]) + "\n")
 
     try:
-        os.close(
-            os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        )  # nobody else's links are written over, or taken away
+        # Nobody else's links are written over, or taken away where these fail.
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
         raise ExperimentError(f"{file} is there already; its links may be in use. Choose another name") from None
     try:
