@@ -29,9 +29,11 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             on += rows_on("identification_accuracy", tables["accuracy"], [share])
             out.text.append(Line(told(row, share, config.alpha, data.conditions), *on))
         found = [r["taste"] for r in tests if r["p_adjusted"] is not None and r["p_adjusted"] < config.alpha]
-        own = "the music that stands for them" if condition in data.conditions.wrong else "their own music"
+        one = len(found) == 1
+        stands, own = ("it", "its own music") if one else ("them", "their own music")
+        own = f"the music that stands for {stands}" if condition in data.conditions.wrong else own
         said = (
-            f"Of {data.conditions.music(str(condition))}, {len(found)} of {len(tests)} tastes {'is' if len(found) == 1 else 'are'} named more for "
+            f"Of {data.conditions.music(str(condition))}, {len(found)} of {len(tests)} tastes {'is' if one else 'are'} named more for "
             f"{own} than for other music{': ' + ', '.join(found) if found else ''} (mixed logit, one-sided, {config.correction.capitalize()})."
         )
         summary.append(Line(said, *rows_on("identification_tests", tables["tests"], tests)))
