@@ -207,7 +207,8 @@ def snapshots(store: Store, stone: Tombstone, place: Place) -> str:
     for path in folder.glob(".*.partial"):
         shutil.rmtree(path)
     stamp = _read(folder.parent / "manifest.json", "it with report.html, tables, figures, trace and sections")
-    old = [p.parent for p in sorted(folder.glob("*/snapshot.json")) if _held(p, stone)]
+    over = _withdrawn(store, stone)
+    old = [p.parent for p in sorted(folder.glob("*/snapshot.json")) if _held(p, stone, over)]
     words = ["the report made of them is deleted"] if _report_goes(folder.parent, stamp, stone) else []
     if not old:
         return "; ".join([*words, "nothing frozen before is there"])
@@ -252,16 +253,33 @@ def _read(path: Path, with_it: str) -> dict[str, Any] | None:
     raise NotYetError(f"{path} can't be read; delete {with_it} and run this again")
 
 
-def _held(path: Path, stone: Tombstone) -> bool:
-    """Whether a snapshot may hold the person: of a kind of theirs, frozen before they withdrew."""
+def _withdrawn(store: Store, stone: Tombstone) -> dict[str, int]:
+    """How many sessions of the study are over as this one is, by kind."""
+    from sqlalchemy import func, select
+
+    from experiment.data.tables import SessionRow, StudyRow
+
+    query = select(SessionRow.kind, func.count()).join(StudyRow)
+    query = query.where(StudyRow.name == stone.study, SessionRow.status == stone.outcome).group_by(SessionRow.kind)
+    with store.transaction() as s:
+        return {kind: int(n) for kind, n in s.execute(query)}
+
+
+def _held(path: Path, stone: Tombstone, withdrawn: dict[str, int]) -> bool:
+    """Whether a snapshot may hold the person: of a kind of theirs, frozen before they withdrew.
+
+    Clocks are put right, and differ between computers: one that knows of fewer withdrawals than the database is older than the
+    last of them whatever its date.
+    """
     from experiment.data.erasure import NotYetError
 
     told = _read(path, FOLDER) or {}
     try:
         frozen = datetime.fromisoformat(told["frozen_at"])
         at = stone.at if stone.at.tzinfo else stone.at.replace(tzinfo=UTC)
-        return bool(told["kind"] in stone.kinds and frozen <= at)
-    except (ValueError, KeyError, TypeError):
+        fewer = told["sessions"].get(stone.outcome, 0) < withdrawn.get(told["kind"], 0)
+        return bool(told["kind"] in stone.kinds and (frozen <= at or fewer))
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise NotYetError(f"{path} can't be read; delete {FOLDER} and run this again") from None
 
 

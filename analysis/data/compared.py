@@ -27,14 +27,15 @@ class Conditions:
     pairs : tuple of (str, str)
         Which are compared: a score over the middle says that the first fits better.
     wrong : dict
-        Of a condition whose music was asked for other tastes ("wrong prompts") the one that is the same model's for the right taste.
+        Of a condition whose music was asked for other tastes ("wrong prompts") the one that is the same model's for the right taste;
+        None where the study has none.
     """
 
     names: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
     tracks: tuple[str, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
-    wrong: dict[str, str] = field(default_factory=dict)
+    wrong: dict[str, str | None] = field(default_factory=dict)
 
     @classmethod
     def declared(cls, definition: dict[str, Any]) -> Conditions:
@@ -46,11 +47,7 @@ class Conditions:
         compared = [(str(over), str(under)) for task in tasks for over, under in task.get("pairs") or []]
         pairs = tuple(dict.fromkeys(compared or default_pairs(names)))
         right = {(c.checkpoint, c.blend): c.name for c in known if c.prompts_of is None and c.tracks is None}
-        wrong = {
-            c.name: right[c.checkpoint, c.blend]
-            for c in known
-            if c.prompts_of is not None and (c.checkpoint, c.blend) in right
-        }
+        wrong = {c.name: right.get((c.checkpoint, c.blend)) for c in known if c.prompts_of is not None}
         return cls(names, {c.name: c.shown for c in known}, tuple(c.name for c in known if c.tracks), pairs, wrong)
 
     def label(self, name: str) -> str:

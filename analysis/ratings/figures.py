@@ -11,6 +11,11 @@ from analysis.data.frames import StudyData, rated_clips
 from analysis.page.style import BLUE, ORANGE, Drawn, save, signed_map
 
 
+def rated_conditions(data: StudyData) -> list[str]:
+    """Whose music was rated, as conditions are called, in the study's order."""
+    return [data.conditions.label(name) for name in data.conditions.order(data.ratings["model"])]
+
+
 def heat_map(data: StudyData, folder: Path) -> Drawn:
     """Mean rating per prompt and adjective."""
     import seaborn as sns
@@ -33,9 +38,11 @@ def heat_map(data: StudyData, folder: Path) -> Drawn:
     axis.set(xlabel="Adjective", ylabel="Track" if wide else "Taste of the prompt")
     axis.tick_params(axis="y", rotation=0)
     axis.tick_params(axis="x", rotation=45)
+    heard = rated_conditions(data)
+    together = f", {' and '.join(heard)} taken together" if len(heard) > 1 else ""
     caption = (
         f"Mean ratings; {frame.groupby(['participant', 'trial']).ngroups} rated clips of "
-        f"{frame['participant'].nunique()} participants."
+        f"{frame['participant'].nunique()} participants{together}."
     )
     return save(figure, folder, "heatmap", "What the music calls up", caption, data.label)
 

@@ -42,6 +42,8 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             "Music of wrong prompts is left out of these tests, for it was asked for other tastes than those that it stands for; means, "
             "figures and agreement are of all that was rated."
         )
+    if len(heard := figures.rated_conditions(data)) > 1:
+        out.text.append(f"Conditions are not told apart here: ratings of {' and '.join(heard)} are taken together.")
     out.figures = [figures.heat_map(data, drawn), figures.correlation(data, drawn)]
     out.tables = [
         Table(

@@ -163,10 +163,12 @@ def methods(inputs: Inputs, libraries: dict[str, str], sections: list[Section]) 
         ]
     if "ratings" in ran:
         rated, clips = data.ratings.groupby(["participant", "trial"]).ngroups, data.ratings["clip"].nunique()
+        own = data.conditions.own(data.ratings)
         models = (
             f"{'the same' if 'preference' in ran else 'linear'} mixed models"
             f"{' and with cumulative link mixed models' if 'own_word_ordinal' in tables else ''}"
-            if data.ratings["prompt"].nunique() > 1
+            f"{', those of music of wrong prompts left out' if len(own) < len(data.ratings) else ''}"
+            if own["prompt"].nunique() > 1
             else "means"
         )
         words = data.ratings["adjective"].nunique()

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
+from analysis.data.frames import load
+from analysis.data.freeze import freeze
 from analysis.page.inputs import Inputs
 from experiment.data.erasure import carry_out, open_ones
 from experiment.data.store import Store
@@ -188,3 +190,38 @@ def test_who_withdraws_while_the_report_is_built_is_not_in_what_is_left(
     made = build_report(load_study(mine.study), mine.db, mine.out, "bot")
     assert seen == [BOTS, BOTS - 1]
     assert made == (mine.out / "small" / "report-2.html", True)
+
+
+def test_what_was_frozen_before_goes_though_a_clock_went_back(tmp_path: Path) -> None:
+    """A computer's clock was a day ahead when it froze, and right when the person withdrew."""
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    for code in "ABC":
+        sat(store, code)
+    folder = tmp_path / "s" / "snapshots"
+    withdraw(store, "B", None, [])
+    held = freeze(load(store.engine, "s", "person"), {}, folder)
+    written = held / "snapshot.json"
+    told = json.loads(written.read_text())
+    written.write_text(json.dumps(told | {"frozen_at": "2100-01-01T00:00:00+00:00"}))
+    withdraw(store, "A", None, [Place(kind="snapshots", path=str(folder))])
+    (did,) = [x for x in carry_out(store, {"snapshots": snapshots}) if x.kind == "snapshots"]
+    assert (did.done, "1 older deleted" in did.words) == (True, True), did.words
+    (left,) = folder.glob("*/snapshot.json")
+    assert json.loads(left.read_text())["sessions"] == {"complete": 1, "withdrawn": 2}
+    store.close()
+
+
+def test_what_was_frozen_after_somebody_withdrew_stays_as_it_is(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'p.db'}")
+    for code in "ABC":
+        sat(store, code)
+    folder = tmp_path / "s" / "snapshots"
+    withdraw(store, "A", None, [Place(kind="snapshots", path=str(folder))])
+    written = freeze(load(store.engine, "s", "person"), {}, folder) / "snapshot.json"
+    told = json.loads(written.read_text())
+    later = json.dumps(told | {"frozen_at": "2100-01-01T00:00:00+00:00"})
+    written.write_text(later)
+    (did,) = [x for x in carry_out(store, {"snapshots": snapshots}) if x.kind == "snapshots"]
+    assert (did.done, did.words) == (True, "nothing frozen before is there")
+    assert written.read_text() == later
+    store.close()

@@ -40,8 +40,16 @@ def test_music_asked_for_other_tastes_belongs_to_the_same_model_asked_for_the_ri
         {"name": "a", "checkpoint": "x"}, {"name": "b", "checkpoint": "y"}, {"name": "c", "checkpoint": "y", **other},
         {"name": "d", "checkpoint": "z", **other}, {"name": "e", **blend}, {"name": "f", **blend, **other},
     ]  # fmt: skip
-    assert Conditions.declared({"models": {"conditions": known}}).wrong == {"c": "b", "f": "e"}
+    assert Conditions.declared({"models": {"conditions": known}}).wrong == {"c": "b", "d": None, "f": "e"}
     assert Conditions.declared({"models": TWO}).wrong == {}
+
+
+def test_music_asked_for_other_tastes_is_no_tastes_own_though_the_study_has_no_right_one() -> None:
+    import pandas as pd
+
+    known = [{"name": "a", "checkpoint": "x"}, {"name": "d", "checkpoint": "z", "prompts_of": "other tastes"}]
+    rated = pd.DataFrame({"model": ["a", "d", "a"], "value": [1.0, 2.0, 3.0]})
+    assert Conditions.declared({"models": {"conditions": known}}).own(rated)["value"].tolist() == [1.0, 3.0]
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,13 @@ def test_methods_say_what_was_done_with_what(tmp_path: Path) -> None:
     assert "8 ratings of 4 clips on 3 adjectives were analysed with the same mixed models" in text
     alone = " ".join(methods(given, {}, [Section("ratings", "")]))
     assert alone.startswith("8 ratings of 4 clips on 3 adjectives were analysed with linear mixed models")
+    known = replace(given.data.conditions, wrong={"finetuned": None})
+    some = given.data.ratings.assign(model="base")
+    some.loc[some["participant"] == 1, "model"] = "finetuned"
+    left = replace(given, data=replace(given.data, conditions=known, ratings=some))
+    said = " ".join(methods(left, {}, [Section("ratings", "")]))
+    assert "were analysed with linear mixed models, those of music of wrong prompts left out." in said
+    assert "wrong prompts" not in alone
     assert "oblimin" not in text  # no factor analysis was made
     assert "The sound of 8 clips" in text
     assert "2 embedding spaces (codec, yamnet)" in text
