@@ -50,8 +50,8 @@ def test_a_direction_is_kept_or_not() -> None:
     assert list(found) == ["bitter", "salty", "sour", "sweet"]
     assert {t: r["direction_kept"] for t, r in found.items()} == {
         "bitter": False,  # declared under the middle, found over it
-        "salty": False,  # declared nothing, found something
-        "sour": True,
+        "salty": None,  # declared nothing: there is no direction to keep
+        "sour": None,
         "sweet": True,
     }
     assert found["salty"]["declared"] == 5.0  # no effect declared: the middle
