@@ -11,6 +11,7 @@ say what the tracker could find at best.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -155,12 +156,17 @@ def kept(name: str, clips: Clips) -> Path:
 
 
 def heard_by(folder: Path, true: np.ndarray) -> dict[str, Any] | None:
-    """What another witness heard in a folder of clips (its tempocnn.json), beside the true tempi; None where it was not asked."""
+    """What another witness heard in a folder of clips (its tempocnn.json), beside the true tempi; None where it was not asked of these."""
     path = folder / "tempocnn.json"
     if not path.exists():
         return None
-    said = json.loads(path.read_text(encoding="utf-8"))
-    return judged(np.array([said[f"{i:04d}.wav"] for i in range(len(true))]), true)
+    said, found = json.loads(path.read_text(encoding="utf-8")), []
+    for i in range(len(true)):
+        clip = folder / f"{i:04d}.wav"
+        if said.get(clip.name, {}).get("sha256") != hashlib.sha256(clip.read_bytes()).hexdigest():
+            return None
+        found.append(said[clip.name]["bpm"])
+    return judged(np.array(found), true)
 
 
 def held_out(n: int = CLIPS) -> list[dict[str, Any]]:

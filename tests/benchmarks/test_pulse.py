@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from benchmarks.pulse import agreement, codes_of, continuation, followed
+from benchmarks.pulse import agreement, codes_of, continuation, followed, heard_by
 
 RATE = 16000
 TEMPI = (64.0, 80.0, 100.0, 125.0, 156.0)
@@ -81,3 +83,20 @@ def test_a_model_is_judged_by_what_it_adds_to_what_it_hears(tmp_path: Path) -> N
     assert steady["continued"]["octaves"]["dealt"] < 0.2
     assert steady["continued"]["log_correlation"] > 0.5
     assert stray["continued"]["octaves"]["share"] < 0.25
+
+
+def test_what_another_witness_heard_counts_for_the_clips_that_it_heard(tmp_path: Path) -> None:
+    rng, true = np.random.default_rng(0), np.array(TEMPI)
+    said = {}
+    for i, bpm in enumerate(TEMPI):
+        path = tmp_path / f"{i:04d}.wav"
+        soundfile.write(path, rng.normal(size=800) / 5, RATE)
+        digest = subprocess.run(["sha256sum", path], capture_output=True, text=True, check=True).stdout.split()[0]
+        said[path.name] = {"bpm": bpm, "sha256": digest}
+    assert heard_by(tmp_path, true) is None  # it was not asked
+    (tmp_path / "tempocnn.json").write_text(json.dumps(said))
+    found = heard_by(tmp_path, true)
+    assert found is not None
+    assert found["exact"]["share"] == 1.0
+    soundfile.write(tmp_path / "0003.wav", rng.normal(size=800) / 5, RATE)
+    assert heard_by(tmp_path, true) is None  # one of them is another clip now
