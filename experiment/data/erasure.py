@@ -34,8 +34,8 @@ from experiment.errors import ExperimentError
 LOG_PATIENCE = 10.0  # s that whoever reads the database is waited for before its log is emptied
 REWRITE_PATIENCE = "30s"  # that PostgreSQL waits for sessions before it writes a table anew
 BEYOND = (
-    "out of tastelab's reach, for you to see to: copies that you deposited or sent, dumps that lie elsewhere, copies of files made "
-    "by other programs, and (PostgreSQL) the server's own log until it is recycled"
+    "out of tastelab's reach, for you to see to: copies that you deposited or sent, dumps that lie elsewhere, lists of codes and "
+    "links, copies of files made by other programs, and (PostgreSQL) the server's own log until it is recycled"
 )
 DUMPS = "files of pg_dump"
 OVER = "WITHDRAWN: every place on the list is done"

@@ -101,6 +101,14 @@ def discard_imports(study: StudyOption = STUDY, db: DbOption = DB) -> None:
     )
 
 
+# Sessions that an export holds and that are no data of people, and what is said of them.
+NO_DATA = {
+    "bot": ("SIMULATED", "are no people"),
+    "driven": ("DRIVEN TEST SESSION", "are no people"),
+    "pilot": ("PILOT", "tried the study, which is no data of it"),
+}
+
+
 @app.command()
 @grouped
 def export(
@@ -110,6 +118,7 @@ def export(
     place: Place,
 ) -> None:
     """Write answers for others: no codes, no special categories, no free text, ages in bands."""
+    from experiment.data.exports.tidy import ANSWERED
     from experiment.data.exports.write import export as run_export
     from experiment.data.queries import status_rows
     from experiment.tasks.own import Free
@@ -117,11 +126,12 @@ def export(
     loaded = read_study(place.study)
     with open_store(place.db, new=False) as store:
         path, data = run_export(store, loaded.name, format, place.out / loaded.name / "export", free_text)
-        bots = {row["participant"] for row in status_rows(store, loaded.name) if row["kind"] == "bot"}
+        sat = [(r["kind"], r["participant"]) for r in status_rows(store, loaded.name) if r["status"] in ANSWERED]
     say(f"{data.answers} answers of {data.participants} participants in {path}")
-    if bots:
-        who = "all of them are" if len(bots) == data.participants else f"{len(bots)} of them are"
-        say(f"SIMULATED: {who} no people; the column 'kind' says so in each row")
+    for kind, (label, what) in NO_DATA.items():
+        if n := len({person for of, person in sat if of == kind}):
+            who = "all of them" if n == data.participants else f"{n} of them"
+            say(f"{label}: {who} {what}; the column 'kind' says so in each row")
     if free_text:
         say("free text is among them: read it before anybody else does, and take out what tells who somebody is")
     elif any(isinstance(item, Free) for task in loaded.experiment.sequence() for item in getattr(task, "items", ())):

@@ -198,6 +198,16 @@ def test_an_export_says_how_much_and_warns_of_few(mine: Lived) -> None:
         said.out.splitlines()[1] == f"SIMULATED: {24 - 3} of them are no people; the column 'kind' says so in each row"
     )
     with contextlib.closing(sqlite3.connect(mine.folder / "participants.db")) as db:
+        db.execute("update session set kind = 'pilot' where id = 4")
+        db.execute("update session set kind = 'driven' where id in (5, 6)")
+        db.commit()
+    said = call("experiment", "export", "--format", "psychds", *mine.where)
+    assert said.out.splitlines()[1:4] == [
+        "SIMULATED: 18 of them are no people; the column 'kind' says so in each row",
+        "DRIVEN TEST SESSION: 2 of them are no people; the column 'kind' says so in each row",
+        "PILOT: 1 of them tried the study, which is no data of it; the column 'kind' says so in each row",
+    ]
+    with contextlib.closing(sqlite3.connect(mine.folder / "participants.db")) as db:
         db.execute("update session set kind = 'person'")
         db.commit()
     assert "SIMULATED" not in call("experiment", "export", "--format", "psychds", *mine.where).out

@@ -28,7 +28,7 @@ AT_ONCE = 50  # sessions, or people, whose answers are read at once
 SMALL_CELL = 5  # an age band or answer that fewer people share is flagged before the data is published
 MEANINGS = {
     "participant": "number within this export, in order of first session; not the code",
-    "kind": "person, driven (test on a virtual desk), bot (simulated) or imported",
+    "kind": "person, pilot (tried the study: no data), driven (test on a virtual desk), bot (simulated) or imported",
     "status": "complete, stopped or running",
     "language": "language of the session",
     "block": "demographics, preference, ratings or another questionnaire of the study",
