@@ -40,7 +40,8 @@ def states(language: str) -> dict[str, dict[str, Any]]:
         prepared = entered(Path(folder), language)
         with at(prepared, "person") as client:
             visitor = Visitor(client, prepared, language)
-            found["over"] = visitor.run(Person())
+            person: Any = Person()
+            found["over"] = visitor.run(person)
             for screen in visitor.screens:
                 kind = screen["kind"] + (f", {screen['question']['kind']}" if screen["kind"] == "ask" else "")
                 name = kind if kind not in found or kind.startswith("ask") else f"{kind} {len(found)}"
@@ -59,9 +60,8 @@ def states(language: str) -> dict[str, dict[str, Any]]:
             for name in ("full", "closed", "taken"):
                 found[name] = site._notice(name, language)
             found["late"] = site._notice("late", language) | site._own("x" * 32, "abcd234", language, over=True)
-            found["refused"] = site._said(
-                "over", language, *(_words(language)["declined"][k] for k in ("title", "text")), "refused"
-            )
+            declined = _words(language)["declined"]
+            found["refused"] = site._said("over", language, declined["title"], declined["text"], "refused")
         finally:
             site.close()
         prepared.store.close()

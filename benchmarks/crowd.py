@@ -283,7 +283,7 @@ def _found(url: str, crowd: list[Somebody], seconds: float, them: Servers) -> di
 
     store = Store(url, new=False)
     with store.transaction() as s:
-        stored = Counter(s.scalars(select(Response.response_time)))
+        stored: Counter[Any] = Counter(s.scalars(select(Response.response_time)))
         pairs = [tuple(x) for x in s.execute(select(Response.trial_id, Response.item))]
         rows = s.execute(select(SessionRow.design_row, SessionRow.status)).all()
         whole = select(SessionRow.id).where(SessionRow.status == "complete")
@@ -294,7 +294,7 @@ def _found(url: str, crowd: list[Somebody], seconds: float, them: Servers) -> di
             if i
         )
     store.close()
-    noted = Counter(x for p in crowd for x in p.noted)
+    noted: Counter[Any] = Counter(x for p in crowd for x in p.noted)
     waited = np.array([x for p in crowd for x in p.waited])
     sounds = np.array([x for p in crowd for x in p.sounds] or [0.0])
     return {

@@ -103,9 +103,10 @@ def _stored(store: Any, study_id: int) -> list[list[Any]]:
 
 def survey(path: Path, people: int) -> None:
     """A good survey file of so many people."""
-    from tests.experiment.data.generated import file_of, lines
+    from tests.experiment.data.generated import Made, file_of, lines
 
-    rng, good = random.Random(7), []
+    rng = random.Random(7)
+    good: list[Made] = []
     while len(good) < people:
         good += [m for m in lines(rng, people, len(good) * 10) if m.stored is not None and m.how == "as it is"]
     path.write_text(file_of(rng, good[:people]), encoding="utf-8", newline="")

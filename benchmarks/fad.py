@@ -75,7 +75,7 @@ def peer(name: str, folder: Path) -> Distance:
         node.returns = None
         for a in node.args.args:
             a.annotation = None
-    exec(compile(ast.fix_missing_locations(ast.Module(found, [])), str(wheel), "exec"), space)
+    exec(compile(ast.fix_missing_locations(ast.Module([*found], [])), str(wheel), "exec"), space)
     statistics = space.get("calc_embd_statistics") or space["calculate_embd_statistics"]
     measure = space.get("calc_frechet_distance") or space["calculate_frechet_distance"]
     return Distance(statistics, measure)

@@ -76,7 +76,7 @@ def made(people: int, clips: int, conditions: int, seed: int = 0) -> StudyData:
 def steps(data: StudyData) -> dict[str, Callable[[], Any]]:
     """Name -> analysis, each giving tables."""
     from analysis.agreement.repeats import reliability
-    from analysis.config import AnalysisConfig
+    from analysis.config import AnalysisConfig, Equivalence, Hypothesis
     from analysis.data import careless
     from analysis.data.complete import paper_rows
     from analysis.data.frames import demographics
@@ -89,7 +89,9 @@ def steps(data: StudyData) -> dict[str, Callable[[], Any]]:
     from analysis.ratings import paper as ratings
 
     config = AnalysisConfig(
-        resamples=100, hypotheses=[{"taste": t} for t in TASTES], equivalence=[{"taste": "salty", "bound": 1.0}]
+        resamples=100,
+        hypotheses=[Hypothesis(taste=t) for t in TASTES],
+        equivalence=[Equivalence(taste="salty", bound=1.0)],
     )
     rows = paper_rows(data)
     return {

@@ -28,7 +28,7 @@ def nulls() -> dict[str, Any]:
     from analysis.power.power import Simulation, clip_table, generate, power
     from experiment.bots.effects import load_effects
     from tastelab.study import load_study
-    from tests.analysis.power.test_power import through_the_engine
+    from tests.analysis.power.test_drawn import through_the_engine
 
     study = load_study(ROOT / "study.toml")
     tastes = [t.name for t in study.stimuli.tastes]

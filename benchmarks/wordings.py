@@ -109,9 +109,9 @@ def judged(text: str, true: Labels) -> tuple[list[str], list[str]]:
         said = {known[w] for w in re.findall(r"[a-z-]+", rest) if w in known}
         lost += [part] if part != "mood" and not said & set(true[part]) else []
     for word in re.findall(r"[a-z][a-z'-]*|\d+", rest):
-        part = next((p for p, known in SYNONYMS.items() if word in known), None)
-        if part is not None:
-            fine = SYNONYMS[part][word] in true[part]
+        about = next((p for p, known in SYNONYMS.items() if word in known), None)
+        if about is not None:
+            fine = SYNONYMS[about][word] in true[about]
         elif word in WHO or word in VOICE:
             fine = "gender" in true and WHO.get(word, true["gender"][0]) == true["gender"][0]
         else:
@@ -176,6 +176,7 @@ def wordings(n: int = N) -> dict[str, Any]:
 
     captions = [caption for caption, _ in told(n)]
     writer = open_writer("smollm2")
+    assert writer is not None
     WORK.mkdir(parents=True, exist_ok=True)
     code = made_by("models/sonicverse/llm.py", "models/sonicverse/pieces/wording.py", "benchmarks/wordings.py")
     kept = WORK / f"wordings-{code[0][:12]}.jsonl"
