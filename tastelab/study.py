@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from analysis.config import AnalysisConfig
 from experiment.config import ExperimentConfig
+from experiment.finite import endless
 from models.conditions import EARLIER, GIVEN, given
 from models.config import ModelsConfig
 from stimuli.config import StimuliConfig
@@ -74,6 +75,9 @@ def load_study(path: Path) -> Study:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"study file {path} is not valid TOML: {error}") from None
+    strange = endless(raw)
+    if strange is not None:
+        raise UserError(f"{path}: {strange[0]} = {strange[1]} is no finite number")
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from experiment.errors import ExperimentError
+from experiment.finite import endless
 from experiment.tasks.identification import IdentificationTask
 from experiment.tasks.preference import PreferenceTask
 from experiment.tasks.ratings import RatingsTask
@@ -236,9 +237,14 @@ def load_effects(path: Path | None = None) -> Effects:
     path = path or DEFAULT
     try:
         raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        strange = endless(raw)
+        if strange is not None:
+            raise ExperimentError(f"effects file {path}: {strange[0]} = {strange[1]} is no finite number")
         return Effects.model_validate(raw).model_copy(update={"file": path.name})
     except FileNotFoundError:
         raise ExperimentError(f"effects file {path} does not exist") from None
+    except UnicodeDecodeError as error:
+        raise ExperimentError(f"effects file {path} is no UTF-8: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

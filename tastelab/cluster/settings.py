@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from experiment.finite import endless
 from tastelab.check import nearest
 from tastelab.cluster.heavy import STEPS
 from tastelab.errors import UserError
@@ -142,7 +143,11 @@ def read_settings(given: Path | None, steps: tuple[str, ...]) -> Settings:
             raise UserError(f"--site {path} does not exist")
         return Settings()
     try:
-        found = Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        strange = endless(raw)
+        if strange is not None:
+            raise UserError(f"{path}: {strange[0]} = {strange[1]} is no finite number")
+        found = Settings.model_validate(raw)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
     except ValidationError as error:

@@ -64,6 +64,14 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
         ('name = "multimodal', f'name = "{"n" * 81}', "at most 80 characters"),
         ('title = "Music', f'title = "{"Music" * 40}', "at most 200 characters"),
         ('name = "sour"\npitch', f'name = "{"sour" * 11}"\npitch', "at most 40 characters"),
+        ("[experiment]\n", "[experiment]\ndisk_gb = inf\n", "experiment.disk_gb = inf is no finite number"),
+        ("guidance = 5.0", "guidance = inf", "models.guidance = inf is no finite number"),
+        (
+            "[analysis]\n",
+            "[analysis]\nexclude = { seconds = inf }\n",
+            "analysis.exclude.seconds = inf is no finite number",
+        ),
+        ("seconds = 15", "seconds = nan", "stimuli.seconds = nan is no finite number"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_right_name(tmp_path: Path, old: str, new: str, told: str) -> None:

@@ -128,6 +128,8 @@ def test_conditions_of_which_nothing_is_said_are_neutral_in_the_tasks_that_they_
         ("sweet = 6", "sweet = 'six'"),
         ('name = "mine"', "name = "),
         ('name = "mine"', ""),
+        ("residual_sd = 1", "residual_sd = inf"),
+        ("sweet = 6", "sweet = nan"),
     ],
 )
 def test_what_can_not_be_done_is_one_line(tmp_path: Path, old: str, new: str) -> None:
@@ -138,6 +140,14 @@ def test_what_can_not_be_done_is_one_line(tmp_path: Path, old: str, new: str) ->
         load_effects(path)
     assert len(str(said.value).splitlines()) == 1
     assert str(path) in str(said.value)
+
+
+def test_a_file_in_another_coding_is_told(tmp_path: Path) -> None:
+    """As an editor writes it that knows no UTF-8; it ended in a traceback."""
+    path = tmp_path / "e.toml"
+    path.write_bytes(GOOD.replace("mine", "söt").encode("latin-1"))
+    with pytest.raises(ExperimentError, match=r"effects file .*e.toml is no UTF-8"):
+        load_effects(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
