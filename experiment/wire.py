@@ -22,6 +22,7 @@ from experiment.config import ExperimentConfig, stored_config
 from experiment.data.store import Store
 from experiment.data.tables import SessionRow, StudyRow
 from experiment.errors import ExperimentError
+from experiment.finite import endless
 from experiment.items import question
 from experiment.question import Answer
 from experiment.steps import (
@@ -95,7 +96,7 @@ def done(store: Store, stored: Stored, config: ExperimentConfig, step: Step, at:
         return answering.stopped(store, stored, at, did.get("failed"))
     match step:
         case Consent():
-            return answering.agreed(store, stored, config, bool(did["takes_part"]), bool(did["special"]), at)
+            return answering.agreed(store, stored, config, _said(did, "takes_part"), _said(did, "special"), at)
         case SoundCheck() if did.get("record") is not None:
             begun, record = did["record"]
             return answering.seen(store, stored, step.id, float(begun), "sound_check", **record)
@@ -116,9 +117,21 @@ def done(store: Store, stored: Stored, config: ExperimentConfig, step: Step, at:
     return answering.seen(store, stored, step.id, at)
 
 
+def _said(did: Message, what: str) -> bool:
+    """True or false, and nothing that is only like it: words such as ``"no"`` are no consent."""
+    if not isinstance(did[what], bool):
+        raise TypeError(f"{what} is true or false")
+    return bool(did[what])
+
+
 def _answer(did: Message) -> Answer:
+    took = did.get("response_time")
     return Answer(
-        did.get("value"), did.get("choice"), did.get("response_time"), did.get("interaction"), did.get("said")
+        did.get("value"),
+        did.get("choice"),
+        None if took is None else float(took),
+        did.get("interaction"),
+        did.get("said"),
     )
 
 
@@ -142,6 +155,11 @@ class Engine:
             return {"error": str(error)}
 
     def _next(self, message: Message) -> tuple[Step, Stored]:
+        strange = endless(message)
+        if (
+            strange is not None
+        ):  # JSON has no such number; Python reads it, and a database keeps it as nothing or not at all
+            raise ValueError(f"{strange[0]} = {strange[1]} is no finite number")
         session, token = int(message["open"] if "open" in message else message["session"]), str(message["token"])
         config = self._config(session)
         if "open" in message:
@@ -150,6 +168,8 @@ class Engine:
         if answering.sitting_of(self.store, session) != token:
             raise ExperimentError("this session goes on in another window or at another booth")
         stored = answering.read(self.store, session)
+        if not isinstance(message["did"], dict):
+            raise TypeError("did is no object")
         step: Step | None = next_step(stored, config)
         if step is not None and step.id != message["step"]:
             step = _answered_before(stored, config, str(message["step"]), message["did"])

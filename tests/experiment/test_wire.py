@@ -14,7 +14,7 @@ from experiment import launch
 from experiment.bots.remote import run_remote
 from experiment.config import ExperimentConfig
 from experiment.data.store import Store
-from experiment.data.tables import Event, Response, Screening, Seen, SessionRow, Stimulus
+from experiment.data.tables import Consent, Event, Response, Screening, Seen, SessionRow, Stimulus
 from experiment.errors import ExperimentError
 from experiment.session import run_session
 from experiment.wire import Engine, serve
@@ -106,6 +106,7 @@ def test_a_sitting_belongs_to_its_token(tmp_path: Path, short: ExperimentConfig)
         ('{"token": "t"}', "not understood (KeyError: 'session')"),
         ('{"open": 77, "token": "t"}', "there is no session 77"),
         ('{"open": "x", "token": "t"}', "not understood (ValueError"),
+        ('{"open": 1, "token": NaN}', "not understood (ValueError: token = nan is no finite number)"),
     ],
 )
 def test_what_is_no_message_is_told_and_the_next_one_is_answered(
@@ -138,3 +139,56 @@ def test_a_presenter_that_stops_ends_the_session_and_what_the_engine_refuses_is_
     assert run_remote(Engine(prepared.store).answer, session, Listener(), ear(prepared.store)) == "complete"
     with pytest.raises(ExperimentError, match="there is no session 99"):
         run_remote(Engine(prepared.store).answer, 99, Listener(), {})
+
+
+def agreed_with(tmp_path: Path, short: ExperimentConfig) -> tuple[Store, int]:
+    """A session whose person agreed, which is asked for the sex next."""
+    prepared = entered(tmp_path, short)
+    session, engine = begun(prepared), Engine(prepared.store)
+    engine.answer({"open": session, "token": "t"})
+    did = {"takes_part": True, "special": True}
+    answer = engine.answer({"session": session, "token": "t", "step": "consent", "at": 1.0, "did": did})
+    assert answer["id"] == "ask:0:sex"
+    return prepared.store, session
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '"at": NaN, "did": {"stopped": true}',
+        '"at": 1e999, "did": {"stopped": true}',
+        '"at": "soon", "did": {"stopped": true}',
+        '"at": NaN, "did": {"choice": "female"}',
+        '"at": 2, "did": {"choice": "female", "response_time": NaN}',
+        '"at": 2, "did": {"choice": "female", "response_time": "quick"}',
+        '"at": 2, "did": {"choice": "female", "interaction": {"moves": -Infinity}}',
+        '"at": 2, "did": {"choice": "female", "interaction": [1]}',
+        '"at": 2, "did": []',
+        '"at": 2, "did": null',
+    ],
+)
+def test_a_message_with_what_is_no_number_stores_nothing_and_ends_nothing(
+    tmp_path: Path, short: ExperimentConfig, said: str
+) -> None:
+    """The process had ended at most of these, with the line of the next person still to be read; or kept an end at infinity."""
+    (store, session), out = agreed_with(tmp_path, short), io.StringIO()
+    head = f'{{"session": {session}, "token": "t", "step": "ask:0:sex", '
+    serve(store, [f"{head}{said}}}", f'{head}"at": 2, "did": {{"choice": "female"}}}}'], out)
+    first, second = (json.loads(x) for x in out.getvalue().splitlines())
+    assert "not understood" in first["error"]
+    assert second["id"] == "ask:0:age"
+    assert rows_of(store) == [(0, "sex", None, "female", None)]
+    assert statuses(store) == ["running"]
+    assert count(store, Event) == 1  # that it began
+
+
+@pytest.mark.parametrize("word", ["false", "no", "", 1, None])
+def test_only_true_is_a_consent(tmp_path: Path, short: ExperimentConfig, word: object) -> None:
+    prepared = entered(tmp_path, short)
+    engine, session = Engine(prepared.store), begun(prepared)
+    engine.answer({"open": session, "token": "t"})
+    for did in ({"takes_part": word, "special": False}, {"takes_part": True, "special": word}):
+        answer = engine.answer({"session": session, "token": "t", "step": "consent", "at": 1.0, "did": did})
+        assert "not understood" in answer["error"]
+    assert count(prepared.store, Consent) == 0
+    assert statuses(prepared.store) == ["running"]
