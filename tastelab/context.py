@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tastelab.columns import fit, numeric
 from tastelab.errors import UserError
@@ -210,7 +212,7 @@ def show(
         first = tables.get(name_of, [])
         if not csv_path.parent.is_dir():
             raise UserError(f"--csv {csv_path}: directory {csv_path.parent} does not exist")
-        with csv_path.open("w", newline="", encoding="utf-8") as file:
+        with _whole(csv_path) as file:
             writer = csv.DictWriter(file, list(dict.fromkeys(k for row in first for k in row)))
             writer.writeheader()
             writer.writerows(first)
@@ -238,6 +240,26 @@ def show(
                 say(
                     "\n".join(wrap(said, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
                 )
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[TextIO]:
+    """A file that is written whole or stays as it was; what is no plain file (``/dev/stdout``, a link) is written to as it is."""
+    there = path.is_symlink() or path.exists()
+    plain = not path.is_symlink() and (not there or (path.is_file() and os.access(path, os.W_OK)))
+    if not (plain and os.access(path.parent, os.W_OK)):  # what can't be written says so by its own name
+        with path.open("w", newline="", encoding="utf-8") as file:
+            yield file
+        return
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            yield file
+        if there:
+            shutil.copymode(path, partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 WIDTH = 80

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import stat
 import subprocess
 import sys
 import time
@@ -23,6 +25,37 @@ TABLES = {
     ],
     "more": [{"a": 1.0}],
 }
+
+
+class Full:
+    """A cell at which the disk is full."""
+
+    def __str__(self) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_csv_that_is_broken_off_leaves_the_one_before_and_nothing_else(tmp_path: Path) -> None:
+    path, fresh = tmp_path / "t.csv", tmp_path / "fresh.csv"
+    show("x", "paper", None, {"t": [{"a": 1}]}, True, path)
+    before = path.read_bytes()
+    for there in (path, fresh):
+        with pytest.raises(OSError, match="No space left"):
+            show("x", "paper", None, {"t": [{"a": n} for n in range(3000)] + [{"a": Full()}]}, True, there)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_a_csv_goes_where_a_link_leads_and_keeps_who_may_read_it(tmp_path: Path) -> None:
+    """``--csv /dev/stdout`` is a link too."""
+    file, link = tmp_path / "file.csv", tmp_path / "t.csv"
+    file.touch(0o600)
+    link.symlink_to(file)
+    for path in (link, file):
+        show("x", "paper", None, {"t": [{"a": 1}]}, True, path)
+        assert link.is_symlink()
+        assert file.read_text() == "a\n1\n"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        file.write_text("")
 
 
 def test_json_is_one_object_of_the_declared_keys_with_full_precision(capsys: pytest.CaptureFixture[str]) -> None:
