@@ -298,15 +298,17 @@ class Site:
 
     def _done(self, token: str | None, message: Done) -> Shown:
         try:
-            _, stored = self._held(token, message.tab)
+            known, stored = self._held(token, message.tab)
         except Refused as no:
-            known = links.find(self.store, self.prepared.study_id, token)
-            if no.status == 409 and known is not None and known.session is not None:
-                if known.status in ("running", "stopped"):
-                    return self._notice("taken", known.language or self.config.languages[0])
-                return self._screen(answering.read(self.store, known.session), str(token))
+            there = links.find(self.store, self.prepared.study_id, token)
+            if no.status == 409 and there is not None and there.session is not None:
+                if there.status in ("running", "stopped"):
+                    return self._notice("taken", there.language or self.config.languages[0])
+                return self._screen(answering.read(self.store, there.session), str(token))
             raise
         assert token is not None
+        if stored.status == "running" and launch.late(self.prepared, stored.session_id):
+            return self._late(known, token, stored.language)
         step: Step = next_step(stored, self.config)
         at = self._addresses(stored.session_id)
         if isinstance(step, End) or message.turn < turn(stored):

@@ -310,6 +310,21 @@ def test_a_window_that_was_left_open_too_long_is_no_way_round_that(
         assert Visitor(client, prepared).open(here=True)["kind"] == kind
 
 
+@pytest.mark.parametrize(("hours", "kind"), [(0.9, "ask"), (1.1, "late")])
+def test_nor_is_one_that_is_never_loaded_again(home: Callable[..., Prepared], hours: float, kind: str) -> None:
+    """An answer of days later, by whoever sits there then, was stored; a window that was loaded again had none."""
+    prepared = home(resume_hours=1)
+    with at(prepared, "person") as client:
+        visitor = Visitor(client, prepared)
+        asked = visitor.did(visitor.begin(), takes_part=True, special=True)
+        with prepared.store.transaction() as s:
+            s.scalars(select(SessionRow)).one().started_at = utc_now() - timedelta(hours=hours)
+        assert visitor.did(asked, answer={"chosen": [0], "response_time": 1.0})["kind"] == kind
+        assert counted(prepared, Response) == [kind == "ask"]
+        with prepared.store.transaction() as s:
+            assert s.scalars(select(SessionRow.status)).one() == "running"
+
+
 def test_a_step_has_no_link_of_one_s_own_but_its_end_has(home: Callable[..., Prepared]) -> None:
     """Who looks over a shoulder, or at a picture of the screen, learns no way into the session."""
     prepared = home()
