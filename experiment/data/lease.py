@@ -96,9 +96,10 @@ def elsewhere(row: SessionRow) -> str | None:
     alive = row.alive_at if row.alive_at.tzinfo else row.alive_at.replace(tzinfo=UTC)
     silent = (utc_now() - alive).total_seconds()
     place, _, process = str(row.holder).rpartition("/")
-    if silent > LEASE or (place == holder().rpartition("/")[0] and not lives(int(process))):
+    # A sign of life from the future was given by a clock that was set back since, or is another's: it says no more than silence.
+    if abs(silent) > LEASE or (place == holder().rpartition("/")[0] and not lives(int(process))):
         return None
-    return f"runs at {row.station} (last sign of life {silent:.0f} s ago)"
+    return f"runs at {row.station} (last sign of life {max(0.0, silent):.0f} s ago)"
 
 
 @contextmanager

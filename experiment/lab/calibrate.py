@@ -77,7 +77,7 @@ def calibrate(
     gain = gain_for(reading, level.dba)
     play(gain)
     check = read(f"Again, now at {gain:+.1f} dB; it should be {level.dba:.1f}")
-    if abs(check - level.dba) > TOLERANCE:
+    if not abs(check - level.dba) <= TOLERANCE:  # a reading that is no number is off, too
         raise ExperimentError(
             f"the check reading is {check:.1f} dB(A), {check - level.dba:+.1f} dB off; keep the microphone still and "
             "calibrate again"

@@ -61,6 +61,17 @@ def test_a_session_that_runs_elsewhere_is_not_taken(prepared: Prepared) -> None:
     assert launch.resume(prepared, "P1") == (session, "en")
 
 
+def test_a_clock_that_was_set_back_keeps_nobody_waiting_longer_than_silence(prepared: Prepared) -> None:
+    """The last sign of life stands in the future then: it was -259200 s ago, and the session nobody's for three days."""
+    session = launch.begin(prepared, "P1", "bot", "en", "left")
+    for ahead in (1, 590):  # two clocks are never alike
+        becomes(prepared, session, holder=elsewhere(), alive_at=utc_now() + timedelta(seconds=ahead))
+        with pytest.raises(ExperimentError, match=r"runs at left \(last sign of life 0 s ago\); end it there"):
+            launch.resume(prepared, "P1", station="right")
+    becomes(prepared, session, alive_at=utc_now() + timedelta(days=3))
+    assert launch.resume(prepared, "P1", station="right") == (session, "en")
+
+
 def test_a_process_of_this_computer_that_died_holds_nothing(prepared: Prepared) -> None:
     """A booth whose program crashed goes on at once; one that is open in another window does not."""
     session = launch.begin(prepared, "P1", "bot", "en", "left")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import numpy as np
@@ -65,6 +66,8 @@ def test_a_calibration_is_kept_with_its_device_and_its_end(booth: Prepared, monk
     for off in (65.6, 64.4):
         with pytest.raises(ExperimentError, match=rf"check reading is {off} dB\(A\), \{off - 65:+.1f} dB off"):
             run(booth, [71.3, off])
+    with pytest.raises(ExperimentError, match="check reading is nan"):  # that is what Python makes of the word
+        run(booth, [71.3, math.nan])
     for near in (64.5, 65.5):
         run(booth, [71.3, near])
     with booth.store.transaction() as s:
