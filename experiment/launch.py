@@ -21,6 +21,7 @@ from experiment.config import ExperimentConfig, stored_config
 from experiment.data import lease
 from experiment.data.allotment import Places
 from experiment.data.codes import check_code, checked
+from experiment.data.connect import shown
 from experiment.data.declared import Change, current, number_of, told_otherwise
 from experiment.data.store import Header, Store, alone
 from experiment.data.tables import Response, SessionRow, Stimulus, StudyRow, Trial, utc_now
@@ -201,6 +202,26 @@ def begin(
         lapse_hours=config.resume_hours,
         holder=lease.holder(),
     )
+
+
+def expect(store: Store, study: str, code: str) -> None:
+    """Refuse to go on with a session that nobody here has heard of, before anything is written.
+
+    Raises
+    ------
+    ExperimentError
+        Naming study and database: one of them is yesterday's, or another folder's.
+    """
+
+    def known(s: Session) -> bool:
+        row = s.scalar(select(StudyRow).where(StudyRow.name == study))
+        return find(s, study, code) is not None or (row is not None and last_session(s, row.id, code) is not None)
+
+    if not store.do(known):
+        raise ExperimentError(
+            f"participant {code} has no session of study {study!r} in {shown(store.url)}; are --db and --study right? "
+            "A new session begins with --code"
+        )
 
 
 def language_of(prepared: Prepared, session_id: int) -> str:

@@ -25,6 +25,15 @@ def problem(row: dict[str, Any], now: datetime) -> str:
     return f"no answer for {silent / 60:.0f} min" if silent > SILENT else ""
 
 
+def none_of(store: Store, study: str) -> str:
+    """That there is no session of a study, and where it was looked for: the file or the folder may be the wrong one."""
+    from experiment.data.connect import shown
+    from experiment.data.queries import study_names
+
+    there = study_names(store)
+    return f"no sessions of {study!r} in {shown(store.url)}" + (f" (there: {', '.join(there)})" if there else "")
+
+
 OUTCOMES = ("complete", "running", "stopped", "refused", "too_young", "withdrawn")
 
 

@@ -89,6 +89,11 @@ def status_rows(store: Store, study: str | None = None) -> list[dict[str, Any]]:
     return rows
 
 
+def study_names(store: Store) -> list[str]:
+    """Names of the studies that a database holds."""
+    return store.do(lambda s: list(s.scalars(select(StudyRow.name).order_by(StudyRow.id))))
+
+
 def last_status(store: Store, study: str, code: str) -> str | None:
     """Status of a participant's last session in a study; none where there is no session."""
     query = (

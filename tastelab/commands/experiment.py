@@ -104,6 +104,9 @@ def _sit(
     kind = "driven" if booth.driven else "pilot" if booth.pilot else "person"
     if code is not None:
         launch.allowed(loaded.experiment, code, kind, language, group)
+    if resume is not None:
+        with open_store(place.db, new=False) as store:
+            launch.expect(store, loaded.name, resume)
     choose_for(loaded.experiment, booth.station, booth.display, booth.sound)
     folder = stimuli_folder(loaded, place.out)
     checks = station_checks(
@@ -252,12 +255,12 @@ def status(
     db: DbOption = DB,
     everything: Annotated[bool, typer.Option("--all", help="Bots too, and every study.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Go on showing, until Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between looks (--watch).")] = 2.0,
+    every: Annotated[float, typer.Option("--every", min=0.2, max=3600, help="Seconds between looks (--watch).")] = 2.0,
     as_json: JsonOption = False,
 ) -> None:
     """Show the day: sessions by booth and outcome, what wants a look, and each session with how far it is."""
     from experiment.data.queries import status_rows
-    from tastelab.watch import so_far, to_look_at
+    from tastelab.watch import none_of, so_far, to_look_at
     from tastelab.watch import watch as run_watch
 
     loaded = read_study(study)
@@ -266,7 +269,7 @@ def status(
             run_watch(store, None if everything else loaded.name, everything, every)
         return
     with open_store(db, new=False) as store:
-        rows = status_rows(store, None if everything else loaded.name)
+        rows, nothing = status_rows(store, None if everything else loaded.name), none_of(store, loaded.name)
     shown = rows if everything else [r for r in rows if r["kind"] != "bot"]
     bots = len(rows) - len(shown)
     day = {"so_far": so_far(shown, loaded.experiment.target), "to_look_at": to_look_at(shown, datetime.now(UTC))}
@@ -274,8 +277,8 @@ def status(
     past = loaded.experiment.consent.over(datetime.now(UTC).date())
     if past is not None:
         say(past, as_json)
-    if bots and not as_json:
-        say(f"and {bots} simulated sessions (--all shows them)")
+    if bots or not rows:
+        say(f"and {bots} simulated sessions (--all shows them)" if bots else nothing, as_json)
 
 
 @app.command("discard-pilots")

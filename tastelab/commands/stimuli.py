@@ -153,7 +153,7 @@ def build(
         str, typer.Option(help="Shipped or pulled name, or directory, of a MusicGen (generated).")
     ] = "nano-base",
     n: Annotated[int, typer.Option("-n", min=1, help="Clips (not tamd).")] = 8000,
-    seconds: Annotated[float, typer.Option(min=1, help="Length of the clips (not tamd).")] = 15.0,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Length of the clips (not tamd).")] = 15.0,
     rate: Annotated[int, typer.Option(help="Hz: the rate of the codec, 16000 for nano, 32000 for MusicGen.")] = 16000,
     seed: Annotated[int, typer.Option("--seed")] = 11,
     split: Annotated[str, typer.Option(help="train or test: pieces of one split only.")] = "train",

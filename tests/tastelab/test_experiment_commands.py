@@ -49,6 +49,41 @@ def test_a_replay_shows_a_session_in_order(lived: Lived) -> None:
     assert (said.status, said.err) == (2, "tastelab: participant nobody has no session in this study\n")
 
 
+def test_status_says_where_it_looked_when_there_is_nothing(mine: Lived) -> None:
+    """With the study of yesterday, or in another folder, it had said nothing at all."""
+    other = mine.folder / "other.toml"
+    other.write_text(mine.study.read_text().replace('name = "small"', 'name = "other"'))
+    said = call("experiment", "status", "--study", other, "--db", mine.db)
+    assert (said.status, said.err) == (0, "")
+    assert said.out == f"no sessions of 'other' in {mine.db} (there: small)\n"
+    said = call("experiment", "status", "--study", other, "--db", mine.db, "--json")
+    assert json.loads(said.out)["tables"]["sessions"] == []
+
+
+@pytest.mark.parametrize("where", ["another study's", "another's", "none"])
+def test_going_on_in_the_wrong_database_leaves_nothing_in_it(
+    mine: Lived, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had made a database, or written the study into another's, and then said: "run without --resume"."""
+    monkeypatch.setattr("experiment.lab.station.station_checks", lambda *_, **__: pytest.fail("checked first"))
+    study, db = mine.study, mine.database
+    if where == "another study's":
+        study = mine.folder / "other.toml"
+        study.write_text(mine.study.read_text().replace('name = "small"', 'name = "other"'))
+    elif where == "none":
+        db = mine.folder / "wrong.db"
+    before = mine.asked("select name from study"), sorted(p.name for p in mine.folder.iterdir())
+    said = call("experiment", "run", "--resume", "P7", "--study", study, "--db", f"sqlite:///{db}", *mine.where[4:])
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
+    if where == "none":
+        assert "wrong.db: there is no such database; is its name right?" in said.err
+    else:
+        name = "other" if where == "another study's" else "small"
+        assert f"participant P7 has no session of study '{name}' in {mine.db}; are --db and --study right?" in said.err
+    after = mine.asked("select name from study"), sorted(p.name for p in mine.folder.iterdir())
+    assert after == before
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -59,6 +94,7 @@ def test_a_replay_shows_a_session_in_order(lived: Lived) -> None:
         (["run", "--code", "a", "--group", "old"], "--group 'old': this study has no groups"),
         (["import", "surveymonkey", "x.csv"], "format 'surveymonkey' is not known; there is: psytoolkit"),
         (["restore", "nowhere.db", "new.db"], "nowhere.db does not exist"),
+        (["status", "--watch", "--every", "inf"], "Invalid value for '--every'"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_one_line(
@@ -66,7 +102,7 @@ def test_what_cannot_be_done_is_refused_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("experiment.lab.station.station_checks", lambda *_, **__: pytest.fail("checked first"))
-    where = {"run": lived.where, "import": lived.answers}.get(words[0], [])
+    where = {"run": lived.where, "import": lived.answers, "status": lived.answers}.get(words[0], [])
     said = call("experiment", *words, *where)
     assert (said.status, said.out) == (2, "")
     assert told in said.err

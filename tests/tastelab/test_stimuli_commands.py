@@ -182,6 +182,10 @@ def test_corpora_of_ones_own_material(asked: Asked, tmp_path: Path) -> None:
             "--column 'sweet': for dataset tamd, one of sweet, sour, salty, bitter, =, and the name of a column",
         ),
         (["base", "--music", "m"], "--music DIRECTORY is for dataset sung"),
+        (
+            ["pulse", "--seconds", "inf"],
+            "Invalid value for '--seconds': Input should be less than or equal to 3600",
+        ),
     ],
 )
 def test_material_goes_with_its_corpus(words: list[str], told: str, asked: Asked, tmp_path: Path) -> None:
