@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, text
+from sqlalchemy.exc import ArgumentError
 
 from experiment.config import ExperimentConfig
-from experiment.data.connect import shown
+from experiment.data.connect import file_of, shown
 from experiment.data.store import Store
 from experiment.data.tables import Calibration, Participant, SessionRow, StudyRow, utc_now
 from experiment.errors import ExperimentError
@@ -45,12 +46,22 @@ def check_python() -> Check:
     return Check("python", "ok" if good else "FAILED", sys.version.split()[0], "" if good else "install Python 3.11")
 
 
-def check_disk(folder: Path, needed_gb: float) -> Check:
-    """Free space where the database and the backups are written."""
-    free = shutil.disk_usage(folder if folder.is_dir() else ".").free / 1e9
+def check_disk(folder: Path, needed_gb: float, url: str = "") -> Check:
+    """Free space where the clips lie, and where the database of a URL and its backups are written: the least."""
+    places = [folder if folder.is_dir() else Path(), *_written(url)]
+    free = min(shutil.disk_usage(place).free for place in places) / 1e9
     if free >= needed_gb:
         return Check("disk", "ok", f"{free:.1f} GB free")
     return Check("disk", "FAILED", f"{free:.1f} GB free", f"free some: this study wants {needed_gb:g} GB (disk_gb)")
+
+
+def _written(url: str) -> list[Path]:
+    """The folder of an SQLite file, where there is one; what is wrong with a URL, the check of the database says."""
+    try:
+        file = file_of(url)
+    except ArgumentError:
+        return []
+    return [file.parent] if file is not None and file.parent.is_dir() else []
 
 
 def check_sound() -> Check:
@@ -309,7 +320,7 @@ def station_checks(
         This booth's port of a trigger box, in place of the study's.
     """
     yield check_python()
-    yield check_disk(stimuli, config.disk_gb)
+    yield check_disk(stimuli, config.disk_gb, url)
     display = check_display()
     yield display
     yield check_sound()

@@ -76,6 +76,29 @@ def test_free_space(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert asked == [str(tmp_path), "."]
 
 
+@pytest.mark.parametrize(
+    ("url", "gigabytes"),
+    [
+        ("sqlite:///{}/stick/p.db", "0.1"),  # answers and backups are written there, clips are only read
+        ("sqlite:///{}/p.db", "9.0"),
+        ("sqlite:///p.db", "5.0"),
+        ("sqlite:///nowhere/p.db", "9.0"),  # which the check of the database says
+        ("postgresql://server/lab", "9.0"),
+        ("no url", "9.0"),
+    ],
+)
+def test_free_space_is_that_of_the_database_too(
+    url: str, gigabytes: str, tmp_path: Path, config: ExperimentConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stick").mkdir()
+    free = {tmp_path: 9.0, tmp_path / "stick": 0.1, Path.cwd(): 5.0}
+    monkeypatch.setattr(station.shutil, "disk_usage", lambda x: SimpleNamespace(free=1e9 * free[Path(x).resolve()]))
+    checks = station.station_checks(url.format(tmp_path), "s", config, tmp_path, "b1", False)
+    disk = next(c for c in checks if c.check == "disk")
+    assert disk.found == f"{gigabytes} GB free"
+    assert disk.state == ("FAILED" if gigabytes == "0.1" else "ok")
+
+
 def test_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
