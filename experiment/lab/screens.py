@@ -11,6 +11,7 @@ import numpy as np
 from experiment.choices import clip_heard, consenting, intervals, keyboard, onward, play, sound_heard
 from experiment.data.tables import Stimulus
 from experiment.headphones import HeadphoneTrial, wording
+from experiment.lab.asking import GO_ON
 from experiment.lab.form import Forms
 from experiment.lab.playback import BEHIND, RATE, SLACK, open_sound, play_through, release
 from experiment.lab.widgets import Bar
@@ -100,7 +101,7 @@ class Screens(Forms):
                 for key in [*self.typed(), *self.held(8.0)]:
                     if key in ("left", "right"):
                         slider.nudge(-1 if key == "left" else 1)
-                    elif key in ("return", "space"):
+                    elif key in GO_ON:
                         clicked = "next"
                 chosen = chosen or clicked == "next"
                 return chosen or slider.value != before
