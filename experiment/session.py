@@ -13,6 +13,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
+from sqlalchemy.orm.attributes import set_committed_value
+
 from experiment import answering
 from experiment.config import ExperimentConfig
 from experiment.data.lease import LostError, alive
@@ -127,10 +129,12 @@ def run_session(
     presenter: Presenter,
     announce: Callable[[str], None] | None = None,
     watched: bool = False,
+    own: Sequence[Stimulus] = (),
 ) -> str:
     """Run, or go on with, a stored session; returns its status, e.g. ``"complete"``, ``"stopped"``, ``"withdrawn"``.
 
-    `announce` is told of each item whose answer is stored; where it is `watched`, signs of life are given between answers.
+    `announce` is told of each item whose answer is stored; where it is `watched`, signs of life are given between answers. `own` are
+    the clips as they lie at this booth: in the database a clip lies where the booth says that looked last.
 
     Raises
     ------
@@ -139,6 +143,11 @@ def run_session(
     """
     began = time.monotonic()
     stored = answering.started(store, session_id)
+    here = {clip.id: clip for clip in own}
+    for trial in stored.plan if here else ():
+        for side, clip in (("first", trial.first_id), ("second", trial.second_id)):
+            if clip in here:  # one that is in the manifest no more is played from where it lay
+                set_committed_value(trial, side, here[clip])
     with alive(store, session_id, stored.sitting) if watched else nullcontext():
         try:
             try:

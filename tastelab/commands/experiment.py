@@ -148,7 +148,7 @@ def _sit(
             if asked.triggers and not triggers.awaited():
                 say(f"nobody listens to the stream {asked.triggers.lsl!r} yet; the session goes on")
             triggers.send("begin", session=session_id)
-            status = run_session(store, session_id, asked, screens, watched=True)
+            status = run_session(store, session_id, asked, screens, watched=True, own=ready.stimuli)
             triggers.send("over")
         expected, stored = unanswered(store, session_id)
         saved = backup(store)

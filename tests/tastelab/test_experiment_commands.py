@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -193,6 +194,17 @@ def test_a_key_file_can_be_locked(tmp_path: Path) -> None:
     assert "is not a code" in said.err
 
 
+def with_files(mine: Lived) -> None:
+    """A few bytes for every clip, each its own."""
+    rows = []
+    for row in clip_rows():
+        path = mine.out / "small" / "stimuli" / row.file
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(row.clip.encode())
+        rows.append(replace(row, sha256=hashlib.sha256(row.clip.encode()).hexdigest()))
+    write_manifest(mine.out / "small" / "stimuli", rows)
+
+
 class Sitting(Listener):
     """Someone before the screen, who leaves at the third question when the first time is over."""
 
@@ -213,6 +225,40 @@ class Sitting(Listener):
         """Nothing was opened."""
 
 
+def test_a_booth_plays_its_own_files_whatever_the_next_booth_calls_its_folder(
+    mine: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that begin at once share one row a clip: where it lies is said by whoever looked last."""
+    import experiment.lab.screens
+    import experiment.lab.station
+
+    with_files(mine)
+    other = mine.folder / "the other booth"
+    where = ["--study", str(mine.study), "--db", f"sqlite:///{mine.folder / 'booth.db'}", *mine.where[4:]]
+    shutil.copytree(mine.out, other)
+    played: list[str] = []
+
+    class Opening(Sitting):
+        """A window takes seconds to open; meanwhile the other booth begins."""
+
+        def __init__(self, *given: Any):
+            super().__init__(*given)
+            said = call("experiment", "simulate", "-n", "1", *where[:4], "--out", other)
+            assert said.status == 0, said.err
+
+        def listen(self, clips: list[Any], titles: list[str]) -> list[dict[str, Any]]:
+            played.extend(str(c.path) for c in clips)
+            return super().listen(clips, titles)
+
+    monkeypatch.setattr(experiment.lab.screens, "Screens", Opening)
+    monkeypatch.setattr(experiment.lab.station, "station_checks", lambda *given, **named: [])
+    monkeypatch.setattr(Sitting, "leaves", False)
+    said = call("experiment", "run", "--code", "P1", *where)
+    assert "session complete" in said.out, said.err
+    assert len(played) == 2 * 4 + 2
+    assert {Path(p).parents[3] for p in played} == {mine.out.resolve()}
+
+
 def test_whoever_sits_at_the_booth_is_told_what_was_stored_and_how_to_go_on(
     mine: Lived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,13 +266,7 @@ def test_whoever_sits_at_the_booth_is_told_what_was_stored_and_how_to_go_on(
     import experiment.lab.screens
     import experiment.lab.station
 
-    rows = []
-    for row in clip_rows():
-        path = mine.out / "small" / "stimuli" / row.file
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(row.clip.encode())
-        rows.append(replace(row, sha256=hashlib.sha256(row.clip.encode()).hexdigest()))
-    write_manifest(mine.out / "small" / "stimuli", rows)
+    with_files(mine)
     monkeypatch.setattr(experiment.lab.screens, "Screens", Sitting)
     monkeypatch.setattr(experiment.lab.station, "station_checks", lambda *given, **named: [])
     monkeypatch.setattr(Sitting, "leaves", True)
