@@ -57,6 +57,7 @@ class LateError(ExperimentError):
     """A session was left for longer than its study lets one go on."""
 
 
+GOES_ON = {"person": ("person", "pilot"), "pilot": ("pilot",), "driven": ("driven",)}  # who goes on with which sessions
 OPEN = ("running", "stopped")  # sessions that can be gone on with
 
 
@@ -204,23 +205,34 @@ def begin(
     )
 
 
-def expect(store: Store, study: str, code: str) -> None:
-    """Refuse to go on with a session that nobody here has heard of, before anything is written.
+def expect(store: Store, study: str, code: str, kind: str) -> None:
+    """Refuse to go on with a session that nobody here has heard of, or whose answers would be another kind's, before anything is written.
+
+    Parameters
+    ----------
+    kind : str
+        Of whoever sits there: ``person``, ``pilot`` or ``driven``.
 
     Raises
     ------
     ExperimentError
-        Naming study and database: one of them is yesterday's, or another folder's.
+        Naming study and database (one of them is yesterday's, or another folder's), or the session's kind.
     """
 
-    def known(s: Session) -> bool:
+    def known(s: Session) -> str | None:
         row = s.scalar(select(StudyRow).where(StudyRow.name == study))
-        return find(s, study, code) is not None or (row is not None and last_session(s, row.id, code) is not None)
+        session = None if row is None else last_session(s, row.id, code)
+        return session.kind if session is not None else kind if find(s, study, code) is not None else None
 
-    if not store.do(known):
+    found = store.do(known)
+    if found is None:
         raise ExperimentError(
             f"participant {code} has no session of study {study!r} in {shown(store.url)}; are --db and --study right? "
             "A new session begins with --code"
+        )
+    if found not in GOES_ON[kind]:
+        raise ExperimentError(
+            f"the session of participant {code} is of kind {found}; a session of kind {kind} can't go on with it"
         )
 
 

@@ -106,7 +106,7 @@ def _sit(
         launch.allowed(loaded.experiment, code, kind, language, group)
     if resume is not None:
         with open_store(place.db, new=False) as store:
-            launch.expect(store, loaded.name, resume)
+            launch.expect(store, loaded.name, resume, kind)
     choose_for(loaded.experiment, booth.station, booth.display, booth.sound)
     folder = stimuli_folder(loaded, place.out)
     checks = station_checks(
@@ -170,12 +170,13 @@ def launch(booth: Booth, place: Place) -> None:
     from experiment.data.queries import status_rows
     from experiment.lab.dialog import Launch, ask
     from experiment.lab.hardware import displays, sounds
+    from experiment.launch import GOES_ON, OPEN
 
     loaded = read_study(place.study)
     with open_store(place.db) as store:
         rows = status_rows(store, loaded.name)
-    open_ones = [str(r["participant"]) for r in rows if r["status"] in ("running", "stopped") and r["kind"] != "bot"]
-    groups = [g.name for g in loaded.experiment.groups]
+    mine = GOES_ON["pilot" if booth.pilot else "person"]
+    open_ones = [str(r["participant"]) for r in rows if r["status"] in OPEN and r["kind"] in mine]
     taken = {same(str(r["participant"])): str(r["participant"]) for r in rows}
 
     def refused(entered: Launch) -> str | None:
@@ -188,18 +189,15 @@ def launch(booth: Booth, place: Place) -> None:
     def devices() -> tuple[list[str], list[str]]:
         return [d.said for d in displays()], sounds()
 
-    chosen = ask(loaded.title, loaded.experiment.languages, booth.station, open_ones, groups, refused, devices)
+    spoken, groups = loaded.experiment.languages, [g.name for g in loaded.experiment.groups]
+    chosen = ask(loaded.title, spoken, booth.station, open_ones, groups, refused, devices)
     if chosen is None:
         say("cancelled; nothing was started")
         return
-    code, again = (None, chosen.code) if chosen.resume else (chosen.code, None)
-    booth = replace(
-        booth,
-        station=chosen.station or booth.station,
-        display=chosen.display or booth.display,
-        sound=chosen.sound or booth.sound,
-    )
-    _sit(code, again, chosen.language, booth, [], place, chosen.group)
+    said = {k: getattr(chosen, k) or getattr(booth, k) for k in ("station", "display", "sound")}
+    booth = replace(booth, **said)
+    new, again = (None, chosen.code) if chosen.resume else (chosen.code, None)
+    _sit(new, again, chosen.language, booth, [], place, chosen.group)
 
 
 @app.command()
@@ -260,21 +258,21 @@ def status(
 ) -> None:
     """Show the day: sessions by booth and outcome, what wants a look, and each session with how far it is."""
     from experiment.data.queries import status_rows
-    from tastelab.watch import none_of, so_far, to_look_at
-    from tastelab.watch import watch as run_watch
+    from tastelab import watch as day_of
 
     loaded = read_study(study)
     if watch:
         with open_store(db, new=False) as store:
-            run_watch(store, None if everything else loaded.name, everything, every)
+            day_of.watch(store, None if everything else loaded.name, everything, every)
         return
     with open_store(db, new=False) as store:
-        rows, nothing = status_rows(store, None if everything else loaded.name), none_of(store, loaded.name)
+        rows, nothing = status_rows(store, None if everything else loaded.name), day_of.none_of(store, loaded.name)
     shown = rows if everything else [r for r in rows if r["kind"] != "bot"]
     bots = len(rows) - len(shown)
-    day = {"so_far": so_far(shown, loaded.experiment.target), "to_look_at": to_look_at(shown, datetime.now(UTC))}
+    now = datetime.now(UTC)
+    day = {"so_far": day_of.so_far(shown, loaded.experiment.target), "to_look_at": day_of.to_look_at(shown, now)}
     show("status", "paper", None, {**(day if shown else {}), "sessions": shown}, as_json, None, ONLY_JSON)
-    past = loaded.experiment.consent.over(datetime.now(UTC).date())
+    past = loaded.experiment.consent.over(now.date())
     if past is not None:
         say(past, as_json)
     if bots or not rows:

@@ -225,6 +225,39 @@ class Sitting(Listener):
         """Nothing was opened."""
 
 
+@pytest.mark.parametrize(
+    ("kind", "flag", "may"),
+    [
+        ("person", [], True), ("pilot", [], True), ("driven", [], False), ("bot", [], False), ("imported", [], False),
+        ("person", ["--pilot"], False), ("pilot", ["--pilot"], True), ("person", ["--driven"], False),
+        ("driven", ["--driven"], True),
+    ],
+)  # fmt: skip
+def test_nobody_goes_on_with_a_session_of_another_kind(
+    kind: str, flag: list[str], may: bool, mine: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person's answers under a survey's or a simulated person's code, or a hand's under a person's, would count as theirs."""
+    import experiment.lab.screens
+    import experiment.lab.station
+
+    with_files(mine)
+    monkeypatch.setattr(experiment.lab.screens, "Screens", Sitting)
+    monkeypatch.setattr(experiment.lab.station, "station_checks", lambda *given, **named: [])
+    monkeypatch.setattr(Sitting, "leaves", True)
+    mine.database.unlink()
+    assert call("experiment", "run", "--code", "P1", *mine.where).status == 0
+    with sqlite3.connect(mine.database) as connection:
+        connection.execute("update session set kind = ?", (kind,))
+    monkeypatch.setattr(Sitting, "leaves", False)
+    said = call("experiment", "run", "--resume", "P1", *flag, *mine.where)
+    if may:
+        assert said.out.startswith("session complete"), said.err
+    else:
+        assert (said.status, said.err.count("\n")) == (2, 1)
+        assert f"the session of participant P1 is of kind {kind}" in said.err
+    assert mine.asked("select kind, status from session") == [(kind, "complete" if may else "stopped")]
+
+
 def test_a_booth_plays_its_own_files_whatever_the_next_booth_calls_its_folder(
     mine: Lived, monkeypatch: pytest.MonkeyPatch
 ) -> None:
