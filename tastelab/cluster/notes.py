@@ -177,6 +177,6 @@ def _all(folder: Path) -> list[dict[str, Any]]:
     for path in sorted(folder.glob("[!.]*.json")):
         try:
             found.append(json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:  # mended meanwhile
+        except (FileNotFoundError, ValueError):  # mended meanwhile; or left empty by a power cut
             continue
     return found

@@ -192,7 +192,11 @@ def underway(folder: Path, name: str, missing: dict[str, Unit]) -> list[Job]:
 def noted_jobs(folder: Path, name: str) -> Iterator[Job]:
     """Every job that was submitted for a step."""
     for path in sorted((folder / "submitted" / name).glob("[!.]*.json")):
-        for raw in json.loads(path.read_text(encoding="utf-8")):
+        try:
+            raws = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise UserError(f"{path} can't be read; if squeue shows no job {path.stem}, delete it") from None
+        for raw in raws:
             yield Job(**raw)
 
 

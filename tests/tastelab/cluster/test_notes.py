@@ -39,6 +39,18 @@ def test_what_failed_is_told_until_it_is_made(tmp_path: Path) -> None:
     assert failures_of(tmp_path, "captions") == []
 
 
+def test_a_note_that_a_power_cut_left_empty_says_nothing(tmp_path: Path) -> None:
+    """No command that asks how far a step is went on beside it, nor one that makes the rest."""
+    notes = Notes(tmp_path, "generate", "11_2")
+    notes.begins(["a"])
+    notes.failed(["b"], ValueError("no sound"))
+    for folder in ("notes", "failed"):
+        (tmp_path / folder / "generate" / "cut.json").write_text("")
+        (tmp_path / folder / "generate" / "half.json").write_text('{"step": "gen')
+    assert [n.job for n in notes_of(tmp_path, "generate")] == ["11_2"]
+    assert [f.unit for f in failures_of(tmp_path, "generate")] == ["b"]
+
+
 def test_who_found_all_made_leaves_no_note_and_a_job_does(tmp_path: Path) -> None:
     here = Notes(tmp_path, "generate")
     assert len(notes_of(tmp_path, "generate")) == 1

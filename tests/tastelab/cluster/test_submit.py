@@ -44,6 +44,15 @@ def test_units_of_jobs_that_slurm_has_are_not_submitted_again(tmp_path: Path, mo
         submit.underway(tmp_path, "generate", missing)
 
 
+def test_a_list_of_jobs_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    """What it listed may be underway: whoever looked after that deletes it."""
+    file = tmp_path / "submitted" / "captions" / "12.json"
+    write_json(file, [])
+    file.write_text("")
+    with pytest.raises(UserError, match=r"12.json can't be read.*squeue.*delete it"):
+        list(submit.noted_jobs(tmp_path, "captions"))
+
+
 def test_a_job_has_ended_when_slurm_has_said_so_twice(
     film: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
