@@ -34,6 +34,11 @@ def none_of(store: Store, study: str) -> str:
     return f"no sessions of {study!r} in {shown(store.url)}" + (f" (there: {', '.join(there)})" if there else "")
 
 
+OVER = {  # of which nothing is kept but that
+    "refused": "the person did not agree to take part; nothing is kept but that",
+    "too_young": "the person is younger than the study's minimum age; nothing is kept but that",
+    "withdrawn": "the participant withdrew while it ran; nothing of it is kept",
+}
 OUTCOMES = ("complete", "running", "stopped", "refused", "too_young", "withdrawn")
 
 

@@ -52,11 +52,6 @@ if TYPE_CHECKING:
     from tastelab.study import Study
 
 app = typer.Typer(no_args_is_help=True)
-OVER = {
-    "refused": "the person did not agree to take part; nothing is kept but that",
-    "too_young": "the person is younger than the study's minimum age; nothing is kept but that",
-    "withdrawn": "the participant withdrew while it ran; nothing of it is kept",
-}
 
 
 @app.command()
@@ -93,9 +88,11 @@ def _sit(
     """Check the station, begin or resume a session, show it, and say what was stored."""
     from experiment import launch
     from experiment.data.backups import backup
+    from experiment.errors import ExperimentError
     from experiment.lab.hardware import awake, choose_for, used
     from experiment.lab.station import refuse, station_checks, station_level
     from experiment.session import run_session, unanswered
+    from tastelab.watch import OVER
     from tastelab.withdrawing import at_this_booth
 
     loaded = read_study(place.study)
@@ -151,15 +148,17 @@ def _sit(
             status = run_session(store, session_id, asked, screens, watched=True, own=ready.stimuli)
             triggers.send("over")
         expected, stored = unanswered(store, session_id)
-        saved = backup(store)
-    if status in OVER:
-        say(f"session {status}: {OVER[status]}; backup {saved}")
-        return
-    say(f"session {status}: {stored} of {expected} answers stored; backup {saved}")
+        try:
+            saved, broken = f"backup {backup(store)}", None
+        except ExperimentError as error:  # said last: what became of the session does not hang on it
+            saved, broken = "no backup", error
+    say(f"session {status}: {OVER.get(status) or f'{stored} of {expected} answers stored'}; {saved}")
     if screens.failed:
         say(f"{screens.failed}; see to it first: tastelab doctor{place.repeated()}")
-    if status != "complete":
+    if status not in ("complete", *OVER):
         say(f"go on with: tastelab experiment run --resume {code or resume}{place.repeated()}")
+    if broken is not None:
+        raise broken
 
 
 @app.command()

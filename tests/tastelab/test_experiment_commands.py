@@ -225,6 +225,29 @@ class Sitting(Listener):
         """Nothing was opened."""
 
 
+@pytest.mark.parametrize(("leaves", "ended"), [(True, "stopped: 2"), (False, "complete: 36")])
+def test_what_became_of_a_session_is_told_though_no_backup_can_be_written(
+    leaves: bool, ended: str, mine: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that filled up the error stood alone, as if the session were lost."""
+    import experiment.lab.screens
+    import experiment.lab.station
+
+    with_files(mine)
+    monkeypatch.setattr(experiment.lab.screens, "Screens", Sitting)
+    monkeypatch.setattr(experiment.lab.station, "station_checks", lambda *given, **named: [])
+    monkeypatch.setattr(Sitting, "leaves", leaves)
+    mine.database.unlink()
+    shutil.rmtree(mine.folder / "backups", ignore_errors=True)
+    (mine.folder / "backups").write_text("no folder")
+    said = call("experiment", "run", "--code", "P1", *mine.where)
+    lines = said.out.splitlines()
+    assert lines[0] == f"session {ended} of 36 answers stored; no backup"
+    assert [x.startswith("go on with: tastelab experiment run --resume P1") for x in lines[1:]] == [True] * leaves
+    assert said.status == 2
+    assert said.err.startswith(f"tastelab: backup {mine.folder.resolve()}/backups/participants-")
+
+
 @pytest.mark.parametrize(
     ("kind", "flag", "may"),
     [
