@@ -64,7 +64,7 @@ def open_sound(path_or_array: Any, rate: int = RATE, gain_db: float = 0.0) -> An
     Raises
     ------
     ExperimentError
-        If there is no audio device.
+        If there is no audio device, or the file is gone.
     """
     prepare_audio()
     from psychopy import sound
@@ -75,6 +75,11 @@ def open_sound(path_or_array: Any, rate: int = RATE, gain_db: float = 0.0) -> An
             return sound.Sound(str(path_or_array), **options)
         return sound.Sound(path_or_array, sampleRate=rate, **options)
     except Exception as error:  # psychopy raises bare Exceptions and its own kinds
+        if isinstance(path_or_array, (str, Path)) and not Path(path_or_array).is_file():
+            raise ExperimentError(
+                f"sound {path_or_array} is not there any more; is the disk with the stimuli connected? What was answered is "
+                "stored, go on with --resume"
+            ) from None
         raise ExperimentError(
             f"no audio device can be opened ({error}); plug in headphones and run 'tastelab doctor'"
         ) from None

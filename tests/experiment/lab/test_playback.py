@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -43,13 +44,27 @@ def test_clips_are_only_made_softer(glass: World, gain: float, volume: float) ->
     assert Sound.made[1].options["sampleRate"] == RATE
 
 
+def test_a_clip_that_went_away_is_no_missing_sound_card(
+    glass: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stick was pulled out: to plug in headphones would not help."""
+
+    def none(name: str, **_: Any) -> None:
+        raise ValueError(f"setSound: could not find a sound file named {name}")
+
+    monkeypatch.setattr(sys.modules["psychopy.sound"], "Sound", none, raising=False)
+    with pytest.raises(ExperimentError, match=r"gone.wav is not there any more; .*--resume") as said:
+        playback.open_sound(tmp_path / "gone.wav")
+    assert "audio device" not in str(said.value)
+
+
 def test_a_sound_card_that_is_not_there_is_one_line(glass: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*_: Any, **__: Any) -> None:
         raise RuntimeError("no devices")
 
     monkeypatch.setattr(sys.modules["psychopy.sound"], "Sound", none, raising=False)
     with pytest.raises(ExperimentError, match=r"no audio device can be opened \(no devices\)"):
-        playback.open_sound("x.wav")
+        playback.open_sound(np.zeros((10, 2), np.float32))
 
 
 def test_where_the_driver_tells_no_place_the_first_onset_counts_and_the_clock_says_how_far_it_is() -> None:
