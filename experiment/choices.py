@@ -87,8 +87,13 @@ def keyboard(words: Words, kind: str, first: int = 0, last: int = 0) -> str:
 
 
 def numbered(words: Words, first: int, last: int, otherwise: str) -> str:
-    """The same where a number answers; where a number has more than one digit, as of another kind."""
-    return keyboard(words, "numbers", first, last) if last <= LAST_DIGIT else keyboard(words, otherwise)
+    """The same where a number answers; where a number has more than one digit, or a sign, as of another kind."""
+    return keyboard(words, "numbers", first, last) if first >= 0 and last <= LAST_DIGIT else keyboard(words, otherwise)
+
+
+def typed(question: Question) -> bool:
+    """Whether digits answer a scale: on one that goes under 0, whoever typed -3 would have 3."""
+    return question.low >= 0
 
 
 def number_pad(words: Words) -> list[Choice]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiment.choices import ERASE, keyboard, listed, numbered
+from experiment.choices import typed as by_digits
 from experiment.data.tables import Trial
 from experiment.lab.widgets import Text
 from experiment.lab.window import ERASED, GoingBack, Window
@@ -210,7 +211,7 @@ class Asking(Window):
                 if key in ("left", "right"):
                     typed = ""
                     slider.nudge(-1 if key == "left" else 1)
-                elif key.removeprefix("num_").isdigit():
+                elif key.removeprefix("num_").isdigit() and by_digits(question):
                     now = time.monotonic()
                     typed = written(typed if now - typed_at < TYPING else "", key.removeprefix("num_"), slider.high)
                     typed_at = now
@@ -234,7 +235,7 @@ class Asking(Window):
             clicked = self.frame([*corner, *shown.parts], shown.buttons)
             for key in self.typed():
                 digit = key.removeprefix("num_")
-                if digit in {s.name for s in steps}:
+                if digit in {s.name for s in steps} and by_digits(question):
                     clicked = digit
                 elif key in ("left", "right"):
                     at = -1 if value is None else int(value) - question.low

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiment.choices import numbered
+from experiment.choices import numbered, typed
 from experiment.data.tables import Trial
 from experiment.lab.asking import GO_ON, Asking
 from experiment.lab.blocks import PAD
@@ -183,7 +183,7 @@ class Forms(Asking):
                 low, high = row.question.low, row.question.high
                 if key in ("up", "down"):
                     at = min(len(rows) - 1, max(0, at + (1 if key == "down" else -1)))
-                elif digit.isdigit() and low <= int(digit) <= high:
+                elif digit.isdigit() and typed(row.question) and low <= int(digit) <= high:
                     row.choose(int(digit), time.monotonic() - self.shown_at)
                     at = _following(rows, at)
                 elif key in ("left", "right"):

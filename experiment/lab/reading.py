@@ -19,6 +19,7 @@ from experiment.items import every_question
 from experiment.texts import texts
 
 Point = tuple[float, float]
+NUMBER = re.compile(r"-?\d+")  # on a step
 
 
 def seen(widget: Any, size: tuple[int, int]) -> list[dict[str, Any]]:
@@ -101,7 +102,7 @@ class Page:
 
     def places(self) -> list[Point]:
         """Where a scale can be answered, from left to right: its ticks, else its numbered buttons."""
-        numbered = [at for words, at in self.buttons.items() if words.isdigit()]
+        numbered = [at for words, at in self.buttons.items() if NUMBER.fullmatch(words)]
         return list(self.ticks) or sorted(numbered)
 
     def across(self, words: str) -> float:
@@ -113,7 +114,7 @@ def _rows(buttons: Sequence[tuple[str, Point]], words: Sequence[tuple[str, Point
     """Numbered buttons on one line with words, in reading order."""
     rows: dict[float, list[Point]] = {}
     for number, at in buttons:
-        if number.isdigit():
+        if NUMBER.fullmatch(number):
             rows.setdefault(at[1], []).append(at)
     beside = {y: tuple(w for w, at in sorted(words, key=lambda x: x[1][0]) if abs(at[1] - y) <= 2) for y in rows}
     return tuple(Line(beside[y], tuple(sorted(places))) for y, places in sorted(rows.items()) if beside[y])

@@ -204,3 +204,49 @@ def test_leaving_the_page_while_it_loads_costs_no_answer(prepared: Prepared, add
     page.close()
     context.close()
     assert hand.wrong == []
+
+
+def test_a_number_without_its_sign_answers_no_scale(address: str, chromium: Any) -> None:
+    """On a scale that goes under 0, as in a booth: who typed -3 had 3."""
+    context = chromium.new_context(locale="en-GB")
+    page = context.new_page()
+    page.goto(address)
+    Hand(page).at("Before you begin")
+
+    def shown(call: str, kind: str, low: int, high: int, keys: list[str]) -> Any:
+        asked = {
+            "kind": kind,
+            "text": kind,
+            "word": "word",
+            "low": low,
+            "high": high,
+            "labels": ["no", "yes"],
+            "start": None,
+        }
+        told = {
+            "kind": "ask",
+            "dead_time": 0,
+            "language": "en",
+            "next": "Continue",
+            "question": asked,
+            "questions": [asked],
+        }
+        page.evaluate(
+            f"""async (told) => {{
+              const asking = await import("/static/asking.js");
+              window.given = null;
+              asking.{call}(told, "", null).then((x) => {{ window.given = x; }});
+            }}""",
+            told,
+        )
+        page.wait_for_selector("[data-open=ask]")
+        for key in keys:
+            page.keyboard.press(key)
+        page.wait_for_function("window.given !== null")
+        return page.evaluate("window.given")
+
+    assert shown("question", "steps", -3, 3, ["-", "3", "ArrowRight", "Enter"])["value"] == 0
+    assert shown("question", "slider", -5, 5, ["-", "3", "ArrowRight", "Enter"])["value"] == 1
+    assert shown("form", "steps", -2, 2, ["-", "2", "ArrowLeft", "ArrowLeft", "Enter"])["answers"][0]["value"] == -1
+    assert shown("question", "steps", 0, 3, ["3", "Enter"])["value"] == 3
+    context.close()

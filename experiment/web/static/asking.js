@@ -135,6 +135,9 @@ function written(told, question, corner, back) {
   });
 }
 
+// On a scale that goes under 0 digits answer nothing: whoever typed -3 would have 3.
+const digit = (key, question) => question.low >= 0 && /^[0-9]$/.test(key);
+
 export function line(screen, question, changed) {
   // A line with a tick at every whole number, and no marker until it is touched.
   const { low, high } = question;
@@ -188,7 +191,7 @@ export function slider(told, question, corner, back) {
     let typedAt = 0;
     screen.keys = (key) => {
       if (key === "ArrowLeft" || key === "ArrowRight") { typed = ""; scale.nudge(key === "ArrowLeft" ? -1 : 1); }
-      else if (/^[0-9]$/.test(key)) {
+      else if (digit(key, question)) {
         // A number is typed digit by digit; where the next one leads over the end, it begins anew.
         const before = performance.now() - typedAt < TYPING ? typed : "";
         const longer = before + key;
@@ -219,7 +222,7 @@ function steps(told, question, corner, back) {
     };
     const nodes = Array.from({ length: n }, (_, i) => screen.button(named ? question.labels[i] : String(question.low + i), () => take(question.low + i), { role: "radio", "aria-checked": "false" }));
     screen.keys = (key) => {
-      if (/^[0-9]$/.test(key) && Number(key) >= question.low && Number(key) <= question.high) take(Number(key));
+      if (digit(key, question) && Number(key) >= question.low && Number(key) <= question.high) take(Number(key));
       else if (key === "ArrowLeft" || key === "ArrowRight") {
         const way = key === "ArrowRight" ? 1 : -1;
         take(value === null ? question.low + Math.floor(n / 2) : Math.min(question.high, Math.max(question.low, value + way)));
@@ -276,7 +279,7 @@ export function form(told) {
     screen.keys = (key) => {
       const { low, high } = told.questions[at];
       if (key === "ArrowUp" || key === "ArrowDown") { at = Math.min(rows.length - 1, Math.max(0, at + (key === "ArrowDown" ? 1 : -1))); shown(); }
-      else if (/^[0-9]$/.test(key) && Number(key) >= low && Number(key) <= high) take(at, Number(key));
+      else if (digit(key, told.questions[at]) && Number(key) >= low && Number(key) <= high) take(at, Number(key));
       else if (key === "ArrowLeft" || key === "ArrowRight") {
         const way = key === "ArrowRight" ? 1 : -1;
         const k = at;

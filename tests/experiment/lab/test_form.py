@@ -93,6 +93,16 @@ def test_nothing_goes_on_before_every_row_is_answered(glass: World) -> None:
     assert all(a.choice is None for a in answers.values())
 
 
+def test_a_number_without_its_sign_is_no_answer(glass: World) -> None:
+    """Who typed -2 in a row from -2 to 2 had 2, and the next row was set off."""
+    one, two = (Question(x, "steps", "How?", low=-2, high=2, labels=("little", "much"), word=x) for x in ("one", "two"))
+    taps = ("minus", "2", "left", "left", "down", "right", "right", "return")
+    answers, page = fill(glass, (one, two), *(lambda k=k: glass.window.tap(k) for k in taps))  # type: ignore[misc]
+    assert {item: a.value for item, a in answers.items()} == {"one": -1.0, "two": 1.0}
+    assert page.keys == "Keys: arrow keys, then Enter"
+    assert [len(row.places) for row in page.rows] == [5, 5]  # numbers under 0 are read as numbers
+
+
 def test_steps_are_answered_by_click_digit_or_arrows(glass: World) -> None:
     window = glass.window
 

@@ -26,6 +26,9 @@ TOLD = [
     (Question("x", "slider", "Where?", low=0, high=10, labels=SIDES), "Keys: arrow keys, then Enter", ("right", "return"), 6.0),
     (Question("x", "steps", "How?", low=0, high=9, labels=SIDES), "Keys: 0 to 9, then Enter", ("9", "return"), 9.0),
     (Question("x", "steps", "How?", low=0, high=10, labels=SIDES), "Keys: arrow keys, then Enter", ("right", "right", "return"), 6.0),
+    # Who typed -3 had 3.
+    (Question("x", "steps", "How?", low=-3, high=3, labels=SIDES), "Keys: arrow keys, then Enter", ("minus", "3", "right", "return"), 0.0),
+    (Question("x", "slider", "Where?", low=-5, high=5, labels=SIDES), "Keys: arrow keys, then Enter", ("minus", "3", "right", "return"), 1.0),
 ]  # fmt: skip
 
 
