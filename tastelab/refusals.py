@@ -29,6 +29,8 @@ def refusal(error: OSError) -> str | None:
     if option is None and error.errno in ABSENT:
         return None
     what = f"{option} {path}" if option else f"{path}"
+    if error.errno == errno.ENAMETOOLONG:  # whatever asks the disk for it gets the same error
+        return f"{what}: {os.strerror(error.errno).lower()}"
     file = next((x for x in (path, *path.parents) if x.exists() and not x.is_dir()), None)
     if path.is_dir() and error.errno not in (errno.EEXIST, errno.EROFS):
         return f"{what} is a folder, where a file is wanted"

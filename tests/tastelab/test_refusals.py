@@ -58,6 +58,16 @@ def test_a_file_that_is_none(lived: Lived, words: tuple[str, ...], what: str, tm
     assert str(path) in told
 
 
+@pytest.mark.parametrize("words", [w for w in (*OUTPUTS, *READ) if w[:2] != ("experiment", "restore")], ids=" ".join)
+def test_a_name_that_no_disk_takes(lived: Lived, words: tuple[str, ...]) -> None:
+    """As when a file's text was given for its name: the sentence about it asked the disk for it again, and ended in a traceback."""
+    long = "a" * 300
+    options = lived.answers if words in READ else [*lived.answers, "--out", long]
+    options = options[:2] + options[4:] if words[0] == "stimuli" else options
+    told = refused(lived, tuple(x.format(long) for x in words), options)
+    assert "file name too long" in told.lower()
+
+
 def test_a_file_that_may_not_be_read(lived: Lived, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Root may read all, so that the system's answer is put in."""
     path, opened = tmp_path / "survey.csv", Path.open
