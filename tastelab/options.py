@@ -25,7 +25,8 @@ from tastelab.errors import UserError
 StudyOption = Annotated[Path, typer.Option("--study", help="Study file (TOML).")]
 DbOption = Annotated[str, typer.Option("--db", help="Database URL.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Where outputs go.")]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Overrides the study file's seed.")]
+SEEDS = 2**63 - 1  # the largest, as in a study file
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, max=SEEDS, help="Overrides the study file's seed.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress, results only.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 CsvOption = Annotated[

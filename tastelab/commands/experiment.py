@@ -32,6 +32,7 @@ from tastelab.errors import UserError
 from tastelab.options import (
     DB,
     OUT,
+    SEEDS,
     STATION,
     STUDY,
     Booth,
@@ -228,7 +229,7 @@ def simulate(
     *,
     n: Annotated[int, typer.Option("-n", min=1, help="Simulated participants.")] = 111,
     effects: EffectsOption = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the participants.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=SEEDS, help="Seed of the participants.")] = 1,
     place: Place,
     quiet: QuietOption = False,
 ) -> None:

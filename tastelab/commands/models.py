@@ -11,7 +11,7 @@ import typer
 
 from tastelab.context import ONLY_JSON, progress, read_study, say, show
 from tastelab.errors import UserError
-from tastelab.options import Cluster, JsonOption, QuietOption, grouped, words_of
+from tastelab.options import SEEDS, Cluster, JsonOption, QuietOption, grouped, words_of
 from tastelab.recipes import FullRecipe, NanoRecipe, TasteRecipe
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Run:
     """How a training runs, whatever it trains."""
 
     threads: Annotated[int, typer.Option(min=1)] = 1
-    seed: Annotated[int, typer.Option("--seed")] = 0
+    seed: Annotated[int, typer.Option("--seed", min=0, max=SEEDS)] = 0
     quiet: QuietOption = False
 
 

@@ -9,7 +9,7 @@ import typer
 
 from tastelab.context import progress, read_study, say, show, stimuli_folder
 from tastelab.errors import UserError
-from tastelab.options import OUT, STUDY, JsonOption, OutOption, QuietOption, SeedOption, StudyOption
+from tastelab.options import OUT, SEEDS, STUDY, JsonOption, OutOption, QuietOption, SeedOption, StudyOption
 
 app = typer.Typer(no_args_is_help=True)
 dataset = typer.Typer(no_args_is_help=True)
@@ -50,7 +50,7 @@ def caption(
     writer_model: Annotated[str, typer.Option(help="The endpoint's model; its key is in TASTELAB_LLM_KEY.")] = "",
     page: Annotated[Path | None, typer.Option(help="Write a page with players, captions and features.")] = None,
     temperature: Annotated[float, typer.Option(min=0, help="Of drawn words (files only); 0: the likeliest.")] = 0.0,
-    seed: Annotated[int, typer.Option("--seed", help="Of drawn words.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=SEEDS, help="Of drawn words.")] = 0,
     study: StudyOption = STUDY,
     out: OutOption = OUT,
     as_json: JsonOption = False,
@@ -155,7 +155,7 @@ def build(
     n: Annotated[int, typer.Option("-n", min=1, help="Clips (not tamd).")] = 8000,
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="Length of the clips (not tamd).")] = 15.0,
     rate: Annotated[int, typer.Option(help="Hz: the rate of the codec, 16000 for nano, 32000 for MusicGen.")] = 16000,
-    seed: Annotated[int, typer.Option("--seed")] = 11,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=SEEDS)] = 11,
     split: Annotated[str, typer.Option(help="train or test: pieces of one split only.")] = "train",
     quiet: QuietOption = False,
 ) -> None:

@@ -13,6 +13,7 @@ from tastelab.errors import UserError
 from tastelab.options import (
     DB,
     OUT,
+    SEEDS,
     STUDY,
     Cluster,
     DbOption,
@@ -46,7 +47,7 @@ def run(
     clips: ClipsOption = None,
     participants: Annotated[int, typer.Option("--participants", min=10, help="Simulated participants.")] = 111,
     person: Annotated[bool, typer.Option("--person", help="The session is for a person at this screen.")] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the simulated participants.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=SEEDS, help="Seed of the simulated participants.")] = 1,
     effects: EffectsOption = None,
     cluster: Cluster,
     only: Annotated[

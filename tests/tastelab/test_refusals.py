@@ -58,6 +58,22 @@ def test_a_file_that_is_none(lived: Lived, words: tuple[str, ...], what: str, tm
     assert str(path) in told
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("experiment", "simulate", "-n", "2"), ("study", "run"), ("analysis", "preference", "--kind", "bot"),
+        ("stimuli", "caption", "x.wav"), ("stimuli", "dataset", "build", "pulse", "new"), ("analysis", "power"),
+        ("models", "train-nano", "base", "--corpus", "c"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+@pytest.mark.parametrize("seed", ["-1", str(2**63)])
+def test_a_seed_that_no_generator_takes(lived: Lived, words: tuple[str, ...], seed: str) -> None:
+    """-1 ended in a traceback, in simulate after the database was made."""
+    told = refused(lived, (*words, "--seed", seed), [])
+    assert "Invalid value for '--seed'" in told
+
+
 @pytest.mark.parametrize("words", [w for w in (*OUTPUTS, *READ) if w[:2] != ("experiment", "restore")], ids=" ".join)
 def test_a_name_that_no_disk_takes(lived: Lived, words: tuple[str, ...]) -> None:
     """As when a file's text was given for its name: the sentence about it asked the disk for it again, and ended in a traceback."""
