@@ -10,6 +10,7 @@ study file's `[experiment.psytoolkit]`, which also says what else a survey calls
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
 from collections import Counter
@@ -33,6 +34,7 @@ from experiment.data.layouts import (
     person_column,
     unread,
 )
+from experiment.data.lined import row_lines
 from experiment.data.store import Store
 from experiment.errors import ExperimentError
 from experiment.first_design import REUSED_TRIALS
@@ -80,6 +82,8 @@ class Survey:
 
     Attributes
     ----------
+    lines : list of tuple of int
+        First and last line of each row.
     whole : int or None
         Answers about clips of who answered all; None: people heard as many tracks as they heard.
     person : str or None
@@ -87,6 +91,7 @@ class Survey:
     """
 
     rows: list[Row]
+    lines: list[tuple[int, int]]
     header: list[str]
     parse: Callable[[Row], list[PlannedRow]]
     whole: int | None
@@ -100,10 +105,20 @@ def read_rows(path: Path) -> list[Row]:
     Raises
     ------
     ExperimentError
-        If it is missing, empty or not text, or has two columns of one name.
+        If it is missing, empty or not text, a quote in it is not closed, or two columns have one name.
     """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[list[Row], list[tuple[int, int]]]:
     try:
-        header, rows = read_separated(path)
+        try:
+            header, rows = read_separated(path)
+        except ValueError as error:
+            if isinstance(error.__context__, csv.Error):
+                row_lines(path)  # says where
+            raise
+        lines = row_lines(path)
     except ValueError as error:
         raise ExperimentError(f"survey file {path} {error}") from None
     if not rows:
@@ -113,7 +128,7 @@ def read_rows(path: Path) -> list[Row]:
         raise ExperimentError(
             f"survey file {path}: two columns are called {double[:60]}; which one counts is not guessed"
         )
-    return rows
+    return rows, lines
 
 
 def read_survey(path: Path, config: ExperimentConfig) -> Survey:
@@ -124,7 +139,7 @@ def read_survey(path: Path, config: ExperimentConfig) -> Survey:
     ExperimentError
         If the columns are neither the seed study's nor those that the study file declares, or one is missing.
     """
-    rows = read_rows(path)
+    rows, lines = _read(path)
     header = [str(name) for name in rows[0] if name is not None]
     parse: Callable[[Row], list[PlannedRow]]
     whole: int | None
@@ -147,7 +162,7 @@ def read_survey(path: Path, config: ExperimentConfig) -> Survey:
             )
     except ExperimentError as error:
         raise ExperimentError(f"{path}: {error}") from None
-    return Survey(rows, header, parse, whole, person_column(header), unread(header, read))
+    return Survey(rows, lines, header, parse, whole, person_column(header), unread(header, read))
 
 
 def import_psytoolkit(
@@ -171,10 +186,9 @@ def import_psytoolkit(
     language = config.psytoolkit.language if config.psytoolkit is not None else None
     entering = Entering(store, study_id, language or UNDETERMINED)
     met: Counter[str] = Counter()
-    for i, row in enumerate(rows):
-        line = i + 2
+    for i, (row, (line, last)) in enumerate(zip(rows, survey.lines, strict=True)):
         try:
-            _check_fields(row)
+            _check_fields(row, line, last)
             plan = parse(row)
         except ValueError as error:
             report.skipped.append((line, str(error)))
@@ -213,12 +227,13 @@ def import_psytoolkit(
     return report
 
 
-def _check_fields(row: Row) -> None:
-    """Refuse a row whose fields can't be told apart by the header."""
+def _check_fields(row: Row, line: int, last: int) -> None:
+    """Refuse a row, which stands from one line to another, whose fields can't be told apart by the header."""
+    on = f'; it goes on to line {last}, as if a quote (") were not closed' if last > line else ""
     if None in row:
-        raise ValueError("the row has more fields than the header")
+        raise ValueError(f"the row has more fields than the header{on}")
     if any(value is None for value in row.values()):
-        raise ValueError("the row ends before the header does")
+        raise ValueError(f"the row ends before the header does{on}")
     if any("\x00" in str(value) for value in row.values()):
         raise ValueError("the row holds characters that are no text")
 
