@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from experiment.data.known import Known
 from experiment.data.store import Store, alone
 from experiment.data.tables import Participant, Response, SessionRow, Stimulus, StudyRow, Tombstone, Trial, utc_now
 from experiment.data.tombstones import EVERY, entry_of
@@ -33,8 +34,7 @@ class PlannedRow:
 @dataclass(frozen=True)
 class _Person:
     line: int
-    code: str
-    said: str
+    known: Known
     plan: list[PlannedRow]
     complete: bool
 
@@ -57,9 +57,9 @@ class Entering:
         self._waiting: list[_Person] = []
         self._became: list[tuple[int, int, str]] = []
 
-    def add(self, line: int, code: str, said: str, plan: list[PlannedRow], complete: bool) -> None:
-        """Enter a person by the next transaction; `said` is a digest of all that the file says of them."""
-        self._waiting.append(_Person(line, code, said, plan, complete))
+    def add(self, line: int, known: Known, plan: list[PlannedRow], complete: bool) -> None:
+        """Enter a person by the next transaction, unless they are there."""
+        self._waiting.append(_Person(line, known, plan, complete))
         if len(self._waiting) == BATCH:
             self._write()
 
@@ -82,7 +82,7 @@ class Entering:
             for code, versions in s.execute(
                 select(Participant.code, SessionRow.versions)
                 .join(SessionRow, SessionRow.participant_id == Participant.id)
-                .where(Participant.code.in_([p.code for p in people]))
+                .where(Participant.code.in_([code for p in people for code in p.known.codes]))
             )
         }
         clips = {
@@ -91,14 +91,15 @@ class Entering:
         }
         became, new = [], []
         for person in people:
-            if any(e.means(name, person.code) for e in stones):
+            codes, said = person.known.codes, person.known.said
+            if any(e.means(name, code) for e in stones for code in codes):
                 became.append((person.line, 0, "withdrawn"))
-            elif person.code in there:
-                same = there[person.code] in (None, person.said)  # older versions did not note what the row said
+            elif met := [there[code] for code in codes if code in there]:
+                same = any(x in (None, *said) for x in met)  # older versions did not note what the row said
                 became.append((person.line, 0, "already" if same else OTHERWISE))
             else:
                 new.append(person)
-                there[person.code] = person.said
+                there[codes[0]] = said[0]
                 became.append((person.line, person.answers, "imported"))
         self._all(s, new, clips)
         return became
@@ -111,7 +112,7 @@ class Entering:
                 if name is not None and name not in clips and name not in found:
                     found[name] = Stimulus(study_id=self.study_id, **_clip(name, trial))
         s.add_all(found.values())
-        rows = [Participant(code=person.code) for person in people]
+        rows = [Participant(code=person.known.codes[0]) for person in people]
         s.add_all(rows)
         s.flush()
         clips = clips | {name: clip.id for name, clip in found.items()}
@@ -125,7 +126,7 @@ class Entering:
                 language=self.language,
                 design_row=None,
                 seed=0,
-                versions={"row_sha256": person.said},
+                versions={"row_sha256": person.known.said[0]},
                 ended_at=utc_now(),
             )
             for person, row in zip(people, rows, strict=True)

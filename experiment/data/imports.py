@@ -11,17 +11,15 @@ study file's `[experiment.psytoolkit]`, which also says what else a survey calls
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from experiment.config import ExperimentConfig
-from experiment.data.codes import imported_code
 from experiment.data.entering import Entering, PlannedRow, Row
+from experiment.data.known import Knowing
 from experiment.data.layouts import (
     FIRST,
     PAIRS,
@@ -185,7 +183,7 @@ def import_psytoolkit(
     report = ImportReport(unread=survey.unread)
     language = config.psytoolkit.language if config.psytoolkit is not None else None
     entering = Entering(store, study_id, language or UNDETERMINED)
-    met: Counter[str] = Counter()
+    knowing = Knowing(study_id, person)
     for i, (row, (line, last)) in enumerate(zip(rows, survey.lines, strict=True)):
         try:
             _check_fields(row, line, last)
@@ -197,20 +195,14 @@ def import_psytoolkit(
         if not answers:
             report.skipped.append((line, "no answers"))
             continue
-        said = hashlib.sha256(repr([(k, v) for k, v in row.items() if k != person]).encode()).hexdigest()
-        # A code that tells nothing, the same for the same row: under the survey's own name of a person, or, where it has none,
-        # under what the row says, whatever its file is called; a second person who says the same is a second one.
-        name = row.get(person) if person else None
-        if not name:
+        if not knowing.name(row):
             report.unnamed += 1
-            met[said] += 1
-            name = f"{said}:{met[said]}"
-        code = imported_code(study_id, name)
         about = next((set(p.answers) for p in plan if p.block == "demographics"), set())
         heard = [len(p.answers) for p in plan if p.block != "demographics"]
         every = whole if whole is not None else len(heard) * max(heard, default=0)
         complete = sum(heard) == every and all(i in about for i in ASKED if asked(i, header))
-        entering.add(line, code, said, plan, complete)
+        said = [(p.block, p.taste, p.first, p.second, sorted(p.answers.items())) for p in plan]
+        entering.add(line, knowing.of(row, said), plan, complete)
         if progress:
             progress(i + 1, len(rows))
     for line, answers, became in entering.done():
@@ -290,6 +282,7 @@ def _choice(item: str, raw: str, column: str) -> str:
 
     What the numbers of ethnicity mean was published of neither survey: they are kept as they are.
     """
+    raw = re.sub(r"(?<=[0-9])\.0+$", "", raw)  # how a column of numbers with gaps is saved by many programs
     meant = CODES.get(item, {}).get(raw)
     known = texts("en", None)["demographics"][item]["options"]
     if meant is None and raw not in known and not (item not in CODES and re.fullmatch(r"[0-9]{1,2}", raw)):

@@ -27,11 +27,12 @@ def code_of(s: Session, word: str, study: str | None = None) -> str:
     """
     if find_person(s, word) is not None:
         return word
-    found = {}
+    found: dict[str, str] = {}
     for number, name in s.execute(select(StudyRow.id, StudyRow.name).order_by(StudyRow.id)):
-        code = imported_code(number, word)
-        if study in (None, name) and (find_person(s, code) is not None or find(s, name, code) is not None):
-            found[name] = code
+        for written in (word, same(word)):  # as version 0.1.0 took a name at first, and however it is written
+            code = imported_code(number, written)
+            if study in (None, name) and (find_person(s, code) is not None or find(s, name, code) is not None):
+                found.setdefault(name, code)
     if len(found) > 1:
         raise ExperimentError(
             f"participant {word} was imported into {', '.join(found)}; say which is asked for (--study FILE)"

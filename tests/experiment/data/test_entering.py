@@ -16,6 +16,7 @@ from sqlalchemy import select
 from benchmarks.exchange import imported
 from experiment.data import entering
 from experiment.data.entering import Entering, PlannedRow
+from experiment.data.known import Known
 from experiment.data.store import Store
 from experiment.data.tables import Response, SessionRow, Stimulus, Trial
 from experiment.data.withdrawal import withdraw
@@ -93,7 +94,7 @@ def test_people_are_entered_in_the_order_of_the_file_some_at_a_time(
     way = Entering(store, study, "it")
     plan = [rated("one", sweet=1.0, sour=2.0), rated("two", sour=3.0)]
     for k in range(5):
-        way.add(k + 2, f"imp-{k}", f"said {k}", plan if k != 3 else [], complete=k != 1)
+        way.add(k + 2, Known((f"imp-{k}",), (f"said {k}",)), plan if k != 3 else [], complete=k != 1)
         assert len(held(store)) == 2 * ((k + 1) // 2)
     assert way.done() == [
         (2, 3, "imported"),
@@ -126,16 +127,18 @@ def test_who_is_there_already_says_the_same_or_is_listed(alone: tuple[Store, int
     store, study = alone
     first = Entering(store, study, "it")
     for code, said in (("a", "x"), ("b", "x"), ("a", "x"), ("b", "y")):
-        first.add(1, code, said, [rated("one", sweet=1.0)], True)
+        first.add(1, Known((code,), (said,)), [rated("one", sweet=1.0)], True)
     other = "the same participant is there with other answers"
     assert [x for _, _, x in first.done()] == ["imported", "imported", "already", other]
     with store.transaction() as s:
         s.scalars(select(SessionRow).order_by(SessionRow.id).limit(1)).one().versions = {}
     withdraw(store, "b")
     again = Entering(store, study, "it")
-    again.add(7, "a", "anything", [rated("one", sweet=2.0)], True)  # older versions did not note what the row said
-    again.add(8, "B", "x", [rated("one", sweet=2.0)], True)
-    again.add(9, "c", "x", [rated("one", sweet=2.0)], True)
+    again.add(
+        7, Known(("a",), ("anything",)), [rated("one", sweet=2.0)], True
+    )  # older versions did not note what the row said
+    again.add(8, Known(("B",), ("x",)), [rated("one", sweet=2.0)], True)
+    again.add(9, Known(("c",), ("x",)), [rated("one", sweet=2.0)], True)
     assert again.done() == [(7, 0, "already"), (8, 0, "withdrawn"), (9, 1, "imported")]
     assert [(code, answers[0][3]) for code, _, answers in held(store) if answers] == [("a", 1.0), ("c", 2.0)]
 
@@ -151,7 +154,12 @@ def test_a_clip_that_is_there_is_that_clip_whatever_it_is_called(alone: tuple[St
     pair = PlannedRow("preference", "sweet", "sweet-tuned-more-012", "sweet-base-004", {"preference": (7.0, None)})
     dry = rated("dry", cold=2.0)
     dry.taste, dry.first = "bitter-sweet", "bitter-sweet-nano-taste-003"
-    way.add(2, "a", "x", [PlannedRow("demographics", None, None, None, {"sex": (None, "female")}), pair, dry], True)
+    way.add(
+        2,
+        Known(("a",), ("x",)),
+        [PlannedRow("demographics", None, None, None, {"sex": (None, "female")}), pair, dry],
+        True,
+    )
     assert way.done() == [(2, 3, "imported")]
     with store.transaction() as s:
         clips = {c.clip: (c.taste, c.model, c.number) for c in s.scalars(select(Stimulus))}
