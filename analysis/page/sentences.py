@@ -81,7 +81,7 @@ def state_words(state: str) -> str:
                 f"{names or 'clips'} can't be told apart from what is compared: it is about these {names or 'clips'} only"
             )
         elif kind == "too few":
-            said.append("too few answers")
+            said.append("too few answers that differ")
         elif kind == "unequal":
             said.append(
                 f"the {names or 'clips'} of some tastes vary more than those of others: a taste with three or more is judged by its own variance where that is wider"
@@ -303,7 +303,9 @@ def own_words(rows: list[dict[str, Any]], alpha: float, whose: str = "music prom
     ]
     found = sorted(str(r["prompt"]) for r in known if r["p_adjusted"] < alpha)
     lost = sorted(str(r["prompt"]) for r in rows if r not in known)
-    n = len(rows)
+    if not known:  # no test was made, which found none
+        return f"Whether {whose} calls up its own word more than other music {UNKNOWN} for {', '.join(lost)}."
+    n = len(rows) if found else len(known)
     named = ", ".join(found) or "none"
     said = f"{whose[0].upper()}{whose[1:]} calls up its own word more than other music for {named} of {n} taste{'s' * (n != 1)}"
     said += " (mixed models, one-sided, corrected)"
@@ -320,9 +322,11 @@ def named_when_asked(tests: list[dict[str, Any]], shares: list[dict[str, Any]], 
     found = sorted(str(r["taste"]) for r in tests if str(r["taste"]) not in lost and r["p_adjusted"] < alpha)
     said = (
         f"Of {whose} a taste was named in {own:.0f} % of the answers when it was asked for and in {other:.0f} % when it was not "
-        f"({own - other:+.0f} points, mean of {len(both)} tastes); more when asked for {', '.join(found) or 'none'} of {len(tests)} "
-        "(mixed logit, one-sided, corrected)"
+        f"({own - other:+.0f} points, mean of {len(both)} tastes)"
     )
+    if len(lost) < len(tests):
+        n = len(tests) if found else len(tests) - len(lost)
+        said += f"; more when asked for {', '.join(found) or 'none'} of {n} (mixed logit, one-sided, corrected)"
     states: dict[str, list[str]] = {}
     for row in tests:
         if str(row["taste"]) not in lost:

@@ -245,7 +245,7 @@ def agreed(rows: Rows) -> Line:
     lost = ", ".join(str(r["item"]) for r in rows if r not in known)
     if not known:
         return Line(
-            f"How far listeners agree on the clips {sentences.UNKNOWN} of any word: answers are too few, or no fit converged.",
+            f"How far listeners agree on the clips {sentences.UNKNOWN} of any word: answers are too few or do not differ, or no fit converged.",
             "icc",
         )
     ends = [known[0], known[-1]] if len(known) > 1 else known
@@ -263,7 +263,13 @@ def told_apart(rows: Rows, alpha: float) -> Line:
     known = [r for r in rows if sentences.finite(r.get("p_adjusted"))]
     found = [w for w in words if any(r["adjective"] == w and r["p_adjusted"] < alpha for r in known)]
     lost = [w for w in words if all(r["adjective"] != w for r in known)]
-    said = f"Exploratory: some music is rated otherwise than the rest on {', '.join(found) or 'none'} of {len(words)} word{'s' * (len(words) != 1)}"
+    if not known:  # no test was made, which found none
+        return Line(
+            f"Exploratory: whether some music is rated otherwise than the rest {sentences.UNKNOWN} for {', '.join(lost)}.",
+            "prompts_mixed",
+        )
+    n = len(words) if found else len(words) - len(lost)
+    said = f"Exploratory: some music is rated otherwise than the rest on {', '.join(found) or 'none'} of {n} word{'s' * (n != 1)}"
     said += " (mixed models, two-sided, corrected)"
     return Line(f"{said}; it {sentences.UNKNOWN} for {', '.join(lost)}." if lost else f"{said}.", "prompts_mixed")
 

@@ -131,7 +131,7 @@ COMPARED: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
     ("exploratory, open", {**OPEN, "status": "exploratory", "alternative": "two-sided"}, ["exploratory", "undecided"], ["supported", "lean"]),
     ("exploratory, exactly between", {**OPEN, "status": "exploratory", "effect": 0.0}, ["exploratory", "undecided"], ["lean to"]),
     # states
-    ("too few", {**NOTHING, "state": "too few"}, ["For sweet", "can't be told", "too few answers"], [BETTER, WORSE, "undecided", "supported"]),
+    ("too few", {**NOTHING, "state": "too few"}, ["For sweet", "can't be told", "too few answers that differ"], [BETTER, WORSE, "undecided", "supported"]),
     ("not converged, numbers there", {"state": "not converged"}, ["can't be told", "did not converge"], [BETTER, "+0.82", "supported"]),
     ("not converged, no numbers", {**NOTHING, "state": "not converged"}, ["can't be told", "did not converge"], [BETTER]),
     ("singular clips", {"state": "singular: clip"}, [BETTER, "clips", "estimated as zero"], ["singular: clip"]),
@@ -268,7 +268,13 @@ def test_the_names_are_the_study_s_and_classifiers_classify() -> None:
         ({"sweet": 0.01, "sour": 0.2}, ["for sweet", "2 tastes"], ["sour"]),
         ({"sweet": 0.2}, ["for none of 1 taste"], ["sweet"]),
         ({"sweet": 0.05}, ["for none of 1 taste"], ["sweet"]),
-        ({"sweet": None}, ["can't be told for sweet"], ["for sweet (", "None"]),
+        (
+            {"sweet": None},
+            ["Whether music prompted with a taste", "can't be told for sweet"],
+            ["for sweet (", "None", "none", "0 "],
+        ),
+        ({"sweet": None, "sour": None}, ["can't be told for sour, sweet"], ["none", "(mixed"]),  # no test was made
+        ({"sweet": None, "sour": 0.2, "salty": 0.3}, ["none of 2 tastes", "can't be told for sweet"], ["3"]),
         ({"sweet": 0.01, "bitter": 0.02}, ["for bitter, sweet"], []),
     ],
 )
@@ -350,6 +356,11 @@ def test_shares_of_naming_are_means_over_tastes_in_percent() -> None:
     assert sentences.named_when_asked(tests, shares, "base", 0.05).endswith(
         "more when asked for sweet of 4 (mixed logit, one-sided, corrected); it can't be told for bitter; "
         "sweet, salty: the variance of clips was estimated as zero."
+    )
+    # Of what was not tested nothing is said, not that it is none.
+    assert "more when asked for none of 2 (" in sentences.named_when_asked(tests[1:], shares, "base", 0.05)
+    assert sentences.named_when_asked(tests[3:], shares, "base", 0.05).endswith(
+        "(+40 points, mean of 2 tastes); it can't be told for bitter."
     )
     alone = [{"taste": "sweet", "share": 0.75, "chance": None}]
     assert sentences.named_when_asked(tests[:1], alone, "base", 0.05) == (

@@ -77,10 +77,17 @@ def test_one_word_and_none() -> None:
         "How far the listeners of a clip agree, as ICC(2,k) of their mean with 95 % intervals: 0.94 [0.90, 0.97] for dark."
     )
     assert agreed(ICC[1:2]) == (
-        "How far listeners agree on the clips can't be told of any word: answers are too few, or no fit converged."
+        "How far listeners agree on the clips can't be told of any word: answers are too few or do not differ, or no fit converged."
     )
     assert "is rated otherwise than the rest on none of 1 word (" in told_apart(PROMPTS[2:4], 0.05)
     assert "on sweet of 1 word (" in told_apart(PROMPTS[2:4], 0.06)
+    # Of a word that was not tested it is not said that music differs on none.
+    assert "on none of 1 word (mixed models, two-sided, corrected); it can't be told for sour" in told_apart(
+        PROMPTS[2:], 0.05
+    )
+    assert told_apart(PROMPTS[4:], 0.05) == (
+        "Exploratory: whether some music is rated otherwise than the rest can't be told for sour."
+    )
 
 
 def test_agreement_alone_is_no_test(tmp_path: Path) -> None:
