@@ -157,8 +157,13 @@ def analyse(
     items = list(targets.columns)
     ratings = settled(ratings.dropna(subset=["value"]))
     table = ratings.pivot_table(index="clip", columns="adjective", values="value", aggfunc="mean")
-    table.index = [slug(str(c)) for c in table.index]
+    clips = list(map(str, table.index))
+    table.index = [slug(c) for c in clips]
     both = [t for t in table.index if t in targets.index]
+    for name in both:
+        one = [clip for clip, t in zip(clips, table.index, strict=True) if t == name]
+        if len(one) > 1:
+            raise AnalysisError(f"the tracks {' and '.join(one)} have one name among the targets, {name!r}; rename one")
     if len(both) < 4:
         raise AnalysisError(
             f"only {len(both)} tracks are both rated and in the targets; rated: {', '.join(list(table.index)[:3])} ..., "
@@ -169,14 +174,14 @@ def analyse(
         empty = [i for i, column in zip(items, values.T, strict=True) if not np.isfinite(column).all()]
         if empty:
             raise AnalysisError(f"the {whose} of {', '.join(empty)} are missing for some of the {len(both)} tracks")
-    notes, kept = [], np.ones(len(items), dtype=bool)
+    notes, kept = _apart(list(table.index), list(targets.index)), np.ones(len(items), dtype=bool)
     for whose, values in (("ratings", rated), ("targets", wanted)):
         same = np.ptp(values, axis=0) <= 1e-9 * np.abs(values).max(axis=0)
         kept &= ~same
         for item in np.array(items)[same]:
             notes.append({"note": f"{item} is left out: its {whose} are the same for all {len(both)} tracks"})
     if not kept.any():
-        raise AnalysisError(f"{'; '.join(str(n['note']) for n in notes)}; nothing is left to compare")
+        raise AnalysisError(f"{'; '.join(n['note'] for n in notes)}; nothing is left to compare")
     items = [i for i, k in zip(items, kept, strict=True) if k]
     rated, wanted = rated[:, kept], wanted[:, kept]
     single = ratings.groupby("adjective")["value"].agg(["mean", "std"]).loc[items].to_numpy(float)
@@ -215,6 +220,20 @@ def analyse(
         "pca": components(za, items, "rated") + components(zb, items, "targets"),
         "notes": notes,
     }
+
+
+def _apart(rated: list[str], wanted: list[str]) -> list[dict[str, str]]:
+    """Notes of the tracks that are only rated, and of those that are only in the targets: perhaps one is misspelt."""
+    notes = []
+    for own, others, what in (
+        (rated, wanted, "rated tracks have no targets and are left out"),
+        (wanted, rated, "targets have no rated track"),
+    ):
+        lone = [name for name in own if name not in others]
+        if lone:
+            named = ", ".join(lone[:3]) + (" ..." if len(lone) > 3 else "")
+            notes.append({"note": f"{len(lone)} of {len(own)} {what}: {named}"})
+    return notes
 
 
 def components(z: np.ndarray, items: list[str], source: str) -> list[dict[str, Any]]:

@@ -47,7 +47,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         Line(nearest(found["vectors"]), "agreement_vectors"),
         Line(alike(tests["mantel"], config.alpha), "agreement_tests"),
     ]  # fmt: skip
-    out.text += [f"{str(row['note']).capitalize()}." for row in found["notes"]]
+    out.text += [f"{row['note'][0].upper()}{row['note'][1:]}." for row in found["notes"]]
     summary.append(out.text[0])
     out.tables = [
         Table(f"agreement_{name}", TITLES[f"agreement_{name}"], found[name], NOTES[f"agreement_{name}"])

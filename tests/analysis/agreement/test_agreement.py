@@ -343,3 +343,29 @@ def test_rows_that_name_no_track_are_no_targets(tmp_path: Path) -> None:
     path.write_text("track,sweet\na,1\n,x\nb,much\n")
     with pytest.raises(AnalysisError, match="line 4: sweet is 'much'"):
         read_targets(path, ["sweet"], {})
+
+
+def test_tracks_without_targets_and_targets_without_tracks_are_named() -> None:
+    """Else a misspelt name takes its track out of the answer, and nobody hears of it."""
+    misspelt = vectors(A).rename(index={"t1": "t 01", "t7": "other"})
+    tables = analyse(answers(A), misspelt, 99, 0)
+    assert tables["tests"][0]["n"] == 6
+    assert tables["notes"] == [
+        {"note": "2 of 8 rated tracks have no targets and are left out: t1, t7"},
+        {"note": "2 of 8 targets have no rated track: t 01, other"},
+    ]
+    many = analyse(answers(A), vectors(A).iloc[:4], 99, 0)
+    assert many["notes"] == [{"note": "4 of 8 rated tracks have no targets and are left out: t4, t5, t6 ..."}]
+
+
+@pytest.mark.parametrize("names", [("Ramen", "ramen"), ("Ramen!", "ramen"), ("ramen.mp3", "Ramen")])
+def test_two_tracks_that_one_row_of_targets_would_be_for_are_refused(names: tuple[str, str]) -> None:
+    said = answers(A).replace({"clip": dict(zip(("t0", "t1"), names, strict=True))})
+    wanted = vectors(A).rename(index={"t0": "ramen"})
+    with pytest.raises(AnalysisError) as error:
+        analyse(said, wanted, 99, 0)
+    assert str(error.value) == (
+        f"the tracks {' and '.join(sorted(names))} have one name among the targets, 'ramen'; rename one"
+    )
+    # What the targets do not name is no matter.
+    assert analyse(said, vectors(A).iloc[2:], 99, 0)["tests"][0]["n"] == 6
