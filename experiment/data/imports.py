@@ -27,6 +27,7 @@ from experiment.data.layouts import (
     asked,
     check_seed,
     check_tracks,
+    first_line,
     meant,
     names_of,
     person_column,
@@ -159,8 +160,10 @@ def read_survey(path: Path, config: ExperimentConfig) -> Survey:
                 "[experiment.psytoolkit] items (one row a person, columns <track>_1, <track>_2 ...; docs/designs.md: a long file)"
             )
     except ExperimentError as error:
-        raise ExperimentError(f"{path}: {error}") from None
-    return Survey(rows, lines, header, parse, whole, person_column(header), unread(header, read))
+        raise ExperimentError(f"{path}: {error}{first_line(header)}") from None
+    left = [name for name in unread(header, read) if name.strip() or any((row.get(name) or "").strip() for row in rows)]
+    left = [name if name.strip() else "a column without a name" for name in left]
+    return Survey(rows, lines, header, parse, whole, person_column(header), left)
 
 
 def import_psytoolkit(
@@ -252,7 +255,7 @@ def _number(text: str | None, low: float, high: float, what: str) -> float | Non
 
 def _whole_number(row: Row, column: str, high: int) -> int:
     """A number that a clip is known by; nothing stands for one that is not there."""
-    value = _number(row.get(column), 0, high, "random_number")
+    value = _number(row.get(column), 0, high, column)
     if value is None:
         raise ValueError(f"{column} is empty, so that nobody knows which clip was heard")
     return _whole(value, column)
@@ -267,13 +270,14 @@ def _whole(value: float, column: str) -> int:
 def _demographics(row: Row) -> PlannedRow:
     answers: dict[str, tuple[float | None, str | None]] = {}
     for item in DEMOGRAPHICS:
-        column, raw = next(((n, found) for n in names_of(item) if (found := (row.get(n) or "").strip())), ("", ""))
-        if not raw:
-            continue
-        if item == "age":
-            answers[item] = (_number(raw, 0, 120, "age"), None)
-        else:
-            answers[item] = (None, _choice(item, raw, column))
+        for column in names_of(item):
+            raw = (row.get(column) or "").strip()
+            if not raw:
+                continue
+            said = (_number(raw, 0, 120, "age"), None) if item == "age" else (None, _choice(item, raw, column))
+            if answers.setdefault(item, said) != said:
+                first = next(n for n in names_of(item) if (row.get(n) or "").strip())
+                raise ValueError(f"{first} and {column} say different things")
     return PlannedRow("demographics", None, None, None, answers)
 
 

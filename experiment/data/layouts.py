@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from experiment.errors import ExperimentError
 from experiment.first_design import REUSED_TRIALS
 from experiment.tasks.task import DEMOGRAPHICS
+from stimuli.separated import APART, SAVE
 
 FIRST = "random_taste_label_1_1"  # a column by which the seed study's layout is known
 PERSON = "participant"
@@ -110,6 +111,21 @@ def check_seed(header: Sequence[str], ratings: int) -> set[str]:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise ExperimentError(f"column {first!r} is missing{more}{_perhaps(first, left)}. Nothing was imported")
     return read
+
+
+def first_line(header: Sequence[str]) -> str:
+    """What is perhaps wrong with a file's first line, which should name the columns; empty where nothing is."""
+    if not any(name.strip() for name in header):
+        return "; its first line names no columns"
+    if any("\x00" in name for name in header):
+        return f"; its first line is no text: {SAVE.replace('it', 'the file', 1)}"
+    if header[0].strip().casefold().startswith("sep="):
+        return "; its first line is a spreadsheet's 'sep=', not the columns' names: delete it"
+    if len(header) == 1:
+        return "; its first line has one column: columns have to be apart by commas, semicolons or tabs"
+    if any(apart in name for name in header for apart in APART[1:]):
+        return "; semicolons or tabs stand in its first line beside commas: take the commas out of the columns' names"
+    return ""
 
 
 def _perhaps(name: str, left: Iterable[str]) -> str:

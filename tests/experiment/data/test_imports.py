@@ -243,7 +243,7 @@ def test_a_row_that_cannot_be_read_is_listed_and_the_others_stand(
         ({"age_1": "121"}, "age is outside 0-120"),
         ({"age_1": "old"}, "age is not a number"),
         ({"random_number_1_1": "-1"}, "random_number_1_1 is outside 0-10000"),
-        ({"random_number_4_1": "10001"}, "random_number is outside 0-10000"),
+        ({"random_number_4_1": "10001"}, "random_number_4_1 is outside 0-10000"),
     ]
     rows = [good.row("first"), *(good.row(f"bad.{i}") | change for i, (change, _) in enumerate(changes))]
     empty = dict.fromkeys(rows[0], "") | {"participant": "nobody"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -196,3 +197,63 @@ def test_a_number_that_nobody_can_read_is_told_as_one_in_the_report() -> None:
 
     people = pd.DataFrame({"ethnicity": ["6"] * 7 + ["white"] * 6})
     assert [r["answer"] for r in demographics(people)] == ["code 6 of the survey", "white"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"age": "44"}, "age_1 and age say different things"),
+        ({"gender_1": "1"}, "anagrafica_1 and gender_1 say different things"),
+        ({"sex": "other"}, "sex and anagrafica_1 say different things"),
+        ({"age": "33.0", "gender_1": "2", "gender": "female"}, None),  # in other words the same
+        ({"age": " ", "gender_1": ""}, None),
+    ],
+)
+def test_two_columns_about_one_question_have_to_say_the_same(
+    db: Store, config: ExperimentConfig, tmp_path: Path, change: dict[str, str], reason: str | None
+) -> None:
+    """Which of two counts is not guessed."""
+    _, study_id = study(db, config)
+    report = import_psytoolkit(db, study_id, config, write(tmp_path / "x.csv", [Seen().row("a") | change]))
+    assert report.skipped == ([] if reason is None else [(2, reason)])
+    if reason is None:
+        assert stored(db, study_id) == [Seen().stored()]
+
+
+def test_columns_without_a_name_are_told_where_something_stands_in_them(
+    db: Store, config: ExperimentConfig, tmp_path: Path
+) -> None:
+    """Commas behind the last column are a spreadsheet's; an answer under no name is not."""
+    path = tmp_path / "x.csv"
+    for cell, told in (("", []), (" ", []), ("5", ["a column without a name"])):
+        row = Seen().row("a")
+        path.write_text(f"{','.join(row)},,,\n{','.join(row.values())},,,{cell}\n")
+        _, study_id = study(db, config)
+        report = import_psytoolkit(db, study_id, config, path)
+        assert (report.imported, report.unread) == (1, told)
+
+
+@pytest.mark.parametrize("layout", ["seed", "tracks"])
+@pytest.mark.parametrize(
+    ("spoil", "hint"),
+    [
+        (lambda text: text.replace(",", "|"), "has one column: columns have to be apart by commas, semicolons or tabs"),
+        (lambda text: "# exported\n" + text, "has one column: columns have to be apart by commas, semicolons or tabs"),
+        (lambda text: "\n" + text, "its first line names no columns"),
+        (lambda text: "sep=;\n" + text.replace(",", ";"), "its first line is a spreadsheet's 'sep=', not the columns' names: delete it"),
+        (lambda text: text.replace(",", ";").replace("\n", ';"Alter, Jahre"\n', 1), "take the commas out of the columns' names"),
+        (lambda text: text.encode("utf-16-le").decode("latin-1"), "its first line is no text: save the file as 'CSV UTF-8'"),
+    ],
+)  # fmt: skip
+def test_a_first_line_that_names_no_columns_is_told(
+    db: Store, config: ExperimentConfig, tmp_path: Path, layout: str, spoil: Callable[[str], str], hint: str
+) -> None:
+    mine = config if layout == "seed" else asked(config)
+    path = tmp_path / "x.csv"
+    write(path, [Seen().row("a")] if layout == "seed" else wide())
+    path.write_text(spoil(path.read_text()), encoding="latin-1")
+    before = counts(db)
+    with pytest.raises(ExperimentError) as error:
+        import_psytoolkit(db, study(db, mine)[1], mine, path)
+    assert hint in str(error.value)
+    assert counts(db)[1:] == before[1:]
