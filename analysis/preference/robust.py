@@ -349,6 +349,8 @@ def ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[s
 def _ratings(data: pd.DataFrame, config: AnalysisConfig) -> dict[str, list[dict[str, Any]]]:
     data = data.dropna(subset=["value"])
     data, prompts = settled(data), sorted(data["prompt"].unique())
+    if not prompts:
+        raise AnalysisError("there are no ratings in this study; task 2 was not run")
     if len(prompts) < 2:
         raise AnalysisError("ratings of one prompt alone cannot be compared; the mixed model needs at least two")
     own, ordinal, every = [], [], []

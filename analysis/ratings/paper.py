@@ -64,8 +64,9 @@ def anova(frame: pd.DataFrame) -> list[dict[str, Any]]:
         before = after
     df, residual = round(before.df_resid), float(before.ssr)
     if df < 1 or residual <= 1e-12 * max(total, len(y)):
+        why = "more people are needed" if df < 1 else "they do not vary beside these"
         raise AnalysisError(
-            f"{len(frame)} ratings leave nothing to compare prompts and adjectives with (no residual); more people are needed"
+            f"{len(frame)} ratings leave nothing to compare prompts and adjectives with (no residual); {why}"
         )
     error = residual / df
     rows: list[dict[str, Any]] = [

@@ -194,13 +194,18 @@ def could_have_found(rows: Rows, points: float) -> str:
     named = "; ".join(
         (f"{pair}: " if len(pairs) > 1 else "")
         + ", ".join(
-            f"{r['detectable']:.2f} {'over all tastes' if r['taste'] == 'all' else 'for ' + r['taste']}"
+            f"{_held(r['detectable'], points)} {'over all tastes' if r['taste'] == 'all' else 'for ' + r['taste']}"
             for r in known
             if r.get("pair") == pair
         )
         for pair in pairs
     )
     return f"With {100 * known[0]['power']:.0f} % power a difference of {named} (of {points:g} points); smaller ones may have been missed."
+
+
+def _held(difference: float, points: float) -> str:
+    """A mean's difference from the middle, which is half the scale at most."""
+    return f"{difference:.2f}" if difference <= points / 2 else "none that the scale holds"
 
 
 TESTS = ("own_word", "own_word_ordinal", "prompts_mixed", "identification_tests")

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.config import AnalysisConfig
 from analysis.errors import AnalysisError
+from analysis.preference import robust
 from analysis.ratings.paper import analyse, anova, correlations, means, model_frame, tukey
 
 DATA = pd.read_csv(Path(__file__).parents[2] / "golden" / "ratings.csv", keep_default_na=False)
@@ -235,3 +237,22 @@ def test_answers_that_follow_from_the_terms_alone_leave_no_error_to_compare_with
     )
     assert tukey(frame) == []
     assert tukey(frame.assign(value=frame["value"] + [0, 1] * 4)) != []
+
+
+def test_answers_that_are_all_the_same_are_not_said_to_be_too_few() -> None:
+    """More people who say the same leave as little to compare with; too few answers are told as that."""
+    same = pd.DataFrame(
+        [(p, t, a, 3.0) for p in range(20) for t in ("x", "y") for a in ("m", "n")],
+        columns=["participant", "prompt", "adjective", "value"],
+    )
+    with pytest.raises(AnalysisError, match=r"80 ratings .* they do not vary beside these"):
+        anova(same)
+    with pytest.raises(AnalysisError, match=r"4 ratings .* more people are needed"):
+        anova(same[same["participant"] == 0].assign(value=[1.0, 2.0, 4.0, 3.0]))
+
+
+def test_a_study_without_ratings_says_so() -> None:
+    """It had been told that one prompt alone was rated."""
+    nothing = pd.DataFrame(columns=["participant", "trial", "prompt", "clip", "adjective", "value"])
+    with pytest.raises(AnalysisError, match="there are no ratings in this study"):
+        robust.ratings(nothing, AnalysisConfig())

@@ -304,6 +304,12 @@ def test_what_could_have_been_found() -> None:
         two, 100
     )
     assert "can't be told" in could_have_found([], 10)
+    # A mean lies at most half the slider from its middle: of two people a difference of 12 of 10 points is no number to plan by.
+    wide = [{"taste": "all", "detectable": 4.99, "power": 0.8}, {"taste": "sweet", "detectable": 12.2, "power": 0.8}]
+    assert could_have_found(wide, 10) == (
+        "With 80 % power a difference of 4.99 over all tastes, none that the scale holds for sweet (of 10 points); smaller ones may "
+        "have been missed."
+    )
     assert (span(2, 2), span(1, 9)) == ("2", "1 to 9")
 
 
