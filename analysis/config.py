@@ -17,14 +17,26 @@ class Hypothesis(BaseModel):
     taste : str
         A taste of the study, or ``all``. Where nothing is declared of ``all``, the test over all tastes has the direction that the
         declared tastes share, and is two-sided where they share none or none is declared.
+    favours : str or None
+        The condition that is expected to fit better, or ``either``: another way to say `alternative`, by name.
     alternative : {"greater", "less", "two-sided"}
         Whether the first condition of a pair is expected to fit better, worse, or either.
+    task : str or None
+        The task whose comparisons it is about: ``preference``, or its name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     taste: str
+    favours: str | None = Field(default=None, exclude=True)  # what it comes to is kept as `alternative`
     alternative: Literal["greater", "less", "two-sided"] = "greater"
+    task: str | None = Field(default=None, exclude=True)
+
+    @model_validator(mode="after")
+    def _said_once(self) -> Hypothesis:
+        if self.favours is not None and "alternative" in self.model_fields_set:
+            raise ValueError("favours and alternative say the same thing; one of them is enough")
+        return self
 
 
 class Equivalence(BaseModel):

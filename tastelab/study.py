@@ -19,6 +19,7 @@ from models.conditions import EARLIER, GIVEN, given
 from models.config import ModelsConfig
 from stimuli.config import StimuliConfig
 from tastelab.check import nearest, problems
+from tastelab.directions import astray, directed
 from tastelab.errors import UserError
 
 QUOTES = "'"  # in which pydantic names what it names
@@ -114,7 +115,9 @@ def _resolve(study: Study, path: Path) -> Study:
         study = study.model_copy(update={"analysis": study.analysis.model_copy(update={"targets": targets})})
     for problem in problems(study.stimuli, study.experiment, study.analysis, study.models.conditions):
         raise UserError(f"{path}: {problem}")
-    return study
+    for problem in astray(study.experiment, study.analysis, [c.name for c in conditions]):
+        raise UserError(f"{path}: {problem}")
+    return study.model_copy(update={"analysis": directed(study.analysis, study.experiment)})
 
 
 def _in_folder(folder: Path) -> Path:

@@ -24,7 +24,9 @@ def analyse(data: StudyData, effects: Effects) -> dict[str, list[dict[str, Any]]
         declared = effects.preference.score(str(taste), over, under, *data.ends)
         found = _over_people(part["participant"], part["score"])
         towards = np.sign(declared - data.middle)
-        kept = bool(np.sign(found["recovered"] - data.middle) == towards) if towards else None  # neutral has no direction
+        kept = (
+            bool(np.sign(found["recovered"] - data.middle) == towards) if towards else None
+        )  # neutral has no direction
         which = {"taste": str(taste), **({"pair": f"{over} over {under}"} if several else {})}
         rows.append({**which, "n": found.pop("n"), "declared": declared, **found, "direction_kept": kept})
     named = []

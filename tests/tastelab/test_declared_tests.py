@@ -26,7 +26,7 @@ def checked(tmp_path: Path, text: str, *options: str) -> str:
     file = tmp_path / "study.toml"
     file.write_text(text, encoding="utf-8")
     found = CliRunner().invoke(app, ["study", "check", str(file), *options])
-    assert found.exit_code == 0, found.output
+    assert found.exit_code == 0, found.output or found.exception
     return found.output
 
 
@@ -52,3 +52,55 @@ def checked(tmp_path: Path, text: str, *options: str) -> str:
 def test_declared_tests_are_told(tmp_path: Path, text: str, line: str) -> None:
     assert f"Declared before the data: {line}\n" in checked(tmp_path, text)
     assert "Declared before the data" not in checked(tmp_path, text, "--json")
+
+
+def favouring(*declared: tuple[str, str], task: str = "") -> str:
+    of = f'task = "{task}"\n' if task else ""
+    return "".join(f'[[analysis.hypotheses]]\n{of}taste = "{t}"\nfavours = "{c}"\n' for t, c in declared)
+
+
+def test_a_direction_may_name_the_condition_that_is_expected_to_fit_better(tmp_path: Path) -> None:
+    """The default study compares the second condition with the first: a score over the middle speaks for finetuned."""
+    named = favouring(("sweet", "finetuned"), ("bitter", "base"), ("sour", "either"), task="preference")
+    told = checked(tmp_path, without_hypotheses(DEFAULT) + named)
+    assert "all tastes together (two-sided), sweet (greater), bitter (less), sour (two-sided); " in told
+    head, tail = without_hypotheses(THREE).split("pairs = [[", 1)
+    one = head + 'pairs = [["nano-base", "rendered"], ["nano-base", "nano-taste"]]\n' + tail.split("\n", 1)[1]
+    named = favouring(("sweet", "rendered"), ("bitter", "nano-base"))
+    told = checked(tmp_path, one.replace(', ["nano-base", "nano-taste"]]', "]") + named)
+    assert "sweet (less), bitter (greater); " in told
+
+
+def test_one_study_said_in_both_ways_is_one_study(tmp_path: Path) -> None:
+    from tastelab.study import load_study, study_digest
+
+    digests = set()
+    for declared in (DECLARED, favouring(("sweet", "finetuned"), ("bitter", "base"))):
+        (tmp_path / "study.toml").write_text(without_hypotheses(DEFAULT) + declared, encoding="utf-8")
+        digests.add(study_digest(load_study(tmp_path / "study.toml")))
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (DEFAULT, ""),
+        (without_hypotheses(DEFAULT) + favouring(("sweet", "finetune")), "there is no condition 'finetune'; did you mean 'finetuned'?"),
+        (without_hypotheses(DEFAULT) + favouring(("sweet", "base"), task="ratings"), "task = 'ratings': directions are declared of comparisons, here 'preference'"),
+        (without_hypotheses(DEFAULT) + DECLARED + favouring(("sour", "base")) + 'alternative = "less"\n', "favours and alternative say the same thing"),
+        (without_hypotheses(THREE) + favouring(("sweet", "nano-taste")), "'nano-taste' does not stand on one side of every pair"),
+    ],
+)  # fmt: skip
+def test_a_direction_that_names_no_side_is_refused(text: str, told: str, tmp_path: Path) -> None:
+    from tastelab.errors import UserError
+    from tastelab.study import load_study
+
+    path = tmp_path / "study.toml"
+    path.write_text(text, encoding="utf-8")
+    if not told:
+        load_study(path)
+        return
+    with pytest.raises(UserError) as caught:
+        load_study(path)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
