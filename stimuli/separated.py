@@ -31,8 +31,14 @@ def read_separated(path: Path) -> tuple[list[str], list[dict[str | Any, Any]]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             head = file.readline()
             file.seek(0)
-            reader = csv.DictReader(file, delimiter=next((x for x in APART if x in head), ","))
-            rows = list(reader)
+            reader = csv.DictReader(file, delimiter=next((x for x in APART if x in head), ","), strict=True)
+            rows, ended = [], 0
+            try:
+                for row in reader:
+                    rows.append(row)
+                    ended = reader.line_num
+            except csv.Error as error:
+                raise csv.Error(f"in the row under line {max(1, ended)} ({error})") from None
             return list(reader.fieldnames or []), rows
     except FileNotFoundError:
         raise ValueError("is a link to nothing" if path.is_symlink() else "does not exist") from None
@@ -42,4 +48,4 @@ def read_separated(path: Path) -> tuple[list[str], list[dict[str | Any, Any]]]:
         wrong = error.object[error.start]
         raise ValueError(f"is not a CSV in UTF-8 (byte 0x{wrong:02x}): {SAVE}") from None
     except csv.Error as error:
-        raise ValueError(f"is not a CSV in UTF-8: {error}") from None
+        raise ValueError(f'is not a CSV: a quote (") is not closed, or stands where none may, {error}') from None

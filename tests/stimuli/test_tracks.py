@@ -97,3 +97,21 @@ def test_a_list_that_can_not_be_is_one_line(folder: Path, text: str, told: str) 
     assert told in str(said.value)
     assert str(folder / "tracks.csv") in str(said.value)
     assert "\n" not in str(said.value)
+
+
+def test_a_quote_that_is_not_closed_hides_no_track(folder: Path) -> None:
+    """Read as text, all that follows is one field: the tracks after it would stand for no taste."""
+    (folder / "tracks.csv").write_text(
+        'taste,file,number\nsweet,a.wav,0\nsour,b.FLAC,"1\nsour,c.mp3,2\nsweet,d.ogg,3\n'
+    )
+    with pytest.raises(StimulusError) as caught:
+        tracks_in(folder, TASTES)
+    said = str(caught.value)
+    assert (
+        'tracks.csv is not a CSV: a quote (") is not closed, or stands where none may, in the row under line 2' in said
+    )
+    assert "\n" not in said
+    (folder / "tracks.csv").write_text(
+        'taste,file,number\nsweet,"a.wav",0\nsour,b.FLAC,"1"\nsour,c.mp3,2\nsweet,d.ogg,3\n'
+    )
+    assert found(folder)["b.FLAC"] == ("sour", 1)
