@@ -112,14 +112,14 @@ def _said(path: Path, files: Sequence[Path], tastes: Sequence[str]) -> dict[str,
     if not path.exists():
         return said
     try:
-        head, rows = read_separated(path)
+        listing = read_separated(path)
     except ValueError as error:
         raise StimulusError(f"{path} {error}") from None
-    strange = [name for name in head if name not in COLUMNS]
-    if "file" not in head or strange:
-        raise StimulusError(f"{path}: columns are {', '.join(COLUMNS)}, not {', '.join(map(str, head)) or 'none'}")
+    strange = [name for name in listing.header if name not in COLUMNS]
+    if "file" not in listing.header or strange:
+        raise StimulusError(f"{path}: columns are {', '.join(COLUMNS)}, not {', '.join(listing.header) or 'none'}")
     listed: set[str] = set()
-    for line, row in enumerate(rows, start=2):
+    for (line, _), row in zip(listing.lines, listing.rows, strict=True):
         name, taste, number = (str(row.get(c) or "").strip() for c in COLUMNS)
         if name not in said:
             near = difflib.get_close_matches(name, list(said), 1, 0.6)

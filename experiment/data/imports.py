@@ -10,7 +10,6 @@ study file's `[experiment.psytoolkit]`, which also says what else a survey calls
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,7 +32,6 @@ from experiment.data.layouts import (
     person_column,
     unread,
 )
-from experiment.data.lined import row_lines
 from experiment.data.store import Store
 from experiment.errors import ExperimentError
 from experiment.first_design import REUSED_TRIALS
@@ -41,7 +39,7 @@ from experiment.tasks.preference import ITEM, PreferenceTask
 from experiment.tasks.ratings import RatingsTask
 from experiment.tasks.task import DEMOGRAPHICS, twice
 from experiment.texts import texts
-from stimuli.separated import read_separated
+from stimuli.separated import Separated, read_separated
 
 CODES: dict[str, dict[str, str]] = {
     "sex": {"1": "male", "2": "female", "3": "other", "4": "not_said"},
@@ -106,28 +104,22 @@ def read_rows(path: Path) -> list[Row]:
     ExperimentError
         If it is missing, empty or not text, a quote in it is not closed, or two columns have one name.
     """
-    return _read(path)[0]
+    return _read(path).rows
 
 
-def _read(path: Path) -> tuple[list[Row], list[tuple[int, int]]]:
+def _read(path: Path) -> Separated:
     try:
-        try:
-            header, rows = read_separated(path)
-        except ValueError as error:
-            if isinstance(error.__context__, csv.Error):
-                row_lines(path)  # says where
-            raise
-        lines = row_lines(path)
+        found = read_separated(path)
     except ValueError as error:
         raise ExperimentError(f"survey file {path} {error}") from None
-    if not rows:
+    if not found.rows:
         raise ExperimentError(f"survey file {path} has no rows")
-    double = twice(x for x in header if x)
+    double = twice(x for x in found.header if x)
     if double:
         raise ExperimentError(
             f"survey file {path}: two columns are called {double[:60]}; which one counts is not guessed"
         )
-    return rows, lines
+    return found
 
 
 def read_survey(path: Path, config: ExperimentConfig) -> Survey:
@@ -138,8 +130,8 @@ def read_survey(path: Path, config: ExperimentConfig) -> Survey:
     ExperimentError
         If the columns are neither the seed study's nor those that the study file declares, or one is missing.
     """
-    rows, lines = _read(path)
-    header = [str(name) for name in rows[0] if name is not None]
+    table = _read(path)
+    rows, header = table.rows, list(dict.fromkeys(table.header))
     parse: Callable[[Row], list[PlannedRow]]
     whole: int | None
     ratings = config.task(RatingsTask)
@@ -163,7 +155,7 @@ def read_survey(path: Path, config: ExperimentConfig) -> Survey:
         raise ExperimentError(f"{path}: {error}{first_line(header)}") from None
     left = [name for name in unread(header, read) if name.strip() or any((row.get(name) or "").strip() for row in rows)]
     left = [name if name.strip() else "a column without a name" for name in left]
-    return Survey(rows, lines, header, parse, whole, person_column(header), left)
+    return Survey(rows, table.lines, header, parse, whole, person_column(header), left)
 
 
 def import_psytoolkit(

@@ -84,6 +84,7 @@ def test_a_list_that_no_text_reader_knows_says_what_to_save_it_as(folder: Path, 
         ("file\na.wav\nb.FLAC\na.wav\n", "line 4: 'a.wav' is listed twice"),
         ("file,taste\na.wav,sweat\n", "taste 'sweat' is not among the study's; did you mean 'sweet'"),
         ("file,taste\na.wav,hot\n", "the study has sweet, sour"),
+        ("file,taste\n\n\na.wav,hot\n", "line 4: taste 'hot'"),
         ("file,number\na.wav,first\n", "number 'first' is not a whole number"),
         ("file,number\na.wav,-1\n", "number '-1' is not a whole number"),
         ("file,number\na.wav,2\nb.FLAC,2\nc.mp3,\nd.ogg,\n", "a.wav and b.FLAC have both number 2"),
@@ -107,9 +108,7 @@ def test_a_quote_that_is_not_closed_hides_no_track(folder: Path) -> None:
     with pytest.raises(StimulusError) as caught:
         tracks_in(folder, TASTES)
     said = str(caught.value)
-    assert (
-        'tracks.csv is not a CSV: a quote (") is not closed, or stands where none may, in the row under line 2' in said
-    )
+    assert 'tracks.csv is not a CSV: in the row that begins at line 3 a quote (") is not closed' in said
     assert "\n" not in said
     (folder / "tracks.csv").write_text(
         'taste,file,number\nsweet,"a.wav",0\nsour,b.FLAC,"1"\nsour,c.mp3,2\nsweet,d.ogg,3\n'

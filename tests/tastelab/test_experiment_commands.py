@@ -225,11 +225,8 @@ class Sitting(Listener):
         """Nothing was opened."""
 
 
-@pytest.mark.parametrize(("leaves", "ended"), [(True, "stopped: 2"), (False, "complete: 36")])
-def test_what_became_of_a_session_is_told_though_no_backup_can_be_written(
-    leaves: bool, ended: str, mine: Lived, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a disk that filled up the error stood alone, as if the session were lost."""
+def seated(mine: Lived, monkeypatch: pytest.MonkeyPatch, leaves: bool) -> None:
+    """A booth without a screen, before a database that is not there yet."""
     import experiment.lab.screens
     import experiment.lab.station
 
@@ -238,6 +235,14 @@ def test_what_became_of_a_session_is_told_though_no_backup_can_be_written(
     monkeypatch.setattr(experiment.lab.station, "station_checks", lambda *given, **named: [])
     monkeypatch.setattr(Sitting, "leaves", leaves)
     mine.database.unlink()
+
+
+@pytest.mark.parametrize(("leaves", "ended"), [(True, "stopped: 2"), (False, "complete: 36")])
+def test_what_became_of_a_session_is_told_though_no_backup_can_be_written(
+    leaves: bool, ended: str, mine: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that filled up the error stood alone, as if the session were lost."""
+    seated(mine, monkeypatch, leaves)
     shutil.rmtree(mine.folder / "backups", ignore_errors=True)
     (mine.folder / "backups").write_text("no folder")
     said = call("experiment", "run", "--code", "P1", *mine.where)
@@ -260,14 +265,7 @@ def test_nobody_goes_on_with_a_session_of_another_kind(
     kind: str, flag: list[str], may: bool, mine: Lived, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A person's answers under a survey's or a simulated person's code, or a hand's under a person's, would count as theirs."""
-    import experiment.lab.screens
-    import experiment.lab.station
-
-    with_files(mine)
-    monkeypatch.setattr(experiment.lab.screens, "Screens", Sitting)
-    monkeypatch.setattr(experiment.lab.station, "station_checks", lambda *given, **named: [])
-    monkeypatch.setattr(Sitting, "leaves", True)
-    mine.database.unlink()
+    seated(mine, monkeypatch, True)
     assert call("experiment", "run", "--code", "P1", *mine.where).status == 0
     with sqlite3.connect(mine.database) as connection:
         connection.execute("update session set kind = ?", (kind,))

@@ -64,7 +64,7 @@ def test_a_long_file_in_which_a_quote_is_not_closed_says_so_too(tmp_path: Path) 
     path = tmp_path / "x.csv"
     path.write_text("\n".join(lines_of(["", '"good', *[""] * 1200])) + "\n")
     assert path.stat().st_size > csv.field_size_limit()
-    with pytest.raises(ExperimentError, match=r"begins at line 3 a quote .* Nothing was imported"):
+    with pytest.raises(ExperimentError, match=r"begins at line 3 a quote"):
         read_rows(path)
 
 
