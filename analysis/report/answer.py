@@ -190,22 +190,25 @@ def could_have_found(rows: Rows, points: float) -> str:
     known = [r for r in rows if sentences.finite(r.get("detectable"))]
     if not known:
         return "What the study could have found can't be told: no test of which fits better has a standard error."
-    pairs = list(dict.fromkeys(r.get("pair") for r in known))
-    named = "; ".join(
-        (f"{pair}: " if len(pairs) > 1 else "")
-        + ", ".join(
-            f"{_held(r['detectable'], points)} {'over all tastes' if r['taste'] == 'all' else 'for ' + r['taste']}"
-            for r in known
-            if r.get("pair") == pair
-        )
-        for pair in pairs
-    )
-    return f"With {100 * known[0]['power']:.0f} % power a difference of {named} (of {points:g} points); smaller ones may have been missed."
+    # A mean lies at most half the scale from its middle: what is over that can't be found, and is no number to plan by.
+    within = [r for r in known if r["detectable"] <= points / 2]
+    beyond = [r for r in known if r not in within]
+    several = len({r.get("pair") for r in known}) > 1
+    power, scale = f"With {100 * known[0]['power']:.0f} % power", f"(of {points:g} points)"
+    lost = f"would be found{':' if several else ''} {_by_pair(beyond, several, numbers=False)}."
+    if not within:
+        return f"{power} no difference that the scale holds {scale} {lost}"
+    said = f"{power} a difference of {_by_pair(within, several)} {scale}; smaller ones may have been missed."
+    return f"{said} None that the scale holds {lost}" if beyond else said
 
 
-def _held(difference: float, points: float) -> str:
-    """A mean's difference from the middle, which is half the scale at most."""
-    return f"{difference:.2f}" if difference <= points / 2 else "none that the scale holds"
+def _by_pair(rows: Rows, several: bool, numbers: bool = True) -> str:
+    """Tastes, each with its smallest difference before it, pair by pair where there are several."""
+    named: dict[str, list[str]] = {}
+    for r in rows:
+        of = "over all tastes" if r["taste"] == "all" else f"for {r['taste']}"
+        named.setdefault(str(r.get("pair")), []).append(f"{r['detectable']:.2f} {of}" if numbers else of)
+    return "; ".join((f"{pair}: " if several else "") + ", ".join(words) for pair, words in named.items())
 
 
 TESTS = ("own_word", "own_word_ordinal", "prompts_mixed", "identification_tests")

@@ -307,8 +307,17 @@ def test_what_could_have_been_found() -> None:
     # A mean lies at most half the slider from its middle: of two people a difference of 12 of 10 points is no number to plan by.
     wide = [{"taste": "all", "detectable": 4.99, "power": 0.8}, {"taste": "sweet", "detectable": 12.2, "power": 0.8}]
     assert could_have_found(wide, 10) == (
-        "With 80 % power a difference of 4.99 over all tastes, none that the scale holds for sweet (of 10 points); smaller ones may "
-        "have been missed."
+        "With 80 % power a difference of 4.99 over all tastes (of 10 points); smaller ones may have been missed. None that the scale "
+        "holds would be found for sweet."
+    )
+    assert (
+        could_have_found(wide[1:], 10)
+        == "With 80 % power no difference that the scale holds (of 10 points) would be found for sweet."
+    )
+    first, second = ([r | {"pair": pair} for r in wide] for pair in ("b - a", "c - a"))
+    assert could_have_found([*first, *second[1:]], 10) == (
+        "With 80 % power a difference of b - a: 4.99 over all tastes (of 10 points); smaller ones may have been missed. None that the "
+        "scale holds would be found: b - a: for sweet; c - a: for sweet."
     )
     assert (span(2, 2), span(1, 9)) == ("2", "1 to 9")
 
