@@ -15,6 +15,8 @@ types=
 where=
 # Several processes at a time: more threads of each would but wait for each other.
 export OMP_NUM_THREADS=1
+# Hundreds of processes are started, and none shall compile anew what the one before it did.
+unset PYTHONDONTWRITEBYTECODE
 
 finish() {
     [ -z "$desk" ] || kill -TERM "-$desk" 2>/dev/null # with its screens and sound cards

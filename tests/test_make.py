@@ -23,7 +23,7 @@ case "$(basename "$0") $*" in {patterns}) exit {status} ;; esac
 
 
 def run_checks(
-    tmp_path: Path, failing: str = "nothing", status: int = 1, arguments: tuple[str, ...] = ()
+    tmp_path: Path, failing: str = "nothing", status: int = 1, arguments: tuple[str, ...] = (), **variables: str
 ) -> tuple[int, list[str], str]:
     """Run scripts/test.sh where each program only notes its call; those that fit `failing` fail. Status, calls, stderr."""
     (tmp_path / "scripts").mkdir()
@@ -35,7 +35,7 @@ def run_checks(
         (programs / name).chmod(0o755)
     record = tmp_path / "calls"
     command = ["sh", "scripts/test.sh", *arguments]
-    done = subprocess.run(command, cwd=tmp_path, env={"RECORD": str(record), "PATH": "/usr/bin:/bin"},
+    done = subprocess.run(command, cwd=tmp_path, env={"RECORD": str(record), "PATH": "/usr/bin:/bin", **variables},
                           capture_output=True, text=True)  # fmt: skip
     (tmp_path / "said").write_text(done.stdout)
     return done.returncode, record.read_text().splitlines(), done.stderr
@@ -105,6 +105,16 @@ def test_what_mypy_said_is_shown(tmp_path: Path) -> None:
     status, _, _ = run_checks(tmp_path, '"mypy "*)echo "x.py:1: error"; exit 1;; nothing')
     assert status == 1
     assert "x.py:1: error" in (tmp_path / "said").read_text()
+
+
+def test_what_one_process_compiled_the_next_one_reads(tmp_path: Path) -> None:
+    """Hundreds of processes are started: where an environment forbids that compiled code is kept, each compiled all anew."""
+    status, _, _ = run_checks(
+        tmp_path, '*)echo "forbidden: ${PYTHONDONTWRITEBYTECODE-no}";; nothing', PYTHONDONTWRITEBYTECODE="1"
+    )
+    assert status == 0
+    said = [x for x in (tmp_path / "said").read_text().splitlines() if x.startswith("forbidden")]
+    assert said == ["forbidden: no"] * len(ALL)
 
 
 def test_an_interruption_ends_the_desk_with_all_that_it_started(tmp_path: Path) -> None:
