@@ -22,7 +22,7 @@ class Hypothesis(BaseModel):
     alternative : {"greater", "less", "two-sided"}
         Whether the first condition of a pair is expected to fit better, worse, or either.
     task : str or None
-        The task whose comparisons it is about: ``preference``, or its name.
+        What it is declared of: ``preference``, all comparisons of the study; where there is one task of them, its name too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,7 +1,7 @@
 """Every analysis on studies of 1 to 30 people by 1 to 25 clips a taste: no traceback, and what is printed is finite or says why not.
 
-Answers are random; what is looked at is whether small studies end in a table or in one line. Every second size has three
-conditions. Run: python -m benchmarks.evidence grid.
+Answers are random, or people agree (`MINDS`); what is looked at is whether small studies end in a table or in one line. Every
+second size has three conditions. Run: python -m benchmarks.evidence grid.
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ WORDS = (*TASTES, "happy", "sad", "hot", "cold")
 NOTHING = ("p", "value", "icc_21", "detectable")  # empty only where a row says why
 DESCRIBED = ("Residual", "KMO")  # rows of tables of tests that are no test
 FULL = ("structure", "mediation")  # take seconds: on the sparse grid alone
+MINDS = ("at random", "all agree about one taste", "each person says one thing", "all say one thing")
 
 
-def made(people: int, clips: int, conditions: int, seed: int = 0) -> StudyData:
-    """A study of comparisons, ratings, feelings, and named tastes, with demographics and hidden repeats."""
+def made(people: int, clips: int, conditions: int, seed: int = 0, minds: str = MINDS[0]) -> StudyData:
+    """A study of comparisons, ratings, feelings, and named tastes, with demographics and hidden repeats.
+
+    Where people agree (`minds`) nothing is left of what tests hold their effects against.
+    """
     import pandas as pd
 
     from analysis.data.compared import Conditions
@@ -37,19 +41,30 @@ def made(people: int, clips: int, conditions: int, seed: int = 0) -> StudyData:
     names = ("base", "finetuned", "film")[:conditions]
     pairs = [(b, a) for i, a in enumerate(names) for b in names[i + 1 :]]
     compared, rated, felt, named, again = [], [], [], [], []
+
+    def said(person: int, taste: str, value: float, top: int) -> float:
+        """What is answered in place of a value from 1 to `top`."""
+        if minds == MINDS[1]:
+            return top if taste == "sweet" else value
+        return value if minds == MINDS[0] else 1 + person % top if minds == MINDS[2] else top
+
     for p in range(1, people + 1):
         for k in range(5):
             taste, (over, under) = TASTES[(p + k) % 4], pairs[(p + k) % len(pairs)]
             number, other = int(rng.integers(clips)), int(rng.integers(clips))
-            score = float(rng.integers(0, 11))
+            score = float(said(p, taste, float(rng.integers(0, 11)), 10))
             sides = (f"{taste}-{under}-{other if conditions > 2 else number}", f"{taste}-{over}-{number}")
             compared.append((p, k, taste, over, under, (over, under)[(p + k) % 2], *sides, score, score, 2.0))
         for k in range(3):
             taste, model = TASTES[(p + k) % 4], names[(p + k) % conditions]
             clip = f"{taste}-{model}-{rng.integers(clips)}"
-            rated += [(p, 5 + k, taste, model, clip, w, float(rng.integers(1, 6)), 2.0) for w in WORDS]
-            felt += [(p, 5 + k, taste, model, clip, w, float(rng.integers(1, 10)), 2.0) for w in ("valence", "arousal")]
-            named.append((p, 8 + k, taste, model, clip, str(rng.choice(TASTES)), 3.0, 2.0))
+            rated += [(p, 5 + k, taste, model, clip, w, said(p, w, float(rng.integers(1, 6)), 5), 2.0) for w in WORDS]
+            felt += [
+                (p, 5 + k, taste, model, clip, w, said(p, taste, float(rng.integers(1, 10)), 9), 2.0)
+                for w in ("valence", "arousal")
+            ]
+            name = TASTES[int(said(p, taste, float(rng.integers(1, 5)), 4)) - 1]  # the last of them is sweet
+            named.append((p, 8 + k, taste, model, clip, name, 3.0, 2.0))
         again.append((p, "fit", "c", "preference", float(rng.integers(0, 11)), float(rng.integers(0, 11))))
     head = ["participant", "trial"]
     heard = [*head, "prompt", "model", "clip"]
@@ -117,13 +132,15 @@ def steps(data: StudyData) -> dict[str, Callable[[], Any]]:
     }  # fmt: skip
 
 
-def looked_at(people: int, clips: int, conditions: int = 2, leave: Iterable[str] = ()) -> list[str]:
+def looked_at(
+    people: int, clips: int, conditions: int = 2, leave: Iterable[str] = (), minds: str = MINDS[0]
+) -> list[str]:
     """What is wrong with a study of this size, a line each: a traceback, a number that is none, a gap without a word."""
     from analysis.engines.threads import one_thread
     from analysis.errors import AnalysisError
 
     out = []
-    for name, run in steps(made(people, clips, conditions)).items():
+    for name, run in steps(made(people, clips, conditions, minds=minds)).items():
         if name in leave:
             continue
         try:
@@ -161,7 +178,8 @@ def grid() -> dict[str, Any]:
     for people in PEOPLE:
         for clips in CLIPS:
             sparse = people % 5 == 0 and clips % 5 == 0
-            lines = looked_at(people, clips, 2 + (people + clips) % 2, () if sparse else FULL)
-            wrong += [{"people": people, "clips": clips, "said": line} for line in lines]
+            minds = MINDS[(people + 3 * clips) // 2 % len(MINDS)]
+            lines = looked_at(people, clips, 2 + (people + clips) % 2, () if sparse else FULL, minds)
+            wrong += [{"people": people, "clips": clips, "answers": minds, "said": line} for line in lines]
         print(f"{people} people: {len(wrong)} wrong so far", flush=True)
     return {"sizes": len(PEOPLE) * len(CLIPS), "wrong": len(wrong), "lines": wrong[:50]}

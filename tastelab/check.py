@@ -6,6 +6,7 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from analysis.config import AnalysisConfig, factors_carried
@@ -15,7 +16,7 @@ from experiment.headphones import tests_of
 from experiment.minutes import answering, closing, ears, reading, written
 from experiment.tasks.own import QuestionsTask
 from experiment.tasks.pages import PageTask
-from experiment.tasks.preference import PreferenceTask
+from experiment.tasks.preference import PreferenceTask, compared
 from experiment.tasks.ratings import RatingsTask
 from experiment.tasks.task import DEMOGRAPHICS, RESERVED, Clip, PlannedTrial, Task
 from models.conditions import Condition, earlier
@@ -64,6 +65,7 @@ def _declared(asked: ExperimentConfig, analysis: AnalysisConfig) -> Iterator[str
     for name, declared in (("hypotheses", analysis.hypotheses), ("equivalence", analysis.equivalence)):
         if declared and preference is None:
             yield f"analysis.{name} are about [experiment.preference], which this study does not have"
+    yield from _scales(asked)
     if preference:
         half = (preference.high - preference.low) / 2
         for e in analysis.equivalence:
@@ -78,6 +80,22 @@ def _declared(asked: ExperimentConfig, analysis: AnalysisConfig) -> Iterator[str
     for group in analysis.groups:
         if group not in known:
             yield f"analysis.groups: nobody is asked for {group!r}{nearest(group, known)}"
+
+
+def _scales(asked: ExperimentConfig) -> Iterator[str]:
+    """Answers to one question on scales that differ: no mean, difference or bound of them has a unit."""
+    tasks = [t for t in asked.sequence() if isinstance(t, PreferenceTask | RatingsTask)]
+    for first, other in combinations(tasks, 2):
+        if (first.low, first.high) == (other.low, other.high):
+            continue
+        ends = " and ".join(f"{t.block!r} {t.low} to {t.high}" for t in (first, other))
+        if isinstance(first, PreferenceTask) and isinstance(other, PreferenceTask):
+            yield f"experiment.tasks: comparisons on different sliders ({ends}) can't be analysed together; give them one low and high"
+        elif isinstance(first, RatingsTask) and isinstance(other, RatingsTask):
+            words = {a.name for a in first.adjectives}
+            shared = [a.name for a in other.adjectives if a.name in words]
+            if shared:
+                yield f"experiment.tasks: {shared[0]!r} is rated on different scales ({ends}); give them one low and high"
 
 
 def _texts(asked: ExperimentConfig) -> Iterator[str]:
@@ -364,13 +382,13 @@ def declared_tests(
     from analysis.preference.pairs import named_pair
     from analysis.preference.questions import Bound, asked_of, corrected_words, declared_words
 
-    preference = asked.task(PreferenceTask)
-    if preference is None:
+    pairs = compared(asked.sequence())
+    if not pairs:
         return None
     there: dict[str, list[str]] = {}
     for c in planned_clips(stimuli, asked, conditions):
         there.setdefault(c.model, []).append(c.taste)
-    tastes = {named_pair(a, b): {*there.get(a, [])} & {*there.get(b, [])} for a, b in preference.pairs}
+    tastes = {named_pair(a, b): {*there.get(a, [])} & {*there.get(b, [])} for a, b in pairs}
     tests = asked_of(tastes, analysis)
     family = counted(
         [vars(t) for t in tests if not isinstance(t, Bound)], [vars(t) for t in tests if isinstance(t, Bound)]

@@ -6,27 +6,24 @@ from collections.abc import Iterator, Sequence
 
 from analysis.config import AnalysisConfig, Hypothesis
 from experiment.config import ExperimentConfig
-from experiment.tasks.preference import KIND, PreferenceTask
+from experiment.tasks.preference import KIND, PreferenceTask, compared
 from tastelab.check import nearest
 
 EITHER = "either"
 Pairs = Sequence[tuple[str, str]]
 
 
-def compared(asked: ExperimentConfig) -> list[tuple[str, str]]:
-    """The pairs of conditions of all comparisons, that first which a score over the middle speaks for."""
-    tasks = [task for task in asked.sequence() if isinstance(task, PreferenceTask)]
-    return list(dict.fromkeys((over, under) for task in tasks for over, under in task.pairs))
-
-
 def astray(asked: ExperimentConfig, analysis: AnalysisConfig, conditions: Sequence[str]) -> Iterator[str]:
     """What of the declared directions means no test: one line each."""
     blocks = {task.block for task in asked.sequence() if isinstance(task, PreferenceTask)}
-    pairs = compared(asked)
+    pairs = compared(asked.sequence())
     for h in analysis.hypotheses:
         if h.task is not None and h.task not in {KIND, *blocks}:
             names = " or ".join(repr(name) for name in sorted(blocks))
             yield f"analysis.hypotheses: task = {h.task!r}: directions are declared of comparisons, here {names}"
+        elif h.task in blocks and len(blocks) > 1:
+            all_of = " and ".join(repr(name) for name in sorted(blocks))
+            yield f"analysis.hypotheses: task = {h.task!r}: a direction holds for all comparisons, here {all_of}; leave task out"
         if h.favours is None or h.favours == EITHER:
             continue
         if h.favours not in conditions:
@@ -41,7 +38,7 @@ def astray(asked: ExperimentConfig, analysis: AnalysisConfig, conditions: Sequen
 
 def directed(analysis: AnalysisConfig, asked: ExperimentConfig) -> AnalysisConfig:
     """The same with every direction as a test has it: `alternative`, of the first condition of each pair."""
-    pairs = compared(asked)
+    pairs = compared(asked.sequence())
     declared = [h if h.favours is None else _as_test(h, pairs) for h in analysis.hypotheses]
     return analysis.model_copy(update={"hypotheses": declared})
 

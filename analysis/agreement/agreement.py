@@ -184,7 +184,9 @@ def analyse(
         raise AnalysisError(f"{'; '.join(n['note'] for n in notes)}; nothing is left to compare")
     items = [i for i, k in zip(items, kept, strict=True) if k]
     rated, wanted = rated[:, kept], wanted[:, kept]
-    single = ratings.groupby("adjective")["value"].agg(["mean", "std"]).loc[items].to_numpy(float)
+    # Both sides are standardised over the tracks that are compared: an answer to another moves nothing.
+    compared = ratings[ratings["clip"].map(lambda clip: slug(str(clip)) in both)]
+    single = compared.groupby("adjective")["value"].agg(["mean", "std"]).loc[items].to_numpy(float)
     za = (rated - single[:, 0]) / single[:, 1]
     zb = (wanted - wanted.mean(0)) / wanted.std(0, ddof=1)
     rng = np.random.default_rng(seed)
@@ -226,13 +228,17 @@ def _apart(rated: list[str], wanted: list[str]) -> list[dict[str, str]]:
     """Notes of the tracks that are only rated, and of those that are only in the targets: perhaps one is misspelt."""
     notes = []
     for own, others, what in (
-        (rated, wanted, "rated tracks have no targets and are left out"),
-        (wanted, rated, "targets have no rated track"),
+        (
+            rated,
+            wanted,
+            ("rated tracks has no targets and is left out", "rated tracks have no targets and are left out"),
+        ),
+        (wanted, rated, ("targets has no rated track", "targets have no rated track")),
     ):
         lone = [name for name in own if name not in others]
         if lone:
             named = ", ".join(lone[:3]) + (" ..." if len(lone) > 3 else "")
-            notes.append({"note": f"{len(lone)} of {len(own)} {what}: {named}"})
+            notes.append({"note": f"{len(lone)} of {len(own)} {what[len(lone) > 1]}: {named}"})
     return notes
 
 

@@ -252,9 +252,12 @@ def _declared(definition: dict[str, Any]) -> tuple[dict[str, str], tuple[float, 
         config = stored_config(definition)
     except ValidationError:
         return {}, (0.0, 10.0)
-    compared = config.task(PreferenceTask)
-    ends = (float(compared.low), float(compared.high)) if compared else (0.0, 10.0)
-    return {task.block: task.kind for task in config.sequence()}, ends
+    sliders = list(dict.fromkeys((t.low, t.high) for t in config.sequence() if isinstance(t, PreferenceTask)))
+    if len(sliders) > 1:
+        ends = " and ".join(f"{low} to {high}" for low, high in sliders)
+        raise AnalysisError(f"comparisons on different sliders ({ends}) can't be analysed together")
+    low, high = sliders[0] if sliders else (0, 10)
+    return {task.block: task.kind for task in config.sequence()}, (float(low), float(high))
 
 
 def digest_of(frames: Iterable[pd.DataFrame]) -> str:

@@ -61,6 +61,8 @@ def of_residual(y: np.ndarray, x: np.ndarray, factors: dict[str, np.ndarray], gr
     levels, confounded, merged = identified(x, factors)
     kept = [k for k in levels if k not in confounded + merged]
     blocks = [levels[k] for k in kept]
+    if any(_to_the_point(y, x, blocks, codes == g) for g in range(len(groups))):
+        return None
     start = np.array([max(sd, SINGULAR * one.residual_sd) for k, sd in zip(levels, one.sd, strict=True) if k in kept])
     ratios = (start / one.residual_sd) ** 2
 
@@ -76,7 +78,12 @@ def of_residual(y: np.ndarray, x: np.ndarray, factors: dict[str, np.ndarray], gr
         _, value, _ = follow(design, design.answers((y * w)[:, None]), ratios)
         return float(value + log_det)
 
-    found = minimize(criterion, np.zeros(len(groups) - 1), method="L-BFGS-B", options={"ftol": 1e-10, "maxiter": 60})
+    try:
+        found = minimize(
+            criterion, np.zeros(len(groups) - 1), method="L-BFGS-B", options={"ftol": 1e-10, "maxiter": 60}
+        )
+    except np.linalg.LinAlgError:  # it went after a variance that goes to nothing
+        return None
     relative, _ = scaled(found.x)
     w = (1 / relative)[codes]
     design = Design(x, blocks, w)
@@ -92,6 +99,30 @@ def of_residual(y: np.ndarray, x: np.ndarray, factors: dict[str, np.ndarray], gr
     return _tested(
         tuple(groups.tolist()), one.residual_sd, tuple((base * relative).tolist()), one.reml - float(found.fun)
     )
+
+
+def _to_the_point(y: np.ndarray, x: np.ndarray, blocks: list[np.ndarray], rows: np.ndarray) -> bool:
+    """Whether effects alone give a group's answers exactly, although these are more: its variance goes to zero without end.
+
+    So it is where all people agree about a taste, or each says one thing of all its clips.
+    """
+    from scipy import sparse
+    from scipy.sparse.linalg import lsqr
+
+    size = int(rows.sum())
+    columns = [sparse.csr_matrix(x[rows])]
+    for block in blocks:
+        own = block[rows]
+        columns.append(
+            sparse.csr_matrix(own)
+            if own.ndim == 2
+            else sparse.csr_matrix((np.ones(size), (np.arange(size), np.unique(own, return_inverse=True)[1])))
+        )
+    matrix = sparse.hstack(columns).tocsr()
+    if size <= len(np.unique(matrix.indices)):
+        return False  # with as many effects as answers the likelihood ends somewhere
+    solution = lsqr(matrix, y[rows], atol=1e-12, btol=1e-12, iter_lim=1000)[0]
+    return bool(np.linalg.norm(y[rows] - matrix @ solution) <= 1e-7 * np.linalg.norm(y))
 
 
 def _tested(groups: tuple[str, ...], common: float, each: tuple[float, ...], chi_squared: float) -> Spread:

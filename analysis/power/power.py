@@ -22,7 +22,7 @@ from analysis.preference.pairs import named_pair
 from experiment.bots.effects import Effects
 from experiment.config import ExperimentConfig
 from experiment.design import plan
-from experiment.tasks.preference import PreferenceTask
+from experiment.tasks.preference import PreferenceTask, compared
 from experiment.tasks.task import Clip
 from models.conditions import EARLIER, over_and_under
 from stimuli.names import places
@@ -71,17 +71,15 @@ def generate(
     AnalysisError
         If the study has no preference task.
     """
-    task = config.task(PreferenceTask)
-    if task is None:
-        raise AnalysisError(NO_TASK)
-    p, low, high = effects.preference, task.low, task.high
+    (low, high), pairs, blocks = _comparisons(config)
+    p, middle = effects.preference, (low + high) / 2
     order = places(list(dict.fromkeys(c.taste for c in clips)))
     names = tuple(sorted({c.taste for c in clips}, key=lambda taste: order[taste]))
     heard_by = sorted(clips, key=lambda c: order[c.taste])  # as sessions have them
     place, models = {c.id: k for k, c in enumerate(clips)}, {c.id: c.model for c in clips}
-    planned = [[t for t in plan(config, heard_by, row) if t.block == task.block and not t.repeated] for row in range(n)]
+    planned = [[t for t in plan(config, heard_by, row) if t.block in blocks and not t.repeated] for row in range(n)]
     tastes = np.array([[names.index(str(t.taste)) for t in trials] for trials in planned])
-    pairs, middle, points = task.pairs, task.middle, p.points(low, high)
+    points = p.points(low, high)
     sides = [[over_and_under(models[t.first or 0], models[t.second or 0], pairs) for t in trials] for trials in planned]
     second = np.array(
         [
@@ -119,9 +117,17 @@ def generate(
     careless = rng.random((studies, n, 1)) < p.careless
     answer = np.where(careless, rng.integers(low, high + 1, shape), answer)
     pairings = sorted({pair for own in sides for pair in own})
-    compared = np.array([[pairings.index(pair) for pair in own] for own in sides])
+    of_pair = np.array([[pairings.index(pair) for pair in own] for own in sides])
     scores = np.where(second, answer, low + high - answer)
-    return Answers(scores, tastes, names, heard, other, tuple(pairings), compared)
+    return Answers(scores, tastes, names, heard, other, tuple(pairings), of_pair)
+
+
+def _comparisons(config: ExperimentConfig) -> tuple[tuple[int, int], list[tuple[str, str]], set[str]]:
+    """Slider, pairs and blocks of a study's comparisons, of all its tasks that have any."""
+    tasks = [task for task in config.sequence() if isinstance(task, PreferenceTask)]
+    if not tasks:
+        raise AnalysisError(NO_TASK)
+    return (tasks[0].low, tasks[0].high), compared(tasks), {task.block for task in tasks}
 
 
 @dataclass(frozen=True)
@@ -147,8 +153,7 @@ def batches(simulation: Simulation, sizes: Sequence[int]) -> list[Batch]:
     AnalysisError
         If the study has no preference task.
     """
-    if simulation.experiment.task(PreferenceTask) is None:
-        raise AnalysisError(NO_TASK)
+    _comparisons(simulation.experiment)
     starts = range(0, simulation.studies, BATCH)
     return [
         Batch(n, clips, number, min(BATCH, simulation.studies - start))
@@ -160,15 +165,14 @@ def batches(simulation: Simulation, sizes: Sequence[int]) -> list[Batch]:
 
 def found_in(simulation: Simulation, drawn: Batch) -> Found:
     """How many studies of a batch find each test; the same whoever draws it, and whatever else is drawn."""
-    asked = simulation.experiment.task(PreferenceTask)
-    assert asked is not None
+    (low, high), pairs, _ = _comparisons(simulation.experiment)
     n, per_taste, batch = drawn.people, drawn.clips, drawn.number
-    heard = [name for pair in asked.pairs for name in reversed(pair)]
+    heard = [name for pair in pairs for name in reversed(pair)]
     heard += [name for task in simulation.experiment.sequence() for name in getattr(task, "conditions", ())]
     clips = clip_table(simulation.tastes, per_taste, tuple(dict.fromkeys(heard)))
     rng = np.random.default_rng([simulation.seed, n, per_taste, batch])
     answers = generate(simulation.experiment, simulation.effects, clips, n, drawn.studies, rng)
-    found = detected(answers, asked.middle, simulation.analysis, simulation.by)
+    found = detected(answers, (low + high) / 2, simulation.analysis, simulation.by)
     hits = [[one.taste, one.test, one.alternative, one.pair, int(one.hits.sum())] for one in found]
     return {"hits": hits, "none": found[0].none}
 
@@ -206,12 +210,11 @@ def _of_size(simulation: Simulation, size: tuple[int, int], parts: list[Found]) 
 
 def _declared(simulation: Simulation, taste: str, pair: str = "") -> float | None:
     """The mean score that the effects declare for a taste, on the study's slider; None where they say nothing of it."""
-    asked, p = simulation.experiment.task(PreferenceTask), simulation.effects.preference
-    assert asked is not None
-    over, under = next((own for own in asked.pairs if named_pair(*own) == pair), asked.pairs[0])
+    ((low, high), pairs, _), p = _comparisons(simulation.experiment), simulation.effects.preference
+    over, under = next((own for own in pairs if named_pair(*own) == pair), pairs[0])
     if not any(taste in p.mean.get(condition, {}) for condition in (over, under)):
         return None
-    return p.score(taste, over, under, asked.low, asked.high)
+    return p.score(taste, over, under, low, high)
 
 
 def power(

@@ -23,7 +23,7 @@ def feature_frame(rows: list[ClipRow]) -> pd.DataFrame:
 
     return pd.DataFrame(
         [
-            {"clip": r.clip, "taste": r.taste, "model": r.model, "number": r.number, **r.features}
+            {"clip": r.clip, "taste": r.prompt_of or r.taste, "model": r.model, "number": r.number, **r.features}
             for r in rows
             if r.features
         ]

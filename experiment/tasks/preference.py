@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -121,3 +121,15 @@ class PreferenceTask(Task, PreferenceConfig):
     def titles(self, reader: Reader) -> list[str]:
         """First piece, second piece."""
         return [reader.words["preference"]["listen_first"], reader.words["preference"]["listen_second"]]
+
+
+def compared(tasks: Iterable[Task]) -> list[tuple[str, str]]:
+    """The pairs of conditions of all comparisons, each once: that one first which a score over the middle speaks for.
+
+    Where two tasks have the same two in different orders, the first one's holds.
+    """
+    found: dict[frozenset[str], tuple[str, str]] = {}
+    for task in tasks:
+        for pair in task.pairs if isinstance(task, PreferenceTask) else ():
+            found.setdefault(frozenset(pair), pair)
+    return list(found.values())

@@ -354,6 +354,11 @@ def test_tracks_without_targets_and_targets_without_tracks_are_named() -> None:
         {"note": "2 of 8 rated tracks have no targets and are left out: t1, t7"},
         {"note": "2 of 8 targets have no rated track: t 01, other"},
     ]
+    one = analyse(answers(A), vectors(A).rename(index={"t7": "other"}), 99, 0)
+    assert [n["note"] for n in one["notes"]] == [
+        "1 of 8 rated tracks has no targets and is left out: t7",
+        "1 of 8 targets has no rated track: other",
+    ]
     many = analyse(answers(A), vectors(A).iloc[:4], 99, 0)
     assert many["notes"] == [{"note": "4 of 8 rated tracks have no targets and are left out: t4, t5, t6 ..."}]
 
@@ -369,3 +374,15 @@ def test_two_tracks_that_one_row_of_targets_would_be_for_are_refused(names: tupl
     )
     # What the targets do not name is no matter.
     assert analyse(said, vectors(A).iloc[2:], 99, 0)["tests"][0]["n"] == 6
+
+
+def test_what_is_left_out_moves_nothing() -> None:
+    """Answers to tracks without targets, far away from the others: the same tables as without these answers."""
+    wanted = vectors(A).drop(index=["t6", "t7"])
+    all_of = answers(A)
+    lone = all_of["clip"].isin(["t6", "t7"])
+    all_of.loc[lone, "value"] += 50
+    with_them, without = (analyse(rows, wanted, 99, 0) for rows in (all_of, all_of[~lone]))
+    assert with_them.pop("notes") == [{"note": "2 of 8 rated tracks have no targets and are left out: t6, t7"}]
+    assert without.pop("notes") == []
+    assert with_them == without

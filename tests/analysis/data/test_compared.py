@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 
 from analysis.data.compared import Conditions
+from analysis.data.frames import slider_ends
+from analysis.errors import AnalysisError
+from tastelab.study import load_study
+from tests.conftest import ROOT
 
 TWO = {"conditions": [{"name": "zor", "checkpoint": "a"}, {"name": "abe", "label": "old", "tracks": "here"}]}
 
@@ -31,6 +35,27 @@ def test_pairs_are_those_of_every_task_once() -> None:
     assert told.over_and_under("zor", "abe") == told.over_and_under("abe", "zor") == ("zor", "abe")
     assert told.over_and_under("new", "abe") == ("abe", "new")
     assert told.over_and_under("zor", "new") == told.over_and_under("new", "zor") == ("new", "zor")
+
+
+def test_two_conditions_are_one_pair_whatever_order_a_second_task_has_them_in() -> None:
+    """Else which of them a score over the middle speaks for would be that which was heard first."""
+    tasks = [
+        {"kind": "preference", "pairs": [["finetuned", "base"]]},
+        {"kind": "preference", "name": "again", "pairs": [["base", "finetuned"]]},
+    ]
+    told = Conditions.declared({"models": TWO, "experiment": {"tasks": tasks}})
+    assert told.pairs == (("finetuned", "base"),)
+    assert told.over_and_under("base", "finetuned") == told.over_and_under("finetuned", "base") == ("finetuned", "base")
+
+
+def test_comparisons_on_two_sliders_have_no_points_in_common() -> None:
+    said = load_study(ROOT / "studies" / "three-conditions.toml").experiment.model_dump(mode="json")
+    (compared,) = [task for task in said["tasks"] if task["kind"] == "preference"]
+    said["tasks"] = [compared | {"name": "models"}, compared | {"name": "again", "low": 1, "high": 7}]
+    with pytest.raises(AnalysisError, match="comparisons on different sliders \\(0 to 10 and 1 to 7\\)"):
+        slider_ends({"experiment": said})
+    said["tasks"][0] |= {"low": 1, "high": 7}
+    assert slider_ends({"experiment": said}) == (1.0, 7.0)
 
 
 def test_music_asked_for_other_tastes_belongs_to_the_same_model_asked_for_the_right_one() -> None:

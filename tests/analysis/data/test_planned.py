@@ -17,3 +17,15 @@ def test_what_it_does_not_say_is_not_known() -> None:
     for end in ({"low": 1}, {"high": 7}):
         assert planned({"experiment": {"ratings": {"clips": 3, **end}}}).scale is None
     assert planned({"experiment": {"preference": None, "ratings": {"clips": 3}}}) == Planned(None, 3, None)
+
+
+def test_several_tasks_of_a_kind_are_one_plan() -> None:
+    """Whoever made 8 of 16 choices has not made all."""
+    rated = {"kind": "ratings", "clips": 3, "adjectives": [{"name": "a"}, {"name": "b"}], "low": 1, "high": 5}
+    tasks = [
+        {"kind": "preference", "trials": 8}, {"kind": "preference", "name": "tracks", "trials": 8},
+        rated, rated | {"name": "more", "clips": 4, "adjectives": [{"name": "c"}]},
+    ]  # fmt: skip
+    assert planned({"experiment": {"tasks": tasks}}) == Planned(16, 7, 1, (1.0, 5.0))
+    del tasks[0]["trials"]
+    assert planned({"experiment": {"tasks": tasks}}).choices is None

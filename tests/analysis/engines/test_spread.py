@@ -64,6 +64,29 @@ def test_residuals_that_can_be_fitted_to_the_point_are_not_compared() -> None:
     assert all(np.isfinite([r["sd"], r["p"], r["chi_squared"]]).all() for r in found["variances"])
 
 
+SAID = {
+    "all agree about it": lambda person, track, of_person, of_track: np.full(len(person), 7),
+    "each says one thing of it": lambda person, track, of_person, of_track: of_person[person],
+    "each track is one thing to all": lambda person, track, of_person, of_track: of_track[track],
+    "sums of the two": lambda person, track, of_person, of_track: of_person[person] + of_track[track],
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+@pytest.mark.parametrize(("people", "tracks"), [(12, 3), (6, 2), (12, 6)])
+def test_answers_without_a_residual_are_not_compared(said: str, people: int, tracks: int) -> None:
+    """The likelihood of a taste's own variance has no end there: the search died of it, or stopped somewhere with p = 1e-245."""
+    for seed in range(5):
+        rng = np.random.default_rng([seed, people, tracks])
+        person, track = np.repeat(np.arange(people), tracks), np.tile(np.arange(tracks), people)
+        told = SAID[said](person, track, rng.integers(1, 8, people), rng.integers(0, 3, tracks))
+        y = np.concatenate([rng.integers(3, 8, len(told)), told]).astype(float)
+        taste = np.repeat(["bitter", "sweet"], len(told))
+        x = np.column_stack([taste == t for t in ("bitter", "sweet")]).astype(float)
+        factors = {"people": np.tile(person, 2), "pair": np.concatenate([track, track + tracks])}
+        assert of_residual(y, x, factors, taste) is None
+
+
 def test_clips_that_are_the_only_thing_that_varies_are_compared_too() -> None:
     """Nobody answers twice: m0 <- lmer(y ~ 0 + taste + (1 | first)), m1 with a variance a taste; as above."""
     found = of_factor(Y, X, {"pair": FACTORS["pair"]}, "pair", TASTE)

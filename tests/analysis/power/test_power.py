@@ -283,6 +283,27 @@ def test_rows_of_several_pairs_name_them(tmp_path: Path) -> None:
     plot(rows, 0.05, tmp_path / "power.svg")
 
 
+def test_comparisons_of_two_tasks_are_simulated_both() -> None:
+    """Both pairs are tested when data are there: power of one of them, corrected for half of the tests, is of another plan."""
+    from experiment.tasks.preference import PreferenceTask
+
+    study = load_study(ROOT / "studies" / "fit-and-name.toml")
+    one = next(t for t in study.experiment.sequence() if isinstance(t, PreferenceTask))
+    tasks = [
+        one.model_copy(update={"name": name, "pairs": [pair], "trials": 8})
+        for name, pair in (("models", ("finetuned", "base")), ("prompts", ("finetuned", "wrong")))
+    ]
+    config = study.experiment.model_copy(update={"tasks": tasks})
+    answers = generate(
+        config, load_effects(), clip_table(TASTES, 8, ("base", "finetuned", "wrong")), 5, 2, np.random.default_rng(0)
+    )
+    assert answers.compared is not None
+    assert answers.pairs == (("finetuned", "base"), ("finetuned", "wrong"))
+    assert [np.bincount(row).tolist() for row in answers.compared] == [[8, 8]] * 5
+    rows = power(Simulation(config, load_effects(), tuple(TASTES), (8,), study.analysis, 20, 0), [4])
+    assert {r["pair"] for r in rows} == {"finetuned - base", "finetuned - wrong", ""}
+
+
 def test_a_wider_slider_is_as_powerful() -> None:
     """Points of the effects are of 0 to 10: on a slider to 100 they are ten times as many, and so is all that varies."""
     task = STUDY.experiment.preference.model_copy(update={"high": 100})

@@ -28,6 +28,21 @@ def test_one_row_a_clip_with_what_was_measured() -> None:
     ]
 
 
+def test_music_of_a_wrong_prompt_is_of_that_prompts_taste() -> None:
+    """Clips that stand for sweet and were asked for as bitter, low as bitter is: sweet is the higher one, as published."""
+    pitch = {"sweet": 60.0, "bitter": 40.0}
+    other = {"sweet": "bitter", "bitter": "sweet"}
+    rows = [
+        clip(taste, "wrong", k, prompt_of=other[taste], features={"pitch_height": pitch[other[taste]] + k})
+        for taste in pitch
+        for k in range(5)
+    ]
+    (row,) = feature_tests(feature_frame(rows), ["pitch_height"])
+    assert (row["taste1"], row["mean1"], row["taste2"], row["mean2"]) == ("bitter", 42.0, "sweet", 62.0)
+    declared = [r for r in correspondences(feature_frame(rows)) if r["feature"] == "pitch_height"]
+    assert [(r["higher"], r["lower"], r["difference"]) for r in declared] == [("sweet", "bitter", 20.0)]
+
+
 def test_two_tastes_by_rs_rank_test() -> None:
     (row,) = feature_tests(frame(sweet=SWEET, bitter=BITTER), ["pitch_height"])
     assert (row["taste1"], row["taste2"], row["n1"], row["n2"]) == ("bitter", "sweet", 3, 4)
