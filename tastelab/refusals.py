@@ -31,10 +31,12 @@ def refusal(error: OSError) -> str | None:
     what = f"{option} {path}" if option else f"{path}"
     if error.errno == errno.ENAMETOOLONG:  # whatever asks the disk for it gets the same error
         return f"{what}: {os.strerror(error.errno).lower()}"
-    file = next((x for x in (path, *path.parents) if x.exists() and not x.is_dir()), None)
-    if path.is_dir() and error.errno not in (errno.EEXIST, errno.EROFS):
+    # Whatever stands in a folder that may not be entered can't be looked at: os.path takes it for nothing, where Path raises.
+    file = next((x for x in (path, *path.parents) if os.path.exists(x) and not os.path.isdir(x)), None)
+    shut = error.errno in (errno.EACCES, errno.EPERM) and not os.access(path, os.R_OK | os.W_OK | os.X_OK)
+    if os.path.isdir(path) and error.errno not in (errno.EEXIST, errno.EROFS) and not shut:
         return f"{what} is a folder, where a file is wanted"
-    if path.is_symlink() and not path.exists():
+    if os.path.islink(path) and not os.path.exists(path) and not shut:
         return f"{what} is a link to nothing"
     if error.errno in (errno.ENOTDIR, errno.EEXIST) and file is not None:
         return f"{f'{option} ' if option else ''}{file} is a file, where a folder is wanted"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tastelab.refusals import refusal
 from tests.tastelab.conftest import Lived, call
 
 OUTPUTS = [
@@ -118,3 +123,51 @@ def test_what_is_no_mistake_of_a_user_s_stays_a_traceback(lived: Lived, monkeypa
     monkeypatch.setattr(write, "export", lost)
     with pytest.raises(FileNotFoundError):
         call("experiment", "export", *lived.where)
+
+
+@pytest.fixture
+def shut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that may be neither entered nor listed: by root either, whom no folder stops."""
+    folder = tmp_path / "shut"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def closed(of: Callable[..., Any]) -> Callable[..., Any]:
+        listed = of in (os.scandir, os.listdir)
+
+        def called(path: Any = ".", *rest: Any, **more: Any) -> Any:
+            if isinstance(path, (str, Path)) and folder in ((Path(path) / "x") if listed else Path(path)).parents:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return of(path, *rest, **more)
+
+        return called
+
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda p, *a, **k: Path(p) != folder and access(p, *a, **k))
+    for name in ("stat", "lstat", "scandir", "listdir"):
+        monkeypatch.setattr(os, name, closed(getattr(os, name)))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("study", "check"), ("experiment", "restore", "new.db"), ("init", "new", "--kind", "import", "--from"),
+        ("experiment", "status", "--study"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_file_in_a_folder_that_may_not_be_entered(words: tuple[str, ...], shut: Path) -> None:
+    """The sentence about it asked for the file again, and ended in a traceback."""
+    there = str(shut / "there")
+    given = (*words[:2], there, *words[2:]) if words[1] == "restore" else (*words, there)
+    said = call(*given)
+    assert (said.status, len(said.err.splitlines())) == (2, 1), said.err
+    assert f"{there}: permission denied" in said.err
+
+
+def test_a_folder_that_may_not_be_listed_is_told_as_that(shut: Path) -> None:
+    """It was called a folder where a file is wanted."""
+    with pytest.raises(PermissionError) as refused:
+        list(os.scandir(shut))
+    assert refusal(refused.value) == f"{shut}: permission denied"
