@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,20 @@ def problem(row: dict[str, Any], now: datetime) -> str:
     last = row["last_answer"] or row["started_at"]
     silent = (now - datetime.strptime(last, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)).total_seconds()
     return f"no answer for {silent / 60:.0f} min" if silent > SILENT else ""
+
+
+def so_far_there(db: str, study: str) -> list[dict[str, Any]]:
+    """The sessions of a study; none where there is no database yet, and none is made."""
+    from experiment.data.queries import status_rows
+    from experiment.data.store import Store as Opened
+    from experiment.errors import NoDatabaseError
+
+    try:
+        store = Opened(db, new=False)
+    except NoDatabaseError:
+        return []
+    with closing(store):
+        return status_rows(store, study)
 
 
 def none_of(store: Store, study: str) -> str:

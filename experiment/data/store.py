@@ -43,7 +43,7 @@ from experiment.data.tables import (
 from experiment.data.temporary import swept, temporary
 from experiment.data.tombstones import find
 from experiment.data.whose import find_person
-from experiment.errors import ExperimentError
+from experiment.errors import ExperimentError, NoDatabaseError
 from experiment.tasks.task import PlannedTrial
 
 PATIENCE = 90.0  # s that a booth waits for a server that restarts, or for a lock, before it gives up
@@ -130,7 +130,9 @@ class Store:
         if path is None:
             return url
         if look(path) == "nothing":
-            raise ExperimentError(
+            if not path.absolute().parent.is_dir():
+                return url  # whoever opens it says that the folder is missing
+            raise NoDatabaseError(
                 f"--db {shown(url)}: there is no such database; is its name right? The first session, or an import, makes it"
             )
         if os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK):
@@ -146,7 +148,7 @@ class Store:
     def _known(self) -> None:
         """Refuse a server's database that is none of ours, before anything is written."""
         if not set(inspect(self.engine).get_table_names()) >= OURS:
-            raise ExperimentError(f"--db {shown(self.url)}: there are no tables of tastelab; is its name right?")
+            raise NoDatabaseError(f"--db {shown(self.url)}: there are no tables of tastelab; is its name right?")
 
     def _writable(self) -> None:
         """Fail now, not after the first answer, where the database can only be read."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 from experiment.data.store import Store
 from experiment.data.tables import Calibration, utc_now
 from experiment.errors import ExperimentError
-from experiment.lab.hardware import output_device
+from experiment.lab.hardware import Device, output_device
 from experiment.lab.playback import open_sound, play_through, release
 from experiment.stations import LevelConfig
 from experiment.tones import reference_noise
@@ -50,6 +50,22 @@ def play_reference(gain_db: float = 0.0) -> None:
     release(player)
 
 
+def measurable(level: LevelConfig) -> tuple[float, Device]:
+    """The level that a study wants, in dB(A), and the sound card that is to give it.
+
+    Raises
+    ------
+    ExperimentError
+        If the study has no target level, or there is no sound card.
+    """
+    if level.dba is None:
+        raise ExperimentError("this study declares no level; add [experiment.level] by = 'station', dba = 65")
+    device = output_device()
+    if device is None:
+        raise ExperimentError("no audio device; plug in headphones and run 'tastelab doctor'")
+    return level.dba, device
+
+
 def calibrate(
     store: Store, station: str, level: LevelConfig, read: Callable[[str], float], play: Callable[[float], None]
 ) -> Calibration:
@@ -67,19 +83,15 @@ def calibrate(
     ExperimentError
         If the study has no target level, there is no sound card, or the check reading is off.
     """
-    if level.dba is None:
-        raise ExperimentError("this study declares no level; add [experiment.level] by = 'station', dba = 65")
-    device = output_device()
-    if device is None:
-        raise ExperimentError("no audio device; plug in headphones and run 'tastelab doctor'")
+    wanted, device = measurable(level)
     play(0.0)
     reading = read("Level meter, dB(A)")
-    gain = gain_for(reading, level.dba)
+    gain = gain_for(reading, wanted)
     play(gain)
-    check = read(f"Again, now at {gain:+.1f} dB; it should be {level.dba:.1f}")
-    if not abs(check - level.dba) <= TOLERANCE:  # a reading that is no number is off, too
+    check = read(f"Again, now at {gain:+.1f} dB; it should be {wanted:.1f}")
+    if not abs(check - wanted) <= TOLERANCE:  # a reading that is no number is off, too
         raise ExperimentError(
-            f"the check reading is {check:.1f} dB(A), {check - level.dba:+.1f} dB off; keep the microphone still and "
+            f"the check reading is {check:.1f} dB(A), {check - wanted:+.1f} dB off; keep the microphone still and "
             "calibrate again"
         )
     now = utc_now()

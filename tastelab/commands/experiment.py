@@ -167,14 +167,13 @@ def _sit(
 def launch(booth: Booth, place: Place) -> None:
     """Ask for code, language and station in a dialog, then run the session."""
     from experiment.data.codes import check_code, same
-    from experiment.data.queries import status_rows
     from experiment.lab.dialog import Launch, ask
     from experiment.lab.hardware import displays, sounds
     from experiment.launch import GOES_ON, OPEN
+    from tastelab.watch import so_far_there
 
     loaded = read_study(place.study)
-    with open_store(place.db) as store:
-        rows = status_rows(store, loaded.name)
+    rows = so_far_there(place.db, loaded.name)  # a dialog that is cancelled makes no database
     mine = GOES_ON["pilot" if booth.pilot else "person"]
     open_ones = [str(r["participant"]) for r in rows if r["status"] in OPEN and r["kind"] in mine]
     taken = {same(str(r["participant"])): str(r["participant"]) for r in rows}
@@ -209,11 +208,13 @@ def calibrate(
 ) -> None:
     """Set this station's level with a level meter; it is locked until it expires."""
     from experiment.lab.calibrate import calibrate as run_calibrate
-    from experiment.lab.calibrate import play_reference
+    from experiment.lab.calibrate import measurable, play_reference
     from experiment.lab.hardware import choose_for
 
     loaded = read_study(study)
     choose_for(loaded.experiment, station, sound=sound)
+
+    measurable(loaded.experiment.level)  # before a database is made
 
     def read(words: str) -> float:
         return float(typer.prompt(words, type=float))

@@ -344,3 +344,21 @@ def test_whoever_sits_at_the_booth_is_told_what_was_stored_and_how_to_go_on(
     said = call("experiment", "run", "--resume", "P1", *where)
     assert said.out.startswith("session complete: 36 of 36 answers stored; backup ")
     assert said.out.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", ["launch", "calibrate"])
+def test_what_comes_to_nothing_leaves_no_database(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dialog that was cancelled had made one, and so had a level that the study does not ask for."""
+    monkeypatch.setattr("experiment.lab.dialog.ask", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    study = tmp_path / "study.toml"
+    study.write_text((Path(__file__).parents[2] / "study.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    said = call("experiment", words, "--study", study)
+    if words == "launch":
+        assert (said.status, said.out) == (0, "cancelled; nothing was started\n")
+    else:
+        assert (said.status, "this study declares no level" in said.err) == (2, True)
+    assert [p.name for p in tmp_path.iterdir()] == ["study.toml"]
+    said = call("experiment", words, "--study", study, "--db", f"sqlite:///{tmp_path / 'none' / 'p.db'}")
+    assert words == "calibrate" or "directory" in said.err
+    assert [p.name for p in tmp_path.iterdir()] == ["study.toml"]
