@@ -124,10 +124,18 @@ def _said(did: Message, what: str) -> bool:
     return bool(did[what])
 
 
+def _number(did: Message, what: str) -> Any:
+    """A number, or nothing: ``true``, which Python counts as 1, is none."""
+    found = did.get(what)
+    if found is not None and (isinstance(found, bool) or not isinstance(found, int | float)):
+        raise TypeError(f"{what} is no number")
+    return found
+
+
 def _answer(did: Message) -> Answer:
-    took = did.get("response_time")
+    took = _number(did, "response_time")
     return Answer(
-        did.get("value"),
+        _number(did, "value"),
         did.get("choice"),
         None if took is None else float(took),
         did.get("interaction"),
@@ -149,7 +157,7 @@ class Engine:
         try:
             step, stored = self._next(message)
             return {**told(step), "gain_db": stored.gain_db}
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             return {"error": f"message not understood ({type(error).__name__}: {error})"}
         except ExperimentError as error:
             return {"error": str(error)}
@@ -207,11 +215,15 @@ def serve(store: Store, lines: Iterable[str], out: TextIO) -> None:
     for line in lines:
         try:
             message = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # Python reads no number of thousands of digits, nor lists in lists without end
             answer: Message = {"error": f"no JSON: {error}"}
         else:
             answer = engine.answer(message) if isinstance(message, dict) else {"error": "a message is a JSON object"}
-        out.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        # Half a character, which a message may hold as \ud800, is written as it came: no encoding has it.
+        out.write(json.dumps(answer, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n")
         out.flush()
 
 

@@ -107,15 +107,20 @@ def test_a_sitting_belongs_to_its_token(tmp_path: Path, short: ExperimentConfig)
         ('{"open": 77, "token": "t"}', "there is no session 77"),
         ('{"open": "x", "token": "t"}', "not understood (ValueError"),
         ('{"open": 1, "token": NaN}', "not understood (ValueError: token = nan is no finite number)"),
+        ('{"open": 1' + "0" * 5000 + ', "token": "t"}', "no JSON"),
+        ("[" * 100_000, "no JSON"),
+        ('{"open": 1' + "0" * 30 + ', "token": "t"}', "not understood (OverflowError"),
+        ('{"open": 1, "\\ud800": NaN}', "not understood (ValueError"),
     ],
 )
 def test_what_is_no_message_is_told_and_the_next_one_is_answered(
     tmp_path: Path, short: ExperimentConfig, line: str, why: str
 ) -> None:
-    prepared, out = entered(tmp_path, short), io.StringIO()
+    prepared, out = entered(tmp_path, short), io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     good = json.dumps({"open": begun(prepared), "token": "t"})
     serve(prepared.store, [line, good], out)
-    first, second = (json.loads(x) for x in out.getvalue().splitlines())
+    out.seek(0)
+    first, second = (json.loads(x) for x in out.read().splitlines())
     assert why in first["error"]
     assert second["kind"] == "consent"
 
@@ -163,6 +168,10 @@ def agreed_with(tmp_path: Path, short: ExperimentConfig) -> tuple[Store, int]:
         '"at": 2, "did": {"choice": "female", "response_time": "quick"}',
         '"at": 2, "did": {"choice": "female", "interaction": {"moves": -Infinity}}',
         '"at": 2, "did": {"choice": "female", "interaction": [1]}',
+        '"at": 1' + "0" * 400 + ', "did": {"stopped": true}',
+        '"at": 2, "did": {"choice": "female", "response_time": 1' + "0" * 400 + "}",
+        '"at": 2, "did": {"choice": "female", "response_time": true}',
+        '"at": 2, "did": {"value": true, "choice": "female"}',
         '"at": 2, "did": []',
         '"at": 2, "did": null',
     ],
