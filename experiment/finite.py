@@ -13,5 +13,5 @@ def endless(value: Any, where: str = "") -> tuple[str, float] | None:
     """
     if isinstance(value, float) and not math.isfinite(value):
         return where, value
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
     return next((x for key, part in inner if (x := endless(part, f"{where}.{key}" if where else str(key)))), None)

@@ -83,6 +83,9 @@ def load_study(path: Path) -> Study:
         study = Study.model_validate(raw)
     except ValidationError as error:
         raise UserError(f"{path}: {_first_problem(error)}") from None
+    strange = endless(study.model_dump())  # in words, such as "inf", they are read as numbers, too
+    if strange is not None:
+        raise UserError(f"{path}: {strange[0]} = {strange[1]} is no finite number")
     return _resolve(study, path)
 
 

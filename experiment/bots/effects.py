@@ -237,10 +237,11 @@ def load_effects(path: Path | None = None) -> Effects:
     path = path or DEFAULT
     try:
         raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        strange = endless(raw)
+        # Words such as "inf" are read as numbers, too.
+        strange = endless(raw) or endless((found := Effects.model_validate(raw)).model_dump())
         if strange is not None:
             raise ExperimentError(f"effects file {path}: {strange[0]} = {strange[1]} is no finite number")
-        return Effects.model_validate(raw).model_copy(update={"file": path.name})
+        return found.model_copy(update={"file": path.name})
     except FileNotFoundError:
         raise ExperimentError(f"effects file {path} does not exist") from None
     except UnicodeDecodeError as error:

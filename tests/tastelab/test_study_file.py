@@ -65,6 +65,7 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
         ('title = "Music', f'title = "{"Music" * 40}', "at most 200 characters"),
         ('name = "sour"\npitch', f'name = "{"sour" * 11}"\npitch', "at most 40 characters"),
         ("[experiment]\n", "[experiment]\ndisk_gb = inf\n", "experiment.disk_gb = inf is no finite number"),
+        ("[experiment]\n", '[experiment]\ndisk_gb = "inf"\n', "experiment.disk_gb = inf is no finite number"),
         ("guidance = 5.0", "guidance = inf", "models.guidance = inf is no finite number"),
         (
             "[analysis]\n",

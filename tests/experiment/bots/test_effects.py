@@ -129,6 +129,7 @@ def test_conditions_of_which_nothing_is_said_are_neutral_in_the_tasks_that_they_
         ('name = "mine"', "name = "),
         ('name = "mine"', ""),
         ("residual_sd = 1", "residual_sd = inf"),
+        ("residual_sd = 1", 'residual_sd = "inf"'),
         ("sweet = 6", "sweet = nan"),
     ],
 )
