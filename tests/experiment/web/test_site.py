@@ -222,11 +222,11 @@ def test_a_second_window_is_told_and_takes_over_when_asked(home: Callable[..., P
         assert first.did(first.screens[-1], answer={"chosen": [0]})["kind"] == "taken"
         assert rows_of(prepared.store) == []
         assert second.did(there, answer={"chosen": [0]})["question"]["kind"] == "number"
-        # A window that was closed is not waited for: after a while nobody is asked.
-        with prepared.store.transaction() as s:
-            row = s.scalars(select(SessionRow)).one()
-            row.alive_at = utc_now() - timedelta(seconds=AWAY + 1)
-        assert Visitor(client, prepared).open()["kind"] == "ask"
+        # A window that was closed is not waited for: after a while nobody is asked, nor where a clock was set back by days since.
+        for ago in (timedelta(seconds=AWAY + 1), -timedelta(days=3)):
+            with prepared.store.transaction() as s:
+                s.scalars(select(SessionRow)).one().alive_at = utc_now() - ago
+            assert Visitor(client, prepared).open()["kind"] == "ask"
 
 
 def test_signs_of_life_keep_a_session_in_its_window(home: Callable[..., Prepared]) -> None:
