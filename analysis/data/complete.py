@@ -79,8 +79,9 @@ class PaperRows:
     choices : DataFrame
         Rows of `StudyData.preference`.
     rated, described, modelled : DataFrame
-        Rows of `StudyData.ratings`: of complete ratings; of those by people with demographics; of the men and women among
-        these, without a level of eating experience that one person stands for. The last two have the demographics beside them.
+        Rows of `StudyData.ratings`: of complete ratings; of those by people with demographics, without music of wrong prompts; of the
+        men and women among these, without a level of eating experience that one person stands for. The last two have the
+        demographics beside them.
     flow : list of dict
         One row an analysis: people and rows (choices or clips) that it is made on, how many people are lost, and why.
     """
@@ -100,7 +101,9 @@ def paper_rows(data: StudyData) -> PaperRows:
         return frame[frame["participant"].isin(who) & frame[column].notna()].reset_index(drop=True)
 
     choices, rated = of(data.preference, "score", chose & known), of(data.ratings, "value", rated_all)
-    described = describe(rated, data.people)
+    # What wrong prompts stand for is not what they ask for: in comparisons of prompts their music would count as another's.
+    compared = data.conditions.own(rated)
+    described = describe(compared, data.people)
     modelled, dropped = men_and_women(described)
     flow: list[dict[str, Any]] = []
 
@@ -119,6 +122,8 @@ def paper_rows(data: StudyData) -> PaperRows:
         lost = [("without all ratings", len(who - rated_all))]
         step("correlations and factors", rated, who, lost)
         lost.append(("without demographics", len(rated_all - known)))
+        alone = known & (set(rated["participant"]) - set(compared["participant"]))
+        lost.append(("with music of wrong prompts alone", len(alone)))
         step("Tukey", described, who, lost)
         step("ANOVA", modelled, who, lost + dropped)
     return PaperRows(choices, rated, described, modelled, flow)

@@ -122,7 +122,7 @@ def biplots(tables: dict[str, list[dict[str, Any]]], n: int, folder: Path, label
 
     rows = tables["loadings"]
     names = [k for k in rows[0] if k.startswith("F")]
-    if len(names) < 2:
+    if len(names) < 2 or not tables["scores"]:
         return None
     pairs = [(0, 1)] if len(names) < 4 else [(0, 1), (2, 3)]
     prompts = sorted({r["prompt"] for r in tables["scores"]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ def prepare(ratings: pd.DataFrame, ordinal: bool = False) -> Rated:
 
 
 def analyse(
-    ratings: pd.DataFrame, n_factors: int | str, seed: int, ordinal: bool = False
+    ratings: pd.DataFrame, n_factors: int | str, seed: int, ordinal: bool = False, wrong: Collection[str] = ()
 ) -> dict[str, list[dict[str, Any]]]:
     """Run the factor analysis of all completely rated clips.
 
@@ -78,12 +79,14 @@ def analyse(
         How many factors; ``"parallel"`` takes what parallel analysis keeps (at least one).
     ordinal : bool
         Take the answers as ordered categories: polychoric correlations, and parallel analysis on them.
+    wrong : collection of str
+        Conditions whose music was asked for other tastes than it stands for: tables by prompt leave it out.
 
     Returns
     -------
     dict
         Tables ``retention``, ``eigenvalues``, ``adequacy``, ``loadings``, ``phi``, ``variance``, ``scores_by_prompt``,
-        ``scores`` (one row a rated clip), ``notes`` (what to distrust: Heywood cases).
+        ``scores`` (one row a rated clip; neither has `wrong`), ``notes`` (what to distrust: Heywood cases).
 
     Raises
     ------
@@ -92,10 +95,13 @@ def analyse(
         than the items carry.
     """
     with one_thread():
-        return _analyse(prepare(ratings, ordinal), n_factors, seed, ordinal)
+        other = set(ratings.loc[ratings["model"].isin(list(wrong)), "clip"]) if wrong else set()
+        return _analyse(prepare(ratings, ordinal), n_factors, seed, ordinal, other)
 
 
-def _analyse(rated: Rated, n_factors: int | str, seed: int, ordinal: bool) -> dict[str, list[dict[str, Any]]]:
+def _analyse(
+    rated: Rated, n_factors: int | str, seed: int, ordinal: bool, other: Collection[str]
+) -> dict[str, list[dict[str, Any]]]:
     wide, items, r, n = rated.wide, rated.items, rated.r, len(rated.wide)
     carried = factors_carried(len(items))
     if n_factors != "parallel" and int(n_factors) > carried:
@@ -112,8 +118,9 @@ def _analyse(rated: Rated, n_factors: int | str, seed: int, ordinal: bool) -> di
     weighted = np.diag(solution.phi @ solution.loadings.T @ solution.loadings)
     values = rated.answers
     z = (values - values.mean(axis=0)) / values.std(axis=0, ddof=1)
-    scores = solution.scores(z)
-    prompts = wide.index.get_level_values("prompt").to_numpy()
+    asked = ~wide.index.get_level_values("clip").isin(list(other))  # for the taste that they stand for
+    scores = solution.scores(z)[asked]
+    prompts = wide.index.get_level_values("prompt").to_numpy()[asked]
     return {
         "retention": [
             {"method": "parallel", "n_factors": kept},

@@ -32,7 +32,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         return None
     out = Section("factors", "Factor analysis", how="tastelab analysis factors --plan paper | robust")
     try:
-        tables = paper.analyse(data.ratings, config.factors, config.seed)
+        tables = paper.analyse(data.ratings, config.factors, config.seed, wrong=data.conditions.wrong)
     except AnalysisError as error:
         out.text.append(f"Not run: {error}.")
         return out
@@ -44,7 +44,12 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     out.text += [f"{row['note']}." for row in tables["notes"]]
     structure = trust.analyse(data, used, config.groups, config.seed)
     out.text += [f"{row['note']}." for row in structure["notes"]]
-    two = figures.biplots(tables, n, drawn, data.label)
+    if len(data.conditions.own(data.ratings)) < len(data.ratings):
+        out.text.append(
+            "Factors are of all that was rated; scores by prompt leave out music of wrong prompts, for it was asked for other tastes than "
+            "those that it stands for."
+        )
+    two = figures.biplots(tables, len(tables["scores"]), drawn, data.label)
     out.figures = [
         figures.scree(tables, n, drawn, data.label),
         figures.loadings(tables, n, drawn, data.label),

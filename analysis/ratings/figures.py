@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.data.frames import StudyData, rated_clips
 from analysis.page.style import BLUE, ORANGE, Drawn, save, signed_map
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def rated_conditions(data: StudyData) -> list[str]:
-    """Whose music was rated, as conditions are called, in the study's order."""
-    return [data.conditions.label(name) for name in data.conditions.order(data.ratings["model"])]
+
+def rated_conditions(data: StudyData, ratings: pd.DataFrame) -> list[str]:
+    """Whose music is in these ratings, as conditions are called, in the study's order."""
+    return [data.conditions.label(name) for name in data.conditions.order(ratings["model"])]
 
 
 def heat_map(data: StudyData, folder: Path) -> Drawn:
@@ -38,7 +41,7 @@ def heat_map(data: StudyData, folder: Path) -> Drawn:
     axis.set(xlabel="Adjective", ylabel="Track" if wide else "Taste of the prompt")
     axis.tick_params(axis="y", rotation=0)
     axis.tick_params(axis="x", rotation=45)
-    heard = rated_conditions(data)
+    heard = rated_conditions(data, frame)
     together = f", {' and '.join(heard)} taken together" if len(heard) > 1 else ""
     caption = (
         f"Mean ratings; {frame.groupby(['participant', 'trial']).ngroups} rated clips of "

@@ -21,6 +21,11 @@ from analysis.errors import AnalysisError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.config import AnalysisConfig
+    from analysis.data.frames import StudyData
+
+MOST = 1000  # resamples: slopes need no more, and each taste and feature takes them anew
+
 # What stands for the three dimensions where they were not asked: places of the words on the circumplex (Russell 1980).
 PROXIES: dict[str, dict[str, float]] = {
     "valence": {"happy": 1, "sad": -0.25, "anger": -0.25, "disgust": -0.25, "fear": -0.25},
@@ -112,6 +117,15 @@ def _paths(moments: np.ndarray) -> np.ndarray:
         solved[good] = np.linalg.solve(left[good], right[good][..., None])[..., 0]
     direct, b = solved[:, 0], solved[:, 1:]
     return np.column_stack([total, direct, a, b, a * b])
+
+
+def of_study(data: StudyData, features: pd.DataFrame | None, config: AnalysisConfig) -> list[dict[str, Any]]:
+    """Mediation of a study, as the report and the command have it: `analyse` of all music but that of wrong prompts.
+
+    That was asked for other tastes than the one that it stands for, so that it is no music prompted with that taste.
+    """
+    own = data.conditions.own(data.ratings)
+    return analyse(own, data.affect, features, min(config.resamples, MOST), config.seed)
 
 
 def analyse(

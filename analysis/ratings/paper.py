@@ -7,6 +7,7 @@ later factors of an unbalanced design the differences are of sequentially adjust
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +173,9 @@ def described(ratings: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     return {"means": means(ratings), "icc": agreement(ratings)}
 
 
-def analyse(ratings: pd.DataFrame, people: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+def analyse(
+    ratings: pd.DataFrame, people: pd.DataFrame, wrong: Collection[str] = ()
+) -> dict[str, list[dict[str, Any]]]:
     """Run everything of task 2: tables ``anova``, ``tukey``, ``means``, ``correlations``, ``icc``, ``notes``.
 
     Parameters
@@ -180,6 +183,8 @@ def analyse(ratings: pd.DataFrame, people: pd.DataFrame) -> dict[str, list[dict[
     ratings : DataFrame
         `analysis.data.complete.PaperRows.rated`: Tukey's comparisons are made on those of people with demographics, the
         analysis of variance on the men and women among them. Where nobody is left, on all of them.
+    wrong : collection of str
+        Conditions whose music was asked for other tastes than it stands for: these two, which compare prompts, leave it out.
 
     Raises
     ------
@@ -189,15 +194,18 @@ def analyse(ratings: pd.DataFrame, people: pd.DataFrame) -> dict[str, list[dict[
     ratings = settled(ratings.dropna(subset=["value"]))
     if ratings.empty:
         raise AnalysisError("there are no ratings in this study; task 2 was not run")
-    modelled, known = model_frame(ratings, people), describe(ratings, people)
+    own = ratings[~ratings["model"].isin(list(wrong))] if wrong else ratings
+    modelled, known = model_frame(own, people), describe(own, people)
     rows, notes = [], []
     try:
-        rows = anova(ratings if modelled.empty else modelled)
+        if own.empty:
+            raise AnalysisError("all rated music is of wrong prompts")
+        rows = anova(own if modelled.empty else modelled)
     except AnalysisError as error:
         notes.append({"note": f"analysis of variance: not computed, {error}"})
     return {
         "anova": rows,
-        "tukey": tukey(ratings if known.empty else known),
+        "tukey": [] if own.empty else tukey(own if known.empty else known),
         "means": means(ratings),
         "correlations": correlations(ratings),
         "icc": agreement(ratings),

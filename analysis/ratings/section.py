@@ -42,7 +42,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             "Music of wrong prompts is left out of these tests, for it was asked for other tastes than those that it stands for; means, "
             "figures and agreement are of all that was rated."
         )
-    if len(heard := figures.rated_conditions(data)) > 1:
+    if len(heard := figures.rated_conditions(data, own)) > 1:
         out.text.append(f"Conditions are not told apart here: ratings of {' and '.join(heard)} are taken together.")
     out.figures = [figures.heat_map(data, drawn), figures.correlation(data, drawn)]
     out.tables = [
@@ -86,7 +86,7 @@ def mediation_section(inputs: Inputs, summary: list[str]) -> Section | None:
     if data.ratings.empty:
         return None
     try:
-        rows = mediation.analyse(data.ratings, data.affect, by_clip, min(config.resamples, 1000), config.seed)
+        rows = mediation.of_study(data, by_clip, config)
     except AnalysisError as error:
         return Section("mediation", "From music to taste by way of feeling", [f"Not run: {error}."])
     if not rows:
@@ -99,13 +99,18 @@ def mediation_section(inputs: Inputs, summary: list[str]) -> Section | None:
         for names, as_told in ((asked, " as people answered"), (words, " by the words that stand for it"))
         if names
     )
+    left_out = (
+        " Music of wrong prompts is left out: it was asked for other tastes than those that it stands for."
+        if len(data.conditions.own(data.ratings)) < len(data.ratings)
+        else ""
+    )
     out = Section(
         "mediation",
         "From music to taste by way of feeling",
         [
             f"Exploratory. Between the music and the taste word {'stands' if len(between) == 1 else 'stand'} {how}; slopes are within "
             "people, intervals over people. The clips are taken as they are: this is about these clips, and a pattern of "
-            "covariance is no proof of cause."
+            f"covariance is no proof of cause.{left_out}"
         ],
         how="tastelab analysis mediation",
     )

@@ -67,6 +67,7 @@ WHOLE = "clips that were rated on every adjective"
 PEOPLE = ("people",)
 COMPARED, RATED, COMPLETE, NAMED = ("preference",), ("ratings",), ("complete",), ("identification",)
 EVERY = COMPARED + RATED + NAMED
+OWN = ("ratings_own",)  # without music of wrong prompts
 TARGETS = "mean ratings of the tracks that have a target; single answers give the spread"
 CHOICES = "answers that name none of the tastes are passed over"
 BOTH = ("condition", "taste")
@@ -98,14 +99,14 @@ SOURCES: dict[str, Source] = {
         "analysis.preference.moderators:moderators", COMPARED, ("pair",), family=("pair",), note=UNSAID,
     ),
     "preference_bias": Source("analysis.preference.sensitivity:order_and_side", COMPARED, ("pair",), family=("pair",)),
-    "own_word": Source("analysis.preference.robust:ratings", RATED, ("adjective",)),
-    "own_word_ordinal": Source("analysis.preference.robust:ratings", RATED, ("adjective",)),
-    "prompts_mixed": Source("analysis.preference.robust:ratings", RATED, ("adjective",)),
+    "own_word": Source("analysis.preference.robust:ratings", OWN, ("adjective",)),
+    "own_word_ordinal": Source("analysis.preference.robust:ratings", OWN, ("adjective",)),
+    "prompts_mixed": Source("analysis.preference.robust:ratings", OWN, ("adjective",)),
     "means": Source("analysis.ratings.paper:means", RATED, ("prompt", "item")),
     "correlations": Source("analysis.ratings.paper:correlations", ("correlated",), ("item1", "item2"), note=WHOLE),
     "icc": Source("analysis.ratings.reliability:agreement", RATED, ("item",)),
     "mediation": Source(
-        "analysis.ratings.mediation:analyse", ("complete", "affect"), more="features", but=("music", "prompt"), note=WHOLE
+        "analysis.ratings.mediation:of_study", ("complete_own", "affect_own"), more="features", but=("music", "prompt"), note=WHOLE
     ),
     "identification_accuracy": Source(
         NAMING, NAMED, ("condition",), {"n": BOTH, "share": BOTH, "ci_low": BOTH, "ci_high": BOTH, "chance": ("condition", "!taste")},

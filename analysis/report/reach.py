@@ -167,6 +167,9 @@ class Pools:
             out[name] = out[of] & whole["participant"].isin(people[name])
         out["complete"] = out["ratings"] & self._completely(self.data.ratings.dropna(subset=["value"]))
         out["correlated"] &= self._completely(paper.rated)
+        own = ~whole["model"].isin(list(self.data.conditions.wrong))
+        out["described"] &= own
+        out |= {f"{name}_own": out[name] & own for name in ("ratings", "complete", "affect")}
         return {name: mask.to_numpy(bool) for name, mask in out.items()}
 
     @staticmethod

@@ -165,11 +165,14 @@ def ratings(
     chosen = chosen_plan(plan, loaded.analysis.plan)
     data = load_answers(loaded, answers, shown)
     if chosen == "robust":
-        tables = robust.ratings(data.conditions.own(data.ratings), loaded.analysis) | paper.described(data.ratings)
+        own = data.conditions.own(data.ratings)
+        if own.empty and not data.ratings.empty:
+            raise UserError("all rated music is of wrong prompts; there is nothing to test")
+        tables = robust.ratings(own, loaded.analysis) | paper.described(data.ratings)
     else:
         rows = paper_rows(data)
         rated = rows.rated if data.ratings.empty else some(rows.rated, "rated all clips of task 2")
-        tables = paper.analyse(rated, data.people) | {
+        tables = paper.analyse(rated, data.people, data.conditions.wrong) | {
             "flow": flow_of(rows, "correlations and factors", "Tukey", "ANOVA")
         }
     show("ratings", chosen, data.digest, tables, shown.as_json, shown.csv)
@@ -195,11 +198,13 @@ def factors(
     data = load_answers(loaded, answers, shown)
     asked, drawn = number or loaded.analysis.factors, loaded.analysis.seed if seed is None else seed
     if chosen == "robust":
-        tables = analyse(data.ratings, asked, drawn, ordinal=True)
+        tables = analyse(data.ratings, asked, drawn, ordinal=True, wrong=data.conditions.wrong)
     else:
         rows = paper_rows(data)
         rated = rows.rated if data.ratings.empty else some(rows.rated, "rated all clips of task 2")
-        tables = analyse(rated, asked, drawn) | {"flow": flow_of(rows, "correlations and factors")}
+        tables = analyse(rated, asked, drawn, wrong=data.conditions.wrong) | {
+            "flow": flow_of(rows, "correlations and factors")
+        }
     del tables["scores"]  # one row a clip: the report's CSV has them
     if chosen == "robust":
         used = tables["retention"][-1]["n_factors"]
@@ -218,12 +223,12 @@ def mediation(
     shown: Shown,
 ) -> None:
     """Does music reach the taste word by way of valence, arousal or temperature? (exploratory)"""
-    from analysis.ratings.mediation import analyse
+    from analysis.ratings.mediation import of_study
 
     loaded = read_study(answers.study)
     data = load_answers(loaded, answers, shown)
     drawn = loaded.analysis.seed if seed is None else seed
-    rows = analyse(data.ratings, data.affect, None, loaded.analysis.resamples, drawn)
+    rows = of_study(data, None, loaded.analysis.model_copy(update={"seed": drawn}))
     show("mediation", "robust", data.digest, {"paths": rows}, shown.as_json, shown.csv)
 
 

@@ -46,7 +46,7 @@ STRUCTURE = {
 @pytest.fixture
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def make(plain: dict[str, Any], ordered: dict[str, Any] | Exception, **changes: Any):
-        def analyse(ratings: Any, n_factors: Any, seed: int, ordinal: bool = False) -> dict[str, Any]:
+        def analyse(ratings: Any, n_factors: Any, seed: int, ordinal: bool = False, wrong: Any = ()) -> dict[str, Any]:
             if ordinal and isinstance(ordered, Exception):
                 raise ordered
             return plain if isinstance(ordered, Exception) or not ordinal else ordered

@@ -79,9 +79,7 @@ def test_music_of_wrong_prompts_is_not_prompted_with_its_taste(tmp_path: Path) -
     assert made.text[0] == plain.text[0]
     assert made.text[1].startswith("Music of wrong prompts is left out of these tests")
     assert len(plain.text) == 1
-    assert made.text[2].startswith(
-        "Conditions are not told apart here: ratings of fine-tuned and wrong are taken together."
-    )
+    assert len(made.text) == 2  # one condition is in the tests
     captions = [next(f.caption for f in s.figures if f.name == "heatmap") for s in (made, plain)]
     assert captions == [
         "Mean ratings; 48 rated clips of 12 participants, fine-tuned and wrong taken together.",
