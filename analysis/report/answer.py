@@ -95,7 +95,8 @@ def first_screen(inputs: Inputs, sections: list[Section]) -> Answer:
     said.append(("Is it the taste", is_it_the_taste(inputs, tables, mixed)))
     said.append(("Rests on", rests_on(inputs, tables)))
     if mixed:
-        found = could_have_found(tables.get("preference_detectable", []), sides.points)
+        gate = inputs.config.overall == "gate"
+        found = could_have_found(tables.get("preference_detectable", []), sides.points, gate)
         said.append(("Could have found", [Line(found, "preference_detectable")]))
     elif not tables.get("agreement_tests"):  # permutations have no standard error to tell it from
         said.append(("Could have found", [nothing_declared(inputs, sections)]))
@@ -109,6 +110,8 @@ def is_it_the_taste(inputs: Inputs, tables: dict[str, Rows], mixed: Rows) -> lis
     """Does music fit better that was asked for the taste than the same model's for another; is the taste named when it was asked; does it
     call up its own word: what of these the study asked."""
     alpha, known = inputs.config.alpha, inputs.data.conditions
+    bounds = tables.get("preference_equivalence", [])
+    near = {b.get("pair"): b for b in bounds if b["taste"] == "all"}
     out: list[str] = []
     for row in mixed:
         over, _, under = str(row.get("pair") or " - ".join(_only_pair(inputs))).partition(" - ")
@@ -118,7 +121,9 @@ def is_it_the_taste(inputs: Inputs, tables: dict[str, Rows], mixed: Rows) -> lis
         names = {right: f"music that the {known.spoken(right)} made for the taste"}
         other = "its music for other tastes"
         sides = Sides(names.get(over, other), names.get(under, other), inputs.data.ends)
-        out.append(Line(sentences.compared(row, sides, alpha), *rows_on("preference_mixed", mixed, [row])))
+        bound = near.get(row.get("pair"))
+        on = rows_on("preference_mixed", mixed, [row]) + rows_on("preference_equivalence", bounds, [bound or {}])
+        out.append(Line(sentences.compared(row, sides, alpha, bound), *on))
     for condition in dict.fromkeys(r["condition"] for r in tables.get("identification_tests", [])):
         if condition in known.wrong:
             continue
@@ -130,12 +135,8 @@ def is_it_the_taste(inputs: Inputs, tables: dict[str, Rows], mixed: Rows) -> lis
         on += rows_on("identification_accuracy", tables.get("identification_accuracy", []), shares)
         out.append(Line(sentences.named_when_asked(tests, shares, known.music(str(condition)), alpha), *on))
     if tables.get("own_word"):
-        out.append(
-            Line(
-                sentences.own_words(tables["own_word"], alpha, known.of_a_taste(set(inputs.data.ratings["model"]))),
-                "own_word",
-            )
-        )
+        whose = known.of_a_taste(set(known.own(inputs.data.ratings)["model"]))
+        out.append(Line(sentences.own_words(tables["own_word"], alpha, whose), "own_word"))
     return out or ["Whether it is the taste that is heard was not asked in a way that this report tests."]
 
 
@@ -185,8 +186,8 @@ def repeats(frame: pd.DataFrame) -> str:
     return f"{were} judged again by the same person: on average {apart:.2f} points apart."
 
 
-def could_have_found(rows: Rows, points: float) -> str:
-    """The smallest differences that the tests find with the power they were asked for."""
+def could_have_found(rows: Rows, points: float, gate: bool = False) -> str:
+    """The smallest differences that the tests find with the power they were asked for; `gate`: tastes are tested behind that over all."""
     known = [r for r in rows if sentences.finite(r.get("detectable"))]
     if not known:
         return "What the study could have found can't be told: no test of which fits better has a standard error."
@@ -198,7 +199,10 @@ def could_have_found(rows: Rows, points: float) -> str:
     lost = f"would be found{':' if several else ''} {_by_pair(beyond, several, numbers=False)}."
     if not within:
         return f"{power} no difference that the scale holds {scale} {lost}"
-    said = f"{power} a difference of {_by_pair(within, several)} {scale}; smaller ones may have been missed."
+    behind = "; those of single tastes where the test over all tastes was passed"
+    if not gate or {r["taste"] for r in within} <= {"all"} or all(r["taste"] != "all" for r in rows):
+        behind = ""
+    said = f"{power} a difference of {_by_pair(within, several)} {scale}{behind}; smaller ones may have been missed."
     return f"{said} None that the scale holds {lost}" if beyond else said
 
 
@@ -335,11 +339,28 @@ def _generalises(tables: dict[str, Rows], mixed: Rows) -> str:
     return generalises_to(rows) if rows else "Nothing: what was rated is described, and nothing tested."
 
 
+UNTESTED = ("too few", "not converged", "one answer", "not connected")
+
+
 def generalises_to(rows: Rows) -> str:
-    """To other people and clips, or to these clips only, and why."""
-    states = [sentences.state_of(r) for r in rows]
-    if not rows or all(s.startswith(("too few", "not converged")) for s in states):
+    """To other people and clips, or to these clips or people only, and why."""
+    told = [r for r in rows if not sentences.state_of(r).startswith(UNTESTED)]
+    if not told:
         return "Nothing: no model could be fitted."
+    # Of a taste that was named always or never p counts the ways to deal the clips: people are taken as they are.
+    dealt = [r for r in told if sentences.state_of(r) == "separated"]
+    if len(dealt) == len(told):
+        return "Other clips, but these people only: the clips were dealt anew, people were not."
+    said = _by_states([sentences.state_of(r) for r in told])
+    if not dealt:
+        return said
+    several = len({r.get("condition") for r in told}) > 1
+    of = ", ".join(f"{r['taste']}{' (' + str(r['condition']) + ')' if several else ''}" for r in dealt)
+    return f"{said} For {of}: other clips, but these people only, for the clips were dealt anew, people were not."
+
+
+def _by_states(states: list[str]) -> str:
+    """To whom fitted models generalise."""
     alone = {WHO.get(name, name).startswith("people") for s in states for name in confounded(s)}
     if alone == {True}:
         return "Other clips, but these people only: people can't be told apart from what is compared."
