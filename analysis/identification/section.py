@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.config import AnalysisConfig
 from analysis.data.compared import Conditions
 from analysis.identification import figures
 from analysis.identification.analyse import analyse
@@ -28,14 +29,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             on = rows_on("identification_tests", tables["tests"], [row])
             on += rows_on("identification_accuracy", tables["accuracy"], [share])
             out.text.append(Line(told(row, share, config.alpha, data.conditions), *on))
-        found = [r["taste"] for r in tests if r["p_adjusted"] is not None and r["p_adjusted"] < config.alpha]
-        one = len(found) == 1
-        stands, own = ("it", "its own music") if one else ("them", "their own music")
-        own = f"the music that stands for {stands}" if condition in data.conditions.wrong else own
-        said = (
-            f"Of {data.conditions.music(str(condition))}, {len(found)} of {len(tests)} tastes {'is' if one else 'are'} named more for "
-            f"{own} than for other music{': ' + ', '.join(found) if found else ''} (mixed logit, one-sided, {config.correction.capitalize()})."
-        )
+        said = headline(tests, str(condition), data.conditions, config)
         summary.append(Line(said, *rows_on("identification_tests", tables["tests"], tests)))
     people = int(data.identification["participant"].nunique())
     out.figures = [figures.heat_maps(tables["confusion"], people, inputs.out / "figures", data.label)]
@@ -66,6 +60,24 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     return out
 
 
+def headline(tests: list[dict[str, Any]], condition: str, conditions: Conditions, config: AnalysisConfig) -> str:
+    """For which tastes of a condition it is shown that they are named more for their own music, of those that were tested."""
+    known = [r for r in tests if r["p_adjusted"] is not None]
+    found = [str(r["taste"]) for r in known if r["p_adjusted"] < config.alpha]
+    lost = ", ".join(str(r["taste"]) for r in tests if r["p_adjusted"] is None)
+    wrong, head = condition in conditions.wrong, f"Of {conditions.music(condition)} it"
+    if not known:  # no test was made, which found none
+        own = "the music that stands for it" if wrong else "its own music"
+        return f"{head} {sentences.UNKNOWN} whether a taste is named more for {own} than for other music: {lost}."
+    who, own, stands = ("it is", "its", "it") if len(found) == 1 else ("they are", "their", "them")
+    music = f"the music that stands for {stands}" if wrong else f"{own} own music"
+    said = (
+        f"{head} is shown for {', '.join(found) or 'none'} of {sentences.many(len(known), 'taste')} that {who} named more for {music} than "
+        f"for other music (mixed logit, one-sided, {config.correction.capitalize()})"
+    )
+    return f"{said}; it {sentences.UNKNOWN} for {lost}." if lost else f"{said}."
+
+
 def told(test: dict[str, Any], share: dict[str, Any], alpha: float, conditions: Conditions = Conditions()) -> str:
     """A taste's result as a sentence, from its rows alone: it claims a difference where the corrected p carries it."""
     name = str(test["condition"])
@@ -82,6 +94,8 @@ def told(test: dict[str, Any], share: dict[str, Any], alpha: float, conditions: 
         said += f", other music in {100 * share['chance']:.0f} %"
     if test["state"] == "one answer":
         return f"{said}: it was named always or never, so that nothing can be told from it."
+    if test["state"] == "too few":  # of clips or people, whatever they answered
+        return f"{said}: too few clips or people, or no other music, for a test."
     if test["p_adjusted"] is None:
         return f"{said}: {sentences.state_words(test['state']) or test['state']}, no test."
     # One-sided: what is named less is no more, and no interval that leaves out zero stands beside "no difference".

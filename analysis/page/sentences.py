@@ -90,6 +90,12 @@ def state_words(state: str) -> str:
             said.append("no chain of comparisons connects all conditions")
         elif kind == "not converged":
             said.append("the fit did not converge")
+        elif kind == "separated":
+            said.append(
+                "the taste was named always or never, when it was asked for or when not, so that the odds have no bound"
+            )
+        elif kind == "one answer":
+            said.append("the taste was named always or never")
         elif kind not in ("ok", ""):
             said.append(part.strip())
     return "; ".join(said)
@@ -307,7 +313,7 @@ def own_words(rows: list[dict[str, Any]], alpha: float, whose: str = "music prom
         return f"Whether {whose} calls up its own word more than other music {UNKNOWN} for {', '.join(lost)}."
     n = len(rows) if found else len(known)
     named = ", ".join(found) or "none"
-    said = f"{whose[0].upper()}{whose[1:]} calls up its own word more than other music for {named} of {n} taste{'s' * (n != 1)}"
+    said = f"{whose[0].upper()}{whose[1:]} is shown to call up its own word more than other music for {named} of {n} taste{'s' * (n != 1)}"
     said += " (mixed models, one-sided, corrected)"
     return f"{said}; it {UNKNOWN} for {', '.join(lost)}." if lost else f"{said}."
 
@@ -322,11 +328,13 @@ def named_when_asked(tests: list[dict[str, Any]], shares: list[dict[str, Any]], 
     found = sorted(str(r["taste"]) for r in tests if str(r["taste"]) not in lost and r["p_adjusted"] < alpha)
     said = (
         f"Of {whose} a taste was named in {own:.0f} % of the answers when it was asked for and in {other:.0f} % when it was not "
-        f"({own - other:+.0f} points, mean of {len(both)} tastes)"
+        f"({own - other:+.0f} points, mean of {many(len(both), 'taste')})"
     )
     if len(lost) < len(tests):
         n = len(tests) if found else len(tests) - len(lost)
-        said += f"; more when asked for {', '.join(found) or 'none'} of {n} (mixed logit, one-sided, corrected)"
+        said += (
+            f"; shown to be more when asked for {', '.join(found) or 'none'} of {n} (mixed logit, one-sided, corrected)"
+        )
     states: dict[str, list[str]] = {}
     for row in tests:
         if str(row["taste"]) not in lost:

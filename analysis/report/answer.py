@@ -281,7 +281,7 @@ def told_apart(rows: Rows, alpha: float) -> Line:
             "prompts_mixed",
         )
     n = len(words) if found else len(words) - len(lost)
-    said = f"Exploratory: some music is rated otherwise than the rest on {', '.join(found) or 'none'} of {n} word{'s' * (n != 1)}"
+    said = f"Exploratory: some music is shown to be rated otherwise than the rest on {', '.join(found) or 'none'} of {n} word{'s' * (n != 1)}"
     said += " (mixed models, two-sided, corrected)"
     return Line(f"{said}; it {sentences.UNKNOWN} for {', '.join(lost)}." if lost else f"{said}.", "prompts_mixed")
 

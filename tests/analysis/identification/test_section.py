@@ -34,7 +34,7 @@ SHARE = {"share": 0.5, "n": 80, "chance": 0.21}
         ({"effect": -2.0, "ci_low": -3.0, "ci_high": -1.0, "p_adjusted": 1.0}, ["not shown to be more (log odds -2.00 [-3.00, -1.00]"], ["no difference", "more than"]),
         ({"state": "singular: clips"}, ["more than other music", "the variance of clips was estimated as zero"], []),
         ({"state": "one answer", "p": None, "p_adjusted": None, "effect": None}, ["always or never", "nothing can be told"], ["more than", "p ", "log odds"]),
-        ({"state": "too few", "p": None, "p_adjusted": None, "effect": None}, ["too few answers that differ, no test"], ["more than", "log odds"]),
+        ({"state": "too few", "p": None, "p_adjusted": None, "effect": None}, ["too few clips or people, or no other music, for a test"], ["more than", "log odds"]),
         ({"state": "not converged", "p": None, "p_adjusted": None}, ["did not converge, no test"], ["more than", "log odds"]),
         ({"state": "separated", "effect": None, "ci_low": None}, ["more than other music", "no bound", "p = .004"], ["log odds"]),
         ({"state": "separated", "effect": None, "p_adjusted": 1.0}, ["not shown to be more"], ["more than"]),
@@ -71,7 +71,10 @@ def test_what_stands_for_a_taste_by_a_wrong_prompt_is_not_its_own_music(tmp_path
     summary: list[str] = []
     with sketched():
         assert section(given, summary) is not None
-    assert "are named more for the music that stands for them than for other music" in summary[0]
+    assert (
+        "for none of 2 tastes that they are named more for the music that stands for them than for other music"
+        in summary[0]
+    )
 
 
 def test_without_other_music_none_is_compared() -> None:

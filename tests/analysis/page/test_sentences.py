@@ -346,7 +346,7 @@ def test_shares_of_naming_are_means_over_tastes_in_percent() -> None:
     shares = [{"taste": "sweet", "share": 0.75, "chance": 0.25}, {"taste": "sour", "share": 0.45, "chance": 0.15}]
     assert sentences.named_when_asked(tests, shares, "base", 0.05) == (
         "Of base a taste was named in 60 % of the answers when it was asked for and in 20 % when it was not (+40 points, mean of 2 "
-        "tastes); more when asked for sweet of 2 (mixed logit, one-sided, corrected)."
+        "tastes); shown to be more when asked for sweet of 2 (mixed logit, one-sided, corrected)."
     )
     # Whose fit is in which state is told: "the variance was zero" of one taste says nothing of another.
     found = zip(
@@ -354,11 +354,11 @@ def test_shares_of_naming_are_means_over_tastes_in_percent() -> None:
     )  # fmt: skip
     tests = [{"taste": t, "p_adjusted": p, "state": state} for t, p, state in found]
     assert sentences.named_when_asked(tests, shares, "base", 0.05).endswith(
-        "more when asked for sweet of 4 (mixed logit, one-sided, corrected); it can't be told for bitter; "
+        "shown to be more when asked for sweet of 4 (mixed logit, one-sided, corrected); it can't be told for bitter; "
         "sweet, salty: the variance of clips was estimated as zero."
     )
     # Of what was not tested nothing is said, not that it is none.
-    assert "more when asked for none of 2 (" in sentences.named_when_asked(tests[1:], shares, "base", 0.05)
+    assert "shown to be more when asked for none of 2 (" in sentences.named_when_asked(tests[1:], shares, "base", 0.05)
     assert sentences.named_when_asked(tests[3:], shares, "base", 0.05).endswith(
         "(+40 points, mean of 2 tastes); it can't be told for bitter."
     )

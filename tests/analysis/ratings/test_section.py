@@ -44,14 +44,18 @@ def test_headline_names_the_tastes_whose_corrected_test_is_under_alpha(
     )  # what was not tested is not counted as not found
     named_ = f"for {told} (mixed models, one-sided, corrected)"
     lost = "".join(f"; it can't be told for {t}" for t, p in adjusted.items() if p is None)
-    assert summary == [f"Music prompted with a taste calls up its own word more than other music {named_}{lost}."]
+    assert summary == [
+        f"Music prompted with a taste is shown to call up its own word more than other music {named_}{lost}."
+    ]
     assert made is not None
     assert made.text == summary
     tracks = replace(answers().conditions, tracks=tuple(answers().conditions.names))
     given: list[str] = []
     with sketched():
         section(inputs(tmp_path, config=AnalysisConfig(alpha=alpha), data=replace(answers(), conditions=tracks)), given)
-    assert given == [f"Music made or chosen for a taste calls up its own word more than other music {named_}{lost}."]
+    assert given == [
+        f"Music made or chosen for a taste is shown to call up its own word more than other music {named_}{lost}."
+    ]
     some = replace(tracks, tracks=("film",))
     assert some.of_a_taste({"film", "base"}) == "music prompted with, made or chosen for a taste"
     assert some.of_a_taste({"base"}) == "music prompted with a taste"

@@ -204,13 +204,13 @@ def test_whether_it_is_the_taste_is_told_by_what_is_named(tmp_path: Path) -> Non
     (said,) = dict(first_screen(inputs(tmp_path, data=whole), [section]).said)["Is it the taste"]
     assert said == (
         "Of the music of the fine-tuned model a taste was named in 45 % of the answers when it was asked for and in 25 % when it was not "
-        "(+20 points, mean of 2 tastes); more when asked for sweet of 2 (mixed logit, one-sided, corrected)."
+        "(+20 points, mean of 2 tastes); shown to be more when asked for sweet of 2 (mixed logit, one-sided, corrected)."
     )
     rows[1] = named("finetuned", "sour", 0.3, 0.3, None)
     section.tables[0].rows[:] = [t for t, _ in rows[:2]]
     (said,) = dict(first_screen(inputs(tmp_path, data=whole), [section]).said)["Is it the taste"]
     assert said.endswith(
-        "more when asked for sweet of 2 (mixed logit, one-sided, corrected); it can't be told for sour."
+        "shown to be more when asked for sweet of 2 (mixed logit, one-sided, corrected); it can't be told for sour."
     )
 
 

@@ -49,7 +49,7 @@ def test_rated_music_has_an_answer_and_no_sentence_denies_its_tests(tmp_path: Pa
     assert found["Answer"] == [
         "How far the listeners of a clip agree, as ICC(2,k) of their mean with 95 % intervals: 0.31 [0.10, 0.60] for sweet to "
         "0.94 [0.90, 0.97] for dark; it can't be told for sour.",
-        "Exploratory: some music is rated otherwise than the rest on dark of 3 words (mixed models, two-sided, corrected); it can't be "
+        "Exploratory: some music is shown to be rated otherwise than the rest on dark of 3 words (mixed models, two-sided, corrected); it can't be "
         "told for sour.",
         'Whether music is rated as its maker meant it was not asked: with targets = "FILE" under [analysis] in the study file the report '
         "answers that, too.",
@@ -79,7 +79,7 @@ def test_one_word_and_none() -> None:
     assert agreed(ICC[1:2]) == (
         "How far listeners agree on the clips can't be told of any word: answers are too few or do not differ, or no fit converged."
     )
-    assert "is rated otherwise than the rest on none of 1 word (" in told_apart(PROMPTS[2:4], 0.05)
+    assert "is shown to be rated otherwise than the rest on none of 1 word (" in told_apart(PROMPTS[2:4], 0.05)
     assert "on sweet of 1 word (" in told_apart(PROMPTS[2:4], 0.06)
     # Of a word that was not tested it is not said that music differs on none.
     assert "on none of 1 word (mixed models, two-sided, corrected); it can't be told for sour" in told_apart(

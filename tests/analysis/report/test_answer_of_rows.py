@@ -82,4 +82,4 @@ def test_music_is_called_by_what_was_tested(tmp_path: Path) -> None:
     rows = [{"prompt": "sweet", "p": 0.001, "p_adjusted": 0.01, "effect": 1.0, "state": "ok", "alternative": "greater"}]
     section = Section("ratings", "r", tables=[Table("own_word", "", rows)])
     (said,) = dict(first_screen(inputs(tmp_path, data=data), [section]).said)["Is it the taste"]
-    assert said.startswith("Music made or chosen for a taste calls up its own word")
+    assert said.startswith("Music made or chosen for a taste is shown to call up its own word")
