@@ -293,13 +293,18 @@ def worths(rows: list[dict[str, Any]], range_: float, called: dict[str, str]) ->
     )
 
 
-def ranked(row: dict[str, Any], sides: Sides) -> str:
-    """A Wilcoxon test of the seed paper's plan, as a sentence."""
+def ranked(row: dict[str, Any], sides: Sides, alpha: float) -> str:
+    """A Wilcoxon test of the seed paper's plan, as a sentence: answers lean to a side where p, corrected where it is, carries it."""
     place = where(row) + ("" if declared(row) else f" (exploratory, {row['alternative']})")
     if not finite(row.get("p"), row.get("statistic")):
         return f"{place}, the rank test {UNKNOWN}: no answer lies off the middle."
-    leaning = sides.first if row["effect"] > 0 else sides.second if row["effect"] < 0 else "neither side"
-    return f"{place}, the answers lean to {leaning}: {apa(row)} ({sidedness(row)})."
+    p = row["p_adjusted"] if finite(row.get("p_adjusted")) else row["p"]
+    if p < alpha and row["effect"] != 0:
+        said = f"lean to {sides.first if row['effect'] > 0 else sides.second}"
+    else:
+        asked = {"greater": sides.first, "less": sides.second}.get(row["alternative"], "either side")
+        said = f"are not shown to lean to {asked}"
+    return f"{place}, the answers {said}: {apa(row)} ({sidedness(row)})."
 
 
 def own_words(rows: list[dict[str, Any]], alpha: float, whose: str = "music prompted with a taste") -> str:
@@ -380,8 +385,10 @@ def apa(row: dict[str, Any]) -> str:
     """A Wilcoxon row as a sentence part in APA style."""
     adjusted = row.get("p_adjusted") is not None
     p = p_value(row["p_adjusted"] if adjusted else row["p"])
+    off = row.get("n_ranked", row["n"])  # V ranks these: answers in the middle are dropped
+    n = row["n"] if off == row["n"] else f"{off} of {row['n']}"
     return (
-        f"V = {number(row['statistic'])}, n = {row['n']}, {'adjusted ' if adjusted else ''}{p}, r = {row['effect']:.2f} "
+        f"V = {number(row['statistic'])}, n = {n}, {'adjusted ' if adjusted else ''}{p}, r = {row['effect']:.2f} "
         f"{interval(row['ci_low'], row['ci_high'])}"
     )
 

@@ -56,6 +56,7 @@ def analyse(data: pd.DataFrame, middle: float, config: AnalysisConfig) -> dict[s
             "test": "wilcoxon",
             "alternative": asked.alternative,
             "n": len(scores),
+            "n_ranked": int(sum(side.sum() for side in counted(scores - middle))),
             "n_participants": int(part["participant"].nunique()),
             "mean": float(scores.mean()),
             "median": float(np.median(scores)),

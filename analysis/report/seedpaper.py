@@ -50,13 +50,13 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
         found = by_pair(rows.choices, lambda part: choices.analyse(part, data.middle, config))
         for k, row in enumerate(found["tests"]):
             row["apa"] = sentences.apa(row) if row["p"] is not None else ""
-            out.text.append(Line(sentences.ranked(row, sides_of_row(data, row)), f"preference_tests.{k}"))
+            out.text.append(Line(sentences.ranked(row, sides_of_row(data, row), config.alpha), f"preference_tests.{k}"))
         quantiles = figures.qq(data, inputs.out / "figures")
         out.figures += [quantiles] if quantiles else []
         out.tables += [
             Table(
                 "preference_tests", "Wilcoxon signed-rank tests", found["tests"],
-                f"R's conventions; p adjusted: {config.correction.capitalize()} over the tastes; effect: matched-pairs rank-biserial "
+                f"R's conventions; n ranked: answers off the middle, which the test ranks; p adjusted: {config.correction.capitalize()} over the tastes; effect: matched-pairs rank-biserial "
                 "correlation with a two-sided 95 % bootstrap interval over participants, beside one-sided p too.",
             ),
             Table("preference_normality", "Shapiro-Wilk tests", found["normality"]),

@@ -163,7 +163,14 @@ EQUIVALENT: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, list[str
 RANKS: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
     ("up", {"effect": 0.4, "ci_low": 0.1, "ci_high": 0.6, "statistic": 400.0}, ["lean to fine-tuned", "one-sided"], ["lean to base"]),
     ("down", {"effect": -0.4, "ci_low": -0.6, "ci_high": -0.1, "alternative": "less"}, ["lean to base"], ["lean to fine-tuned"]),
-    ("level", {"effect": 0.0, "ci_low": -0.3, "ci_high": 0.3}, ["lean to neither"], ["lean to base", "lean to fine-tuned"]),
+    ("level", {"effect": 0.0, "ci_low": -0.3, "ci_high": 0.3, "p": 0.5, "p_adjusted": 1.0}, ["not shown to lean to fine-tuned: V"], ["base", "answers lean"]),
+    ("up, not shown", {"effect": 0.4, "p_adjusted": 0.06}, ["For sweet, the answers are not shown to lean to fine-tuned: V", "p = .060"], ["base", "answers lean"]),
+    ("at the level", {"effect": 0.4, "p_adjusted": 0.05}, ["not shown to lean"], ["answers lean"]),
+    ("uncorrected alone", {"effect": 0.4, "p": 0.03, "p_adjusted": None}, ["the answers lean to fine-tuned"], ["not shown"]),
+    ("the other way, not shown", {"effect": 0.1, "alternative": "less", "p_adjusted": 0.9}, ["not shown to lean to base"], ["fine-tuned", "answers lean"]),
+    ("either way, not shown", {"effect": 0.1, "alternative": "two-sided", "p_adjusted": 0.9}, ["not shown to lean to either side"], ["fine-tuned", "answers lean"]),
+    ("answers in the middle", {"effect": 0.4, "n_ranked": 53}, ["n = 53 of 111, "], ["n = 111"]),
+    ("none in the middle", {"effect": 0.4, "n_ranked": 111}, ["n = 111, "], [" of 111"]),
     ("either way", {"alternative": "two-sided", "effect": 0.4, "ci_low": 0.1, "ci_high": 0.6}, ["two-sided"], ["one-sided"]),
     ("looked at afterwards", {"status": "exploratory", "alternative": "less", "effect": -0.1, "ci_low": -0.4, "ci_high": 0.2}, ["exploratory", "one-sided"], ["supported"]),
     ("nothing off the middle", {"statistic": None, "p": None, "p_adjusted": None, "effect": 0.0, "ci_low": None, "ci_high": None}, ["can't be told"], ["None", "lean to base"]),
@@ -217,7 +224,7 @@ def test_an_equivalence(
 @pytest.mark.parametrize(("what", "changes", "must", "never"), RANKS, ids=[c[0] for c in RANKS])
 def test_a_rank_test(what: str, changes: dict[str, Any], must: list[str], never: list[str]) -> None:
     row = {**CLEAR, "test": "wilcoxon", "state": "ok", **changes}
-    _check(sentences.ranked(row, SIDES), must, [*never, "fits better"])
+    _check(sentences.ranked(row, SIDES, 0.05), must, [*never, "fits better"])
 
 
 @pytest.mark.parametrize(("what", "rows", "must", "never"), HEADLINES, ids=[c[0] for c in HEADLINES])

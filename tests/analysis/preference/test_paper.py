@@ -53,6 +53,11 @@ def test_every_taste_is_tested_in_its_declared_direction() -> None:
     assert [r["p"] for r in TABLES["tests"]] == pytest.approx([w[4] for w in wanted], rel=1e-10)
     assert [r["test"] for r in TABLES["tests"]] == ["wilcoxon"] * 6
     assert [r["n_participants"] for r in TABLES["tests"]] == [40] * 6
+    # V ranks the answers off the middle alone.
+    scores = _frame().query("score != 5")["taste"].value_counts()
+    off = {"all": int(scores.sum()), **scores.to_dict()}
+    assert off["all"] < 160
+    assert [r["n_ranked"] for r in TABLES["tests"]] == [off[w[0]] for w in wanted]
 
 
 @pytest.mark.parametrize("method", ["bonferroni", "holm"])

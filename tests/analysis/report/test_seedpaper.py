@@ -23,7 +23,7 @@ def test_the_chapter_says_what_the_tests_assume_and_shows_them(tmp_path: Path) -
     assert tables["anova"].rows[-1]["apa"] == ""
     assert tables["anova"].rows[0]["apa"].startswith(f"F(1, {tables['anova'].rows[-1]['df']:.0f}) = ")
     assert any("87 %" in line and "no findings" in line for line in made.text)
-    lean = [line for line in made.text if "the answers lean to" in line]
+    lean = [line for line in made.text if "the answers " in line and " lean to " in line]
     assert len(lean) == len(tables["preference_tests"].rows)
     assert tables["preference_tests"].rows[0]["n"] == 16
 
