@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.data.compared import Conditions
 from analysis.data.frames import StudyData
-from analysis.page.sentences import Sides, finite, state_of, state_words
+from analysis.page.sentences import Sides, finite, fits, state_of, state_words
 from analysis.page.style import BLUE, GREEN, GREY, ORANGE, Drawn, colours, save
 from analysis.preference.pairs import of_pair, pairs_in
 
@@ -42,7 +42,7 @@ def intervals(
     left, right = ("the second of the pair", "the first") if several else (sides.second, sides.first)
     axis.set(
         xlim=(-reach, reach),
-        xlabel=f"Difference (of {sides.points:g} points)\n← {left} fits better\n{right} fits better →",
+        xlabel=f"Difference (of {sides.points:g} points)\n← {fits(left)}\n{fits(right)} →",
     )
     if not rows:
         axis.text(0, 0, "nothing can be told", ha="center", va="bottom")
@@ -168,9 +168,7 @@ def distribution(data: StudyData, folder: Path) -> Drawn:
             axis.set(title=f"{name}, n = {len(part)}", xlabel="Score")
         over, under = (data.conditions.label(side) for side in pair)
         row[0].set_ylabel("Answers (%)" if len(pairs) == 1 else f"{over} over {under}\nAnswers (%)")
-    better = (
-        f"the {data.conditions.spoken(pairs[0][0])} fits better" if len(pairs) == 1 else "the first named fits better"
-    )
+    better = fits(f"the {data.conditions.spoken(pairs[0][0])}") if len(pairs) == 1 else "the first named fits better"
     caption = (
         f"Distribution of the {len(frame)} scores of {frame['participant'].nunique()} participants. Orange: neither fits better; "
         f"dotted: the mean. Over the middle {better}."

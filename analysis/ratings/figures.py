@@ -27,7 +27,6 @@ def heat_map(data: StudyData, folder: Path) -> Drawn:
     frame = data.ratings
     order = list(dict.fromkeys(sorted(frame["adjective"])))
     table = frame.pivot_table(index="prompt", columns="adjective", values="value", aggfunc="mean")[order]
-    wide = len(table) > 8
     figure, axis = plt.subplots(figsize=(8.6, 1.4 + 0.45 * len(table)))
     sns.heatmap(
         table,
@@ -38,7 +37,7 @@ def heat_map(data: StudyData, folder: Path) -> Drawn:
         cbar_kws={"label": "Mean rating (scale steps)"},
         annot_kws={"size": 8},
     )
-    axis.set(xlabel="Adjective", ylabel="Track" if wide else "Taste of the prompt")
+    axis.set(xlabel="Adjective", ylabel=_rows_are(data))
     axis.tick_params(axis="y", rotation=0)
     axis.tick_params(axis="x", rotation=45)
     heard = rated_conditions(data, frame)
@@ -48,6 +47,18 @@ def heat_map(data: StudyData, folder: Path) -> Drawn:
         f"{frame['participant'].nunique()} participants{together}."
     )
     return save(figure, folder, "heatmap", "What the music calls up", caption, data.label)
+
+
+def _rows_are(data: StudyData) -> str:
+    """What the rows of the heat map are: prompts' tastes, those that music stands for otherwise, tracks without a taste."""
+    tracks = (
+        data.ratings["prompt"] == data.ratings["clip"]
+    )  # of no taste: a track is a prompt of its own (analysis.data.frames)
+    if tracks.all():
+        return "Track"
+    known = {*data.conditions.tracks, *data.conditions.wrong}
+    taste = "Taste of the music" if known & set(data.ratings.loc[~tracks, "model"]) else "Taste of the prompt"
+    return f"{taste}, or track" if tracks.any() else taste
 
 
 def correlation(data: StudyData, folder: Path) -> Drawn:

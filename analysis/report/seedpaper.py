@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.data.complete import paper_rows
+from analysis.data.complete import MODEL, paper_rows
 from analysis.page import sentences
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
@@ -20,10 +20,10 @@ ASSUMES = (
     "those of one person and those about one clip too: where people or clips differ they find what is not there more often than "
     "their p says. What this study found stands in the chapters before."
 )
-ANOVA = (
-    "The analysis of variance counts every answer of a person as if another person had given it. Its terms about people (hearing "
-    "and eating experience, sex) come out as significant in 87 % of data sets in which they were dealt to people at random: they "
-    "are no findings."
+ANOVA = "The analysis of variance counts every answer of a person as if another person had given it."
+ABOUT = (
+    "Its terms about people ({}) come out as significant far more often than their p says where they are dealt to people at random: they are "
+    "no findings."
 )
 WRONG = (
     "Music of wrong prompts is left out of Tukey's comparisons and of the analysis of variance: it was asked for other tastes than those "
@@ -69,10 +69,12 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
     elif not data.preference.empty:
         out.text.append("Task 1: not run, nobody has made all choices and given demographics.")
     if not rows.rated.empty:
-        out.text.append(Line(ANOVA))
         if len(data.conditions.own(rows.rated)) < len(rows.rated):
             out.text.append(WRONG)
-        _of_ratings(out, ratings.analyse(rows.rated, data.people, data.conditions.wrong))
+        found = ratings.analyse(rows.rated, data.people, data.conditions.wrong)
+        about = [str(r["term"]).replace("_", " ") for r in found["anova"] if r["term"] in MODEL]
+        out.text.append(Line(f"{ANOVA} {ABOUT.format(', '.join(about))}" if about else ANOVA))
+        _of_ratings(out, found)
     elif not data.ratings.empty:
         out.text.append("Task 2: not run, nobody has rated all clips.")
     return out

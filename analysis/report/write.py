@@ -162,19 +162,21 @@ def methods(inputs: Inputs, libraries: dict[str, str], sections: list[Section]) 
             ),
         ]
     if "ratings" in ran:
-        rated, clips = data.ratings.groupby(["participant", "trial"]).ngroups, data.ratings["clip"].nunique()
         own = data.conditions.own(data.ratings)
+        tested = own["prompt"].nunique() > 1
+        used = own if tested else data.ratings
+        rated, whole = (frame.groupby(["participant", "trial"]).ngroups for frame in (used, data.ratings))
         models = (
             f"{'the same' if 'preference' in ran else 'linear'} mixed models"
             f"{' and with cumulative link mixed models' if 'own_word_ordinal' in tables else ''}"
-            f"{', those of music of wrong prompts left out' if len(own) < len(data.ratings) else ''}"
-            if own["prompt"].nunique() > 1
+            if tested
             else "means"
         )
-        words = data.ratings["adjective"].nunique()
-        parts.append(
-            Line(f"{rated} ratings of {clips} clips on {words} adjectives were analysed with {models}.", "@ratings")
-        )
+        words, clips = used["adjective"].nunique(), used["clip"].nunique()
+        pool = "@ratings" if rated == whole else "@ratings_own"
+        parts.append(Line(f"{rated} ratings of {clips} clips on {words} adjectives were analysed with {models}.", pool))
+        if rated < whole:
+            parts.append(Line(f"{whole - rated} ratings of music of wrong prompts were left out of these.", "@ratings"))
     bootstrapped = "; intervals of loadings are bootstrap over participants (200 resamples)"
     if "factors" in ran and "factors_loadings" in tables:
         parts.append(

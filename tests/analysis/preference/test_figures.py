@@ -160,3 +160,26 @@ def test_intervals_are_drawn_from_their_rows_with_bounds_and_states(drawn) -> No
     assert "old fits better" in axis.get_xlabel()
     assert "the variance of clips was estimated as zero" in caption
     assert label == "SIMULATED"
+
+
+def test_tracks_are_many_in_figures_too(drawn) -> None:
+    """ "The film tracks fit better", never "fits": in captions and under axes, on both sides."""
+    whole = data()
+    over, under = whole.preference["over"].iloc[0], whole.preference["under"].iloc[0]
+    known = replace(whole.conditions, labels={over: "film"}, tracks=(over,))
+    _, caption, _ = drawn(figures.distribution, replace(whole, conditions=known))
+    assert caption.endswith("Over the middle the film tracks fit better.")
+    _, caption, _ = drawn(figures.distribution, whole)
+    assert caption.endswith(f"Over the middle the {whole.conditions.spoken(over)} fits better.")
+    row = {"taste": "all", "effect": 0.5, "ci_low": 0.1, "ci_high": 0.9, "state": "ok"}
+    for sides, left, right in (
+        (Sides("the film tracks", "the base model"), "the base model fits", "the film tracks fit"),
+        (Sides("the base model", "the film tracks"), "the film tracks fit", "the base model fits"),
+    ):
+
+        def intervals(given: StudyData, folder: Path, sides: Sides = sides) -> Drawn:
+            return figures.intervals([row], [], sides, folder, given.label)
+
+        figure, _, _ = drawn(intervals, whole)
+        assert figure.axes[0].get_xlabel().splitlines()[1:] == [f"← {left} better", f"{right} better →"]
+    assert under != over

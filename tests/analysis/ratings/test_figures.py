@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.data.compared import Conditions
 from analysis.page.style import BLUE
 from analysis.ratings import figures
 from tests.analysis.figure import bars, kept, words
@@ -33,12 +34,32 @@ def test_mean_ratings_stand_in_their_own_cells(tmp_path: Path) -> None:
     assert drawn.name == "heatmap"
 
 
-@pytest.mark.parametrize(("prompts", "label"), [(8, "Taste of the prompt"), (9, "Track")])
-def test_many_prompts_are_tracks(tmp_path: Path, prompts: int, label: str) -> None:
-    rows = [(1, k, f"p{k}", "m", f"c{k}", a, 1.0 + k % 3) for k in range(prompts) for a in "xy"]
+@pytest.mark.parametrize(
+    ("prompts", "clips", "model", "label"),
+    [
+        (("a", "b"), ("c1", "c2"), "made", "Taste of the prompt"),
+        (
+            [f"p{k}" for k in range(9)],
+            [f"c{k}" for k in range(9)],
+            "made",
+            "Taste of the prompt",
+        ),  # nine tastes are no tracks
+        (("one", "two"), ("one", "two"), "film", "Track"),  # two tracks without tastes: each is a prompt of its own
+        (("sweet", "two"), ("one", "two"), "film", "Taste of the music, or track"),
+        (("sweet", "sour"), ("one", "two"), "film", "Taste of the music"),
+        (("sweet", "sour"), ("one", "two"), "wrong", "Taste of the music"),  # that it stands for, and was not asked for
+    ],
+)
+def test_rows_are_called_what_they_are(
+    tmp_path: Path, prompts: list[str], clips: list[str], model: str, label: str
+) -> None:
+    """In a study file's ratings a track without a taste has its own name as prompt (`analysis.data.frames`)."""
+    told = list(zip(prompts, clips, strict=True))
+    rows = [(1, k, p, model, c, a, 1.0 + k % 3) for k, (p, c) in enumerate(told) for a in "xy"]
+    known = Conditions(("made", "film", "wrong"), tracks=("film",), wrong={"wrong": "made"})
     frame = pd.DataFrame(rows, columns=["participant", "trial", "prompt", "model", "clip", "adjective", "value"])
     with kept() as found:
-        figures.heat_map(replace(answers(), ratings=frame), tmp_path)
+        figures.heat_map(replace(answers(), ratings=frame, conditions=known), tmp_path)
         assert found[0].axes[0].get_ylabel() == label
 
 

@@ -22,10 +22,22 @@ def test_the_chapter_says_what_the_tests_assume_and_shows_them(tmp_path: Path) -
     assert [r["term"] for r in tables["anova"].rows] == ["prompt", "adjective", "prompt:adjective", "Residual"]
     assert tables["anova"].rows[-1]["apa"] == ""
     assert tables["anova"].rows[0]["apa"].startswith(f"F(1, {tables['anova'].rows[-1]['df']:.0f}) = ")
-    assert any("87 %" in line and "no findings" in line for line in made.text)
+    (counted,) = [line for line in made.text if line.startswith("The analysis of variance")]
+    assert counted == "The analysis of variance counts every answer of a person as if another person had given it."
     lean = [line for line in made.text if "the answers " in line and " lean to " in line]
     assert len(lean) == len(tables["preference_tests"].rows)
     assert tables["preference_tests"].rows[0]["n"] == 16
+
+
+def test_terms_about_people_are_warned_of_where_they_stand(tmp_path: Path) -> None:
+    data = answers(people=12)
+    people = data.people.assign(sex=["female", "male"] * 6)
+    with sketched():
+        made = section(inputs(tmp_path, data=replace(data, people=people)), [])
+    assert made is not None
+    (found,) = [t.rows for t in made.tables if t.name == "anova"]
+    assert "sex" in [r["term"] for r in found]
+    assert any("Its terms about people (sex) " in line and "no findings" in line for line in made.text)
 
 
 def test_nobody_who_finished_is_said(tmp_path: Path) -> None:
