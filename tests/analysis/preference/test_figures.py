@@ -162,7 +162,7 @@ def test_intervals_are_drawn_from_their_rows_with_bounds_and_states(drawn) -> No
     assert label == "SIMULATED"
 
 
-def test_tracks_are_many_in_figures_too(drawn) -> None:
+def test_tracks_are_many_in_figures_too(drawn: Any) -> None:
     """ "The film tracks fit better", never "fits": in captions and under axes, on both sides."""
     whole = data()
     over, under = whole.preference["over"].iloc[0], whole.preference["under"].iloc[0]
@@ -171,7 +171,7 @@ def test_tracks_are_many_in_figures_too(drawn) -> None:
     assert caption.endswith("Over the middle the film tracks fit better.")
     _, caption, _ = drawn(figures.distribution, whole)
     assert caption.endswith(f"Over the middle the {whole.conditions.spoken(over)} fits better.")
-    row = {"taste": "all", "effect": 0.5, "ci_low": 0.1, "ci_high": 0.9, "state": "ok"}
+    row: dict[str, Any] = {"taste": "all", "effect": 0.5, "ci_low": 0.1, "ci_high": 0.9, "state": "ok"}
     for sides, left, right in (
         (Sides("the film tracks", "the base model"), "the base model fits", "the film tracks fit"),
         (Sides("the base model", "the film tracks"), "the film tracks fit", "the base model fits"),

@@ -70,7 +70,7 @@ def test_behind_a_gate_the_power_of_single_tastes_has_its_condition(tmp_path: Pa
         Table("preference_detectable", "", rows),
     ]
     for overall, told in (("gate", True), ("member", False)):
-        config = AnalysisConfig(overall=overall)
+        config = AnalysisConfig.model_validate({"overall": overall})
         said = dict(first_screen(inputs(tmp_path, config=config), [section]).said)["Could have found"]
         assert (behind in said[0]) is told
 
