@@ -67,6 +67,7 @@ WHOLE = "clips that were rated on every adjective"
 PEOPLE = ("people",)
 COMPARED, RATED, COMPLETE, NAMED = ("preference",), ("ratings",), ("complete",), ("identification",)
 EVERY = COMPARED + RATED + NAMED
+TARGETED = ("targeted",)  # about tracks that have targets
 OWN = ("ratings_own",)  # without music of wrong prompts
 TARGETS = "mean ratings of the tracks that have a target; single answers give the spread"
 CHOICES = "answers that name none of the tastes are passed over"
@@ -121,10 +122,10 @@ SOURCES: dict[str, Source] = {
     "identification_choice_model": Source(NAMING, NAMED, ("condition",), note=CHOICES),
     "identification_confusion": Source(NAMING, NAMED, ("condition", "asked", "answered")),
     "identification_reliability": Source("analysis.agreement.repeats:reliability", ("repeats",), ("item",)),
-    "agreement_tests": Source(AGAINST, RATED, settings=("permutations",), note=TARGETS),
-    "agreement_correlations": Source(AGAINST, RATED, ("item",), {"n": ()}, note=TARGETS),
-    "agreement_vectors": Source(AGAINST, RATED, note=TARGETS),
-    "agreement_pca": Source(AGAINST, RATED, note=TARGETS),
+    "agreement_tests": Source(AGAINST, TARGETED, settings=("permutations",), note=TARGETS),
+    "agreement_correlations": Source(AGAINST, TARGETED, ("item",), {"n": ()}, note=TARGETS),
+    "agreement_vectors": Source(AGAINST, TARGETED, note=TARGETS),
+    "agreement_pca": Source(AGAINST, TARGETED, note=TARGETS),
     "factors_retention": Source(FACTORS, COMPLETE, note=WHOLE),
     "factors_adequacy": Source(FACTORS, COMPLETE, note=WHOLE),
     "factors_variance": Source(FACTORS, COMPLETE, note=WHOLE),

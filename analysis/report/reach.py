@@ -7,11 +7,12 @@ is here: tables about that stand on people altogether.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from analysis.agreement.agreement import slug
 from analysis.data.complete import paper_rows
 from analysis.data.frames import StudyData, rated_clips
 from analysis.preference.pairs import named_pair
@@ -81,10 +82,12 @@ class Pools:
         Those people.
     clips : list of Clip
         By the names that analyses know them by.
+    with_targets : collection of str
+        Tracks that were compared with targets, by the names that these have.
     """
 
-    def __init__(self, data: StudyData, left_out: set[int], clips: list[Clip]):
-        self.data, self.left_out, self.clips = data, left_out, clips
+    def __init__(self, data: StudyData, left_out: set[int], clips: list[Clip], with_targets: Collection[str] = ()):
+        self.data, self.left_out, self.clips, self.with_targets = data, left_out, clips, set(with_targets)
         self._chosen: dict[tuple[Any, ...], Reach] = {}
         self._joined: dict[frozenset[int], Reach] = {}
 
@@ -170,6 +173,7 @@ class Pools:
         own = ~whole["model"].isin(list(self.data.conditions.wrong))
         out["described"] &= own
         out |= {f"{name}_own": out[name] & own for name in ("ratings", "complete", "affect")}
+        out["targeted"] = out["ratings"] & whole["clip"].map(lambda clip: slug(str(clip)) in self.with_targets)
         return {name: mask.to_numpy(bool) for name, mask in out.items()}
 
     @staticmethod

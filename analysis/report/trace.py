@@ -72,8 +72,9 @@ class Trace:
         self.index = index
         left_out = set(index["left_out"])
         self.clips = [Clip(**c) for c in index["clips"]]
-        self.pools = Pools(without(data, left_out) if left_out else data, left_out, self.clips)
         self.tables: dict[str, dict[str, Any]] = {t["name"]: t for t in index["tables"]}
+        compared = [str(row["clip"]) for row in self.tables.get("agreement_vectors", {"rows": []})["rows"]]
+        self.pools = Pools(without(data, left_out) if left_out else data, left_out, self.clips, compared)
         self.sentences = {s["id"]: Sentence(s["id"], s["said"], tuple(s["on"])) for s in index["sentences"]}
 
     @cached_property

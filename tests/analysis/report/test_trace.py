@@ -172,6 +172,18 @@ def test_a_row_chooses_clips(source: Source, row: dict[str, Any], column: str, t
     assert sorted(pools().reach(source, row, column).clips) == told
 
 
+def test_answers_to_tracks_without_targets_stand_behind_no_agreement() -> None:
+    """They move none of its numbers (tests/analysis/agreement)."""
+    rated = data().ratings
+    names = sorted(set(rated["clip"]))
+    some = Pools(data(), set(), [Clip.of(c) for c in clips()], [name.replace("-", "_") for name in names[:2]])
+    named = some.reach(SOURCES["agreement_correlations"], {"item": "sweet"}, "r")
+    wanted = (rated["clip"].isin(names[:2]) & (rated["adjective"] == "sweet")).sum()
+    assert len(named.answers) == wanted > 0
+    assert named.clips == set(names[:2])
+    assert pools().reach(SOURCES["agreement_tests"], {"test": "mantel"}, "p").answers == frozenset()
+
+
 def test_what_was_chosen_before_the_data_stands_on_nothing() -> None:
     source = Source("", ("preference",), settings=("alpha",))
     assert pools().reach(source, {"alpha": 0.05}, "alpha") == Reach()
