@@ -12,6 +12,7 @@ from analysis.page import sentences
 from analysis.page.inputs import Inputs
 from analysis.page.page import Section, Table
 from analysis.page.standing import Line, rows_on
+from analysis.preference.section import named
 
 
 def section(inputs: Inputs, summary: list[str]) -> Section | None:
@@ -40,7 +41,7 @@ def section(inputs: Inputs, summary: list[str]) -> Section | None:
             "added to each cell.",
         ),
         Table(
-            "identification_tests", "Is a taste named more for its own music", tables["tests"],
+            "identification_tests", "Is a taste named more for its own music", named(tables["tests"], "log_odds"),
             "Mixed logit: people and clips as random effects; log odds; t with clips - 2 degrees of freedom.",
         ),
         Table(

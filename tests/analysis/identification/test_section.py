@@ -14,6 +14,7 @@ from analysis.config import AnalysisConfig
 from analysis.data.compared import Conditions
 from analysis.identification.analyse import analyse
 from analysis.identification.section import section, told
+from analysis.report.write import columns_of, label_of
 from tests.analysis.identification.test_naming import sessions
 from tests.analysis.report.study import inputs, sketched
 
@@ -125,3 +126,13 @@ def test_the_part_and_its_tables_stand_under_their_own_names(tmp_path: Path) -> 
     assert titles["accuracy"] == "How often each taste was named for its own music"
     assert titles["tests"] == "Is a taste named more for its own music"
     assert titles["confusion"] == "Counts"
+
+
+def test_log_odds_are_not_headed_as_another_measure(tmp_path: Path) -> None:
+    with sketched():
+        made = section(inputs(tmp_path), [])
+    assert made is not None
+    (table,) = [t for t in made.tables if t.name == "identification_tests"]
+    heads = [label_of(column, table.rows) for column in columns_of(table)]
+    assert "log odds" in heads
+    assert "rank-biserial" not in heads
