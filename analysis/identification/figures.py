@@ -36,9 +36,9 @@ def heat_maps(rows: list[dict[str, Any]], people: int, folder: Path, label: str)
             100 * shares, annot=True, fmt=".0f", cmap="cividis", vmin=0, vmax=100, ax=axis, cbar=False, annot_kws={"size": 9},
             xticklabels=["none of them" if x == NONE else x for x in named], yticklabels=asked,
         )  # fmt: skip
-        axis.set(title=condition, xlabel="Named", ylabel="Music made for")
+        axis.set(title=condition, xlabel="Named", ylabel="Music that stands for")
         axis.tick_params(axis="y", rotation=0)
         axis.tick_params(axis="x", rotation=45)
     total = sum(r["n"] for r in rows)
-    caption = f"Of music made for each taste: per cent of answers that named it, and the others. {total} answers of {people} people."
+    caption = f"Of music that stands for each taste: per cent of answers that named it, and the others. {total} answers of {people} people."
     return save(figure, folder, "confusion", "Which taste people named", caption, label)

@@ -333,7 +333,8 @@ def amended(amendment: dict[str, Any]) -> list[str]:
 def _generalises(tables: dict[str, Rows], mixed: Rows) -> str:
     """By the models that give the answer: of preference, else of naming or of a taste's own word, else of words over prompts or clips."""
     named = ("identification_tests", "own_word", "prompts_mixed", "icc")
-    rows = mixed or next((tables[name] for name in named if tables.get(name)), [])
+    asked = [tables[name] for name in named if tables.get(name)]
+    rows = mixed or next((rows for rows in asked if _tested(rows)), asked[0] if asked else [])
     if not rows and tables.get("agreement_tests"):
         return "These tracks as these people rate them: targets were dealt to the tracks anew, people were not."
     return generalises_to(rows) if rows else "Nothing: what was rated is described, and nothing tested."
@@ -344,7 +345,7 @@ UNTESTED = ("too few", "not converged", "one answer", "not connected")
 
 def generalises_to(rows: Rows) -> str:
     """To other people and clips, or to these clips or people only, and why."""
-    told = [r for r in rows if not sentences.state_of(r).startswith(UNTESTED)]
+    told = _tested(rows)
     if not told:
         return "Nothing: no model could be fitted."
     # Of a taste that was named always or never p counts the ways to deal the clips: people are taken as they are.
@@ -357,6 +358,11 @@ def generalises_to(rows: Rows) -> str:
     several = len({r.get("condition") for r in told}) > 1
     of = ", ".join(f"{r['taste']}{' (' + str(r['condition']) + ')' if several else ''}" for r in dealt)
     return f"{said} For {of}: other clips, but these people only, for the clips were dealt anew, people were not."
+
+
+def _tested(rows: Rows) -> Rows:
+    """The rows that something was told in."""
+    return [r for r in rows if not sentences.state_of(r).startswith(UNTESTED)]
 
 
 def _by_states(states: list[str]) -> str:

@@ -131,7 +131,7 @@ SOURCES: dict[str, Source] = {
     "factors_variance": Source(FACTORS, COMPLETE, note=WHOLE),
     "factors_loadings": Source(FACTORS, COMPLETE, note=WHOLE),
     "factors_phi": Source(FACTORS, COMPLETE, note=WHOLE),
-    "factors_scores_by_prompt": Source(FACTORS, COMPLETE, counted={"n": ("prompt",)}, note=WHOLE),
+    "factors_scores_by_prompt": Source(FACTORS, ("complete_own",), counted={"n": ("prompt",)}, note=WHOLE),
     "factors_loading_intervals": Source(TRUST, COMPLETE, settings=("resamples",), note=WHOLE),
     "factors_reliability": Source(TRUST, COMPLETE, note=WHOLE),
     "factors_subscales": Source(TRUST, COMPLETE, note=WHOLE),

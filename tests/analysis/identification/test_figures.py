@@ -23,7 +23,7 @@ def test_a_panel_a_condition_a_row_a_taste_in_per_cent(tmp_path: Path) -> None:
         drawn = heat_maps(rows, 3, tmp_path, "people")
         base, tuned = found[0].axes
         for axis, name in ((base, "base"), (tuned, "tuned")):
-            assert (axis.get_title(), axis.get_xlabel(), axis.get_ylabel()) == (name, "Named", "Music made for")
+            assert (axis.get_title(), axis.get_xlabel(), axis.get_ylabel()) == (name, "Named", "Music that stands for")
             assert [t.get_text() for t in axis.get_yticklabels()] == ["sweet", "sour"]
             assert [t.get_text() for t in axis.get_xticklabels()] == ["sweet", "sour", "none of them"]
         assert [t.get_text() for t in base.texts] == ["75", "12", "12", "60", "20", "20"]

@@ -83,3 +83,15 @@ def test_music_is_called_by_what_was_tested(tmp_path: Path) -> None:
     section = Section("ratings", "r", tables=[Table("own_word", "", rows)])
     (said,) = dict(first_screen(inputs(tmp_path, data=data), [section]).said)["Is it the taste"]
     assert said.startswith("Music made or chosen for a taste is shown to call up its own word")
+
+
+def test_what_no_test_was_made_of_is_not_what_it_generalises_by() -> None:
+    """Naming that could not be tested stands before own words that were: these are what the report found."""
+    from analysis.report.answer import _generalises
+
+    named = [{"taste": "sweet", "state": "too few"}, {"taste": "sour", "state": "one answer"}]
+    own = [{"adjective": "sweet", "state": "ok"}]
+    tables = {"identification_tests": named, "own_word": own}
+    assert _generalises(tables, []) == generalises_to(own)
+    assert _generalises({"identification_tests": named}, []).startswith("Nothing")
+    assert _generalises(tables, named).startswith("Nothing")  # preference is what the answer is of, where it was asked
