@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import numpy as np
+
 from models.config import ModelsConfig
 from stimuli.audio import length, load_mono, load_spans
 from stimuli.errors import StimulusError
@@ -70,9 +72,17 @@ def describe_rows(
     captioner.sampling = None  # a study's captions are the same whenever they are made
     for start in range(0, len(rows), CAPTIONED):
         batch = rows[start : start + CAPTIONED]
-        described = captioner.describe([load_mono(folder / r.file, captioner.rate) for r in batch])
-        for row, d in zip(batch, described, strict=True):
-            fields = {"caption": d.caption, "caption_features": d.features, "captioner_sha256": captioner.sha256}
+        layers = [captioner.encode(load_mono(folder / r.file, captioner.rate)) for r in batch]
+        described = captioner.describe_layers({name: np.stack([one[name] for one in layers]) for name in layers[0]})
+        for row, one, d in zip(batch, layers, described, strict=True):
+            # Words are likeliest by far or not at all, but the last digits of a probability hang on how many clips are heard at a
+            # time, and that on which of them were there already: each is heard alone.
+            (heard,) = captioner.hear([one])
+            told = {
+                head: {label: round(float(x), 4) for label, x in zip(captioner.labels[head], p, strict=True)}
+                for head, p in heard.items()
+            }
+            fields = {"caption": d.caption, "caption_features": told, "captioner_sha256": captioner.sha256}
             put(folder, what, row.clip, fields, row.sha256)
         if progress:
             progress(min(start + CAPTIONED, len(rows)), len(rows), batch[-1].clip)

@@ -48,13 +48,23 @@ def captioner(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     heard: list[list[int]] = []
 
-    def describe_audio(clips: list[np.ndarray]) -> list[Any]:
-        pitches = [strongest(c) for c in clips]
-        assert {len(c) for c in clips} == {16000}
-        heard.append(pitches)
-        return [SimpleNamespace(caption=f"A tone of {p} Hz.", features={"pitch": {str(p): 1.0}}) for p in pitches]
+    def encode(clip: np.ndarray) -> dict[str, np.ndarray]:
+        assert len(clip) == 16000
+        return {"pitch": np.array([strongest(clip)])}
 
-    made = SimpleNamespace(rate=16000, sha256="a" * 64, sampling="at random", describe=describe_audio, heard=heard)
+    def describe_layers(layers: dict[str, np.ndarray]) -> list[Any]:
+        pitches = layers["pitch"][:, 0].tolist()
+        heard.append(pitches)
+        return [SimpleNamespace(caption=f"A tone of {p} Hz.", features=None) for p in pitches]
+
+    def hear(layers: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """Last digits that hang on how many are heard at a time, as those of matrix products do."""
+        return [{"pitch": row["pitch"] / 1000 + 0.00004 * len(layers)} for row in layers]
+
+    made = SimpleNamespace(
+        rate=16000, sha256="a" * 64, sampling="at random", encode=encode, describe_layers=describe_layers, hear=hear,
+        labels={"pitch": ("kHz",)}, heard=heard,
+    )  # fmt: skip
     monkeypatch.setattr(load, "caption_sha256", lambda name: made.sha256)
     monkeypatch.setattr(load, "load_captioner", lambda name, device="auto": made)
     return made
@@ -67,7 +77,7 @@ def test_every_clip_gets_the_caption_of_its_own_sound(folder: Path, captioner: A
     for row in rows:
         hertz = 200 + 100 * row.number
         assert row.caption == f"A tone of {hertz} Hz."
-        assert row.caption_features == {"pitch": {str(hertz): 1.0}}
+        assert row.caption_features == {"pitch": {"kHz": hertz / 1000}}
         assert row.captioner_sha256 == "a" * 64
     assert [len(x) for x in captioner.heard] == [8, 2]
     assert told == [(8, 10, "sweet-base-007"), (10, 10, "sweet-base-009")]
@@ -88,6 +98,30 @@ def test_what_is_captioned_stays_until_another_captioner_comes(folder: Path, cap
     describe(folder, "captions", ModelsConfig())
     assert len(captioner.heard) == 3
     assert {r.captioner_sha256 for r in read_manifest(folder)} == {"b" * 64}
+
+
+def test_what_is_heard_in_a_clip_hangs_on_no_other(folder: Path, captioner: Any) -> None:
+    """Made all at once, or those that were missing later: the same rows."""
+    described = describe(folder, "captions", ModelsConfig())
+    rows = read_manifest(folder)
+    for row in rows[2:5]:
+        row.captioner_sha256, row.caption_features = None, {}
+    write_manifest(folder, rows)
+    assert describe(folder, "captions", ModelsConfig()) == described
+
+
+def test_the_captioner_hears_alone_what_it_hears_beside_others() -> None:
+    """The shipped one: the same heads and labels, to the digits that are kept, in a caption's row and by itself."""
+    from models.sonicverse.load import load_captioner
+
+    made = load_captioner("nano", "cpu")
+    layers = [made.encode(tone(hertz, made.rate)) for hertz in (220, 440, 880)]
+    together = made.describe_layers({name: np.stack([one[name] for one in layers]) for name in layers[0]})
+    for one, d in zip(layers, together, strict=True):
+        (heard,) = made.hear([one])
+        for head, p in heard.items():
+            assert list(d.features[head]) == list(made.labels[head])
+            assert [*d.features[head].values()] == pytest.approx(p.tolist(), abs=1.1e-4)
 
 
 def test_every_clip_gets_the_features_of_its_own_sound(folder: Path) -> None:
