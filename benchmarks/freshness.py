@@ -94,6 +94,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
         "stimuli/units.py",
         "stimuli/waiting.py",
         "stimuli/making.py",
+        "stimuli/describe.py",
         "stimuli/sets.py",
         "stimuli/manifest.py",
         "analysis/sound/embedding.py",

@@ -144,10 +144,10 @@ def read_settings(given: Path | None, steps: tuple[str, ...]) -> Settings:
         return Settings()
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        strange = endless(raw)
+        # Words such as "inf" are read as numbers, too.
+        strange = endless(raw) or endless((found := Settings.model_validate(raw)).model_dump())
         if strange is not None:
             raise UserError(f"{path}: {strange[0]} = {strange[1]} is no finite number")
-        found = Settings.model_validate(raw)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
     except ValidationError as error:

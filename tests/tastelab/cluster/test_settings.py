@@ -78,6 +78,7 @@ def test_it_can_be_said_to_sbatch(tmp_path: Path) -> None:
         ("processes = 2", "processes is of a fine-tuning alone; it stands in [steps.finetune]"),
         ("minutes = 0", "minutes = 0: Input should be greater than or equal to 1"),
         ("memory = inf", "memory = inf is no finite number"),
+        ('memory = "inf"', "memory = inf is no finite number"),
         ("[steps.generate]\nmemory = inf", "steps.generate.memory = inf is no finite number"),
         ("minutes", "cannot be read"),
     ],
