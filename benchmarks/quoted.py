@@ -51,8 +51,10 @@ def found(place: str, folder: Path = FOLDER) -> Any:
 
 
 def written(value: Any, form: str) -> str:
-    """A value as a figure: ``%0`` in hundredths, otherwise as `format` writes it."""
+    """A value as a figure: ``%0`` in hundredths, ``len`` how many there are, otherwise as `format` writes it."""
     form = form.strip()
+    if form == "len":
+        return str(len(value))
     return f"{100 * value:.{form[1:]}f}" if form.startswith("%") else format(value, form)
 
 

@@ -81,6 +81,7 @@ def test_figures_as_they_are_written() -> None:
     assert written(0.2349, "%1") == "23.5"
     assert written(-0.0014, ".3f") == "-0.001"
     assert written(2426.6, "+,.0f") == "+2,427"
+    assert (written([], "len"), written(["a", "b"], "len")) == ("0", "2")
 
 
 def test_a_source_says_which_code_measured_it(tmp_path: Path) -> None:
