@@ -50,7 +50,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "losses": MUSIC,
     "precision": (*MUSIC, "analysis/sound/fad.py"),
     "taste": TASTES,
-    "distance": (*TASTES, "analysis/sound"),
+    "distance": (*TASTES, "analysis/sound/fad.py", "analysis/sound/distances.py"),
     "unseen": TASTES,
     "captions": CAPTIONS,
     "ablation": CAPTIONS,
