@@ -136,3 +136,19 @@ def test_log_odds_are_not_headed_as_another_measure(tmp_path: Path) -> None:
     heads = [label_of(column, table.rows) for column in columns_of(table)]
     assert "log odds" in heads
     assert "rank-biserial" not in heads
+
+
+def test_a_sentence_stands_on_its_test_and_on_its_share(tmp_path: Path) -> None:
+    with sketched():
+        made = section(inputs(tmp_path), [])
+    assert made is not None
+    tests, shares = ({t.name: t.rows for t in made.tables}[f"identification_{name}"] for name in ("tests", "accuracy"))
+    lines = [line for line in made.text if line.startswith("Music made for ")]
+    assert len(lines) == len(tests) > 1
+    for k, line in enumerate(lines):
+        (share,) = (
+            j
+            for j, row in enumerate(shares)
+            if [row[c] for c in ("condition", "taste")] == [tests[k][c] for c in ("condition", "taste")]
+        )
+        assert getattr(line, "on", ()) == (f"identification_tests.{k}", f"identification_accuracy.{share}")

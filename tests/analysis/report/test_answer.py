@@ -97,6 +97,8 @@ def test_the_counts_are_of_the_family_that_is_corrected(tmp_path: Path) -> None:
     assert found["Answer"][1].endswith(
         "equivalent within ±1 for sour (4 declared tests: 3 one-sided, 1 of equivalence)."
     )
+    stands_on = getattr(found["Answer"][1], "on", ())
+    assert stands_on == ("preference_mixed.1", "preference_mixed.2", "preference_equivalence.0")
     assert "over the 4 declared tests: 3 one-sided, 1 of equivalence; declared" in found["Plan and deviations"][0]
     both = [r | {"pair": p} for p in ("finetuned - base", "finetuned - wrong") for r in rows]
     config = AnalysisConfig(hypotheses=[Hypothesis(taste="sweet"), Hypothesis(taste="sour")], overall="gate")
