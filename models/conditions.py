@@ -140,6 +140,14 @@ def default_pairs(names: Iterable[str]) -> list[tuple[str, str]]:
     return [(known[1], known[0])] if len(known) > 1 else []
 
 
+def each_once(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Pairs of conditions without those that are there before; of the same two in different orders the first holds."""
+    found: dict[frozenset[str], tuple[str, str]] = {}
+    for pair in pairs:
+        found.setdefault(frozenset(pair), pair)
+    return list(found.values())
+
+
 def over_and_under(
     first: str, second: str, pairs: Iterable[tuple[str, str]], order: Sequence[str] = ()
 ) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from models.conditions import declared_in, default_pairs, over_and_under, spoken
+from models.conditions import declared_in, default_pairs, each_once, over_and_under, spoken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,20 +45,10 @@ class Conditions:
         sessions = definition.get("experiment") or {}
         tasks = [sessions.get("preference") or {}, *(sessions.get("tasks") or [])]
         compared = [(str(over), str(under)) for task in tasks for over, under in task.get("pairs") or []]
-        pairs: dict[frozenset[str], tuple[str, str]] = {}
-        for pair in compared or default_pairs(names):
-            pairs.setdefault(
-                frozenset(pair), pair
-            )  # of two tasks with the same two in different orders the first holds
+        pairs = tuple(each_once(compared or default_pairs(names)))
         right = {(c.checkpoint, c.blend): c.name for c in known if c.prompts_of is None and c.tracks is None}
         wrong = {c.name: right.get((c.checkpoint, c.blend)) for c in known if c.prompts_of is not None}
-        return cls(
-            names,
-            {c.name: c.shown for c in known},
-            tuple(c.name for c in known if c.tracks),
-            tuple(pairs.values()),
-            wrong,
-        )
+        return cls(names, {c.name: c.shown for c in known}, tuple(c.name for c in known if c.tracks), pairs, wrong)
 
     def label(self, name: str) -> str:
         """What a condition is called."""

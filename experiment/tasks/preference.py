@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from experiment.question import Question
 from experiment.tasks.after import After
 from experiment.tasks.task import ConditionName, Reader, Task, check_scale, twice
+from models.conditions import each_once
 
 ITEM: Final = "preference"
 KIND: Final = "preference"
@@ -124,12 +125,5 @@ class PreferenceTask(Task, PreferenceConfig):
 
 
 def compared(tasks: Iterable[Task]) -> list[tuple[str, str]]:
-    """The pairs of conditions of all comparisons, each once: that one first which a score over the middle speaks for.
-
-    Where two tasks have the same two in different orders, the first one's holds.
-    """
-    found: dict[frozenset[str], tuple[str, str]] = {}
-    for task in tasks:
-        for pair in task.pairs if isinstance(task, PreferenceTask) else ():
-            found.setdefault(frozenset(pair), pair)
-    return list(found.values())
+    """The pairs of conditions of all comparisons, each once: that one first which a score over the middle speaks for."""
+    return each_once(pair for task in tasks if isinstance(task, PreferenceTask) for pair in task.pairs)
