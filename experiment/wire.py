@@ -215,10 +215,8 @@ def serve(store: Store, lines: Iterable[str], out: TextIO) -> None:
     for line in lines:
         try:
             message = json.loads(line)
-        except (
-            ValueError,
-            RecursionError,
-        ) as error:  # Python reads no number of thousands of digits, nor lists in lists without end
+        # Python reads no number of thousands of digits, nor lists in lists without end.
+        except (ValueError, RecursionError) as error:
             answer: Message = {"error": f"no JSON: {error}"}
         else:
             answer = engine.answer(message) if isinstance(message, dict) else {"error": "a message is a JSON object"}
