@@ -9,7 +9,7 @@ from typing import Any
 
 from experiment.choices import Choice
 from experiment.lab.layout import FIRST_FLOOR, FLOOR, GAP, SCALES, Block, Sheet, across, sized, stacked, within
-from experiment.lab.widgets import INSET, ROOM, Button, Pen, Picture, Text
+from experiment.lab.widgets import INSET, ROOM, Button, Pen, Picture, Text, within_box
 from experiment.looks import CORNER, FOOT, INK, LABEL, MUTED
 
 LOGO = 0.1  # height of a logo
@@ -124,10 +124,10 @@ class Blocks:
         most = (self.sheet.room - gap * (columns - 1)) / columns
         wanted = max(self.pen.ruler.wide(label, size) for label in labels) + 2 * INSET
         cell = min(most, max(width, wanted))
-        whole = all(self.pen.longest(label, size) <= cell - 2 * INSET for label in labels)
+        whole = all(self.pen.longest(label, size) <= within_box(cell) for label in labels)
         if not whole and scale > SCALES[-1]:
             return None
-        high = max(self.pen.takes(label, size, cell - 2 * INSET)[1] for label in labels)
+        high = max(self.pen.takes(label, size, within_box(cell))[1] for label in labels)
         return size, cell, high + 2 * PAD
 
     def _row(

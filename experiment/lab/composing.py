@@ -18,6 +18,7 @@ from experiment.looks import ASKED, BODY, LABEL, LONG_WORD, MANY, MUTED, TITLE, 
 from experiment.question import Question
 
 STEP, STEP_GAP = 0.24, 0.015
+STEP_APART = 0.16  # of a step's share of a narrow sheet: no more than this lies between two
 LETTER = 0.5  # width of a letter, about, in sizes of letters
 
 
@@ -180,17 +181,17 @@ class Composer(Blocks):
         labels = question.labels if named else [str(question.low + i) for i in range(n)]
         choices = [Choice(str(question.low + i), x, str(question.low + i)) for i, x in enumerate(labels)]
 
+        gap = min(STEP_GAP, STEP_APART * self.sheet.room / n)
+
         def build(listed: bool, scale: float) -> list[Block] | None:
             on = self._onward(onward, -0.395 if listed else -0.3, scale, 0.055 if listed else 0.075)
             width = min(STEP, (1.5 - STEP_GAP * n) / n)
-            row = (
-                self._list(choices, 0.1, scale) if listed else self._row(choices, -0.04, scale, width, STEP_GAP, 0.085)
-            )
+            row = self._list(choices, 0.1, scale) if listed else self._row(choices, -0.04, scale, width, gap, 0.085)
             if row is None or on is None:
                 return None
             said = [self._said(question.text, ASKED, 0.3, scale), *self._word(question, scale), row]
             if not named:
-                outer = (n - 1) * (row.width + STEP_GAP) / 2
+                outer = (n - 1) * (row.width + gap) / 2
                 # Without a word of its own the item is its two ends.
                 ends = (question.labels[0], question.labels[-1])
                 under = self._ends(ends, 0.028 if question.word else 0.045, outer, scale, not question.word)

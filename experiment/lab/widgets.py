@@ -13,6 +13,7 @@ from experiment.looks import ACCENT, EDGE, INK, MUTED, PAPER, SOFT, WHITE
 
 RING = 0.006  # from a button's edge to the line that shows what the keyboard is at
 INSET = 0.012  # between a button's edge and its words
+NARROW = 0.1  # of a narrow button's width: no more than this is left free on either side of its number
 UNDER = 0.058  # from a slider's line down to the words at its ends
 REACH = 0.06  # how far above and below its line a slider is touched
 ROOM = 1.15  # how wide a text may be, where there is as much
@@ -94,6 +95,11 @@ class Text:
         )
 
 
+def within_box(width: float) -> float:
+    """How wide the words in a box of a width may be."""
+    return width - 2 * min(INSET, NARROW * width)
+
+
 @dataclass(eq=False)
 class Button:
     """A labelled rectangle; `key` answers it from the keyboard."""
@@ -116,6 +122,11 @@ class Button:
     parts: list[Any] = field(default_factory=list)
     ring: Any = None
 
+    @property
+    def within(self) -> float:
+        """How wide its words may be."""
+        return within_box(self.width)
+
     def contains(self, point: tuple[float, float]) -> bool:
         """Whether a point lies on the button."""
         return abs(point[0] - self.x) <= self.width / 2 and abs(point[1] - self.y) <= self.height / 2
@@ -132,7 +143,7 @@ class Button:
             box = visual.Rect(
                 self.pen.window, self.width, self.height, pos=(self.x, self.y), lineWidth=1.5, autoLog=False
             )
-            self.parts = [box, Text(self.pen, self.label, self.x, self.y, self.size, self.width - 2 * INSET)]
+            self.parts = [box, Text(self.pen, self.label, self.x, self.y, self.size, self.within)]
         box, label = self.parts
         filled = (self.primary and self.enabled) or self.selected
         hover = self.hover and self.enabled

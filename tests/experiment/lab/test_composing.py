@@ -65,7 +65,7 @@ def held(name: str, shown: Composed, always: list[Box], half: float) -> None:
         apart = a[3] <= b[1] + 1e-6 or b[3] <= a[1] + 1e-6 or a[4] <= b[2] + 1e-6 or b[4] <= a[2] + 1e-6
         assert apart, (name, a, b)
     for button in shown.buttons:
-        width, height = button.pen.takes(button.label, button.size, button.width - 2 * INSET)
+        width, height = button.pen.takes(button.label, button.size, button.within)
         assert width <= button.width, (name, button.label)
         assert height <= button.height, (name, button.label)
 
@@ -226,3 +226,21 @@ def test_every_screen_of_a_session_is_among_them(config: ExperimentConfig) -> No
         "huggins", "huggins, question", "antiphase", "antiphase, question", "headphones failed", "end",
     }  # fmt: skip
     assert sum(name.startswith("question ") for name in found) > 20
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", [(1080, 1920), (1200, 1920), (1280, 1024)])
+def test_eleven_steps_have_their_numbers_whole_on_a_screen_that_stands_on_end(
+    size: tuple[int, int], language: str
+) -> None:
+    """Their boxes are narrow there: "10" would stand as 1 over 0 with the room that words have in wide ones."""
+    compose = composer(size, language)
+    asked = Question("liking", "scale", "How much do you like it?", word="", high=10, labels=("not", "much"), low=0)
+    shown = compose.question(asked, texts(language, TEXTS if language not in ("en", "it") else None))
+    steps = [b for b in shown.buttons if b is not shown.onward]
+    assert [b.label for b in steps] == [str(i) for i in range(11)]
+    for b in steps:
+        assert b.pen.lines(b.label, b.size, b.within, False) == [b.label]
+        assert b.pen.ruler.wide(b.label, b.size) <= b.width - 0.004
+        assert b.size >= FLOOR
+    held("eleven", shown, [], Sheet.of(*size).half)
