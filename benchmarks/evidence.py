@@ -2,6 +2,7 @@
 
 pulse      does the model keep time: of music it hears and goes on with, and of a tempo in the caption
 bands      articulation, harmony, mode, players, dynamics, register as asked; steadiness, spectrum, drones, FAD
+drawings   the mode that a prompt asks for, where of several drawings the one that has most of it is kept
 music      FAD (YAMNet) of generated clips to held-out music, beside shuffled codes and white noise
 prompts    with the seed fixed, the prompt is swapped: do tempo, pitch height and brightness move the asked way
 asked      correlation of asked with measured attributes over 400 prompts, beside the same on rendered clips
@@ -75,6 +76,7 @@ from benchmarks import (
     crowd,
     desk,
     disturbed,
+    drawings,
     exchange,
     found,
     grid,
@@ -201,6 +203,7 @@ def prompts() -> dict[str, Any]:
 MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "pulse": pulse.measurements,
     "bands": bands.measurements,
+    "drawings": drawings.drawings,
     "music": music,
     "prompts": prompts,
     "asked": nano.asked,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from models.conditions import GIVEN
 from models.tempo import tempo_class
+from stimuli.candidates import SCALES, Aspect, asked
 
 
 class TasteConfig(BaseModel):
@@ -69,6 +70,13 @@ class StimuliConfig(BaseModel):
         What the music is for; stands in every prompt after the taste's words.
     clips_per_taste : int
         Clips of each taste and condition; the seed paper has 25.
+    candidates : int
+        How often a clip is drawn whose prompt asks for something in `chosen_by`; the drawing that has most of it is kept, and the
+        manifest says what the others had. The time is that many times as long.
+    chosen_by : list of str
+        What is measured in the drawings: `mode` (the prompt says major or minor), `brightness` (bright, brilliant; dark,
+        muffled), `register` (high or low before pitched, register, notes), `articulation` (staccato; legato), `harmony`
+        (dissonant; consonant).
     seed : int
         Of all clips: another one makes other clips.
     """
@@ -80,6 +88,8 @@ class StimuliConfig(BaseModel):
     tastes: list[TasteConfig] = Field(min_length=1)
     setting: str = "background music for a fine restaurant"
     clips_per_taste: int = Field(default=5, ge=1, le=1000)
+    candidates: int = Field(default=1, ge=1, le=16)
+    chosen_by: list[Aspect] = Field(default=["mode"], min_length=1)
     seconds: float = Field(default=15.0, ge=1, le=120)
     loudness: float = Field(default=-23.0, ge=-60, le=-10)
     peak: float = Field(default=-1.0, ge=-20, le=0)
@@ -101,7 +111,17 @@ class StimuliConfig(BaseModel):
             raise ValueError(f"two fades of {self.fade:g} s do not fit into clips of {self.seconds:g} s")
         if self.source == GIVEN and self.folder is None:
             raise ValueError("source = 'given' needs folder = 'PATH' with the audio files")
+        if self.candidates > 1 and not any(self.asks(render_prompt(t, self.setting)) for t in self.tastes):
+            words = "; ".join(f"{a}: {', '.join((*SCALES[a].much, *SCALES[a].little))}" for a in self.chosen_by)
+            raise ValueError(
+                f"candidates = {self.candidates}, and no prompt has a word by which one could be chosen ({words}); say it in a prompt, or "
+                "leave candidates out"
+            )
         return self
+
+    def asks(self, prompt: str) -> dict[str, int]:
+        """By what candidates for a prompt are chosen: 1 for much and -1 for little of a feature; nothing where there are none."""
+        return asked(prompt, self.chosen_by) if self.candidates > 1 else {}
 
     def taste(self, name: str) -> TasteConfig:
         """Return the taste of that name."""

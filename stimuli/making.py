@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from models.devices import called
 from stimuli.audio import deliver, load_mono
+from stimuli.candidates import best
 from stimuli.checks import NEAR_DUPLICATE, clipped_share, faults, fingerprint, nearest, silent_share
 from stimuli.config import StimuliConfig
 from stimuli.errors import StimulusError
 from stimuli.manifest import ClipRow, Glance
 from stimuli.sets import ClipSet, TrackSet, tried
+from stimuli.sources import Sound, Stepped
 from stimuli.waiting import CLIP, put
 
 MAX_TRIES = 4
+OUTDONE = "another drawing has more of what is asked"
 DUMMY_SEED = 0
 PRINT_RATE = 16000
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A drawing of a clip that has no fault: which try it was, from 0, its sound, what was found in it."""
+
+    at: int
+    audio: np.ndarray
+    rate: int
+    checks: dict[str, float]
+    measured: dict[str, float]
 
 
 def make(
@@ -31,59 +45,97 @@ def make(
     tries: dict[int, list[str]],
     progress: Callable[[int, int], None] | None = None,
 ) -> list[ClipRow]:
-    """Make clips of one batch, drawing again where one has a fault.
+    """Make clips of one batch, drawing again where one has a fault, and as often as the study wants to choose from.
 
     `tries` holds, per number, why earlier tries were not kept; a try more shifts the seed, and the row says so.
     """
-    reasons = {n: list(tries.get(n, [])) for n in numbers}
+    drawings: dict[int, list[str | Drawn]] = {n: [*tries.get(n, [])] for n in numbers}
+    asks = {n: config.asks(part.prompts[n]) for n in numbers}
+    wanted = {n: config.candidates if asks[n] else 1 for n in numbers}
     made: list[ClipRow] = []
-    todo = list(numbers)
+    todo, rounds = list(numbers), 0
     first = numbers[0] // size * size
     prompts = [part.prompts[n] if n < len(part.prompts) else part.prompts[0] for n in range(first, first + size)]
     while todo:
         seeds = [DUMMY_SEED] * size
         for n in todo:
-            seeds[n % size] = tried(part.seeds[n], len(reasons[n]))
-        sound = part.model.clips(prompts, config.seconds, seeds, progress)
-        again = []
-        for n in todo:
-            clip = sound.audio[n % size]
-            mono = clip.mean(axis=0)
-            silent, clipped = silent_share(mono, sound.rate), clipped_share(mono)
-            stuck = sound.stuck[n % size]
-            if found := faults(silent, stuck, clipped):
-                reasons[n] += found[:1]
-                again.append(n)
-                if len(reasons[n]) >= MAX_TRIES:
-                    told = ", ".join(reasons[n])
-                    raise StimulusError(
-                        f"{part.prompts[n]!r} gave {MAX_TRIES} unusable clips ({told}); reword the prompt"
-                    )
-                continue
-            made.append(
-                ClipRow(
-                    clip=part.names[n],
-                    taste=part.taste,
-                    model=part.condition,
-                    number=n,
-                    prompt=part.prompts[n],
-                    prompt_of=part.prompts_of[n],
-                    seed=part.seeds[n],
-                    checkpoint=part.model.name,
-                    checkpoint_sha256=part.sha256,
-                    settings={**part.settings, "batch": size, "device": called(part.model.load().engine.device)},
-                    checks={
-                        "tries": len(reasons[n]) + 1,
-                        "drawn_again": reasons[n],
-                        "silent_share": round(silent, 4),
-                        "stuck_share": round(stuck, 4),
-                        "clipped_share": round(clipped, 6),
-                    },
-                    **deliver(clip, sound.rate, config, folder, part.names[n]),
-                )
-            )
-        todo, progress = again, None
+            seeds[n % size] = tried(part.seeds[n], len(drawings[n]))
+        sound = part.model.clips(prompts, config.seconds, seeds, _share(progress, rounds, max(wanted.values())))
+        rounds += 1
+        for n in list(todo):
+            drawings[n].append(_heard(sound, n % size, len(drawings[n]), asks[n]))
+            _refuse_faults(drawings[n], part.prompts[n])
+            if sum(isinstance(d, Drawn) for d in drawings[n]) == wanted[n]:
+                made.append(_row(part, n, config, folder, size, drawings.pop(n), asks[n]))
+                todo.remove(n)
     return made
+
+
+def _share(progress: Stepped | None, rounds: int, of: int) -> Stepped | None:
+    """Progress of one round as a share of all that are made in any case; what is drawn beyond them is not told."""
+    if progress is None or rounds >= of:
+        return None
+    return lambda step, steps: progress(rounds * steps + step, of * steps)
+
+
+def _heard(sound: Sound, place: int, at: int, asks: dict[str, int]) -> str | Drawn:
+    """A drawing with what is found in it, or the fault that it has."""
+    clip = sound.audio[place]
+    mono = clip.mean(axis=0)
+    silent, stuck, clipped = silent_share(mono, sound.rate), sound.stuck[place], clipped_share(mono)
+    if found := faults(silent, stuck, clipped):
+        return found[0]
+    checks = {"silent_share": round(silent, 4), "stuck_share": round(stuck, 4), "clipped_share": round(clipped, 6)}
+    return Drawn(at, clip, sound.rate, checks, _measured(mono, sound.rate, asks))
+
+
+def _measured(mono: np.ndarray, rate: int, asks: dict[str, int]) -> dict[str, float]:
+    """The features by which a drawing may be chosen."""
+    if not asks:
+        return {}
+    from stimuli.features import acoustic_features
+
+    found = acoustic_features(mono, rate)
+    return {feature: round(found[feature], 6) for feature in asks}
+
+
+def _refuse_faults(drawings: list[str | Drawn], prompt: str) -> None:
+    """Give a clip up whose last drawing is one fault too many."""
+    if isinstance(drawings[-1], Drawn):
+        return
+    why = [d for d in drawings if isinstance(d, str) and d != OUTDONE]
+    if len(why) >= MAX_TRIES:
+        raise StimulusError(f"{prompt!r} gave {MAX_TRIES} unusable clips ({', '.join(why)}); reword the prompt")
+
+
+def _row(
+    part: ClipSet,
+    n: int,
+    config: StimuliConfig,
+    folder: Path,
+    size: int,
+    drawings: list[str | Drawn],
+    asks: dict[str, int],
+) -> ClipRow:
+    """Deliver the drawing that is kept, and what its row says of it and of the others."""
+    good = [d for d in drawings if isinstance(d, Drawn)]
+    kept = good[best([d.measured for d in good], asks)] if asks else good[0]
+    others = [d if isinstance(d, str) else OUTDONE for d in drawings if d is not kept]
+    chosen = {"kept": kept.at, "candidates": [{"try": d.at, **d.measured} for d in good]} if asks else {}
+    return ClipRow(
+        clip=part.names[n],
+        taste=part.taste,
+        model=part.condition,
+        number=n,
+        prompt=part.prompts[n],
+        prompt_of=part.prompts_of[n],
+        seed=part.seeds[n],
+        checkpoint=part.model.name,
+        checkpoint_sha256=part.sha256,
+        settings={**part.settings, "batch": size, "device": called(part.model.load().engine.device)},
+        checks={"tries": len(drawings), "drawn_again": others, **kept.checks, **chosen},
+        **deliver(kept.audio, kept.rate, config, folder, part.names[n]),
+    )
 
 
 def copied(part: TrackSet, n: int, config: StimuliConfig, folder: Path) -> ClipRow:

@@ -108,15 +108,17 @@ def parts_of(
     sets: list[ClipSet | TrackSet] = []
     for taste in config.tastes:
         of = tuple(other_taste(config, taste.name, n) if condition.prompts_of else None for n in numbers)
+        prompts = tuple(render_prompt(config.taste(other or taste.name), config.setting) for other in of)
+        chosen = {"candidates": config.candidates, "chosen_by": list(config.chosen_by)}
         sets.append(
             ClipSet(
                 taste=taste.name,
                 condition=condition.name,
                 model=model,
                 sha256=model.sha256,
-                prompts=tuple(render_prompt(config.taste(other or taste.name), config.setting) for other in of),
+                prompts=prompts,
                 prompts_of=of,
-                settings=settings,
+                settings=settings | (chosen if any(map(config.asks, prompts)) else {}),
                 seeds=tuple(clip_seed(config, taste.name, n) for n in numbers),
                 names=tuple(name(taste.name, n) for n in numbers),
             )

@@ -1,0 +1,67 @@
+"""Of several drawings of one clip, the one in which most is of what its prompt asks for.
+
+Where a model follows a word weakly or not at all, some of its drawings have what the word says all the same, by chance. So several
+are made, measured (`stimuli.features`), and the one is kept that has most of it. Rejection sampling: nothing is changed in a
+clip, and what the model can't play it does not play here either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Aspect = Literal["mode", "brightness", "register", "articulation", "harmony"]
+ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Which feature tells an aspect, and the words that ask for much and for little of it."""
+
+    feature: str
+    much: tuple[str, ...]
+    little: tuple[str, ...]
+
+
+SCALES: dict[Aspect, Scale] = {
+    "mode": Scale("mode", ("major",), ("minor",)),
+    "brightness": Scale("centroid", ("bright", "brilliant"), ("dark", "muffled")),
+    "register": Scale(
+        "pitch_height",
+        ("high-pitched", "high register", "high notes"),
+        ("low-pitched", "low register", "low notes"),
+    ),
+    "articulation": Scale("gaps", ("staccato",), ("legato",)),
+    "harmony": Scale("roughness", ("dissonant",), ("consonant",)),
+}
+
+
+def asked(prompt: str, aspects: Sequence[Aspect] = ASPECTS) -> dict[str, int]:
+    """What a prompt asks for: 1 for much and -1 for little of a feature; nothing of an aspect of which it names neither end, or both.
+
+    Words alone are read: "not dark" asks for dark music, as it does of the models.
+    """
+    found = {}
+    for aspect in aspects:
+        scale = SCALES[aspect]
+        much, little = _named(scale.much, prompt), _named(scale.little, prompt)
+        if much != little:
+            found[scale.feature] = 1 if much else -1
+    return found
+
+
+def _named(words: Sequence[str], prompt: str) -> bool:
+    return any(re.search(rf"\b{re.escape(w)}\b", prompt, re.IGNORECASE) for w in words)
+
+
+def best(measured: Sequence[dict[str, float]], asks: dict[str, int]) -> int:
+    """Place of the drawing that fits best: with the highest sum of ranks over what is asked, so that no unit weighs more.
+
+    Of equals the first, which is the one that would have been kept without the others.
+    """
+    from scipy.stats import rankdata
+
+    ranks = sum(rankdata([sign * m[feature] for m in measured]) for feature, sign in asks.items())
+    return max(range(len(measured)), key=lambda i: float(ranks[i]))
