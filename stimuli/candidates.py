@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 Aspect = Literal["mode", "brightness", "register", "articulation", "harmony"]
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
+OUTDONE = "another drawing has more of what is asked"  # why a drawing without a fault was not kept
 
 
 @dataclass(frozen=True)

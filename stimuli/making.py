@@ -10,7 +10,7 @@ import numpy as np
 
 from models.devices import called
 from stimuli.audio import deliver, load_mono
-from stimuli.candidates import best
+from stimuli.candidates import OUTDONE, best
 from stimuli.checks import NEAR_DUPLICATE, clipped_share, faults, fingerprint, nearest, silent_share
 from stimuli.config import StimuliConfig
 from stimuli.errors import StimulusError
@@ -20,7 +20,6 @@ from stimuli.sources import Sound, Stepped
 from stimuli.waiting import CLIP, put
 
 MAX_TRIES = 4
-OUTDONE = "another drawing has more of what is asked"
 DUMMY_SEED = 0
 PRINT_RATE = 16000
 

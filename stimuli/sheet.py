@@ -13,6 +13,7 @@ import numpy as np
 
 from models.conditions import Condition
 from stimuli.audio import load_mono
+from stimuli.candidates import OUTDONE
 from stimuli.features import FEATURES
 from stimuli.manifest import FILE as MANIFEST
 from stimuli.manifest import ClipRow, read_manifest, write_table
@@ -100,14 +101,29 @@ def _clip(row: ClipRow, folder: Path, names: dict[str, str]) -> dict[str, Any]:
                 f"{row.checks['nearest']:.2f} ({names.get(row.checks['nearest_clip'], row.checks['nearest_clip'])})",
             )
         )
+    features += _chosen(row.checks)
     return {
         "name": row.told,
         "file": row.file,
         "picture": base64.b64encode(picture(load_mono(folder / row.file, RATE))).decode(),
         "features": features,
         "caption": row.caption,
-        "again": ", ".join(row.checks.get("drawn_again", [])),
+        "again": ", ".join(why for why in row.checks.get("drawn_again", []) if why != OUTDONE),
     }
+
+
+def _chosen(checks: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was measured in the drawing that was kept, beside the others', a line a feature."""
+    drawn = checks.get("candidates", [])
+    out = []
+    for feature in (name for name in (drawn[0] if drawn else {}) if name != "try"):
+        kept, others = (
+            [f"{d[feature]:.3g}" for d in drawn if (d["try"] == checks["kept"]) is own] for own in (True, False)
+        )
+        out.append(
+            (f"{feature.replace('_', ' ')}, of {len(drawn)} drawings", f"{kept[0]} (others {', '.join(others)})")
+        )
+    return out
 
 
 def _number(value: float, unit: str) -> str:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import base64
 import io
 import os
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from PIL import Image
 
 from models.conditions import Condition, earlier
 from models.conditions import given as given_tracks
-from stimuli.manifest import ClipRow, write_manifest
+from stimuli.manifest import ClipRow, read_manifest, write_manifest
 from stimuli.sheet import picture, write_sheet
 
 
@@ -135,6 +137,24 @@ def test_every_clip_stands_with_what_is_its_own(folder: Path) -> None:
     assert "again" not in one
     assert "nearest" not in one
     assert three["loudness"] == "-23.0 LUFS"
+
+
+def test_of_a_clip_that_was_chosen_the_others_measures_stand_beside_its_own(folder: Path) -> None:
+    outdone = "another drawing has more of what is asked"
+    checks = {
+        "drawn_again": [outdone, "silent", outdone], "kept": 2, "tries": 4,
+        "candidates": [{"try": 0, "mode": 0.1, "pitch_height": 60.0}, {"try": 2, "mode": 0.25, "pitch_height": 71.26},
+                       {"try": 3, "mode": -0.04321, "pitch_height": 80.0}],
+    }  # fmt: skip
+    first, *rest = read_manifest(folder)
+    write_manifest(folder, [replace(first, checks=checks), *rest])
+    page = Page(write_sheet(folder, "chosen", earlier()).read_text(encoding="utf-8"))
+    one = page.sections[0]["clips"][0]
+    assert one["mode, of 3 drawings"] == "0.25 (others 0.1, -0.0432)"
+    assert one["pitch height, of 3 drawings"] == "71.3 (others 60, 80)"
+    assert one["again"] == "Drawn again: silent"
+    table = pd.read_parquet(folder / "manifest.parquet")
+    assert len(table) == 3
 
 
 def test_it_is_done_anew_after_the_manifest_changed(folder: Path) -> None:
