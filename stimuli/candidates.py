@@ -32,11 +32,14 @@ SCALES: dict[Aspect, Scale] = {
     "register": Scale(
         "pitch_height",
         ("high-pitched", "high register", "high notes"),
-        ("low-pitched", "low register", "low notes"),
+        ("low-pitched", "low register", "low notes", "deep and low"),
     ),
     "articulation": Scale("gaps", ("staccato",), ("legato",)),
     "harmony": Scale("roughness", ("dissonant",), ("consonant",)),
 }
+# "A minor percussion part" and "a major festival" say nothing of a mode.
+TONIC = r"(?-i:\b[A-G])(?:[ -]?(?:flat|sharp)|[b#\u266d\u266f])?[ -]"
+AFTER_MODE = r"(?=[ -]+(?:key|keys|scale|scales|mode|modes|chord|chords|triad|triads|harmony|harmonies|tonality|to|and|or)\b|\s*(?:[,.;:)/]|$))"
 
 
 def asked(prompt: str, aspects: Sequence[Aspect] = ASPECTS) -> dict[str, int]:
@@ -47,21 +50,28 @@ def asked(prompt: str, aspects: Sequence[Aspect] = ASPECTS) -> dict[str, int]:
     found = {}
     for aspect in aspects:
         scale = SCALES[aspect]
-        much, little = _named(scale.much, prompt), _named(scale.little, prompt)
+        much, little = (any(_names(w, prompt) for w in words) for words in (scale.much, scale.little))
         if much != little:
             found[scale.feature] = 1 if much else -1
     return found
 
 
-def _named(words: Sequence[str], prompt: str) -> bool:
-    return any(re.search(rf"\b{re.escape(w)}\b", prompt, re.IGNORECASE) for w in words)
+def _names(words: str, prompt: str) -> bool:
+    """Whether a prompt has these words, joined by blanks or hyphens, and not with "non" before them."""
+    plain = r"[\s-]+".join(map(re.escape, re.split(r"[\s-]", words)))
+    sought = rf"(?<!non-)(?<!non )\b{plain}\b"
+    if words in ("major", "minor"):
+        sought = rf"{TONIC}{plain}\b|{sought}{AFTER_MODE}"
+    return re.search(sought, prompt, re.IGNORECASE) is not None
 
 
 def best(measured: Sequence[dict[str, float]], asks: dict[str, int]) -> int:
     """Place of the drawing that fits best: with the highest sum of ranks over what is asked, so that no unit weighs more.
 
-    Of equals the first, which is the one that would have been kept without the others.
+    Of equals the first, which is the one that would have been kept without the others; so it is where nothing is asked.
     """
+    if not asks:
+        return 0
     from scipy.stats import rankdata
 
     ranks = sum(rankdata([sign * m[feature] for m in measured]) for feature, sign in asks.items())

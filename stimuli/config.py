@@ -71,11 +71,11 @@ class StimuliConfig(BaseModel):
     clips_per_taste : int
         Clips of each taste and condition; the seed paper has 25.
     candidates : int
-        How often a clip is drawn whose prompt asks for something in `chosen_by`; the drawing that has most of it is kept, and the
-        manifest says what the others had. The time is that many times as long.
+        How often a clip is drawn whose prompt (without `setting`) asks for something in `chosen_by`; the drawing that has most of it
+        is kept, and the manifest says what the others had. The time is that many times as long.
     chosen_by : list of str
         What is measured in the drawings: `mode` (the prompt says major or minor), `brightness` (bright, brilliant; dark,
-        muffled), `register` (high or low before pitched, register, notes), `articulation` (staccato; legato), `harmony`
+        muffled), `register` (high- or low-pitched, register, notes), `articulation` (staccato; legato), `harmony`
         (dissonant; consonant).
     seed : int
         Of all clips: another one makes other clips.
@@ -111,17 +111,37 @@ class StimuliConfig(BaseModel):
             raise ValueError(f"two fades of {self.fade:g} s do not fit into clips of {self.seconds:g} s")
         if self.source == GIVEN and self.folder is None:
             raise ValueError("source = 'given' needs folder = 'PATH' with the audio files")
-        if self.candidates > 1 and not any(self.asks(render_prompt(t, self.setting)) for t in self.tastes):
-            words = "; ".join(f"{a}: {', '.join((*SCALES[a].much, *SCALES[a].little))}" for a in self.chosen_by)
-            raise ValueError(
-                f"candidates = {self.candidates}, and no prompt has a word by which one could be chosen ({words}); say it in a prompt, or "
-                "leave candidates out"
-            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_chosen(self) -> StimuliConfig:
+        if self.candidates == 1:
+            if self.chosen_by != ["mode"]:
+                raise ValueError(
+                    "chosen_by says by what one of several candidates is chosen, and there is one; add candidates = 4"
+                )
+            return self
+        if self.source == GIVEN:
+            raise ValueError(f"candidates = {self.candidates}: tracks are not drawn; leave it out")
+        if len(set(self.chosen_by)) < len(self.chosen_by):
+            raise ValueError(f"chosen_by names one thing twice: {', '.join(self.chosen_by)}")
+        prompts = [render_prompt(t, self.setting) for t in self.tastes]
+        for aspect in self.chosen_by:
+            if not any(SCALES[aspect].feature in self.asks(p) for p in prompts):
+                words = ", ".join((*SCALES[aspect].much, *SCALES[aspect].little))
+                raise ValueError(
+                    f"candidates = {self.candidates} are to be chosen by {aspect}, and no prompt has a word of it ({words}), or each has both "
+                    "ends; say it in a prompt, or leave it out"
+                )
         return self
 
     def asks(self, prompt: str) -> dict[str, int]:
-        """By what candidates for a prompt are chosen: 1 for much and -1 for little of a feature; nothing where there are none."""
-        return asked(prompt, self.chosen_by) if self.candidates > 1 else {}
+        """By what candidates for a prompt are chosen: 1 for much and -1 for little of a feature; nothing where there are none.
+
+        What the music is for asks for nothing: a dark chocolate tasting wants no dark music.
+        """
+        own = prompt.replace(self.setting, "") if self.setting else prompt
+        return asked(own, self.chosen_by) if self.candidates > 1 else {}
 
     def taste(self, name: str) -> TasteConfig:
         """Return the taste of that name."""

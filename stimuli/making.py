@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,7 @@ def make(
     `tries` holds, per number, why earlier tries were not kept; a try more shifts the seed, and the row says so.
     """
     drawings: dict[int, list[str | Drawn]] = {n: [*tries.get(n, [])] for n in numbers}
-    asks = {n: config.asks(part.prompts[n]) for n in numbers}
-    wanted = {n: config.candidates if asks[n] else 1 for n in numbers}
+    wanted = {n: part.candidates if part.asked(n) else 1 for n in numbers}
     made: list[ClipRow] = []
     todo, rounds = list(numbers), 0
     first = numbers[0] // size * size
@@ -58,14 +58,14 @@ def make(
     while todo:
         seeds = [DUMMY_SEED] * size
         for n in todo:
-            seeds[n % size] = tried(part.seeds[n], len(drawings[n]))
+            seeds[n % size] = tried(part.seeds[n], len(drawings[n]), wanted[n] > 1)
         sound = part.model.clips(prompts, config.seconds, seeds, _share(progress, rounds, max(wanted.values())))
         rounds += 1
         for n in list(todo):
-            drawings[n].append(_heard(sound, n % size, len(drawings[n]), asks[n]))
+            drawings[n].append(_heard(sound, n % size, len(drawings[n]), part.asked(n)))
             _refuse_faults(drawings[n], part.prompts[n])
             if sum(isinstance(d, Drawn) for d in drawings[n]) == wanted[n]:
-                made.append(_row(part, n, config, folder, size, drawings.pop(n), asks[n]))
+                made.append(_row(part, n, config, folder, size, drawings.pop(n)))
                 todo.remove(n)
     return made
 
@@ -99,12 +99,13 @@ def _measured(mono: np.ndarray, rate: int, asks: dict[str, int]) -> dict[str, fl
 
 
 def _refuse_faults(drawings: list[str | Drawn], prompt: str) -> None:
-    """Give a clip up whose last drawing is one fault too many."""
+    """Give a clip up whose last drawing is one fault too many in a row: of many drawings some may have one."""
     if isinstance(drawings[-1], Drawn):
         return
-    why = [d for d in drawings if isinstance(d, str) and d != OUTDONE]
-    if len(why) >= MAX_TRIES:
-        raise StimulusError(f"{prompt!r} gave {MAX_TRIES} unusable clips ({', '.join(why)}); reword the prompt")
+    since = [d for d in takewhile(lambda d: isinstance(d, str), reversed(drawings)) if d != OUTDONE]
+    if len(since) >= MAX_TRIES:
+        told = ", ".join(map(str, reversed(since)))
+        raise StimulusError(f"{prompt!r} gave {MAX_TRIES} unusable clips ({told}); reword the prompt")
 
 
 def _row(
@@ -114,13 +115,17 @@ def _row(
     folder: Path,
     size: int,
     drawings: list[str | Drawn],
-    asks: dict[str, int],
 ) -> ClipRow:
     """Deliver the drawing that is kept, and what its row says of it and of the others."""
     good = [d for d in drawings if isinstance(d, Drawn)]
-    kept = good[best([d.measured for d in good], asks)] if asks else good[0]
+    asks = part.asked(n)
+    kept = good[best([d.measured for d in good], asks)]
     others = [d if isinstance(d, str) else OUTDONE for d in drawings if d is not kept]
-    chosen = {"kept": kept.at, "candidates": [{"try": d.at, **d.measured} for d in good]} if asks else {}
+    chosen = {
+        "kept": kept.at,
+        "drawn_with": tried(part.seeds[n], kept.at, True),
+        "candidates": [{"try": d.at, **d.measured} for d in good],
+    }
     return ClipRow(
         clip=part.names[n],
         taste=part.taste,
@@ -131,8 +136,8 @@ def _row(
         seed=part.seeds[n],
         checkpoint=part.model.name,
         checkpoint_sha256=part.sha256,
-        settings={**part.settings, "batch": size, "device": called(part.model.load().engine.device)},
-        checks={"tries": len(drawings), "drawn_again": others, **kept.checks, **chosen},
+        settings={**part.settings_of(n), "batch": size, "device": called(part.model.load().engine.device)},
+        checks={"tries": len(drawings), "drawn_again": others, **kept.checks, **(chosen if asks else {})},
         **deliver(kept.audio, kept.rate, config, folder, part.names[n]),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,13 @@ def clip_seed(config: StimuliConfig, taste: str, number: int) -> int:
     return config.seed * 1_000_000 + place * 10_000 + number
 
 
-def tried(seed: int, times: int) -> int:
-    """The seed with which a clip is drawn after it was drawn so many times."""
+def tried(seed: int, times: int, among: bool = False) -> int:
+    """The seed with which a clip is drawn after it was drawn so many times.
+
+    Of `among` candidates those after the first have seeds from anywhere: shifted ones would be those of a study with another seed.
+    """
+    if among and times:
+        return int.from_bytes(sha256(f"{seed}, drawing {times}".encode()).digest()[:7])
     return seed + (times * RETRY + 1 if times else 0)
 
 
@@ -45,6 +51,17 @@ class ClipSet:
     settings: dict[str, Any]
     seeds: tuple[int, ...]
     names: tuple[str, ...]
+    candidates: int = 1
+    asks: tuple[dict[str, int], ...] = ()
+
+    def asked(self, n: int) -> dict[str, int]:
+        """By what candidates for clip n are chosen; nothing where it is drawn once."""
+        return self.asks[n] if self.asks else {}
+
+    def settings_of(self, n: int) -> dict[str, Any]:
+        """What clip n is made with."""
+        chosen = {"candidates": self.candidates, "asks": self.asked(n)}
+        return self.settings | (chosen if self.asked(n) else {})
 
     @property
     def title(self) -> str:
@@ -57,7 +74,7 @@ class ClipSet:
             row is not None
             and (row.prompt, row.seed) == (self.prompts[row.number], self.seeds[row.number])
             and row.checkpoint_sha256 == self.sha256
-            and {k: v for k, v in row.settings.items() if k not in ELSEWHERE} == self.settings
+            and {k: v for k, v in row.settings.items() if k not in ELSEWHERE} == self.settings_of(row.number)
             and as_made(row, folder, heard)
         )
 
@@ -109,7 +126,6 @@ def parts_of(
     for taste in config.tastes:
         of = tuple(other_taste(config, taste.name, n) if condition.prompts_of else None for n in numbers)
         prompts = tuple(render_prompt(config.taste(other or taste.name), config.setting) for other in of)
-        chosen = {"candidates": config.candidates, "chosen_by": list(config.chosen_by)}
         sets.append(
             ClipSet(
                 taste=taste.name,
@@ -118,9 +134,11 @@ def parts_of(
                 sha256=model.sha256,
                 prompts=prompts,
                 prompts_of=of,
-                settings=settings | (chosen if any(map(config.asks, prompts)) else {}),
+                settings=settings,
                 seeds=tuple(clip_seed(config, taste.name, n) for n in numbers),
                 names=tuple(name(taste.name, n) for n in numbers),
+                candidates=config.candidates,
+                asks=tuple(map(config.asks, prompts)),
             )
         )
     return sets

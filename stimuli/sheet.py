@@ -118,7 +118,7 @@ def _chosen(checks: dict[str, Any]) -> list[tuple[str, str]]:
     out = []
     for feature in (name for name in (drawn[0] if drawn else {}) if name != "try"):
         kept, others = (
-            [f"{d[feature]:.3g}" for d in drawn if (d["try"] == checks["kept"]) is own] for own in (True, False)
+            [_number(d[feature], "") for d in drawn if (d["try"] == checks["kept"]) is own] for own in (True, False)
         )
         out.append(
             (f"{feature.replace('_', ' ')}, of {len(drawn)} drawings", f"{kept[0]} (others {', '.join(others)})")

@@ -124,7 +124,7 @@ class Clips:
                 if isinstance(part, TrackSet):
                     of, group = fingerprint(part.sha256[n], part.settings), part.condition
                 else:
-                    of = fingerprint(part.sha256, part.prompts[n], part.seeds[n], part.settings)
+                    of = fingerprint(part.sha256, part.prompts[n], part.seeds[n], part.settings_of(n))
                     group = part.title
                 out.append(Unit(name, of, group))
         return out
