@@ -30,7 +30,8 @@ class ClipRow:
     `model` is the condition. `number` counts the clips of one taste and condition from 0; generated clips of one taste and
     number share their seed, and their prompt too but for wrong-prompt conditions, whose clips say in `prompt_of` which
     taste's prompt it was. `checkpoint_sha256` is what the checkpoint (or the track's file) hashed to; `checks` says what was
-    looked for in the sound, and how often it was drawn again.
+    looked for in the sound, and how often it was drawn again. `seed` is that of the first drawing; a clip that was chosen among
+    several says its own in `checks` (``drawn_with``).
     """
 
     clip: str
