@@ -125,9 +125,8 @@ class StimuliConfig(BaseModel):
             raise ValueError(f"candidates = {self.candidates}: tracks are not drawn; leave it out")
         if len(set(self.chosen_by)) < len(self.chosen_by):
             raise ValueError(f"chosen_by names one thing twice: {', '.join(self.chosen_by)}")
-        prompts = [render_prompt(t, self.setting) for t in self.tastes]
         for aspect in self.chosen_by:
-            if not any(SCALES[aspect].feature in self.asks(p) for p in prompts):
+            if not any(SCALES[aspect].feature in self.asks(t) for t in self.tastes):
                 words = ", ".join((*SCALES[aspect].much, *SCALES[aspect].little))
                 raise ValueError(
                     f"candidates = {self.candidates} are to be chosen by {aspect}, and no prompt has a word of it ({words}), or each has both "
@@ -135,13 +134,12 @@ class StimuliConfig(BaseModel):
                 )
         return self
 
-    def asks(self, prompt: str) -> dict[str, int]:
-        """By what candidates for a prompt are chosen: 1 for much and -1 for little of a feature; nothing where there are none.
+    def asks(self, taste: TasteConfig) -> dict[str, int]:
+        """By what candidates for a taste's prompt are chosen: 1 for much and -1 for little of a feature; nothing where there are none.
 
         What the music is for asks for nothing: a dark chocolate tasting wants no dark music.
         """
-        own = prompt.replace(self.setting, "") if self.setting else prompt
-        return asked(own, self.chosen_by) if self.candidates > 1 else {}
+        return asked(render_prompt(taste, ""), self.chosen_by) if self.candidates > 1 else {}
 
     def taste(self, name: str) -> TasteConfig:
         """Return the taste of that name."""

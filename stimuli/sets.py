@@ -125,20 +125,20 @@ def parts_of(
     sets: list[ClipSet | TrackSet] = []
     for taste in config.tastes:
         of = tuple(other_taste(config, taste.name, n) if condition.prompts_of else None for n in numbers)
-        prompts = tuple(render_prompt(config.taste(other or taste.name), config.setting) for other in of)
+        asking = [config.taste(other or taste.name) for other in of]
         sets.append(
             ClipSet(
                 taste=taste.name,
                 condition=condition.name,
                 model=model,
                 sha256=model.sha256,
-                prompts=prompts,
+                prompts=tuple(render_prompt(t, config.setting) for t in asking),
                 prompts_of=of,
                 settings=settings,
                 seeds=tuple(clip_seed(config, taste.name, n) for n in numbers),
                 names=tuple(name(taste.name, n) for n in numbers),
                 candidates=config.candidates,
-                asks=tuple(map(config.asks, prompts)),
+                asks=tuple(map(config.asks, asking)),
             )
         )
     return sets

@@ -225,13 +225,14 @@ def test_what_no_candidate_could_be_chosen_by_is_refused(fields: dict[str, Any],
         study(**fields)
 
 
-def test_what_the_music_is_for_asks_for_nothing() -> None:
-    tasting = "background music for a dark chocolate tasting"
+@pytest.mark.parametrize("setting", ["background music for a dark chocolate tasting", "r"])
+def test_what_the_music_is_for_asks_for_nothing(setting: str) -> None:
     tastes = [{"name": "sour", "character": "bright"}, {"name": "sweet", "character": "warm"}]
-    made = study(candidates=2, chosen_by=["brightness"], setting=tasting, tastes=tastes)
-    assert made.asks(f"Sour, bright {tasting}.") == {"centroid": 1}
-    assert made.asks(f"Sweet, warm {tasting}.") == {}
-    assert study(tastes=MINOR).asks("In D minor") == {}  # drawn once
+    made = study(candidates=2, chosen_by=["brightness"], setting=setting, tastes=tastes)
+    assert [made.asks(t) for t in made.tastes] == [{"centroid": 1}, {}]
+    (once,) = study(tastes=MINOR).tastes
+    assert study(tastes=MINOR).asks(once) == {}
+    assert study(tastes=MINOR, candidates=2).asks(once) == {"mode": -1}
 
 
 @pytest.mark.usefixtures("asking")
