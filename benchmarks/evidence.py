@@ -2,7 +2,8 @@
 
 pulse      does the model keep time: of music it hears and goes on with, and of a tempo in the caption
 bands      articulation, harmony, mode, players, dynamics, register as asked; steadiness, spectrum, drones, FAD
-drawings   the mode that a prompt asks for, where of several drawings the one that has most of it is kept
+drawings   mode and harmony as a prompt asks for them, where of several drawings the one that has most of it is kept
+brightness does the centroid follow what captions of bands name, beside the clips rendered for them
 music      FAD (YAMNet) of generated clips to held-out music, beside shuffled codes and white noise
 prompts    with the seed fixed, the prompt is swapped: do tempo, pitch height and brightness move the asked way
 asked      correlation of asked with measured attributes over 400 prompts, beside the same on rendered clips
@@ -69,6 +70,7 @@ from benchmarks import (
     access,
     bands,
     booths,
+    brightness,
     busy,
     calibration,
     captions,
@@ -204,6 +206,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "pulse": pulse.measurements,
     "bands": bands.measurements,
     "drawings": drawings.drawings,
+    "brightness": brightness.brightness,
     "music": music,
     "prompts": prompts,
     "asked": nano.asked,

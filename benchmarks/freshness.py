@@ -52,6 +52,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
         "benchmarks/bands.py",
         "benchmarks/chords.py",
     ),
+    "brightness": (*MUSIC, "stimuli/features.py", "stimuli/dataset", "benchmarks/brightness.py", "benchmarks/bands.py"),
     "music": (*MUSIC, "analysis/sound/fad.py", "models/embeddings/yamnet.py"),
     "prompts": (*MUSIC, "stimuli/features.py"),
     "asked": (*MUSIC, "stimuli/features.py"),
