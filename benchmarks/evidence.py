@@ -51,6 +51,7 @@ captioning clips a minute by batch and one by one
 slurm      the default study on a real Slurm on loopback, nodes lost, jobs cancelled, time limits met: equal to the digit?
 growth     time and memory of clips to 4,000, embeddings to 100,000, sessions to 10,000, with exponents
 wordings   300 sets of true facts in SmolLM2's sentences: which are true, by checks of their own, and which the filter keeps
+followup   what README says of real people: the follow-up study's published data (TASTELAB_REFERENCE_DATA) against their targets
 busy       generation beside eight busy processes, by how its threads wait for each other
 """
 
@@ -80,6 +81,7 @@ from benchmarks import (
     disturbed,
     drawings,
     exchange,
+    followup,
     found,
     grid,
     growth,
@@ -255,6 +257,7 @@ MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "calibration": calibration.calibration,
     "slurm": cluster.cluster,
     "growth": growth.growth,
+    "followup": followup.followup,
 }
 
 

@@ -116,6 +116,12 @@ MEASURES: dict[str, tuple[str, ...]] = {
         "benchmarks/requeued.py",
     ),
     "growth": ("stimuli", "experiment/data", "analysis/data", "analysis/sound/fad.py", *MODEL, "benchmarks/growth.py"),
+    "followup": (
+        "analysis/agreement",
+        "experiment/data/imports.py",
+        "studies/five-tastes.toml",
+        "benchmarks/followup.py",
+    ),
 }
 
 

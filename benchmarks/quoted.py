@@ -51,8 +51,12 @@ def found(place: str, folder: Path = FOLDER) -> Any:
 
 
 def written(value: Any, form: str) -> str:
-    """A value as a figure: ``%0`` in hundredths, ``len`` how many there are, otherwise as `format` writes it."""
+    """A value as a figure: ``%0`` in hundredths, ``len`` how many there are, ``.2r`` a correlation without its nought, otherwise as
+    `format` writes it.
+    """
     form = form.strip()
+    if form.endswith("r"):
+        return re.sub(r"^(-?)0\.", r"\1.", format(value, f"{form[:-1]}f"))
     if form == "len":
         return str(len(value))
     return f"{100 * value:.{form[1:]}f}" if form.startswith("%") else format(value, form)
@@ -104,6 +108,12 @@ def page(folder: Path = FOLDER) -> str:
             lines.append(f"| {filled(row['what'], folder)} | {filled(row['figure'], folder)} | {source} |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def front(folder: Path = FOLDER) -> list[str]:
+    """What README says of measured figures, with every place filled."""
+    listed = tomllib.loads((folder / "claims.toml").read_text(encoding="utf-8"))
+    return [filled(says, folder) for says in listed["front"]]
 
 
 def sums(folder: Path = FOLDER) -> str:

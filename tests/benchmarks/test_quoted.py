@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import quoted
 from benchmarks.freshness import changed
-from benchmarks.quoted import FOLDER, PAGE, SINCE, SUMS, filled, found, page, sums, told, written
+from benchmarks.quoted import FOLDER, PAGE, SINCE, SUMS, filled, found, front, page, sums, told, written
 from tests.conftest import ROOT
 
 
@@ -81,6 +81,7 @@ def test_figures_as_they_are_written() -> None:
     assert written(0.2349, "%1") == "23.5"
     assert written(-0.0014, ".3f") == "-0.001"
     assert written(2426.6, "+,.0f") == "+2,427"
+    assert (written(0.786, ".2r"), written(-0.5, ".1r"), written(10.0, ".1r")) == (".79", "-.5", "10.0")
     assert (written([], "len"), written(["a", "b"], "len")) == ("0", "2")
 
 
@@ -89,6 +90,18 @@ def test_a_source_says_which_code_measured_it(tmp_path: Path) -> None:
     (tmp_path / "old.json").write_text("{}")
     assert told("new", tmp_path) == "[new.json](evidence/new.json) (5c225f2, 2026-11-26)"
     assert told("old", tmp_path) == "[old.json](evidence/old.json) (older code)"
+
+
+def test_the_front_page_says_what_was_measured() -> None:
+    """A digit changed in README, or in the file that it is of."""
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert [says for says in front() if says not in text] == []
+
+
+def test_the_front_page_follows_its_file(tmp_path: Path) -> None:
+    (tmp_path / "claims.toml").write_text('front = ["of {f > n | d} people r = {f > r | .2r}"]')
+    (tmp_path / "f.json").write_text('{"n": 12, "r": 0.256}')
+    assert front(tmp_path) == ["of 12 people r = .26"]
 
 
 def test_the_front_page_is_short_and_leads_everywhere() -> None:
