@@ -118,7 +118,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "growth": ("stimuli", "experiment/data", "analysis/data", "analysis/sound/fad.py", *MODEL, "benchmarks/growth.py"),
     "followup": (
         "analysis/agreement",
-        "experiment/data/imports.py",
+        "experiment/data",
         "studies/five-tastes.toml",
         "benchmarks/followup.py",
     ),
